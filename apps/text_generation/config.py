@@ -28,6 +28,7 @@ class ModelConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     batch_size: int = 32  # rows that walk through the text side by side
+    batch_parts: int = 2  # parts of the rows that are computed side by side, each by its cores
     window_tokens: int = 64  # tokens of a row in one step; the state is carried to the next
     reset_windows: int = 32  # windows after which a row begins from an empty state again
     steps: int = 2000
@@ -71,7 +72,14 @@ class Config:
             (model, ("layer_count", "units", "embedding_units")),
             (
                 training,
-                ("batch_size", "window_tokens", "reset_windows", "steps", "steps_per_checkpoint"),
+                (
+                    "batch_size",
+                    "batch_parts",
+                    "window_tokens",
+                    "reset_windows",
+                    "steps",
+                    "steps_per_checkpoint",
+                ),
             ),
         ):
             for field in counts:
@@ -79,6 +87,8 @@ class Config:
                     raise ValueError(f"{field} must be at least 1, is {getattr(group, field)}")
         if training.steps % training.steps_per_checkpoint:
             raise ValueError("steps must be a multiple of steps_per_checkpoint")
+        if training.batch_size % training.batch_parts:
+            raise ValueError("batch_size must be a multiple of batch_parts")
         if training.learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, is {training.learning_rate}")
         if text.vocabulary_size < 2:

@@ -14,7 +14,7 @@ import numpy as np
 
 
 class FreshStarts(keras.callbacks.Callback):
-    """Sets the states of a row to zero before every window whose number is a multiple of `windows`.
+    """Sets a row's states, of a model with a list `states`, to zero before every window whose number is a multiple of `windows`.
 
     Rows take turns, so that about the same number of them begin at each step. Which ones is a
     function of the step alone: a resumed training does as one that was not interrupted.
@@ -35,10 +35,8 @@ class FreshStarts(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         step = self._epoch * self.steps_per_checkpoint + batch
-        for layer in self.model.layers:
-            if getattr(layer, "stateful", False):
-                for state in layer.states:
-                    state.assign(state * self.kept(step, state.shape[0])[:, None])
+        for state in self.model.states:
+            state.assign(state * self.kept(step, state.shape[0])[:, None])
 
     def kept(self, step: int, rows: int) -> np.ndarray:
         """1 for rows that go on at this step and 0 for those that begin anew, float32 (rows,)."""

@@ -11,48 +11,44 @@ import tensorflow as tf
 import lstm_layers
 from apps import precision
 from apps.text_generation import config as configs
+from apps.text_generation.carried_model import CarriedModel
 
 
-def build(
-    config: configs.Config,
-    vocabulary_size: int,
-    batch_size: int | None = None,
-    stateful: bool = False,
-) -> keras.Model:
-    """The model as it is trained.
+def build(config: configs.Config, vocabulary_size: int, parts: int = 1) -> CarriedModel:
+    """The model as it is trained, uncompiled: see `CarriedModel`.
+
+    Its trainable weights are those of `build_streaming`, in the same order.
 
     Args:
-        config: sizes, kind of layer and regularisation.
+        config: sizes, kind of layer, regularisation; rows and precision of the training.
         vocabulary_size: number of token ids.
-        batch_size: rows, static where `stateful`.
-        stateful: each call goes on from the states in which the last one ended (truncated
-            back-propagation through time; Werbos 1990).
-
-    Returns:
-        An uncompiled model of tokens int32 (batch, time) to logits float32 (batch, time,
-        vocabulary).
+        parts: groups of rows that are computed side by side.
     """
-    tokens = keras.Input((None,), batch_size=batch_size, dtype="int32", name="tokens")
-    layers = _layers(
-        config, vocabulary_size, stateful, precision.resolve(config.training.precision)
-    )
-    logits, _ = _forward(layers, tokens, [None] * config.model.layer_count)
-    return keras.Model(tokens, logits, name="language_model")
+    policy = precision.resolve(config.training.precision)
+    streaming = build_streaming(config, vocabulary_size, policy)
+    return CarriedModel(streaming, config.training.batch_size, parts)
 
 
-def build_streaming(config: configs.Config, vocabulary_size: int) -> keras.Model:
+def build_streaming(
+    config: configs.Config, vocabulary_size: int, policy: str = "float32"
+) -> keras.Model:
     """The model as it is scored, saved and served: states are tensors that go in and come out.
 
     It computes in float32 whatever precision it was trained in: a server has one row at a time to
     answer, and 16-bit products are of use for many.
 
+    Args:
+        config: sizes, kind of layer and regularisation.
+        vocabulary_size: number of token ids.
+        policy: Keras dtype policy of the products.
+
     Returns:
-        An uncompiled model of [tokens, *states] to [logits, *states], with trainable weights in
-        the order of those of `build`. The states are those of the layers from the bottom, each
-        (batch, units): h and c for an LSTM, h for a GRU.
+        An uncompiled model of [tokens, *states], int32 (batch, time) and float32, to [logits,
+        *states], float32 (batch, time, vocabulary). The states are those of the layers from the
+        bottom, each (batch, units): h and c for an LSTM, h for a GRU.
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    layers = _layers(config, vocabulary_size, stateful=False, policy="float32")
+    layers = _layers(config, vocabulary_size, policy)
     before = [
         [keras.Input((size,), name=f"state_{depth}_{part}") for part, size in enumerate(sizes)]
         for depth, sizes in enumerate(layer.state_size for layer in _recurrent(layers))
@@ -95,12 +91,12 @@ def step(
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Gives one of the two models the trainable weights of the other."""
+    """Gives one model the trainable weights of another of the same config."""
     for weight, value in zip(target.trainable_weights, source.trainable_weights, strict=True):
         weight.assign(value)
 
 
-def _layers(config: configs.Config, vocabulary_size: int, stateful: bool, policy: str) -> dict:
+def _layers(config: configs.Config, vocabulary_size: int, policy: str) -> dict:
     """All layers by name. Seeds are drawn from the global generator, so that a seed fixes them."""
     model = config.model
     made: dict[str, keras.Layer] = {}
@@ -118,7 +114,6 @@ def _layers(config: configs.Config, vocabulary_size: int, stateful: bool, policy
         options = {
             "return_sequences": True,
             "return_state": True,
-            "stateful": stateful,
             "weight_dropout": model.weight_dropout,
             "dtype": policy,
             "name": f"recurrent_{depth}",

@@ -15,7 +15,11 @@ TEXT = 'In the beginning God said,\n"Let there be light": and there was light.\n
 
 
 def config(**sizes):
-    training = configs.TrainingConfig(precision=sizes.pop("precision", "float32"))
+    training = configs.TrainingConfig(
+        precision=sizes.pop("precision", "float32"),
+        batch_size=sizes.pop("batch_size", 2),
+        batch_parts=1,
+    )
     sizes = {"layer_count": 2, "units": 12, "embedding_units": 7, **sizes}
     return configs.Config(preset="tiny", model=configs.ModelConfig(**sizes), training=training)
 

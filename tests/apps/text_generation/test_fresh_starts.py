@@ -1,8 +1,7 @@
-import keras
 import numpy as np
 
-from apps.text_generation import config as configs
 from apps.text_generation import fresh_starts, model
+from tests.apps.text_generation import small_run
 
 WINDOWS, ROWS = 4, 6
 
@@ -17,11 +16,10 @@ def test_each_row_begins_anew_once_in_so_many_windows_and_rows_take_turns():
 
 
 def test_only_the_states_of_those_rows_are_emptied_and_the_step_counts_over_epochs():
-    tiny = configs.PRESETS["tiny"]
-    network = model.build(tiny, vocabulary_size=7, batch_size=ROWS, stateful=True)
+    network = model.build(small_run.config(batch_size=ROWS), vocabulary_size=7)
     callback = fresh_starts.FreshStarts(WINDOWS, steps_per_checkpoint=10)
     callback.set_model(network)
-    states = network.get_layer("recurrent_0").states
+    states = network.states
     for step in (9, 10, 23):
         for state in states:
             state.assign(np.ones(state.shape))
@@ -41,9 +39,8 @@ def test_fit_calls_it_before_every_step():
             steps.add(step)
             return super().kept(step, rows)
 
-    tiny = configs.PRESETS["tiny"]
-    network = model.build(tiny, vocabulary_size=7, batch_size=ROWS, stateful=True)
-    network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network = model.build(small_run.config(batch_size=ROWS), vocabulary_size=7)
+    network.compile("sgd")
     tokens = np.random.default_rng(0).integers(7, size=(4 * ROWS, 5))
     callback = Recorded(WINDOWS, steps_per_checkpoint=4)
     network.fit(
