@@ -77,7 +77,9 @@ class GRUCell(RecurrentCell):
         h = tf.cast(new.h, self.compute_dtype)
         return h, [h]
 
-    def recurrence(self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll):
+    def recurrence(
+        self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
+    ):
         """See `RecurrentLayer`, and `gru_recurrence.gru` for shapes."""
         h, h_last = gru_recurrence.gru(
             z,
@@ -86,13 +88,15 @@ class GRUCell(RecurrentCell):
             state[0],
             mask,
             recurrent_dropout_mask,
-            self._options(unroll),
+            self._options(unroll, implementation),
         )
         return h, (h_last,)
 
-    def _options(self, unroll: bool = False) -> gru_recurrence.Options:
+    def _options(
+        self, unroll: bool = False, implementation: str = "graph"
+    ) -> gru_recurrence.Options:
         return gru_recurrence.Options(
-            self.activation, self.recurrent_activation, self.reset_after, unroll
+            self.activation, self.recurrent_activation, self.reset_after, unroll, implementation
         )
 
     def get_config(self):

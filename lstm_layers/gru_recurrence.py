@@ -46,6 +46,7 @@ class Options(NamedTuple):
     recurrent_activation: str = "sigmoid"
     reset_after: bool = True
     unroll: bool = False
+    implementation: str = "graph"
 
 
 class Step(NamedTuple):

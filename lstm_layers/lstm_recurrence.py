@@ -68,6 +68,7 @@ class Options(NamedTuple):
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
     unroll: bool = False
+    implementation: str = "graph"
 
 
 def lstm(

@@ -101,7 +101,9 @@ class PeepholeLSTMCell(RecurrentCell):
         h, c = tf.cast(new.h, self.compute_dtype), tf.cast(new.c, self.compute_dtype)
         return h, [h, c]
 
-    def recurrence(self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll):
+    def recurrence(
+        self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
+    ):
         """See `RecurrentLayer`, and `lstm_recurrence.lstm` for shapes."""
         h, h_last, c_last = lstm_recurrence.lstm(
             z,
@@ -110,7 +112,7 @@ class PeepholeLSTMCell(RecurrentCell):
             state,
             mask,
             recurrent_dropout_mask,
-            self._options(unroll),
+            self._options(unroll, implementation),
         )
         return h, (h_last, c_last)
 
@@ -120,8 +122,12 @@ class PeepholeLSTMCell(RecurrentCell):
             *(None if weight is None else tf.cast(weight, self.state_dtype) for weight in weights)
         )
 
-    def _options(self, unroll: bool = False) -> lstm_recurrence.Options:
-        return lstm_recurrence.Options(self.activation, self.recurrent_activation, unroll)
+    def _options(
+        self, unroll: bool = False, implementation: str = "graph"
+    ) -> lstm_recurrence.Options:
+        return lstm_recurrence.Options(
+            self.activation, self.recurrent_activation, unroll, implementation
+        )
 
     def get_config(self):
         config = {"peepholes": self.peepholes, "unit_forget_bias": self.unit_forget_bias}

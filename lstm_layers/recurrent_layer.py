@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from lstm_layers import implementations
 from lstm_layers.recurrent_cell import RecurrentCell
 
 
@@ -24,7 +25,8 @@ class RecurrentLayer(keras.layers.RNN):
 
     Args:
         cell_class: a `RecurrentCell` with a method
-            `recurrence(z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll)` that
+            `recurrence(z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll,
+            implementation)` that
             returns h at every step (time, batch, units), and the last states.
         cell_options: arguments of the cell.
         return_sequences: return h of every step, not of the last.
@@ -66,6 +68,7 @@ class RecurrentLayer(keras.layers.RNN):
         unroll: bool = False,
         zero_output_for_mask: bool = False,
         weight_dropout: float = 0.0,
+        implementation: str = "auto",
         name: str | None = None,
         trainable: bool = True,
         dtype=None,
@@ -86,6 +89,8 @@ class RecurrentLayer(keras.layers.RNN):
         if not 0.0 <= weight_dropout < 1.0:
             raise ValueError(f"weight_dropout must be in [0, 1), got {weight_dropout}")
         self.weight_dropout = weight_dropout
+        self.implementation = implementations.checked(implementation)
+        self.implementation_used: str | None = None
         # Keras after 3.15 turns these off in RNN, and masks would be dropped without a word.
         self.supports_masking = True
 
@@ -146,6 +151,9 @@ class RecurrentLayer(keras.layers.RNN):
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = tf.cast(recurrent_dropout_mask, state_dtype)
 
+        self.implementation_used = implementations.choose(
+            self.implementation, cell, inputs, mask, training, self.unroll
+        )
         outputs, states = cell.recurrence(
             cell.input_products(inputs),
             recurrent_kernel,
@@ -153,6 +161,7 @@ class RecurrentLayer(keras.layers.RNN):
             mask,
             recurrent_dropout_mask,
             self.unroll,
+            self.implementation_used,
         )
         last_output = states[0]
         if mask is not None and self.zero_output_for_mask:
@@ -199,7 +208,12 @@ class RecurrentLayer(keras.layers.RNN):
         own = self.cell.get_config()
         for key in ("name", "trainable", "dtype"):
             own.pop(key)
-        return {**config, **own, "weight_dropout": self.weight_dropout}
+        return {
+            **config,
+            **own,
+            "weight_dropout": self.weight_dropout,
+            "implementation": self.implementation,
+        }
 
     @classmethod
     def from_config(cls, config):
