@@ -1,4 +1,4 @@
-"""Recurrent layers for Keras 3 on TensorFlow: LSTM with peepholes, GRU, bidirectional wrappers."""
+"""Recurrent layers for Keras 3: LSTM with peepholes, GRU, bidirectional wrappers."""
 
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU, GRUCell

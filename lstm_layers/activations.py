@@ -1,39 +1,39 @@
 """Activations whose derivative can be written in terms of their value.
 
 The recurrences keep the gates' values and not their arguments, so an activation y = a(z) is
-usable when a'(z) is a function of y.
+usable when a'(z) is a function of y. All are of `keras.ops`, which on TensorFlow are TensorFlow's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 
 class Activation(NamedTuple):
     """A function of z, and its derivative as a function of y = function(z)."""
 
-    function: Callable[[tf.Tensor], tf.Tensor]
-    derivative: Callable[[tf.Tensor], tf.Tensor]
+    function: Callable[[Any], Any]
+    derivative: Callable[[Any], Any]
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(tf.tanh, lambda y: 1.0 - y * y),
-    "sigmoid": Activation(tf.sigmoid, lambda y: y * (1.0 - y)),
-    "linear": Activation(lambda z: z, tf.ones_like),
-    "relu": Activation(tf.nn.relu, lambda y: tf.cast(y > 0.0, y.dtype)),
-    "softsign": Activation(tf.nn.softsign, lambda y: tf.square(1.0 - tf.abs(y))),
+    "tanh": Activation(ops.tanh, lambda y: 1.0 - y * y),
+    "sigmoid": Activation(ops.sigmoid, lambda y: y * (1.0 - y)),
+    "linear": Activation(lambda z: z, ops.ones_like),
+    "relu": Activation(ops.relu, lambda y: ops.cast(y > 0.0, y.dtype)),
+    "softsign": Activation(ops.softsign, lambda y: ops.square(1.0 - ops.abs(y))),
     "hard_sigmoid": Activation(
         keras.activations.hard_sigmoid,
-        lambda y: tf.cast((y > 0.0) & (y < 1.0), y.dtype) / 6.0,
+        lambda y: ops.cast((y > 0.0) & (y < 1.0), y.dtype) / 6.0,
     ),
 }
 
 
-def name_of(activation: str | Callable[[tf.Tensor], tf.Tensor] | None) -> str:
+def name_of(activation: str | Callable[[Any], Any] | None) -> str:
     """Returns the key of `ACTIVATIONS` for what Keras accepts as an activation.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import keras
-import tensorflow as tf
+from keras import ops
 
-from lstm_layers import gru_recurrence
+from lstm_layers import portable_gru
 from lstm_layers.recurrent_cell import RecurrentCell
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -60,44 +60,41 @@ class GRUCell(RecurrentCell):
     def _recurrent_bias(self):
         if not (self.use_bias and self.reset_after):
             return None
-        return tf.cast(self.bias[1], self.state_dtype)
+        return ops.cast(self.bias[1], self.state_dtype)
 
     def call(self, inputs, states, training=False):
         h_before = states[0] if isinstance(states, (list, tuple)) else states
-        h_before = tf.cast(h_before, self.state_dtype)
+        h_before = ops.cast(h_before, self.state_dtype)
         inputs, fed_back = self.dropped(inputs, h_before, training)
-        new = gru_recurrence.gru_step(
-            tf.cast(self.input_products(inputs), self.state_dtype),
+        h = portable_gru.gru_step(
+            ops.cast(self.input_products(inputs), self.state_dtype),
             h_before,
             fed_back,
-            tf.cast(self.recurrent_kernel, self.compute_dtype),
+            ops.cast(self.recurrent_kernel, self.compute_dtype),
             self._recurrent_bias(),
             self._options(),
         )
-        h = tf.cast(new.h, self.compute_dtype)
+        h = ops.cast(h, self.compute_dtype)
         return h, [h]
 
     def recurrence(
         self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
     ):
         """See `RecurrentLayer`, and `gru_recurrence.gru` for shapes."""
-        h, h_last = gru_recurrence.gru(
-            z,
-            recurrent_kernel,
-            self._recurrent_bias(),
-            state[0],
-            mask,
-            recurrent_dropout_mask,
-            self._options(unroll, implementation),
-        )
+        bias, options = self._recurrent_bias(), self._options()
+        given = z, recurrent_kernel, bias, state[0], mask, recurrent_dropout_mask
+        if implementation == "portable":
+            h, h_last = portable_gru.gru(*given, options, unroll)
+        else:
+            from lstm_layers import gru_recurrence  # TensorFlow's alone
+
+            h, h_last = gru_recurrence.gru(
+                *given, gru_recurrence.Options(*options, unroll, implementation)
+            )
         return h, (h_last,)
 
-    def _options(
-        self, unroll: bool = False, implementation: str = "graph"
-    ) -> gru_recurrence.Options:
-        return gru_recurrence.Options(
-            self.activation, self.recurrent_activation, self.reset_after, unroll, implementation
-        )
+    def _options(self) -> portable_gru.Options:
+        return portable_gru.Options(self.activation, self.recurrent_activation, self.reset_after)
 
     def get_config(self):
         return {**super().get_config(), "reset_after": self.reset_after}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import keras
-import tensorflow as tf
+from keras import ops
 
-from lstm_layers import lstm_recurrence
+from lstm_layers import portable_lstm
+from lstm_layers.portable_scan import product
 from lstm_layers.recurrent_cell import RecurrentCell
 from lstm_layers.recurrent_layer import RecurrentLayer
-from lstm_layers.scan import product
 
 # Weights by gate letter, in the order in which they are made.
 _PEEPHOLES = {"i": "input_peephole", "f": "forget_peephole", "o": "output_peephole"}
@@ -89,44 +89,40 @@ class PeepholeLSTMCell(RecurrentCell):
         bias = self.initial("bias")(shape, dtype=dtype)
         if not self.unit_forget_bias:
             return bias
-        b_i, b_f, b_g, b_o = tf.split(bias, 4)
-        return tf.concat([b_i, tf.ones_like(b_f), b_g, b_o], axis=0)
+        b_i, b_f, b_g, b_o = ops.split(bias, 4)
+        return ops.concatenate([b_i, ops.ones_like(b_f), b_g, b_o], axis=0)
 
     def call(self, inputs, states, training=False):
-        h, c = (tf.cast(state, self.state_dtype) for state in states)
+        h, c = (ops.cast(state, self.state_dtype) for state in states)
         inputs, fed_back = self.dropped(inputs, h, training)
-        z = tf.cast(self.input_products(inputs), self.state_dtype)
-        products = z + product(fed_back, tf.cast(self.recurrent_kernel, self.compute_dtype))
-        new = lstm_recurrence.lstm_step(products, c, self._peepholes(), self._options())
-        h, c = tf.cast(new.h, self.compute_dtype), tf.cast(new.c, self.compute_dtype)
+        z = ops.cast(self.input_products(inputs), self.state_dtype)
+        products = z + product(fed_back, ops.cast(self.recurrent_kernel, self.compute_dtype))
+        h, c = portable_lstm.lstm_step(
+            products, c, self._peepholes(), self.activation, self.recurrent_activation
+        )
+        h, c = ops.cast(h, self.compute_dtype), ops.cast(c, self.compute_dtype)
         return h, [h, c]
 
     def recurrence(
         self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
     ):
         """See `RecurrentLayer`, and `lstm_recurrence.lstm` for shapes."""
-        h, h_last, c_last = lstm_recurrence.lstm(
-            z,
-            recurrent_kernel,
-            self._peepholes(),
-            state,
-            mask,
-            recurrent_dropout_mask,
-            self._options(unroll, implementation),
-        )
+        names = self.activation, self.recurrent_activation
+        given = z, recurrent_kernel, self._peepholes(), state, mask, recurrent_dropout_mask
+        if implementation == "portable":
+            h, h_last, c_last = portable_lstm.lstm(*given, *names, unroll)
+        else:
+            from lstm_layers import lstm_recurrence  # TensorFlow's alone
+
+            h, h_last, c_last = lstm_recurrence.lstm(
+                *given, lstm_recurrence.Options(*names, unroll, implementation)
+            )
         return h, (h_last, c_last)
 
-    def _peepholes(self) -> lstm_recurrence.Peepholes:
+    def _peepholes(self) -> portable_lstm.Peepholes:
         weights = (getattr(self, name) for name in _PEEPHOLES.values())
-        return lstm_recurrence.Peepholes(
-            *(None if weight is None else tf.cast(weight, self.state_dtype) for weight in weights)
-        )
-
-    def _options(
-        self, unroll: bool = False, implementation: str = "graph"
-    ) -> lstm_recurrence.Options:
-        return lstm_recurrence.Options(
-            self.activation, self.recurrent_activation, unroll, implementation
+        return portable_lstm.Peepholes(
+            *(None if weight is None else ops.cast(weight, self.state_dtype) for weight in weights)
         )
 
     def get_config(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from lstm_layers import activations
 from lstm_layers.keras_private import DropoutRNNCell
@@ -35,6 +35,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     Raises:
         ValueError: an activation with no known derivative, a size or rate out of its range.
     """
+
+    # Whether there is a recurrence with a hand-derived gradient, which is TensorFlow's alone.
+    derived_by_hand: ClassVar[bool] = True
 
     # Default initializer by weight.
     initializers: ClassVar[dict[str, str]] = {
@@ -97,32 +100,31 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """The initializer given for `weight`."""
         return self._weight_options[f"{weight}_initializer"]
 
-    def input_products(self, inputs: tf.Tensor) -> tf.Tensor:
+    def input_products(self, inputs):
         """x W + b for inputs (…, features): (…, gates * units), as one product."""
         dtype = self.compute_dtype
-        features = inputs.shape[-1]
-        rows = tf.reshape(tf.cast(inputs, dtype), [-1, features])
-        z = tf.matmul(rows, tf.cast(self.kernel, dtype))
+        inputs = ops.cast(inputs, dtype)
+        *leading, features = ops.shape(inputs)
+        z = ops.matmul(ops.reshape(inputs, (-1, features)), ops.cast(self.kernel, dtype))
         if self.input_bias is not None:
-            z = z + tf.cast(self.input_bias, dtype)
-        return tf.reshape(z, tf.concat([tf.shape(inputs)[:-1], [z.shape[-1]]], axis=0))
+            z = z + ops.cast(self.input_bias, dtype)
+        return ops.reshape(z, (*leading, z.shape[-1]))
 
-    def dropped(self, inputs, h, training) -> tuple[tf.Tensor, tf.Tensor]:
+    def dropped(self, inputs, h, training) -> tuple:
         """Inputs and h as they enter the products of one step."""
         if training and self.dropout:
-            inputs = inputs * tf.cast(self.get_dropout_mask(inputs), inputs.dtype)
+            inputs = inputs * ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
         if training and self.recurrent_dropout:
-            h = h * tf.cast(self.get_recurrent_dropout_mask(h), h.dtype)
+            h = h * ops.cast(self.get_recurrent_dropout_mask(h), h.dtype)
         return inputs, h
 
     @property
-    def state_dtype(self) -> tf.DType:
+    def state_dtype(self) -> str:
         """The dtype in which gates and states are computed: at least 32 bits."""
-        dtype = tf.as_dtype(self.compute_dtype)
-        return tf.float32 if dtype.size == 2 else dtype
+        return "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype
 
     def get_initial_state(self, batch_size=None):
-        return [tf.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
+        return [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size]
 
     def get_config(self):
         config = {

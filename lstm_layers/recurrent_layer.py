@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from lstm_layers import implementations
 from lstm_layers.recurrent_cell import RecurrentCell
@@ -102,7 +102,7 @@ class RecurrentLayer(keras.layers.RNN):
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         outputs = mask if self.return_sequences else None
         if outputs is not None and self.go_backwards:
-            outputs = keras.ops.flip(outputs, axis=1)  # outputs start with the last step
+            outputs = ops.flip(outputs, axis=1)  # outputs start with the last step
         return [outputs, *(None for _ in self.state_size)] if self.return_state else outputs
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
@@ -129,15 +129,15 @@ class RecurrentLayer(keras.layers.RNN):
         """
         cell = self.cell
         dtype = cell.compute_dtype
-        inputs = tf.transpose(tf.cast(sequences, dtype), [1, 0, 2])
+        inputs = ops.transpose(ops.cast(sequences, dtype), (1, 0, 2))
         if mask is not None:
-            mask = tf.transpose(tf.cast(mask, tf.bool))
+            mask = ops.transpose(ops.cast(mask, "bool"))
         if self.go_backwards:
-            inputs = tf.reverse(inputs, [0])
-            mask = None if mask is None else tf.reverse(mask, [0])
+            inputs = ops.flip(inputs, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
 
         dropout_mask = recurrent_dropout_mask = None
-        recurrent_kernel = tf.cast(cell.recurrent_kernel, dtype)
+        recurrent_kernel = ops.cast(cell.recurrent_kernel, dtype)
         if training:
             dropout_mask = cell.get_dropout_mask(sequences[:, 0, :])
             recurrent_dropout_mask = cell.get_recurrent_dropout_mask(initial_state[0])
@@ -146,18 +146,22 @@ class RecurrentLayer(keras.layers.RNN):
                     recurrent_kernel, self.weight_dropout, seed=cell.seed_generator
                 )
         if dropout_mask is not None:
-            inputs = inputs * tf.cast(dropout_mask, dtype)
+            inputs = inputs * ops.cast(dropout_mask, dtype)
         state_dtype = cell.state_dtype
         if recurrent_dropout_mask is not None:
-            recurrent_dropout_mask = tf.cast(recurrent_dropout_mask, state_dtype)
+            recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
 
-        self.implementation_used = implementations.choose(
-            self.implementation, cell, inputs, mask, training, self.unroll
-        )
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        if on_tensorflow and cell.derived_by_hand:
+            self.implementation_used = implementations.choose(
+                self.implementation, cell, inputs, mask, training, self.unroll
+            )
+        else:
+            self.implementation_used = "portable"  # the loop of `portable_scan`
         outputs, states = cell.recurrence(
             cell.input_products(inputs),
             recurrent_kernel,
-            tuple(tf.cast(state, state_dtype) for state in initial_state),
+            tuple(ops.cast(state, state_dtype) for state in initial_state),
             mask,
             recurrent_dropout_mask,
             self.unroll,
@@ -165,10 +169,11 @@ class RecurrentLayer(keras.layers.RNN):
         )
         last_output = states[0]
         if mask is not None and self.zero_output_for_mask:
-            outputs = tf.where(mask[:, :, None], outputs, tf.zeros_like(outputs))
-            last_output = tf.where(mask[-1][:, None], last_output, tf.zeros_like(last_output))
-        outputs = tf.transpose(outputs, [1, 0, 2])
-        outputs.set_shape([*sequences.shape[:2], cell.units])  # a loop forgets a static length
+            outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
+            last_output = ops.where(mask[-1][:, None], last_output, ops.zeros_like(last_output))
+        outputs = ops.transpose(outputs, (1, 0, 2))
+        if on_tensorflow:  # a loop forgets a static length
+            outputs.set_shape([*sequences.shape[:2], cell.output_size])
         return last_output, outputs, list(states)
 
     def step(self, inputs, state):
@@ -194,12 +199,15 @@ class RecurrentLayer(keras.layers.RNN):
                 f"{self.name} takes {len(self.state_size)} initial states, got {len(initial_state)}"
             )
         batch = sequences.shape[0]
-        for position, state in enumerate(initial_state):
-            expected = tf.TensorShape([batch, self.cell.units])
-            if not expected.is_compatible_with(state.shape):
+        for position, (state, size) in enumerate(zip(initial_state, self.state_size, strict=True)):
+            if getattr(state.shape, "rank", 2) is None:  # a tensor of TensorFlow, of any shape
+                continue
+            expected, shape = (batch, size), tuple(state.shape)
+            known = zip(expected, shape, strict=False)
+            if len(shape) != 2 or any(None not in pair and pair[0] != pair[1] for pair in known):
                 raise ValueError(
-                    f"initial state {position} of {self.name} has shape {tuple(state.shape)}, "
-                    f"expected (batch, units) = {tuple(expected)}"
+                    f"initial state {position} of {self.name} has shape {shape}, "
+                    f"expected (batch, units) = {expected}"
                 )
 
     def get_config(self):
