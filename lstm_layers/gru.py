@@ -70,15 +70,24 @@ class GRUCell(RecurrentCell):
             ops.cast(self.input_products(inputs), self.state_dtype),
             h_before,
             fed_back,
-            ops.cast(self.recurrent_kernel, self.compute_dtype),
+            self.recurrent_kernel,
             self._recurrent_bias(),
             self._options(),
+            self.compute_dtype,
         )
         h = ops.cast(h, self.compute_dtype)
         return h, [h]
 
     def recurrence(
-        self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
+        self,
+        z,
+        recurrent_kernel,
+        state,
+        mask,
+        recurrent_dropout_mask,
+        unroll,
+        implementation,
+        training=False,
     ):
         """See `RecurrentLayer`, and `gru_recurrence.gru` for shapes."""
         bias, options = self._recurrent_bias(), self._options()

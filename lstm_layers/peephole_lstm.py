@@ -96,7 +96,7 @@ class PeepholeLSTMCell(RecurrentCell):
         h, c = (ops.cast(state, self.state_dtype) for state in states)
         inputs, fed_back = self.dropped(inputs, h, training)
         z = ops.cast(self.input_products(inputs), self.state_dtype)
-        products = z + product(fed_back, ops.cast(self.recurrent_kernel, self.compute_dtype))
+        products = z + product(fed_back, self.recurrent_kernel, self.compute_dtype)
         h, c = portable_lstm.lstm_step(
             products, c, self._peepholes(), self.activation, self.recurrent_activation
         )
@@ -104,7 +104,15 @@ class PeepholeLSTMCell(RecurrentCell):
         return h, [h, c]
 
     def recurrence(
-        self, z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll, implementation
+        self,
+        z,
+        recurrent_kernel,
+        state,
+        mask,
+        recurrent_dropout_mask,
+        unroll,
+        implementation,
+        training=False,
     ):
         """See `RecurrentLayer`, and `lstm_recurrence.lstm` for shapes."""
         names = self.activation, self.recurrent_activation

@@ -21,23 +21,26 @@ class Options(NamedTuple):
     reset_after: bool
 
 
-def gru_step(a, h_before, fed_back, recurrent_kernel, recurrent_bias, options: Options):
-    """The forward equations of one step: h, (batch, units). Arguments as in `gru_recurrence`."""
+def gru_step(a, h_before, fed_back, recurrent_kernel, recurrent_bias, options: Options, dtype):
+    """The forward equations of one step: h, (batch, units).
+
+    Arguments as in `gru_recurrence`, and the dtype of the products.
+    """
     sigma = activations.ACTIVATIONS[options.recurrent_activation].function
     phi = activations.ACTIVATIONS[options.activation].function
     units = h_before.shape[-1]
     a_z, a_r, a_n = ops.split(a, 3, axis=-1)
     if options.reset_after:
-        products = product(fed_back, recurrent_kernel)
+        products = product(fed_back, recurrent_kernel, dtype)
         if recurrent_bias is not None:
             products = products + recurrent_bias
         p_z, p_r, u = ops.split(products, 3, axis=-1)
         z, r = sigma(a_z + p_z), sigma(a_r + p_r)
         s = r * u
     else:
-        p_z, p_r = ops.split(product(fed_back, recurrent_kernel[:, : 2 * units]), 2, axis=-1)
+        p_z, p_r = ops.split(product(fed_back, recurrent_kernel[:, : 2 * units], dtype), 2, axis=-1)
         z, r = sigma(a_z + p_z), sigma(a_r + p_r)
-        s = product(r * fed_back, recurrent_kernel[:, 2 * units :])
+        s = product(r * fed_back, recurrent_kernel[:, 2 * units :], dtype)
     return z * h_before + (1.0 - z) * phi(a_n + s)
 
 
@@ -52,12 +55,14 @@ def gru(
     unroll: bool,
 ):
     """Runs the recurrence over time; arguments and results as in `gru_recurrence.gru`."""
+    dtype = recurrent_kernel.dtype
+    kernel = ops.cast(recurrent_kernel, h_0.dtype)
 
     def step(state, a, keep=None):
         (h,) = state
         fed_back = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
         a = ops.cast(a, h.dtype)
-        new = gru_step(a, h, fed_back, recurrent_kernel, recurrent_bias, options)
+        new = gru_step(a, h, fed_back, kernel, recurrent_bias, options, dtype)
         return [new if keep is None else ops.where(keep[:, None], new, h)]
 
     sequences = [a] if mask is None else [a, mask]

@@ -56,11 +56,13 @@ def lstm(
     unroll: bool,
 ):
     """Runs the recurrence over time; arguments and results as in `lstm_recurrence.lstm`."""
+    dtype = recurrent_kernel.dtype
+    kernel = ops.cast(recurrent_kernel, initial_state[0].dtype)
 
     def step(state, z, keep=None):
         h, c = state
         fed_back = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
-        products = ops.cast(z, h.dtype) + product(fed_back, recurrent_kernel)
+        products = ops.cast(z, h.dtype) + product(fed_back, kernel, dtype)
         new = lstm_step(products, c, peepholes, activation, recurrent_activation)
         if keep is None:
             return new

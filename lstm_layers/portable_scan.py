@@ -48,9 +48,13 @@ def scan(
     return outputs, last
 
 
-def product(values, kernel):
-    """values · kernel, multiplied in the kernel's dtype, given in that of `values`."""
-    products = keras.ops.matmul(keras.ops.cast(values, kernel.dtype), kernel)
+def product(values, kernel, dtype):
+    """values · kernel, multiplied in `dtype`, given in that of `values`.
+
+    The kernel is best handed to a loop in at least 32 bits and rounded here: its gradient, a sum
+    over the steps, is then added up in them.
+    """
+    products = keras.ops.matmul(keras.ops.cast(values, dtype), keras.ops.cast(kernel, dtype))
     return keras.ops.cast(products, values.dtype)
 
 

@@ -17,7 +17,7 @@ from lstm_layers.recurrent_cell import RecurrentCell
 
 
 class RecurrentLayer(keras.layers.RNN):
-    """Base of `PeepholeLSTM` and `GRU`.
+    """Base of `PeepholeLSTM`, `GRU`, `VariantLSTM` and `SimpleRNN`.
 
     Masking: at a step whose mask is False every state is copied from the step before and the
     output is h as copied (zeros with `zero_output_for_mask`), wherever the gaps are. So padding on
@@ -26,8 +26,8 @@ class RecurrentLayer(keras.layers.RNN):
     Args:
         cell_class: a `RecurrentCell` with a method
             `recurrence(z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll,
-            implementation)` that
-            returns h at every step (time, batch, units), and the last states.
+            implementation, training)` that returns h at every step (time, batch, units), and the
+            last states.
         cell_options: arguments of the cell.
         return_sequences: return h of every step, not of the last.
         return_state: return the last states as well, h first.
@@ -89,6 +89,8 @@ class RecurrentLayer(keras.layers.RNN):
         if not 0.0 <= weight_dropout < 1.0:
             raise ValueError(f"weight_dropout must be in [0, 1), got {weight_dropout}")
         self.weight_dropout = weight_dropout
+        if implementation != "auto" and not self.cell.derived_by_hand:
+            raise ValueError(f"{type(self).__name__} has one implementation, the portable one")
         self.implementation = implementations.checked(implementation)
         self.implementation_used: str | None = None
         # Keras after 3.15 turns these off in RNN, and masks would be dropped without a word.
@@ -147,6 +149,9 @@ class RecurrentLayer(keras.layers.RNN):
                 )
         if dropout_mask is not None:
             inputs = inputs * ops.cast(dropout_mask, dtype)
+        if self.stateful and keras.backend.backend() == "torch":
+            # The last states are written over these, which the gradient may still need.
+            initial_state = [ops.copy(state) for state in initial_state]
         state_dtype = cell.state_dtype
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
@@ -166,6 +171,7 @@ class RecurrentLayer(keras.layers.RNN):
             recurrent_dropout_mask,
             self.unroll,
             self.implementation_used,
+            training,
         )
         last_output = states[0]
         if mask is not None and self.zero_output_for_mask:

@@ -5,17 +5,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layers import GRU, BiLSTM, PeepholeLSTM
+from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN, VariantLSTM
 
 UNITS = 3
 # Random biases and peepholes: with zeros, a gate wired wrongly would pass.
 RANDOM = {"bias_initializer": keras.initializers.RandomNormal(stddev=0.5, seed=1)}
 PEEPHOLES = {"peephole_initializer": keras.initializers.RandomNormal(stddev=1.0, seed=2)}
 
+# All that can be had at once, so that each contract test meets every weight. Zoneout is left to its
+# own tests: it never does the same twice.
+ALL_OF_THE_VARIANTS = {
+    "coupled_gates": True,
+    "peepholes": "io",
+    "truncated_peepholes": True,
+    "full_gate_recurrence": True,
+    "projection_units": UNITS,
+    "layer_normalization": True,
+    "cell_clip": 3.0,
+    "shift_initializer": keras.initializers.RandomNormal(stddev=0.5, seed=3),
+}
+
 ONE_DIRECTION = {
     "peephole_lstm": lambda **options: PeepholeLSTM(UNITS, **{**RANDOM, **PEEPHOLES, **options}),
     "gru": lambda **options: GRU(UNITS, **{**RANDOM, **options}),
     "gru_reset_before": lambda **options: GRU(UNITS, reset_after=False, **{**RANDOM, **options}),
+    "variant_lstm": lambda **options: VariantLSTM(
+        UNITS, **{**RANDOM, **PEEPHOLES, **ALL_OF_THE_VARIANTS, **options}
+    ),
+    "simple_rnn": lambda **options: SimpleRNN(UNITS, **{**RANDOM, **options}),
 }
 TWO_DIRECTIONS = {
     "bilstm": lambda **options: BiLSTM(UNITS, **{**RANDOM, **PEEPHOLES, **options}),
