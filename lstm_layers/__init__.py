@@ -14,6 +14,7 @@ from lstm_layers.lstm_variants import (
 )
 from lstm_layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 from lstm_layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from lstm_layers.stacked_lstm import StackedLSTM
 from lstm_layers.variant_lstm import VariantLSTM
 from lstm_layers.variant_lstm_cell import VariantLSTMCell
 
@@ -31,6 +32,7 @@ __all__ = [
     "ProjectedLSTM",
     "SimpleRNN",
     "SimpleRNNCell",
+    "StackedLSTM",
     "VariantLSTM",
     "VariantLSTMCell",
     "ZoneoutLSTM",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN, VariantLSTM
+from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN, StackedLSTM, VariantLSTM
 
 UNITS = 3
 # Random biases and peepholes: with zeros, a gate wired wrongly would pass.
@@ -25,7 +25,7 @@ ALL_OF_THE_VARIANTS = {
     "shift_initializer": keras.initializers.RandomNormal(stddev=0.5, seed=3),
 }
 
-ONE_DIRECTION = {
+ONE_RECURRENCE = {
     "peephole_lstm": lambda **options: PeepholeLSTM(UNITS, **{**RANDOM, **PEEPHOLES, **options}),
     "gru": lambda **options: GRU(UNITS, **{**RANDOM, **options}),
     "gru_reset_before": lambda **options: GRU(UNITS, reset_after=False, **{**RANDOM, **options}),
@@ -33,6 +33,12 @@ ONE_DIRECTION = {
         UNITS, **{**RANDOM, **PEEPHOLES, **ALL_OF_THE_VARIANTS, **options}
     ),
     "simple_rnn": lambda **options: SimpleRNN(UNITS, **{**RANDOM, **options}),
+}
+ONE_DIRECTION = {
+    **ONE_RECURRENCE,
+    "stacked_lstm": lambda **options: StackedLSTM(
+        UNITS, residual=True, **{**RANDOM, **PEEPHOLES, **options}
+    ),
 }
 TWO_DIRECTIONS = {
     "bilstm": lambda **options: BiLSTM(UNITS, **{**RANDOM, **PEEPHOLES, **options}),
@@ -57,6 +63,12 @@ def make_layer(request):
 def make_causal_layer(request):
     """Makes a layer whose outputs do not depend on later inputs."""
     return ONE_DIRECTION[request.param]
+
+
+@pytest.fixture(params=ONE_RECURRENCE)
+def make_single_layer(request):
+    """Makes a layer that is one recurrence, whose output is its first state."""
+    return ONE_RECURRENCE[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,8 @@ def test_what_is_in_masked_steps_does_not_matter(make_layer, sequences, masks):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_fully_masked_row_ends_in_its_initial_state(make_causal_layer, sequences):
-    layer = make_causal_layer(return_state=True)
+def test_a_fully_masked_row_ends_in_its_initial_state(make_single_layer, sequences):
+    layer = make_single_layer(return_state=True)
     rng = np.random.default_rng(1)
     states = [rng.normal(size=(4, 3)).astype("float32") for _ in layer.state_size]
     mask = tf.constant(np.arange(4)[:, None] * np.ones((1, 6)) != 2)

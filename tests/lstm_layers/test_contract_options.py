@@ -133,9 +133,9 @@ def test_input_dropout_is_one_mask_for_all_steps(make_causal_layer, sequences):
     np.testing.assert_allclose(other(sequences, training=True), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_recurrent_dropout_is_one_mask_for_all_steps(make_causal_layer, sequences):
+def test_recurrent_dropout_is_one_mask_for_all_steps(make_single_layer, sequences):
     """To drop entries of h for good is to drop rows of the recurrent kernel, for one row alone."""
-    layer = make_causal_layer(return_sequences=True, recurrent_dropout=0.5, seed=7)
+    layer = make_single_layer(return_sequences=True, recurrent_dropout=0.5, seed=7)
     layer.build((4, 6, 2))
     mask = keras.random.dropout(np.ones((4, 3), "float32"), 0.5, seed=keras.random.SeedGenerator(7))
     assert 0 < np.count_nonzero(mask) < 12
@@ -147,8 +147,8 @@ def test_recurrent_dropout_is_one_mask_for_all_steps(make_causal_layer, sequence
         np.testing.assert_allclose(outputs[row : row + 1], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_weight_dropout_is_one_mask_for_all_rows_and_steps(make_causal_layer, sequences):
-    layer = make_causal_layer(return_sequences=True, weight_dropout=0.5, seed=7)
+def test_weight_dropout_is_one_mask_for_all_rows_and_steps(make_single_layer, sequences):
+    layer = make_single_layer(return_sequences=True, weight_dropout=0.5, seed=7)
     layer.build((4, 6, 2))
     weights = layer.get_weights()
     outputs = layer(sequences, training=True)

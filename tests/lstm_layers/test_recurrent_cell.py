@@ -26,11 +26,11 @@ def _assert_equal(one, other, **tolerances):
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("unroll", [False, True])
 def test_keras_rnn_over_the_cell_is_the_layer(
-    make_causal_layer, sequences, masks, training, unroll
+    make_single_layer, sequences, masks, training, unroll
 ):
     """Keras's own loop, with its own handling of masks and of dropout masks."""
     options = {"return_sequences": True, "return_state": True, "unroll": unroll}
-    layer = make_causal_layer(**options, dropout=0.3, recurrent_dropout=0.4, seed=5)
+    layer = make_single_layer(**options, dropout=0.3, recurrent_dropout=0.4, seed=5)
     results = layer(sequences, training=training, mask=masks["right"])
     copy = type(layer.cell).from_config(layer.cell.get_config())
     reference = keras.layers.RNN(copy, **options)
@@ -39,8 +39,8 @@ def test_keras_rnn_over_the_cell_is_the_layer(
     _assert_equal(reference(sequences, training=training, mask=masks["right"]), results)
 
 
-def test_stacked_cells_are_stacked_layers(make_causal_layer, sequences):
-    layers = [make_causal_layer(return_sequences=True, return_state=True) for _ in range(2)]
+def test_stacked_cells_are_stacked_layers(make_single_layer, sequences):
+    layers = [make_single_layer(return_sequences=True, return_state=True) for _ in range(2)]
     first, *first_states = layers[0](sequences)
     second, *second_states = layers[1](first)
     cells = [type(layer.cell).from_config(layer.cell.get_config()) for layer in layers]

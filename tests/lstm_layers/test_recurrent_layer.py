@@ -18,12 +18,12 @@ def test_shapes_with_every_combination_of_returned_values(make_causal_layer, seq
 
 
 def test_the_last_output_is_the_last_of_all_outputs_and_the_first_state(
-    make_causal_layer, sequences
+    make_single_layer, sequences
 ):
-    layer = make_causal_layer(return_sequences=True, return_state=True)
+    layer = make_single_layer(return_sequences=True, return_state=True)
     outputs, h, *_ = layer(sequences)
     np.testing.assert_array_equal(outputs[:, -1], h)
-    last = make_causal_layer()
+    last = make_single_layer()
     last.build(sequences.shape)
     last.set_weights(layer.get_weights())
     np.testing.assert_array_equal(last(sequences), h)
