@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layers import GRU, BiLSTM, PeepholeLSTM
+from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN
 
 UNITS = 3
 OPTIONS = {"return_sequences": True, "return_state": True, "bias_initializer": "random_normal"}
@@ -22,6 +22,10 @@ PAIRS = {
     "gru_reset_before": (
         lambda **options: GRU(UNITS, reset_after=False, **options),
         lambda **options: keras.layers.GRU(UNITS, reset_after=False, **options),
+    ),
+    "simple_rnn": (
+        lambda **options: SimpleRNN(UNITS, **options),
+        lambda **options: keras.layers.SimpleRNN(UNITS, **options),
     ),
     "bilstm": (
         lambda **options: BiLSTM(UNITS, cell="lstm", **options),
@@ -83,7 +87,7 @@ def test_under_masks(pair, sequences, masks, kind):
     _assert_equal(ours, theirs, sequences, mask=tf.constant(masks[kind]))
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "gru_reset_before"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "gru_reset_before", "simple_rnn"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_backwards(name, masked, sequences, masks):
     ours, theirs = (make(go_backwards=True, **OPTIONS) for make in PAIRS[name])
