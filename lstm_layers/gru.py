@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -36,6 +38,8 @@ class GRUCell(RecurrentCell):
     Raises:
         ValueError: what `RecurrentCell` raises.
     """
+
+    implementations: ClassVar[tuple[str, ...]] = ("graph",)
 
     def __init__(self, units: int, reset_after: bool = True, **options):
         super().__init__(units, **options)
@@ -80,7 +84,7 @@ class GRUCell(RecurrentCell):
 
     def recurrence(
         self,
-        z,
+        inputs,
         recurrent_kernel,
         state,
         mask,
@@ -91,15 +95,20 @@ class GRUCell(RecurrentCell):
     ):
         """See `RecurrentLayer`, and `gru_recurrence.gru` for shapes."""
         bias, options = self._recurrent_bias(), self._options()
-        given = z, recurrent_kernel, bias, state[0], mask, recurrent_dropout_mask
+        given = (
+            self.input_products(inputs),
+            recurrent_kernel,
+            bias,
+            state[0],
+            mask,
+            recurrent_dropout_mask,
+        )
         if implementation == "portable":
             h, h_last = portable_gru.gru(*given, options, unroll)
         else:
             from lstm_layers import gru_recurrence  # TensorFlow's alone
 
-            h, h_last = gru_recurrence.gru(
-                *given, gru_recurrence.Options(*options, unroll, implementation)
-            )
+            h, h_last = gru_recurrence.gru(*given, gru_recurrence.Options(*options, unroll))
         return h, (h_last,)
 
     def _options(self) -> portable_gru.Options:

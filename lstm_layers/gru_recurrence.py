@@ -46,7 +46,6 @@ class Options(NamedTuple):
     recurrent_activation: str = "sigmoid"
     reset_after: bool = True
     unroll: bool = False
-    implementation: str = "graph"
 
 
 class Step(NamedTuple):

@@ -1,12 +1,34 @@
 """The ways in which a layer can run its loop over time, and which one is taken when.
 
-"graph"  a While loop of stock TensorFlow operations, with a backward loop derived by hand. Runs
-         anywhere, exports anywhere, any shape, any precision.
+"graph"     a While loop of stock TensorFlow operations with a backward loop derived by hand: any
+            shape, any precision, any device, and it exports.
+"block"     TensorFlow's `BlockLSTM` operation forward, the backward loop of "graph"
+            (`lstm_block`): one operation for the whole loop, so by far the fastest for few rows
+            and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU, no mask.
+            It exports.
+"xla"       both loops compiled (`lstm_xla`): the fastest training on CPU. `PeepholeLSTM`.
+            Compiles for each new shape, which takes seconds, and stock TensorFlow Serving cannot
+            run it.
+"portable"  `keras.ops`, and the backend's own gradient: what other backends than TensorFlow, and
+            layers without a derived gradient, always run.
+
+"auto", where more than one would do, is "xla" in the training of a graph whose number of steps is
+static, in 32 or 64 bits on CPU; else "block" where nothing forbids it; else "graph". It never takes
+"xla" when `training` is not true, so that what is exported runs anywhere.
+
+An implementation that is asked for by name and can't run a call is a ValueError that says why.
 """
 
 from __future__ import annotations
 
-IMPLEMENTATIONS = ("auto", "graph")
+from typing import Any
+
+import keras
+
+IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
+
+# Reordering the weights for the block operation costs about as much as so many of its steps.
+_BLOCK_STEPS = 8
 
 
 def checked(implementation: str) -> str:
@@ -16,6 +38,74 @@ def checked(implementation: str) -> str:
     return implementation
 
 
-def choose(implementation, cell, inputs, mask, training, unroll) -> str:
-    """The implementation that a call takes."""
-    return "graph" if implementation == "auto" else implementation
+def choose(implementation: str, cell: Any, inputs, mask, training: bool, unroll: bool) -> str:
+    """The implementation that a call takes.
+
+    Args:
+        implementation: as asked for.
+        cell: of the layer; its `implementations` are those it has.
+        inputs: (time, batch, features), of which shape and dtype are read.
+        mask: whether None.
+        training: whether the call is one of a training.
+        unroll: whether the loop is to be written out.
+
+    Raises:
+        ValueError: the implementation that was asked for can't run this call.
+    """
+    hindrances = {
+        name: _hindrance(name, cell, inputs, mask, unroll) for name in IMPLEMENTATIONS[1:]
+    }
+    possible = [name for name, hindrance in hindrances.items() if hindrance is None]
+    if implementation == "auto":
+        return _fastest(possible, inputs, training)
+    if implementation not in possible:
+        raise ValueError(
+            f"implementation={implementation!r} cannot run this call: "
+            f"{hindrances[implementation]}; possible here: {', '.join(possible)}"
+        )
+    return implementation
+
+
+def _fastest(possible: list[str], inputs, training: bool) -> str:
+    steps = inputs.shape[0]
+    # Products of 16 bits are faster outside XLA, where oneDNN does them.
+    wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")
+    if "xla" in possible and training and wide and steps is not None and _in_cpu_graph():
+        return "xla"
+    if "block" in possible and (steps is None or steps >= _BLOCK_STEPS):
+        return "block"
+    return "graph" if "graph" in possible else "portable"
+
+
+def _in_cpu_graph() -> bool:
+    """Whether a graph for one CPU is being traced: an eager call would compile for each length."""
+    import tensorflow as tf
+
+    return not (
+        tf.executing_eagerly()
+        or tf.distribute.has_strategy()
+        or tf.config.list_logical_devices("GPU")
+    )
+
+
+def _hindrance(name: str, cell: Any, inputs, mask, unroll: bool) -> str | None:
+    """Why an implementation cannot run a call, or None."""
+    if name == "portable":
+        return None
+    if keras.backend.backend() != "tensorflow":
+        return "it is TensorFlow's alone"
+    if name not in cell.implementations:
+        return f"{type(cell).__name__} has none"
+    if name == "graph":
+        return None
+    if unroll:
+        return "it does not unroll"
+    if name == "xla":
+        return None
+    if mask is not None:
+        return "it knows no mask"
+    if keras.backend.standardize_dtype(inputs.dtype) != "float32":
+        return "it computes in float32"
+    if (cell.activation, cell.recurrent_activation) != ("tanh", "sigmoid"):
+        return "its activations are tanh and sigmoid"
+    return None

@@ -68,7 +68,6 @@ class Options(NamedTuple):
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
     unroll: bool = False
-    implementation: str = "graph"
 
 
 def lstm(
@@ -107,30 +106,26 @@ def lstm(
         (h_last, c_last), steps = _forward(z, recurrent_kernel, p, h_0, c_0, mask, m, options)
 
         def gradient(d_h, d_h_last, d_c_last):
-            h_before = tf.concat([h_0[None], steps.h[:-1]], axis=0)
-            c_before = tf.concat([c_0[None], steps.c[:-1]], axis=0)
-            d_z, d_h_0, d_c_0 = _backward(
-                steps, c_before, recurrent_kernel, p, mask, m, options, d_h, d_h_last, d_c_last
+            found = gradients(
+                steps, recurrent_kernel, p, (h_0, c_0), mask, m, options, (d_h, d_h_last, d_c_last)
             )
-            d_i, d_f, _, d_o = tf.split(d_z, 4, axis=-1)
-            d_given = [
-                tf.reduce_sum(d_gate * cell, axis=[0, 1])
-                for weight, d_gate, cell in (
-                    (p_i, d_i, c_before),
-                    (p_f, d_f, c_before),
-                    (p_o, d_o, steps.c),
-                )
-                if weight is not None
-            ]
+            d_given = [found.peepholes[gate] for gate, weight in enumerate(p) if weight is not None]
             if m is not None:
                 d_given.append(tf.zeros_like(m))  # a dropout mask is drawn, not learned
-            fed_back = h_before if m is None else h_before * m
-            d_recurrent_kernel = weight_gradient(fed_back, d_z, recurrent_kernel.dtype)
-            return tf.cast(d_z, z.dtype), d_recurrent_kernel, d_h_0, d_c_0, *d_given
+            return tf.cast(found.z, z.dtype), found.recurrent_kernel, *found.state, *d_given
 
         return (steps.h, h_last, c_last), gradient
 
     return recurrence(z, recurrent_kernel, *initial_state, *present)
+
+
+class Gradients(NamedTuple):
+    """Derivatives of the loss: dz (time, batch, 4 * units), dR, dp, and those of h_0 and c_0."""
+
+    z: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    peepholes: Peepholes
+    state: tuple[tf.Tensor, tf.Tensor]
 
 
 class Step(NamedTuple):
@@ -168,6 +163,42 @@ def lstm_step(
     c = f * c_before + i * g
     o = sigma(z_o if peepholes.output is None else z_o + peepholes.output * c)
     return Step(i, f, g, o, c, o * phi(c))
+
+
+def gradients(
+    steps: Step,
+    recurrent_kernel: tf.Tensor,
+    peepholes: Peepholes,
+    initial_state: tuple[tf.Tensor, tf.Tensor],
+    mask: tf.Tensor | None,
+    recurrent_dropout_mask: tf.Tensor | None,
+    options: Options,
+    arriving: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+) -> Gradients:
+    """The backward pass, whatever has computed the forward one.
+
+    Args:
+        steps: of the forward pass, each (time, batch, units).
+        arriving: gradients of h at every step, and of the last h and c.
+        recurrent_kernel, peepholes, initial_state, mask, recurrent_dropout_mask, options: those
+            of the forward pass, see `lstm`.
+    """
+    h_0, c_0 = initial_state
+    h_before = tf.concat([h_0[None], steps.h[:-1]], axis=0)
+    c_before = tf.concat([c_0[None], steps.c[:-1]], axis=0)
+    m = recurrent_dropout_mask
+    d_z, d_h_0, d_c_0 = _backward(
+        steps, c_before, recurrent_kernel, peepholes, mask, m, options, *arriving
+    )
+    d_i, d_f, _, d_o = tf.split(d_z, 4, axis=-1)
+    looked_at = ((d_i, c_before), (d_f, c_before), (d_o, steps.c))
+    d_peepholes = (
+        None if weight is None else tf.reduce_sum(d_gate * cell, axis=[0, 1])
+        for weight, (d_gate, cell) in zip(peepholes, looked_at, strict=True)
+    )
+    fed_back = h_before if m is None else h_before * m
+    d_recurrent_kernel = weight_gradient(fed_back, d_z, recurrent_kernel.dtype)
+    return Gradients(d_z, d_recurrent_kernel, Peepholes(*d_peepholes), (d_h_0, d_c_0))
 
 
 def _forward(z, recurrent_kernel, p, h_0, c_0, mask, m, options):

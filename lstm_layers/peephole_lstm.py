@@ -54,6 +54,7 @@ class PeepholeLSTMCell(RecurrentCell):
         ValueError: an unknown gate letter, and what `RecurrentCell` raises.
     """
 
+    implementations: ClassVar[tuple[str, ...]] = ("graph", "block", "xla")
     initializers: ClassVar[dict[str, str]] = {**RecurrentCell.initializers, "peephole": "zeros"}
 
     def __init__(
@@ -105,7 +106,7 @@ class PeepholeLSTMCell(RecurrentCell):
 
     def recurrence(
         self,
-        z,
+        inputs,
         recurrent_kernel,
         state,
         mask,
@@ -114,17 +115,38 @@ class PeepholeLSTMCell(RecurrentCell):
         implementation,
         training=False,
     ):
-        """See `RecurrentLayer`, and `lstm_recurrence.lstm` for shapes."""
-        names = self.activation, self.recurrent_activation
-        given = z, recurrent_kernel, self._peepholes(), state, mask, recurrent_dropout_mask
+        """See `RecurrentLayer`, `implementations`, and `lstm_recurrence.lstm` for shapes."""
+        names, p = (self.activation, self.recurrent_activation), self._peepholes()
+        if implementation in ("block", "xla"):
+            kernel = ops.cast(self.kernel, self.compute_dtype)
+            bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
+            weights = kernel, recurrent_kernel, bias, p
+            if implementation == "block":
+                from lstm_layers import lstm_block  # these three are TensorFlow's alone
+
+                h, h_last, c_last = lstm_block.lstm(inputs, *weights, state)
+            else:
+                from lstm_layers import lstm_recurrence, lstm_xla
+
+                h, h_last, c_last = lstm_xla.lstm(
+                    inputs,
+                    lstm_xla.Weights(*weights),
+                    state,
+                    mask,
+                    recurrent_dropout_mask,
+                    lstm_recurrence.Options(*names),
+                    keep=training,
+                )
+            return h, (h_last, c_last)
+        z = self.input_products(inputs)
+        given = z, recurrent_kernel, p, state, mask, recurrent_dropout_mask
         if implementation == "portable":
             h, h_last, c_last = portable_lstm.lstm(*given, *names, unroll)
         else:
-            from lstm_layers import lstm_recurrence  # TensorFlow's alone
+            from lstm_layers import lstm_recurrence
 
-            h, h_last, c_last = lstm_recurrence.lstm(
-                *given, lstm_recurrence.Options(*names, unroll, implementation)
-            )
+            options = lstm_recurrence.Options(*names, unroll)
+            h, h_last, c_last = lstm_recurrence.lstm(*given, options)
         return h, (h_last, c_last)
 
     def _peepholes(self) -> portable_lstm.Peepholes:

@@ -36,8 +36,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         ValueError: an activation with no known derivative, a size or rate out of its range.
     """
 
-    # Whether there is a recurrence with a hand-derived gradient, which is TensorFlow's alone.
-    derived_by_hand: ClassVar[bool] = True
+    # Besides the portable loop: those of `implementations` that the cell has.
+    implementations: ClassVar[tuple[str, ...]] = ()
 
     # Default initializer by weight.
     initializers: ClassVar[dict[str, str]] = {

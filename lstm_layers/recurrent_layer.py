@@ -38,9 +38,14 @@ class RecurrentLayer(keras.layers.RNN):
         zero_output_for_mask: outputs at masked steps are zero.
         weight_dropout: rate of DropConnect on the recurrent kernel (Merity et al. 2018, section
             2): one mask a call, shared by rows and steps, in training only.
+        implementation: how the loop over time is computed, see `implementations`; "auto" takes
+            the fastest one for the call.
         name, trainable, dtype: those of `keras.layers.Layer`. With a 16-bit dtype the products
             are computed in it, gates and cell states in float32.
         **more_cell_options: further arguments of the cell.
+
+    Attributes:
+        implementation_used: which one the last call took (in a graph: its last trace), or None.
 
     Call arguments:
         sequences: (batch, time, features).
@@ -89,8 +94,6 @@ class RecurrentLayer(keras.layers.RNN):
         if not 0.0 <= weight_dropout < 1.0:
             raise ValueError(f"weight_dropout must be in [0, 1), got {weight_dropout}")
         self.weight_dropout = weight_dropout
-        if implementation != "auto" and not self.cell.derived_by_hand:
-            raise ValueError(f"{type(self).__name__} has one implementation, the portable one")
         self.implementation = implementations.checked(implementation)
         self.implementation_used: str | None = None
         # Keras after 3.15 turns these off in RNN, and masks would be dropped without a word.
@@ -156,15 +159,11 @@ class RecurrentLayer(keras.layers.RNN):
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
 
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-        if on_tensorflow and cell.derived_by_hand:
-            self.implementation_used = implementations.choose(
-                self.implementation, cell, inputs, mask, training, self.unroll
-            )
-        else:
-            self.implementation_used = "portable"  # the loop of `portable_scan`
+        self.implementation_used = implementations.choose(
+            self.implementation, cell, inputs, mask, bool(training), self.unroll
+        )
         outputs, states = cell.recurrence(
-            cell.input_products(inputs),
+            inputs,
             recurrent_kernel,
             tuple(ops.cast(state, state_dtype) for state in initial_state),
             mask,
@@ -178,7 +177,7 @@ class RecurrentLayer(keras.layers.RNN):
             outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
             last_output = ops.where(mask[-1][:, None], last_output, ops.zeros_like(last_output))
         outputs = ops.transpose(outputs, (1, 0, 2))
-        if on_tensorflow:  # a loop forgets a static length
+        if keras.backend.backend() == "tensorflow":  # a loop forgets a static length
             outputs.set_shape([*sequences.shape[:2], cell.output_size])
         return last_output, outputs, list(states)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import keras
 from keras import ops
 
@@ -38,8 +36,6 @@ class SimpleRNNCell(RecurrentCell):
         ValueError: `recurrent_activation`, and what `RecurrentCell` raises.
     """
 
-    derived_by_hand: ClassVar[bool] = False
-
     def __init__(self, units: int, **options):
         if "recurrent_activation" in options:
             raise ValueError("SimpleRNN has no gates, so it takes no recurrent_activation")
@@ -64,7 +60,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def recurrence(
         self,
-        z,
+        inputs,
         recurrent_kernel,
         state,
         mask,
@@ -83,6 +79,7 @@ class SimpleRNNCell(RecurrentCell):
             new = self._phi(ops.cast(z, self.state_dtype) + products)
             return [new if keep is None else ops.where(keep[:, None], new, h)]
 
+        z = self.input_products(inputs)
         return scan(step, state, [z] if mask is None else [z, mask], unroll=unroll)
 
     def _phi(self, values):

@@ -56,7 +56,6 @@ class VariantLSTMCell(RecurrentCell):
         ValueError: what `Variant` and `RecurrentCell` raise.
     """
 
-    derived_by_hand: ClassVar[bool] = False
     initializers: ClassVar[dict[str, str]] = {
         **RecurrentCell.initializers,
         "peephole": "zeros",
@@ -138,7 +137,7 @@ class VariantLSTMCell(RecurrentCell):
 
     def recurrence(
         self,
-        z,
+        inputs,
         recurrent_kernel,
         state,
         mask,
@@ -149,6 +148,7 @@ class VariantLSTMCell(RecurrentCell):
     ):
         """See `RecurrentLayer`."""
         weights, functions = self._step_weights(recurrent_kernel), self._functions()
+        z = self.input_products(inputs)
         zoned = self._draw(ops.shape(z)[:2]) if training else Zoned()
         optional = (mask, zoned.c, zoned.h)
         present = [tensor for tensor in optional if tensor is not None]

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN, StackedLSTM, VariantLSTM
 
@@ -96,6 +95,7 @@ def masks():
 @pytest.fixture(scope="session")
 def assert_gradients():
     """Compares the gradients of a scalar float64 function with central differences."""
+    import tensorflow as tf  # here, since the tests in backends/ do without
 
     def check(function, variables):
         with tf.GradientTape() as tape:
