@@ -187,9 +187,9 @@ class VariantLSTMCell(RecurrentCell):
             self.variant.input_activation or self.activation,
             self.variant.output_activation or self.activation,
         )
+        sigma, phi_in, phi_out = (activations.ACTIVATIONS[name].function for name in names)
         return Functions(
-            *(activations.ACTIVATIONS[name].function for name in names),
-            functools.partial(product, dtype=self.compute_dtype),
+            sigma, phi_in, phi_out, functools.partial(product, dtype=self.compute_dtype)
         )
 
     def _step_weights(self, recurrent_kernel) -> Weights:
