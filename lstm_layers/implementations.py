@@ -4,8 +4,8 @@
             shape, any precision, any device, and it exports.
 "block"     TensorFlow's `BlockLSTM` operation forward, the backward loop of "graph"
             (`lstm_block`): one operation for the whole loop, so by far the fastest for few rows
-            and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU, no mask.
-            It exports.
+            and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU; no mask, no
+            recurrent dropout, not within a graph that XLA compiles. It exports.
 "xla"       both loops compiled (`lstm_xla`): the fastest training on CPU. `PeepholeLSTM`.
             Compiles for each new shape, which takes seconds, and stock TensorFlow Serving cannot
             run it.
@@ -53,7 +53,7 @@ def choose(implementation: str, cell: Any, inputs, mask, training: bool, unroll:
         ValueError: the implementation that was asked for can't run this call.
     """
     hindrances = {
-        name: _hindrance(name, cell, inputs, mask, unroll) for name in IMPLEMENTATIONS[1:]
+        name: _hindrance(name, cell, inputs, mask, training, unroll) for name in IMPLEMENTATIONS[1:]
     }
     possible = [name for name, hindrance in hindrances.items() if hindrance is None]
     if implementation == "auto":
@@ -88,7 +88,7 @@ def _in_cpu_graph() -> bool:
     )
 
 
-def _hindrance(name: str, cell: Any, inputs, mask, unroll: bool) -> str | None:
+def _hindrance(name: str, cell: Any, inputs, mask, training: bool, unroll: bool) -> str | None:
     """Why an implementation cannot run a call, or None."""
     if name == "portable":
         return None
@@ -104,8 +104,12 @@ def _hindrance(name: str, cell: Any, inputs, mask, unroll: bool) -> str | None:
         return None
     if mask is not None:
         return "it knows no mask"
+    if training and cell.recurrent_dropout:
+        return "it knows no recurrent dropout"
     if keras.backend.standardize_dtype(inputs.dtype) != "float32":
         return "it computes in float32"
     if (cell.activation, cell.recurrent_activation) != ("tanh", "sigmoid"):
         return "its activations are tanh and sigmoid"
-    return None
+    from lstm_layers import tensorflow_private  # the backend may be another one
+
+    return "XLA cannot compile it" if tensorflow_private.compiled_by_xla() else None
