@@ -22,7 +22,7 @@ class ModelConfig:
     embedding_dropout: float = 0.0  # of the embedded tokens
     variational: bool = False  # one dropout mask for a whole window instead of one a token
     weight_dropout: float = 0.0  # of the recurrent weights, drawn anew for each window
-    tie_embeddings: bool = False  # output weights = embedding; needs embedding_units == units
+    tie_embeddings: bool = False  # output weights = embedding, behind a projection if of another size
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,6 @@ class Config:
             raise ValueError(f"learning_rate must be above 0, is {training.learning_rate}")
         if text.vocabulary_size < 2:
             raise ValueError(f"vocabulary_size must be at least 2, is {text.vocabulary_size}")
-        if model.tie_embeddings and model.embedding_units != model.units:
-            raise ValueError("tie_embeddings needs embedding_units equal to units")
 
 
 # Proves the path on any text in seconds; learns next to nothing.

@@ -125,6 +125,10 @@ def _layers(config: configs.Config, vocabulary_size: int, policy: str) -> dict:
             layer = lstm_layers.PeepholeLSTM(model.units, peepholes=peepholes, **options)
         made[layer.name] = layer
         made[f"dropout_{depth}"] = dropout(model.dropout, name=f"dropout_{depth}")
+    if model.tie_embeddings and model.embedding_units != model.units:
+        made["output_projection"] = keras.layers.Dense(
+            model.embedding_units, use_bias=False, dtype=policy, name="output_projection"
+        )
     if not model.tie_embeddings:
         made["logits"] = keras.layers.Dense(vocabulary_size, dtype=policy, name="logits")
     return made
@@ -150,4 +154,6 @@ def _forward(
 def _logits(layers: dict, values: Any) -> Any:
     if "logits" in layers:
         return layers["logits"](values)
+    if "output_projection" in layers:
+        values = layers["output_projection"](values)
     return layers["embedding"](values, reverse=True)

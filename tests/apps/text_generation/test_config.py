@@ -12,7 +12,6 @@ from apps.text_generation import config as configs
         ("model", {"dropout": -0.1}, "dropout must be at least 0"),
         ("model", {"units": 0}, "units must be at least 1, is 0"),
         ("training", {"window_tokens": 0}, "window_tokens must be at least 1"),
-        ("model", {"tie_embeddings": True, "units": 8}, "needs embedding_units equal to units"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, message):

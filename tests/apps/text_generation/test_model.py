@@ -17,6 +17,7 @@ sizes_of_each_kind = pytest.mark.parametrize(
         {"layer": "lstm", "layer_count": 1},
         {"layer": "gru", "layer_count": 3},
         {"tie_embeddings": True, "units": 7},
+        {"tie_embeddings": True, "units": 11},
     ],
 )
 
