@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
+# The layers are tiny here, and nearly all of JAX's time goes into compiling them.
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 ROOT = Path(__file__).parents[3]
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +32,7 @@ def _run(backend, *arguments):
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": XLA_FLAGS},
         capture_output=True,
         text=True,
         check=False,
