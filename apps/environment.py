@@ -1,4 +1,4 @@
-"""What the process looks like before TensorFlow starts: a quiet terminal, and whose the cores are."""
+"""How a process starts TensorFlow: with a quiet terminal, and with its cores shared out."""
 
 import contextlib
 import importlib.abc

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from lstm_layers import lstm_recurrence
+from lstm_layers import lstm_recurrence, lstm_second_gradient
 from lstm_layers.lstm_recurrence import Options, Peepholes, Step
+from lstm_layers.lstm_second_gradient import unpack
 from lstm_layers.scan import weight_gradient
 from lstm_layers.tensorflow_private import not_recorded
 
@@ -41,38 +42,21 @@ def lstm(
     """
     optional = (bias, *peepholes)
     present = [tensor for tensor in optional if tensor is not None]
+    given = tuple(tensor is not None for tensor in optional)
 
     @tf.custom_gradient
     def recurrence(inputs, kernel, recurrent_kernel, h_0, c_0, *present):
-        remaining = iter(present)
-        b, *p = (None if slot is None else next(remaining) for slot in optional)
-        p = Peepholes(*p)
+        arguments = (inputs, kernel, recurrent_kernel, h_0, c_0, *present)
+        b, p = unpack(given, present)
         with not_recorded():
             steps = _forward(inputs, kernel, recurrent_kernel, b, p, h_0, c_0)
 
-        def gradient(d_h, d_h_last, d_c_last):
-            found = lstm_recurrence.gradients(
-                steps,
-                recurrent_kernel,
-                p,
-                (h_0, c_0),
-                None,
-                None,
-                Options(),
-                (d_h, d_h_last, d_c_last),
-            )
-            rows = tf.reshape(found.z, [-1, found.z.shape[-1]])
-            d_inputs = tf.matmul(rows, kernel, transpose_b=True)
-            d_given = [] if b is None else [tf.reduce_sum(rows, axis=0)]
-            d_given += [
-                d for weight, d in zip(p, found.peepholes, strict=True) if weight is not None
-            ]
-            return (
-                tf.reshape(d_inputs, tf.shape(inputs)),
-                weight_gradient(inputs, found.z, kernel.dtype),
-                found.recurrent_kernel,
-                *found.state,
-                *d_given,
+        def gradient(*arriving):
+            return lstm_second_gradient.backward(
+                lambda arriving: _backward(steps, arguments, b, p, arriving),
+                arriving,
+                arguments,
+                given,
             )
 
         # Without a step the states stay as they are.
@@ -104,3 +88,20 @@ def _forward(inputs, kernel, recurrent_kernel, bias, p, h_0, c_0) -> Step:
         use_peephole=any(weight is not None for weight in p),
     )
     return Step(block.i, block.f, block.ci, block.o, block.cs, block.h)
+
+
+def _backward(steps, arguments, bias, p, arriving):
+    inputs, kernel, recurrent_kernel, h_0, c_0, *_ = arguments
+    found = lstm_recurrence.gradients(
+        steps, recurrent_kernel, p, (h_0, c_0), None, None, Options(), arriving
+    )
+    rows = tf.reshape(found.z, [-1, found.z.shape[-1]])
+    d_inputs = tf.matmul(rows, kernel, transpose_b=True)
+    return (
+        tf.reshape(d_inputs, tf.shape(inputs)),
+        weight_gradient(inputs, found.z, kernel.dtype),
+        found.recurrent_kernel,
+        *found.state,
+        *([] if bias is None else [tf.reduce_sum(rows, axis=0)]),
+        *(d for weight, d in zip(p, found.peepholes, strict=True) if weight is not None),
+    )

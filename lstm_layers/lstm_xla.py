@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lstm_layers import activations
+from lstm_layers import activations, lstm_second_gradient
 from lstm_layers.lstm_recurrence import Options, Peepholes, lstm_step
+from lstm_layers.lstm_second_gradient import unpack
 from lstm_layers.scan import product
 from lstm_layers.tensorflow_private import not_recorded
 
@@ -82,11 +83,21 @@ def lstm(
         read = (inputs, kernel, recurrent_kernel, h_0, c_0, mask, recurrent_dropout_mask, *present)
         with not_recorded():
             h, h_last, c_last, *kept = forward(keep)(*read)
+        # The function may have been traced for other sizes as well, and know none.
+        h.set_shape([*inputs.shape[:2], sizes[1]])
+        for last in (h_last, c_last):
+            last.set_shape([inputs.shape[1], sizes[1]])
 
-        def gradient(d_h, d_h_last, d_c_last):
-            with not_recorded():
-                steps = kept or forward(True)(*read)[3:]
-                return backward(d_h, d_h_last, d_c_last, h, *steps, *read)
+        def gradient(*arriving):
+            return lstm_second_gradient.backward(
+                lambda arriving: backward(*arriving, h, *(kept or forward(True)(*read)[3:]), *read),
+                arriving,
+                (inputs, kernel, recurrent_kernel, h_0, c_0, *present),
+                given,
+                mask,
+                recurrent_dropout_mask,
+                options,
+            )
 
         return (h, h_last, c_last), gradient
 
@@ -101,7 +112,7 @@ def _compiled_forward(
 
     @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
     def forward(inputs, kernel, recurrent_kernel, h_0, c_0, mask, m, *present):
-        bias, p = _unpack(given, present)
+        bias, p = unpack(given, present)
         both = tf.concat([kernel, recurrent_kernel], axis=0)
         first, end = _steps_to_compute(mask, tf.shape(inputs)[0])
 
@@ -140,7 +151,7 @@ def _compiled_backward(options: Options, given: tuple[bool, ...], sizes: tuple[i
     @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
     def backward(d_h_all, d_h_last, d_c_last, h, i, f, g, o, c_before, *read):
         inputs, kernel, recurrent_kernel, h_0, _, mask, m, *present = read
-        bias, p = _unpack(given, present)
+        bias, p = unpack(given, present)
         time = tf.shape(inputs)[0]
         first, end = _steps_to_compute(mask, time)
         transposed = tf.transpose(recurrent_kernel)
@@ -224,13 +235,6 @@ def _compiled_backward(options: Options, given: tuple[bool, ...], sizes: tuple[i
         )
 
     return backward
-
-
-def _unpack(given: tuple[bool, ...], present) -> tuple[tf.Tensor | None, Peepholes]:
-    """Bias and peepholes, None where they were not given."""
-    remaining = iter(present)
-    bias, *peepholes = (next(remaining) if is_given else None for is_given in given)
-    return bias, Peepholes(*peepholes)
 
 
 def _steps_to_compute(mask: tf.Tensor | None, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

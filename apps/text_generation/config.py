@@ -22,7 +22,9 @@ class ModelConfig:
     embedding_dropout: float = 0.0  # of the embedded tokens
     variational: bool = False  # one dropout mask for a whole window instead of one a token
     weight_dropout: float = 0.0  # of the recurrent weights, drawn anew for each window
-    tie_embeddings: bool = False  # output weights = embedding, behind a projection if of another size
+    tie_embeddings: bool = (
+        False  # output weights = embedding, behind a projection if of another size
+    )
 
 
 @dataclass(frozen=True)
@@ -102,33 +104,47 @@ _TINY = Config(
     training=TrainingConfig(batch_size=8, window_tokens=32, steps=20, steps_per_checkpoint=10),
 )
 # Four million characters (King James Bible) in minutes on two cores: subwords, since a step then
-# covers three times the text, and one wide layer, since there is time for four passes alone.
+# covers three times the text; one wide layer and small steps, which learn the most in little time.
 _DEFAULT = Config(
     text=TextConfig(tokenizer="subword"),
     model=ModelConfig(
         layer_count=1,
         units=512,
-        embedding_units=512,
+        embedding_units=256,
         tie_embeddings=True,
-        dropout=0.35,
+        dropout=0.3,
         embedding_dropout=0.1,
     ),
+    training=TrainingConfig(
+        window_tokens=32, reset_windows=64, steps=4000, steps_per_checkpoint=500
+    ),
 )
-# About a million characters (tiny Shakespeare) in half an hour on two cores.
+# About a million characters (tiny Shakespeare) in half an hour on two cores: so many passes that
+# the layers must be kept from learning the text by heart.
 _MEDIUM = Config(
     preset="medium",
-    model=ModelConfig(layer_count=2, units=384, embedding_units=128, dropout=0.4),
-    training=TrainingConfig(
-        batch_size=48, window_tokens=96, steps=3000, steps_per_checkpoint=150, learning_rate=3e-3
+    model=ModelConfig(
+        layer_count=2,
+        units=384,
+        embedding_units=128,
+        dropout=0.45,
+        embedding_dropout=0.1,
+        weight_dropout=0.25,
     ),
+    training=TrainingConfig(steps=10_000, steps_per_checkpoint=500),
 )
 # The same text for hours: wider, more dropout, more passes. Nobody has measured it yet.
 _LARGE = Config(
     preset="large",
-    model=ModelConfig(layer_count=2, units=512, embedding_units=128, dropout=0.5),
-    training=TrainingConfig(
-        batch_size=64, window_tokens=96, steps=8000, steps_per_checkpoint=200, learning_rate=2e-3
+    model=ModelConfig(
+        layer_count=2,
+        units=512,
+        embedding_units=128,
+        dropout=0.5,
+        embedding_dropout=0.15,
+        weight_dropout=0.4,
     ),
+    training=TrainingConfig(steps=20_000, steps_per_checkpoint=500, learning_rate=2e-3),
 )
 
 PRESETS = {"tiny": _TINY, "default": _DEFAULT, "medium": _MEDIUM, "large": _LARGE}

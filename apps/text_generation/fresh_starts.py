@@ -14,7 +14,9 @@ import numpy as np
 
 
 class FreshStarts(keras.callbacks.Callback):
-    """Sets a row's states, of a model with a list `states`, to zero before every window whose number is a multiple of `windows`.
+    """Sets a row's states to zero before every window whose number is a multiple of `windows`.
+
+    The model keeps its states, each (rows, units), in a list `states`.
 
     Rows take turns, so that about the same number of them begin at each step. Which ones is a
     function of the step alone: a resumed training does as one that was not interrupted.
