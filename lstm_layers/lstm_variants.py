@@ -62,7 +62,7 @@ class LSTM2000(VariantLSTM):
     """The LSTM with a forget gate: c = f ⊙ c' + i ⊙ g.
 
     Source: Gers, Schmidhuber and Cummins, "Learning to forget", 2000, section 3. The same as
-    `PeepholeLSTM(units, peepholes="")`, which is faster.
+    `PeepholeLSTM(units, peepholes="")`, which has faster implementations.
     """
 
     def __init__(self, units: int, **options):

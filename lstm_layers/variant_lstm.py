@@ -16,7 +16,8 @@ class VariantLSTM(RecurrentLayer):
     `VariantLSTMCell` for weights and states. `lstm_variants` has the variants of the literature by
     name. With the options at their defaults it is `PeepholeLSTM(units, peepholes="")`, and with
     `peepholes="ifo"` `PeepholeLSTM(units)`: same weights, same results. Those have a gradient
-    derived by hand and are faster; here the backend differentiates the loop.
+    derived by hand and the faster of the `implementations`; here the loop is the portable one, and
+    the backend differentiates it.
 
     Args:
         units: size of c and of the gates; of h too, unless `projection_units`.
