@@ -30,7 +30,7 @@ def canonical(name):
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    of_dev = [*extras["notebooks"], *extras["dev"]]
+    of_dev = [*extras["notebooks"], *extras["onnx"], *extras["dev"]]
     requirements = [Requirement(text) for text in [*PROJECT["dependencies"], *of_dev]]
     return [each for each in requirements if each.name != PROJECT["name"]]
 
