@@ -5,11 +5,12 @@ STAMP := $(VENV)/installed.stamp
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check notebooks benchmarks lock clean
+.PHONY: help demo test test-jax check notebooks benchmarks lock clean
 
 help:
 	@echo "make demo        train, evaluate and export the text model, then ask the export for text"
-	@echo "make test        every test except the notebooks, under 12 minutes on 2 cores"
+	@echo "make test        every test except the notebooks and test-jax, under 12 minutes on 2 cores"
+	@echo "make test-jax    the tests of the layers on Keras's JAX backend"
 	@echo "make check       ruff (lint and format) and mypy"
 	@echo "make notebooks   run every notebook on its tiny preset"
 	@echo "make benchmarks  compare speed with peers, a table for each (installs PyTorch beside)"
@@ -57,8 +58,15 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A whole run of pytest starts the layers' tests on other backends by itself; here those on JAX have
+# a target of their own, and run once.
+ON_JAX := tests/lstm_layers/backends/test_other_backends.py::test_every_layer_is_right_there[jax]
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not notebook"
+	$(BIN)/python -m pytest -m "not notebook" --deselect "$(ON_JAX)"
+
+test-jax: $(STAMP)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/lstm_layers/backends
 
 notebooks: $(STAMP)
 	$(BIN)/python -m pytest -m notebook tests/notebooks
