@@ -182,7 +182,6 @@ def test_the_portable_loop_ran():
     assert layer.implementation_used == "portable"
 
 
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow has them")
 @pytest.mark.parametrize("implementation", ["graph", "block", "xla"])
 def test_what_is_tensorflows_alone_is_refused(implementation):
     layer = _layer(CASES["peephole_lstm"], implementation=implementation)
