@@ -60,7 +60,9 @@ def test_fit_reports_that_loss_and_lowers_it():
     carried.compile(keras.optimizers.Adam(0.05))
     read = tokens(WINDOW + 1)
     stream = tf.data.Dataset.from_tensors((read[:, :-1], read[:, 1:])).repeat()
-    rows = carried.fit(stream, epochs=5, steps_per_epoch=5, shuffle=False, verbose=0).history["loss"]
+    rows = carried.fit(stream, epochs=5, steps_per_epoch=5, shuffle=False, verbose=0).history[
+        "loss"
+    ]
     first = built(parts=2)
     expected = first.compute_loss(y=read[:, 1:], y_pred=first(read[:, :-1]))
     assert rows[-1] < 0.5 * float(expected)
