@@ -63,7 +63,7 @@ check: $(STAMP)
 ON_JAX := tests/lstm_layers/backends/test_other_backends.py::test_every_layer_is_right_there[jax]
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not notebook" --deselect "$(ON_JAX)"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook" --deselect "$(ON_JAX)"
 
 test-jax: $(STAMP)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/lstm_layers/backends
