@@ -26,7 +26,7 @@ import tensorflow as tf
 from lstm_layers import activations, lstm_second_gradient
 from lstm_layers.lstm_recurrence import Options, Peepholes, lstm_step
 from lstm_layers.lstm_second_gradient import unpack
-from lstm_layers.scan import product
+from lstm_layers.scan import product, scan
 from lstm_layers.tensorflow_private import not_recorded
 
 
@@ -114,7 +114,8 @@ def _compiled_forward(
     def forward(inputs, kernel, recurrent_kernel, h_0, c_0, mask, m, *present):
         bias, p = unpack(given, present)
         both = tf.concat([kernel, recurrent_kernel], axis=0)
-        first, end = _steps_to_compute(mask, tf.shape(inputs)[0])
+        time = tf.shape(inputs)[0]
+        first, end = _steps_to_compute(mask, time)
 
         def step(t, state):
             h, c = state
@@ -131,11 +132,11 @@ def _compiled_forward(
                 c_new = tf.where(present_rows, c_new, c)
             return (h_new, c_new), (h_new, *values)
 
-        (h_last, c_last), (h, *kept) = _loop(
-            step, (h_0, c_0), first, end, tf.shape(inputs)[0], [h_0] * (6 if keep else 1)
+        (h_last, c_last), (h, *kept) = scan(
+            step, (h_0, c_0), time, [h_0] * (6 if keep else 1), steps=(first, end)
         )
         if mask is not None:
-            t = tf.range(tf.shape(inputs)[0])[:, None, None]
+            t = tf.range(time)[:, None, None]
             h = tf.where(t < first, h_0, tf.where(t < end, h, h_last))
         return h, h_last, c_last, *kept
 
@@ -200,14 +201,13 @@ def _compiled_backward(options: Options, given: tuple[bool, ...], sizes: tuple[i
         if mask is not None:  # h after the loop's end is that of its last step
             d_h_last = d_h_last + tf.reduce_sum(tf.where(t_all >= end, d_h_all, 0.0), axis=0)
         sums = [tf.zeros_like(h_0) for weight in p if weight is not None]
-        (d_h_0, d_c_0, *sums), (d_z,) = _loop(
+        (d_h_0, d_c_0, *sums), (d_z,) = scan(
             step,
             (d_h_last, d_c_last, *sums),
-            first,
-            end,
             time,
             [tf.concat([d_c_last] * 4, axis=-1)],
             reverse=True,
+            steps=(first, end),
         )
         if mask is not None:
             d_h_0 = d_h_0 + tf.reduce_sum(tf.where(t_all < first, d_h_all, 0.0), axis=0)
@@ -245,24 +245,3 @@ def _steps_to_compute(mask: tf.Tensor | None, time: tf.Tensor) -> tuple[tf.Tenso
     any_row = tf.reduce_any(mask, axis=1)
     end = tf.reduce_max(tf.where(any_row, t + 1, 0))
     return tf.minimum(tf.reduce_min(tf.where(any_row, t, time)), end), end
-
-
-def _loop(step, carry, first, end, time, outputs, reverse=False):
-    """As `scan.scan`, over the steps from `first` to before `end`; other outputs are zeros."""
-    arrays = tuple(
-        tf.TensorArray(output.dtype, size=time, element_shape=output.shape) for output in outputs
-    )
-
-    def body(count, carry, arrays):
-        t = end - 1 - count if reverse else first + count
-        carry, values = step(t, carry)
-        written = (array.write(t, value) for array, value in zip(arrays, values, strict=True))
-        return count + 1, carry, tuple(written)
-
-    _, carry, arrays = tf.while_loop(
-        lambda count, *_: count < end - first,
-        body,
-        (tf.constant(0), carry, arrays),
-        maximum_iterations=time,
-    )
-    return carry, [array.stack() for array in arrays]

@@ -2,7 +2,7 @@
 
 `keras.layers.RNN` brings states, `stateful`, `return_sequences`, `return_state` and the wrappers
 `Bidirectional` and `TimeDistributed`. This class replaces its loop over a cell by one call of a
-pure function over all steps, with the input product of all steps taken at once.
+pure function over all steps.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class RecurrentLayer(keras.layers.RNN):
 
     Args:
         cell_class: a `RecurrentCell` with a method
-            `recurrence(z, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll,
-            implementation, training)` that returns h at every step (time, batch, units), and the
-            last states.
+            `recurrence(inputs, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll,
+            implementation, training)`, inputs (time, batch, features), that returns h at every
+            step (time, batch, units), and the last states.
         cell_options: arguments of the cell.
         return_sequences: return h of every step, not of the last.
         return_state: return the last states as well, h first.

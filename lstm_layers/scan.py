@@ -19,6 +19,7 @@ def scan(
     *,
     reverse: bool = False,
     unroll: bool = False,
+    steps: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tuple[tuple[tf.Tensor, ...], list[tf.Tensor]]:
     """Calls `step(t, carry) -> (carry, outputs)` for every t, and stacks the outputs.
 
@@ -30,7 +31,9 @@ def scan(
         time: number of steps; a Python int when `unroll`.
         outputs: one tensor for each output, of which only shape and dtype are read.
         reverse: run from the last t to the first. Outputs are still stacked by t.
-        unroll: write the steps out instead of a loop.
+        unroll: write the steps out instead of a loop; all of them.
+        steps: run from the first of these t to before the second instead, under XLA; the outputs
+            at the others are zeros there.
 
     Returns:
         The last carry, and for each output its values at every t, (time, *output shape).
@@ -48,8 +51,11 @@ def scan(
         tf.TensorArray(output.dtype, size=time, element_shape=output.shape) for output in outputs
     )
 
+    first, end = steps or (0, time)
+    mirrored = first + end - 1
+
     def body(count, carry, arrays):
-        t = time - 1 - count if reverse else count
+        t = mirrored - count if reverse else count
         carry, values = step(t, carry)
         return (
             count + 1,
@@ -58,9 +64,9 @@ def scan(
         )
 
     _, carry, arrays = tf.while_loop(
-        lambda count, *_: count < time,
+        lambda count, *_: count < end,
         body,
-        (tf.constant(0), carry, arrays),
+        (tf.convert_to_tensor(first), carry, arrays),
         maximum_iterations=time,
     )
     return carry, [array.stack() for array in arrays]
