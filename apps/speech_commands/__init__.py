@@ -1,0 +1,1 @@
+"""Learns to tell spoken words apart, clip by clip and in a stream of sound."""
