@@ -114,32 +114,36 @@ def table() -> None:
 
 
 def curves(folder: Path) -> None:
-    """Writes time over length (batch 16, 64 features, 128 units) and over units (64 steps)."""
+    """Writes time over length and over units, as printed numbers and as plots."""
+    sweeps = {
+        "steps": ("batch 16, 64 features, 128 units", [(n, (16, n, 64, 128)) for n in LENGTHS]),
+        "units": ("batch 16, 64 steps, 64 features", [(n, (16, 64, 64, n)) for n in UNITS]),
+    }
+    for name, (fixed, points) in sweeps.items():
+        milliseconds: dict[str, dict[int, float]] = {}
+        for kind, label in KINDS.items():
+            milliseconds[label] = {n: measure(kind, shape)["step"] * 1e3 for n, shape in points}
+            print(name, label, *(f"{n}: {ms:.2f} ms" for n, ms in milliseconds[label].items()))
+        draw(folder / f"layers_over_{name}.png", f"{name} ({fixed})", milliseconds)
+
+
+def draw(file: Path, x_label: str, milliseconds: dict[str, dict[int, float]]) -> None:
+    """A curve for each label, both axes logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    folder.mkdir(parents=True, exist_ok=True)
-    sweeps = {
-        "steps": [(length, (16, length, 64, 128)) for length in LENGTHS],
-        "units": [(units, (16, 64, 64, units)) for units in UNITS],
-    }
-    for name, points in sweeps.items():
-        figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-        for kind, label in KINDS.items():
-            milliseconds = [measure(kind, shape)["step"] * 1e3 for _, shape in points]
-            values = [value for value, _ in points]
-            axes.loglog(values, milliseconds, marker="o", label=label)
-            print(
-                name,
-                label,
-                *(f"{v}: {m:.2f} ms" for v, m in zip(values, milliseconds, strict=True)),
-            )
-        axes.set(xlabel=name, ylabel="milliseconds of a training step, one core")
-        axes.grid(alpha=0.3)
-        axes.legend()
-        figure.savefig(folder / f"layers_over_{name}.png", dpi=120)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for label, curve in milliseconds.items():
+        axes.loglog(list(curve), list(curve.values()), marker="o", label=label)
+    axes.set_xticks(list(curve), [f"{n:,}" for n in curve])
+    axes.minorticks_off()
+    axes.set(xlabel=x_label, ylabel="milliseconds of a training step, one core")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, dpi=100)
 
 
 def main() -> None:
