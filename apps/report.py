@@ -68,7 +68,15 @@ class Commands:
     text: str
 
 
-Block = Paragraph | Table | Passage | Heated | Commands | plots.Plot
+@dataclasses.dataclass(frozen=True)
+class Audio:
+    """A sound with a player; the page holds it, so a clip of a second adds some 40 KB."""
+
+    caption: str
+    wav: bytes  # a whole file
+
+
+Block = Paragraph | Table | Passage | Heated | Commands | Audio | plots.Plot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +187,11 @@ def data_uri(file: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
+def audio_uri(wav: bytes) -> str:
+    """A WAV file's content as a URI that holds it."""
+    return f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
+
+
 def _data(
     folder: run_folder.RunFolder[Any], card: Card, noted: Mapping[str, Any]
 ) -> dict[str, str]:
@@ -211,6 +224,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         data_uri=data_uri,
+        audio_uri=audio_uri,
         number=comparison.number,
         words=comparison.words,
         kind=lambda block: type(block).__name__,

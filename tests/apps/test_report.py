@@ -1,5 +1,6 @@
 """The report says what a model card has to, holds everything it shows, and trusts no text."""
 
+import base64
 import dataclasses
 import html.parser
 import re
@@ -26,6 +27,7 @@ class Config:
 
 
 PRESETS = {"default": Config()}
+WAV = b"RIFF and so on"
 EVIL = "<script src='https://example.org/x.js'></script><img src=x onerror=alert(1)> & \"'"
 
 
@@ -87,6 +89,7 @@ def render(folder, metrics=None, **changes):
                     report.Passage("The best", "and its answer", lead="a question "),
                     report.Heated("The worst", [("hot", 3.0), ("cold", 0.0)], 4.0, "metres"),
                     report.Table("Cases", ["", "value"], [["a", "1"], ["b", "2"]], marked="b"),
+                    report.Audio("How it sounds", WAV),
                 ],
             )
         ],
@@ -176,6 +179,7 @@ def test_every_text_is_escaped(folder):
                         report.Heated(EVIL, [(EVIL, 1.0)], 2.0, EVIL),
                         report.Table(EVIL, [EVIL, EVIL], [[EVIL, EVIL]]),
                         report.Commands(EVIL, EVIL),
+                        report.Audio(EVIL, WAV),
                     ],
                 )
             ],
@@ -199,6 +203,20 @@ def test_images_have_words_and_tables_have_captions_and_headers(folder):
     scopes = {value for tag, name, value in page.attributes if (tag, name) == ("th", "scope")}
     assert scopes == {"col", "row"}
     assert ("html", "lang", "en") in page.attributes
+
+
+def test_a_sound_is_in_the_page_with_a_player_that_says_what_it_plays(folder):
+    page = Page(render(folder))
+    player = {name: value for tag, name, value in page.attributes if tag == "audio"}
+    assert "controls" in player
+    assert "autoplay" not in player
+    assert player["aria-label"] == "How it sounds"
+    held = player["src"].removeprefix("data:audio/wav;base64,")
+    assert base64.b64decode(held) == WAV
+    (policy,) = [
+        value for _, name, value in page.attributes if name == "content" and "-src" in value
+    ]
+    assert "media-src data:;" in policy
 
 
 def test_both_themes_are_there(folder):
