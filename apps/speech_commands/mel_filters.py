@@ -3,7 +3,7 @@
 import functools
 import warnings
 
-import librosa
+import librosa.filters
 import numpy as np
 
 from apps import errors

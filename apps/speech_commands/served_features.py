@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-import librosa
+import librosa.feature
+import librosa.filters
 import numpy as np
 import tensorflow as tf
 
