@@ -1,0 +1,113 @@
+"""`CausalConvolution`: a convolution over time and bands that never looks ahead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="speech_commands")
+class CausalConvolution(keras.layers.Layer):
+    """Convolves (batch, frames, bands, filters in), whole or in chunks.
+
+    Output k is computed from the input frames `frame_stride · k - kernel_frames + 1` to
+    `frame_stride · k`, where frames before the first are zeros: n frames give
+    ceil(n / frame_stride). Bands are padded with zeros on both sides: b bands give
+    ceil(b / band_stride).
+
+    Args:
+        filters: filters out.
+        kernel_frames, kernel_bands: extent of the kernel.
+        frame_stride, band_stride: steps between outputs.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        values: (batch, frames, bands, filters in); frames of any number, bands static.
+
+    Returns:
+        (batch, ceil(frames / frame_stride), ceil(bands / band_stride), filters), without an
+        activation.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_frames: int,
+        kernel_bands: int,
+        frame_stride: int = 1,
+        band_stride: int = 1,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.filters = filters
+        self.kernel_frames = kernel_frames
+        self.kernel_bands = kernel_bands
+        self.frame_stride = frame_stride
+        self.band_stride = band_stride
+        self.convolution = keras.layers.Conv2D(
+            filters,
+            (kernel_frames, kernel_bands),
+            (frame_stride, band_stride),
+            kernel_initializer="he_normal",
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+
+    def initial_leftover(self, batch: Any) -> Any:
+        """Zeros, (batch, kernel_frames - 1, bands, filters in): where a stream starts."""
+        return ops.zeros((batch, self.kernel_frames - 1, self._bands, self._filters_in))
+
+    def build(self, shape: tuple[Any, ...]) -> None:
+        self._bands, self._filters_in = shape[2:]
+        self.convolution.build((shape[0], None, shape[2] + sum(self._padding(shape[2])), shape[3]))
+
+    def call(self, values: Any) -> Any:
+        before = [self.kernel_frames - 1, 0]
+        values = ops.pad(values, [[0, 0], before, self._padding(values.shape[2]), [0, 0]])
+        return self.convolution(values)
+
+    def chunk(self, values: Any, leftover: Any) -> tuple[Any, Any]:
+        """The outputs that new frames allow, and the frames that later outputs still need.
+
+        All chunks' outputs one behind the other are those of one call with the whole.
+
+        Args:
+            values: new frames, any number, (batch, frames, bands, filters in).
+            leftover: (batch, frames, bands, filters in), `initial_leftover` and then what the last
+                call returned: at most `kernel_frames - 1` frames.
+
+        Returns:
+            (batch, new frames, bands out, filters), and the next leftover.
+        """
+        joined = ops.concatenate([leftover, values], axis=1)
+        length = ops.shape(joined)[1]
+        count = (length - self.kernel_frames + self.frame_stride) // self.frame_stride
+        count = ops.maximum(count, 0)
+        # The operation refuses less than one kernel's frames: frames behind the last complete it,
+        # and what it makes of them is cut off.
+        missing = ops.maximum(self.kernel_frames - length, 0)
+        padding = [[0, 0], [0, missing], self._padding(values.shape[2]), [0, 0]]
+        outputs = self.convolution(ops.pad(joined, padding))
+        return outputs[:, :count], joined[:, count * self.frame_stride :]
+
+    def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        frames = None if shape[1] is None else -(-shape[1] // self.frame_stride)
+        return (shape[0], frames, -(-shape[2] // self.band_stride), self.filters)
+
+    def _padding(self, bands: int) -> list[int]:
+        """Zeros below and above the bands."""
+        outputs = -(-bands // self.band_stride)
+        missing = max((outputs - 1) * self.band_stride + self.kernel_bands - bands, 0)
+        return [missing // 2, missing - missing // 2]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_frames": self.kernel_frames,
+            "kernel_bands": self.kernel_bands,
+            "frame_stride": self.frame_stride,
+            "band_stride": self.band_stride,
+        }
