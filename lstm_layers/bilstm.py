@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from lstm_layers.gru import GRU
-from lstm_layers.peephole_lstm import PeepholeLSTM
+from lstm_layers.layer_kinds import layer_of_kind
 
 _OWN_OPTIONS = {"go_backwards", "zero_output_for_mask"}
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
@@ -17,11 +16,13 @@ class BiLSTM(keras.layers.Layer):
 
     Source: Graves and Schmidhuber, "Framewise phoneme classification with bidirectional LSTM",
     2005. Weights are those of the forward layer, then those of the backward layer; states
-    likewise: [forward h, forward c, backward h, backward c], or [forward h, backward h] for GRU.
+    likewise, each in the order of its own: [forward h, forward c, backward h, backward c], or
+    [forward h, backward h] for GRU.
 
     Args:
         units: of each direction.
-        cell: "peephole_lstm", "lstm" (no peepholes) or "gru".
+        cell: a name of `layer_kinds.KINDS`: "peephole_lstm", "lstm" (no peepholes), "gru", "rnn",
+            "variant_lstm" (with the options of `VariantLSTM`), or one of `GREFF_VARIANTS`.
         merge_mode: how the directions' outputs are joined: "concat", "sum", "mul", "ave", or None
             for both as they are.
         return_sequences: return every step's output, backward outputs aligned in time with the
@@ -29,13 +30,13 @@ class BiLSTM(keras.layers.Layer):
             the first step.
         return_state: return the states as well, in the order above.
         name, trainable, dtype: those of `keras.layers.Layer`.
-        **options: of both layers: `peepholes`, `dropout`, `stateful`, … (see `PeepholeLSTM` and
-            `GRU`), but `go_backwards` and `zero_output_for_mask`. With `return_sequences`, outputs
-            at masked steps are zero, since the two directions carry different things there.
+        **options: of both layers: `peepholes`, `dropout`, `stateful`, …, but `go_backwards` and
+            `zero_output_for_mask`. With `return_sequences`, outputs at masked steps are zero, since
+            the two directions carry different things there.
 
     Call arguments:
         sequences: (batch, time, features).
-        initial_state: list of (batch, units) in the order above.
+        initial_state: list of (batch, size) in the order above.
         mask: (batch, time) bool, False at steps to be skipped.
         training: whether dropout acts.
 
@@ -43,8 +44,9 @@ class BiLSTM(keras.layers.Layer):
         The merged output (a pair for None); then the states where `return_state`.
 
     Raises:
-        ValueError: an unknown cell or merge mode, an option that is not the caller's to choose, a
-            wrong number of states, `step`.
+        ValueError: an unknown cell or merge mode, an option that is not the caller's to choose or
+            that the cell's name already stands for, a wrong number of states, `step`, and what the
+            layers raise.
     """
 
     def __init__(
@@ -79,8 +81,8 @@ class BiLSTM(keras.layers.Layer):
             "dtype": self.dtype_policy,
             "trainable": trainable,
         }
-        self.forward_layer = _layer(cell, name="forward", **shared)
-        self.backward_layer = _layer(cell, name="backward", go_backwards=True, **shared)
+        self.forward_layer = layer_of_kind(cell, name="forward", **shared)
+        self.backward_layer = layer_of_kind(cell, name="backward", go_backwards=True, **shared)
         self.supports_masking = True
 
     @property
@@ -142,7 +144,7 @@ class BiLSTM(keras.layers.Layer):
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         output, *states = self.forward_layer.compute_output_shape(sequences_shape)
         if self.merge_mode == "concat":
-            output = (*output[:-1], 2 * self.units)
+            output = (*output[:-1], 2 * output[-1])
         outputs = (output, output) if self.merge_mode is None else (output,)
         if self.return_state:
             return (*outputs, *states, *states)
@@ -169,15 +171,3 @@ class BiLSTM(keras.layers.Layer):
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
         }
-
-
-def _layer(cell: str, **options):
-    if cell == "gru":
-        return GRU(**options)
-    if cell == "peephole_lstm":
-        return PeepholeLSTM(**options)
-    if cell == "lstm":
-        if options.get("peepholes"):
-            raise ValueError('cell "lstm" has no peepholes: use "peephole_lstm"')
-        return PeepholeLSTM(**{**options, "peepholes": ""})
-    raise ValueError(f"cell must be 'peephole_lstm', 'lstm' or 'gru', got {cell!r}")

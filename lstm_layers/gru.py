@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from lstm_layers import portable_gru
-from lstm_layers.recurrent_cell import RecurrentCell
+from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
 
@@ -82,33 +82,22 @@ class GRUCell(RecurrentCell):
         h = ops.cast(h, self.compute_dtype)
         return h, [h]
 
-    def recurrence(
-        self,
-        inputs,
-        recurrent_kernel,
-        state,
-        mask,
-        recurrent_dropout_mask,
-        unroll,
-        implementation,
-        training=False,
-    ):
-        """See `RecurrentLayer`, and `gru_recurrence.gru` for shapes."""
+    def recurrence(self, run: Run) -> tuple:
         bias, options = self._recurrent_bias(), self._options()
         given = (
-            self.input_products(inputs),
-            recurrent_kernel,
+            self.input_products(run.inputs),
+            run.recurrent_kernel,
             bias,
-            state[0],
-            mask,
-            recurrent_dropout_mask,
+            run.state[0],
+            run.mask,
+            run.recurrent_dropout_mask,
         )
-        if implementation == "portable":
-            h, h_last = portable_gru.gru(*given, options, unroll)
+        if run.implementation == "portable":
+            h, h_last = portable_gru.gru(*given, options, run.unroll)
         else:
             from lstm_layers import gru_recurrence  # TensorFlow's alone
 
-            h, h_last = gru_recurrence.gru(*given, gru_recurrence.Options(*options, unroll))
+            h, h_last = gru_recurrence.gru(*given, gru_recurrence.Options(*options, run.unroll))
         return h, (h_last,)
 
     def _options(self) -> portable_gru.Options:

@@ -84,7 +84,9 @@ def refuse_peepholes(weights: LSTMWeights, other_side: str) -> None:
 def _weights_of(layer) -> Weights:
     cell: Any = getattr(layer, "cell", None)
     if type(cell) not in (PeepholeLSTMCell, GRUCell):  # a subclass may compute something else
-        raise TypeError(f"expected a PeepholeLSTM, GRU or BiLSTM, got {type(layer).__name__}")
+        raise TypeError(
+            f"expected a PeepholeLSTM, GRU or BiLSTM of them, got {type(layer).__name__}"
+        )
     arrays = layer.get_weights()
     if not arrays:
         raise ValueError(f"{layer.name} has no weights yet: build it or call it on data first")

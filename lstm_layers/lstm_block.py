@@ -13,8 +13,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from lstm_layers import lstm_recurrence, lstm_second_gradient
-from lstm_layers.lstm_recurrence import Options, Peepholes, Step
 from lstm_layers.lstm_second_gradient import unpack
+from lstm_layers.lstm_step import Options, Step
+from lstm_layers.portable_lstm import Peepholes
 from lstm_layers.scan import weight_gradient
 from lstm_layers.tensorflow_private import not_recorded
 
@@ -103,5 +104,5 @@ def _backward(steps, arguments, bias, p, arriving):
         found.recurrent_kernel,
         *found.state,
         *([] if bias is None else [tf.reduce_sum(rows, axis=0)]),
-        *(d for weight, d in zip(p, found.peepholes, strict=True) if weight is not None),
+        *found.peepholes,
     )

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from lstm_layers import lstm_recurrence
-from lstm_layers.lstm_recurrence import Options, Peepholes
+from lstm_layers.lstm_step import Options
+from lstm_layers.portable_lstm import Peepholes
 from lstm_layers.tensorflow_private import not_recorded
 
 Tensors = Sequence[tf.Tensor]

@@ -1,6 +1,6 @@
-"""The LSTM recurrence of `lstm_recurrence`, laid out for XLA on CPU: the fastest way to train.
+"""The LSTM recurrence, laid out for XLA on CPU: the fastest way to train.
 
-The equations are those of `lstm_recurrence`; here is only what makes them quick once compiled, each
+The equations are those of `lstm_step`; here is only what makes them quick once compiled, each
 found by measuring (`benchmarks/layers.py`):
 
 - One product a step, of [x_t, h'] with [W; R]. With x W taken out of the loop, XLA reads it again
@@ -23,9 +23,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lstm_layers import activations, lstm_second_gradient
-from lstm_layers.lstm_recurrence import Options, Peepholes, lstm_step
+from lstm_layers import lstm_second_gradient
 from lstm_layers.lstm_second_gradient import unpack
+from lstm_layers.lstm_step import (
+    Gates,
+    Options,
+    lstm_step,
+    lstm_step_backward,
+    peephole_terms,
+)
+from lstm_layers.portable_lstm import Peepholes
 from lstm_layers.scan import product, scan
 from lstm_layers.tensorflow_private import not_recorded
 
@@ -37,16 +44,6 @@ class Weights(NamedTuple):
     recurrent_kernel: tf.Tensor
     bias: tf.Tensor | None
     peepholes: Peepholes
-
-
-class Kept(NamedTuple):
-    """What the backward pass reads of every step, each (time, batch, units)."""
-
-    i: tf.Tensor
-    f: tf.Tensor
-    g: tf.Tensor
-    o: tf.Tensor
-    c_before: tf.Tensor
 
 
 def lstm(
@@ -146,8 +143,6 @@ def _compiled_forward(
 @functools.cache
 def _compiled_backward(options: Options, given: tuple[bool, ...], sizes: tuple[int, int]):
     """The compiled backward pass: gradients of inputs, W, R, h_0, c_0, and of those given."""
-    d_sigma = activations.ACTIVATIONS[options.recurrent_activation].derivative
-    phi, d_phi = activations.ACTIVATIONS[options.activation]
 
     @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
     def backward(d_h_all, d_h_last, d_c_last, h, i, f, g, o, c_before, *read):
@@ -161,30 +156,11 @@ def _compiled_backward(options: Options, given: tuple[bool, ...], sizes: tuple[i
         def step(t, carry):
             d_h, d_c, *sums = carry
             d_h = d_h + d_h_all[t]
-            now = Kept(i[t], f[t], g[t], o[t], c_before[t])
-            c = now.f * now.c_before + now.i * now.g
-            phi_c = phi(c)
-            d_o = d_h * phi_c * d_sigma(now.o)
-            d_cell = d_c + d_h * now.o * d_phi(phi_c)
-            if p.output is not None:
-                d_cell = d_cell + d_o * p.output
-            d_i = d_cell * now.g * d_sigma(now.i)
-            d_f = d_cell * now.c_before * d_sigma(now.f)
-            d_z = tf.concat([d_i, d_f, d_cell * now.i * d_phi(now.g), d_o], axis=-1)
-            d_c_before = d_cell * now.f
-            if p.input is not None:
-                d_c_before = d_c_before + d_i * p.input
-            if p.forget is not None:
-                d_c_before = d_c_before + d_f * p.forget
-            added = [
-                d_gate * cell
-                for weight, d_gate, cell in (
-                    (p.input, d_i, now.c_before),
-                    (p.forget, d_f, now.c_before),
-                    (p.output, d_o, c),
-                )
-                if weight is not None
-            ]
+            now = Gates(i[t], f[t], g[t], o[t])
+            cells = c_before[t], now.f * c_before[t] + now.i * now.g
+            d_gates, d_c_before = lstm_step_backward(now, cells, (d_h, d_c), p, options)
+            d_z = tf.concat(d_gates, axis=-1)
+            added = list(peephole_terms(d_gates, cells, p))
             if mask is not None:
                 present_rows = mask[t][:, None]
                 d_z = tf.where(present_rows, d_z, tf.zeros_like(d_z))

@@ -9,7 +9,7 @@ from keras import ops
 
 from lstm_layers import portable_lstm
 from lstm_layers.portable_scan import product
-from lstm_layers.recurrent_cell import RecurrentCell
+from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
 # Weights by gate letter, in the order in which they are made.
@@ -104,48 +104,37 @@ class PeepholeLSTMCell(RecurrentCell):
         h, c = ops.cast(h, self.compute_dtype), ops.cast(c, self.compute_dtype)
         return h, [h, c]
 
-    def recurrence(
-        self,
-        inputs,
-        recurrent_kernel,
-        state,
-        mask,
-        recurrent_dropout_mask,
-        unroll,
-        implementation,
-        training=False,
-    ):
-        """See `RecurrentLayer`, `implementations`, and `lstm_recurrence.lstm` for shapes."""
+    def recurrence(self, run: Run) -> tuple:
         names, p = (self.activation, self.recurrent_activation), self._peepholes()
-        if implementation in ("block", "xla"):
+        if run.implementation in ("block", "xla"):
             kernel = ops.cast(self.kernel, self.compute_dtype)
             bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
-            weights = kernel, recurrent_kernel, bias, p
-            if implementation == "block":
+            weights = kernel, run.recurrent_kernel, bias, p
+            if run.implementation == "block":
                 from lstm_layers import lstm_block  # these three are TensorFlow's alone
 
-                h, h_last, c_last = lstm_block.lstm(inputs, *weights, state)
+                h, h_last, c_last = lstm_block.lstm(run.inputs, *weights, run.state)
             else:
-                from lstm_layers import lstm_recurrence, lstm_xla
+                from lstm_layers import lstm_step, lstm_xla
 
                 h, h_last, c_last = lstm_xla.lstm(
-                    inputs,
+                    run.inputs,
                     lstm_xla.Weights(*weights),
-                    state,
-                    mask,
-                    recurrent_dropout_mask,
-                    lstm_recurrence.Options(*names),
-                    keep=training,
+                    run.state,
+                    run.mask,
+                    run.recurrent_dropout_mask,
+                    lstm_step.Options(*names),
+                    keep=run.training,
                 )
             return h, (h_last, c_last)
-        z = self.input_products(inputs)
-        given = z, recurrent_kernel, p, state, mask, recurrent_dropout_mask
-        if implementation == "portable":
-            h, h_last, c_last = portable_lstm.lstm(*given, *names, unroll)
+        z = self.input_products(run.inputs)
+        given = z, run.recurrent_kernel, p, run.state, run.mask, run.recurrent_dropout_mask
+        if run.implementation == "portable":
+            h, h_last, c_last = portable_lstm.lstm(*given, *names, run.unroll)
         else:
-            from lstm_layers import lstm_recurrence
+            from lstm_layers import lstm_recurrence, lstm_step
 
-            options = lstm_recurrence.Options(*names, unroll)
+            options = lstm_step.Options(*names, run.unroll)
             h, h_last, c_last = lstm_recurrence.lstm(*given, options)
         return h, (h_last, c_last)
 
@@ -165,7 +154,7 @@ class PeepholeLSTM(RecurrentLayer):
     """LSTM with peephole connections over (batch, time, features).
 
     `keras.layers.LSTM` with three vectors more: see `PeepholeLSTMCell` for equations, weights and
-    source, `lstm_recurrence` for the gradient, and `RecurrentLayer` for masks.
+    source, `lstm_step` for the gradient, and `RecurrentLayer` for masks.
 
     Args:
         units: size of h and c.

@@ -1,4 +1,4 @@
-"""The LSTM recurrence of `lstm_recurrence` in `keras.ops`, for backends other than TensorFlow.
+"""The LSTM of `lstm_step` in `keras.ops`, for backends other than TensorFlow.
 
 The same equations in the same order. The gradient is the backend's own, through the loop.
 """

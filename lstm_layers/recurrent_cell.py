@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -17,8 +17,33 @@ _KINDS = {
 }
 
 
+class Run(NamedTuple):
+    """One run over time: what a layer hands to its cell's `recurrence`.
+
+    Attributes:
+        inputs: (time, batch, features) in the order in which they are read, in the dtype of the
+            products.
+        recurrent_kernel: R for this run, weight dropout included, in the same dtype.
+        state: states before the first step, each (batch, size), in the cell's `state_dtype`.
+        mask: (time, batch) bool, False where states are copied from the step before; or None.
+        recurrent_dropout_mask: (batch, size of h), multiplied into h before every product; or None.
+        unroll: write the steps out instead of looping.
+        implementation: one of `implementations`, already chosen.
+        training: whether the run is one of a training.
+    """
+
+    inputs: Any
+    recurrent_kernel: Any
+    state: tuple
+    mask: Any
+    recurrent_dropout_mask: Any
+    unroll: bool
+    implementation: str
+    training: bool
+
+
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """Base of `PeepholeLSTMCell` and `GRUCell`.
+    """Base of all cells here: their options, and one method for a whole sequence, `recurrence`.
 
     Args:
         units: size of each state.
@@ -109,6 +134,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         if self.input_bias is not None:
             z = z + ops.cast(self.input_bias, dtype)
         return ops.reshape(z, (*leading, z.shape[-1]))
+
+    def recurrence(self, run: Run) -> tuple:
+        """All steps at once: h at every step, (time, batch, size), and the last states."""
+        raise NotImplementedError
 
     def dropped(self, inputs, h, training) -> tuple:
         """Inputs and h as they enter the products of one step."""

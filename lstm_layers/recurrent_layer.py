@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from lstm_layers import implementations
-from lstm_layers.recurrent_cell import RecurrentCell
+from lstm_layers.recurrent_cell import RecurrentCell, Run
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -24,10 +24,7 @@ class RecurrentLayer(keras.layers.RNN):
     either side changes no other output, and a fully masked row ends in its initial state.
 
     Args:
-        cell_class: a `RecurrentCell` with a method
-            `recurrence(inputs, recurrent_kernel, state, mask, recurrent_dropout_mask, unroll,
-            implementation, training)`, inputs (time, batch, features), that returns h at every
-            step (time, batch, units), and the last states.
+        cell_class: a `RecurrentCell` with a method `recurrence`.
         cell_options: arguments of the cell.
         return_sequences: return h of every step, not of the last.
         return_state: return the last states as well, h first.
@@ -163,14 +160,16 @@ class RecurrentLayer(keras.layers.RNN):
             self.implementation, cell, inputs, mask, bool(training), self.unroll
         )
         outputs, states = cell.recurrence(
-            inputs,
-            recurrent_kernel,
-            tuple(ops.cast(state, state_dtype) for state in initial_state),
-            mask,
-            recurrent_dropout_mask,
-            self.unroll,
-            self.implementation_used,
-            training,
+            Run(
+                inputs,
+                recurrent_kernel,
+                tuple(ops.cast(state, state_dtype) for state in initial_state),
+                mask,
+                recurrent_dropout_mask,
+                self.unroll,
+                self.implementation_used,
+                bool(training),
+            )
         )
         last_output = states[0]
         if mask is not None and self.zero_output_for_mask:

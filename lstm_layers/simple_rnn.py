@@ -7,7 +7,7 @@ from keras import ops
 
 from lstm_layers import activations
 from lstm_layers.portable_scan import product, scan
-from lstm_layers.recurrent_cell import RecurrentCell
+from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
 
@@ -58,29 +58,19 @@ class SimpleRNNCell(RecurrentCell):
         h = ops.cast(self._phi(z + products), self.compute_dtype)
         return h, [h]
 
-    def recurrence(
-        self,
-        inputs,
-        recurrent_kernel,
-        state,
-        mask,
-        recurrent_dropout_mask,
-        unroll,
-        implementation,
-        training=False,
-    ):
-        """See `RecurrentLayer`."""
-        kernel = ops.cast(recurrent_kernel, self.state_dtype)
+    def recurrence(self, run: Run) -> tuple:
+        kernel = ops.cast(run.recurrent_kernel, self.state_dtype)
 
         def step(state, z, keep=None):
             (h,) = state
-            fed_back = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
+            fed_back = h if run.recurrent_dropout_mask is None else h * run.recurrent_dropout_mask
             products = product(fed_back, kernel, self.compute_dtype)
             new = self._phi(ops.cast(z, self.state_dtype) + products)
             return [new if keep is None else ops.where(keep[:, None], new, h)]
 
-        z = self.input_products(inputs)
-        return scan(step, state, [z] if mask is None else [z, mask], unroll=unroll)
+        z = self.input_products(run.inputs)
+        sequences = [z] if run.mask is None else [z, run.mask]
+        return scan(step, run.state, sequences, unroll=run.unroll)
 
     def _phi(self, values):
         return activations.ACTIVATIONS[self.activation].function(values)

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from lstm_layers.gru import GRU
-from lstm_layers.lstm_variants import GREFF_VARIANTS
-from lstm_layers.peephole_lstm import PeepholeLSTM
-from lstm_layers.recurrent_layer import RecurrentLayer
-from lstm_layers.simple_rnn import SimpleRNN
-from lstm_layers.variant_lstm import VariantLSTM
-
-# A layer, and the options for which its name stands.
-KINDS: dict[str, tuple[type[RecurrentLayer], dict[str, Any]]] = {
-    "peephole_lstm": (PeepholeLSTM, {}),
-    "lstm": (PeepholeLSTM, {"peepholes": ""}),
-    "gru": (GRU, {}),
-    "rnn": (SimpleRNN, {}),
-    "variant_lstm": (VariantLSTM, {}),
-    **{name: (VariantLSTM, options) for name, options in GREFF_VARIANTS.items()},
-}
+from lstm_layers.layer_kinds import layer_of_kind
 
 
 @keras.saving.register_keras_serializable(package="lstm_layers")
@@ -42,8 +25,8 @@ class StackedLSTM(keras.layers.Layer):
     Args:
         units: of each layer.
         depth: number of layers.
-        cell: "peephole_lstm", "lstm" (no peepholes), "gru", "rnn", "variant_lstm" (with the options
-            of `VariantLSTM`), or a name of `GREFF_VARIANTS`.
+        cell: a name of `layer_kinds.KINDS`: "peephole_lstm", "lstm" (no peepholes), "gru", "rnn",
+            "variant_lstm" (with the options of `VariantLSTM`), or one of `GREFF_VARIANTS`.
         dropout: rate on the inputs of the lowest layer, one mask a sequence.
         dropout_between: rate on the inputs of every other layer, likewise.
         residual: add to each layer's output its input, from the second layer on.
@@ -101,7 +84,7 @@ class StackedLSTM(keras.layers.Layer):
         self.go_backwards = go_backwards
         self.zero_output_for_mask = zero_output_for_mask
         self.recurrent_layers = [
-            _layer(
+            layer_of_kind(
                 cell,
                 **options,
                 units=units,
@@ -225,13 +208,3 @@ class StackedLSTM(keras.layers.Layer):
             **super().get_config(),
             **{name: getattr(self, name) for name in own},
         }
-
-
-def _layer(kind: str, **options) -> RecurrentLayer:
-    if kind not in KINDS:
-        raise ValueError(f"cell must be one of {', '.join(KINDS)}, got {kind!r}")
-    layer_class, stands_for = KINDS[kind]
-    for name, value in stands_for.items():
-        if options.get(name, value) != value:
-            raise ValueError(f"cell {kind!r} stands for {name}={value!r}, got {options[name]!r}")
-    return layer_class(**{**options, **stands_for})

@@ -11,7 +11,7 @@ from keras import ops
 
 from lstm_layers import activations
 from lstm_layers.portable_scan import product, scan
-from lstm_layers.recurrent_cell import RecurrentCell
+from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.variant_equations import Functions, Weights, Zoned, normalized, variant_step
 from lstm_layers.variant_options import FIELDS, Variant
 
@@ -135,37 +135,26 @@ class VariantLSTMCell(RecurrentCell):
         new = [ops.cast(each, self.compute_dtype) for each in new]
         return new[0], new
 
-    def recurrence(
-        self,
-        inputs,
-        recurrent_kernel,
-        state,
-        mask,
-        recurrent_dropout_mask,
-        unroll,
-        implementation,
-        training=False,
-    ):
-        """See `RecurrentLayer`."""
-        weights, functions = self._step_weights(recurrent_kernel), self._functions()
-        z = self.input_products(inputs)
-        zoned = self._draw(ops.shape(z)[:2]) if training else Zoned()
-        optional = (mask, zoned.c, zoned.h)
+    def recurrence(self, run: Run) -> tuple:
+        weights, functions = self._step_weights(run.recurrent_kernel), self._functions()
+        z = self.input_products(run.inputs)
+        zoned = self._draw(ops.shape(z)[:2]) if run.training else Zoned()
+        optional = (run.mask, zoned.c, zoned.h)
         present = [tensor for tensor in optional if tensor is not None]
 
         def step(state, z, *given):
             remaining = iter(given)
             keep, *drawn = (None if each is None else next(remaining) for each in optional)
             fed_back = state[0]
-            if recurrent_dropout_mask is not None:
-                fed_back = fed_back * recurrent_dropout_mask
+            if run.recurrent_dropout_mask is not None:
+                fed_back = fed_back * run.recurrent_dropout_mask
             z = ops.cast(z, self.state_dtype)
             new = variant_step(z, state, fed_back, Zoned(*drawn), weights, functions, self.variant)
             if keep is None:
                 return new
             return [ops.where(keep[:, None], *pair) for pair in zip(new, state, strict=True)]
 
-        return scan(step, state, [z, *present], unroll=unroll)
+        return scan(step, run.state, [z, *present], unroll=run.unroll)
 
     def _draw(self, shape) -> Zoned:
         rates = (self.variant.zoneout_c, self.units), (self.variant.zoneout_h, self.output_size)

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from lstm_layers import lstm_recurrence
-from lstm_layers.lstm_recurrence import Options, Peepholes
+from lstm_layers.lstm_step import Options
+from lstm_layers.portable_lstm import Peepholes
 
 TIME, BATCH, FEATURES, UNITS = 6, 4, 3, 2
 OUTPUTS = ("h", "last h", "last c")

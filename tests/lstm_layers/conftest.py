@@ -42,6 +42,11 @@ ONE_DIRECTION = {
 TWO_DIRECTIONS = {
     "bilstm": lambda **options: BiLSTM(UNITS, **{**RANDOM, **PEEPHOLES, **options}),
     "bigru": lambda **options: BiLSTM(UNITS, cell="gru", **{**RANDOM, **options}),
+    "bivariant": lambda **options: BiLSTM(
+        UNITS,
+        cell="variant_lstm",
+        **{**RANDOM, **PEEPHOLES, **ALL_OF_THE_VARIANTS, **options},
+    ),
 }
 ALL = {**ONE_DIRECTION, **TWO_DIRECTIONS}
 del ALL["gru_reset_before"]  # another recurrence, but not another layer

@@ -3,10 +3,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layers import GRU, BiLSTM, PeepholeLSTM
+from lstm_layers import GRU, BiLSTM, PeepholeLSTM, SimpleRNN, VariantLSTM
+from lstm_layers.layer_kinds import KINDS
 
-CELLS = {"peephole_lstm": 2, "lstm": 2, "gru": 1}
-cells = pytest.mark.parametrize("cell", CELLS)
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def _states(layer):
+    """How many states a direction has."""
+    return len(layer.forward_layer.state_size)
 
 
 def _halves(layer):
@@ -20,32 +25,33 @@ def _halves(layer):
     return halves
 
 
-@cells
-def test_states_are_those_of_the_forward_layer_then_those_of_the_backward_layer(cell, sequences):
-    layer = BiLSTM(3, cell, return_sequences=True, return_state=True)
+@kinds
+def test_states_are_those_of_the_forward_layer_then_those_of_the_backward_layer(kind, sequences):
+    layer = BiLSTM(3, kind, return_sequences=True, return_state=True)
     outputs, *states = layer(sequences)
     forward, backward = _halves(layer)
     h_forward, *states_forward = forward(sequences)
     h_backward, *states_backward = backward(sequences[:, ::-1])
-    assert len(states) == 2 * CELLS[cell]
+    assert len(states) == 2 * _states(layer)
     for state, expected in zip(states, [*states_forward, *states_backward], strict=True):
         np.testing.assert_allclose(state, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs[..., :3], h_forward, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs[..., 3:], h_backward[:, ::-1], rtol=1e-5, atol=1e-6)
 
 
-@cells
-def test_the_last_backward_output_is_the_one_at_the_first_step(cell, sequences):
-    layer = BiLSTM(3, cell, return_state=True)
+@kinds
+def test_the_last_backward_output_is_the_one_at_the_first_step(kind, sequences):
+    layer = BiLSTM(3, kind, return_state=True)
     output, *states = layer(sequences)
-    np.testing.assert_array_equal(output, np.concatenate([states[0], states[CELLS[cell]]], axis=1))
+    expected = np.concatenate([states[0], states[_states(layer)]], axis=1)
+    np.testing.assert_array_equal(output, expected)
 
 
-@cells
-def test_initial_states_are_taken_in_the_order_in_which_they_are_returned(cell, sequences):
-    layer = BiLSTM(3, cell, return_state=True)
+@kinds
+def test_initial_states_are_taken_in_the_order_in_which_they_are_returned(kind, sequences):
+    layer = BiLSTM(3, kind, return_state=True)
     rng = np.random.default_rng(1)
-    given = [rng.normal(size=(4, 3)).astype("float32") for _ in range(2 * CELLS[cell])]
+    given = [rng.normal(size=(4, 3)).astype("float32") for _ in range(2 * _states(layer))]
     # All steps masked: what is returned is what was given.
     _, *states = layer(sequences, initial_state=given, mask=tf.zeros((4, 6), tf.bool))
     for state, expected in zip(states, given, strict=True):
@@ -96,21 +102,65 @@ def test_symbolic_shapes_are_those_of_the_results(merge_mode, return_state, sequ
         assert len(output.shape) == len(result.shape)
 
 
-def test_cells_by_name():
-    assert isinstance(BiLSTM(2, "gru").forward_layer, GRU)
-    assert isinstance(BiLSTM(2, "lstm").backward_layer, PeepholeLSTM)
+@kinds
+def test_every_kind_survives_its_configuration(kind):
+    options = {} if kind == "rnn" else {"recurrent_activation": "hard_sigmoid"}
+    layer = BiLSTM(3, kind, merge_mode="sum", recurrent_dropout=0.1, seed=5, **options)
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    assert copy.get_config() == layer.get_config()
+    for way in ("forward_layer", "backward_layer"):
+        assert getattr(copy, way).get_config() == getattr(layer, way).get_config()
+
+
+@kinds
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_the_shapes_that_every_kind_announces_are_those_of_its_results(
+    kind, return_sequences, sequences
+):
+    layer = BiLSTM(3, kind, return_sequences=return_sequences, return_state=True)
+    shapes = [tuple(result.shape) for result in layer(sequences)]
+    assert [tuple(shape) for shape in layer.compute_output_shape((4, 6, 2))] == shapes
+
+
+def test_outputs_of_a_projection_are_as_wide_as_it_is(sequences):
+    layer = BiLSTM(4, "variant_lstm", projection_units=2, return_state=True)
+    output, *states = layer(sequences)
+    assert [tuple(state.shape) for state in states] == [(4, 2), (4, 4)] * 2
+    assert output.shape == layer.compute_output_shape((4, 6, 2))[0] == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer_class", "states"),
+    [
+        ("peephole_lstm", PeepholeLSTM, 2),
+        ("lstm", PeepholeLSTM, 2),
+        ("gru", GRU, 1),
+        ("rnn", SimpleRNN, 1),
+        ("variant_lstm", VariantLSTM, 2),
+        ("FGR", VariantLSTM, 5),
+    ],
+)
+def test_a_kind_is_a_layer_in_both_directions(kind, layer_class, states):
+    layer = BiLSTM(2, kind)
+    assert type(layer.forward_layer) is type(layer.backward_layer) is layer_class
+    assert _states(layer) == states
+
+
+def test_options_reach_both_directions():
     assert BiLSTM(2, "lstm").forward_layer.cell.peepholes == ""
     assert BiLSTM(2, peepholes="io").backward_layer.cell.peepholes == "io"
+    assert BiLSTM(2, "NIG").backward_layer.cell.variant.gates == "fo"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"cell": "rnn"}, "cell must be.*'rnn'"),
+        ({"cell": "lstm1997"}, "cell must be one of peephole_lstm.*'lstm1997'"),
         ({"merge_mode": "max"}, "merge_mode must be.*'max'"),
         ({"go_backwards": True}, "go_backwards is not an option"),
         ({"zero_output_for_mask": False}, "zero_output_for_mask is not an option"),
-        ({"cell": "lstm", "peepholes": "i"}, "has no peepholes"),
+        ({"cell": "lstm", "peepholes": "i"}, "'lstm' stands for peepholes=''"),
+        ({"cell": "rnn", "recurrent_activation": "tanh"}, "no gates"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments, words):

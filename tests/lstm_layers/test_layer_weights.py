@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+import lstm_layers
 from lstm_layers import GRU, BiLSTM, PeepholeLSTM, PeepholeLSTMCell, layer_weights
 from lstm_layers.gate_weights import GRUWeights, LSTMWeights
 
@@ -90,3 +91,16 @@ def test_other_layers_and_cells_are_refused():
     for other in (layer, keras.layers.LSTM(3), keras.layers.Dense(3)):
         with pytest.raises(TypeError, match="expected a PeepholeLSTM, GRU or BiLSTM"):
             layer_weights.directions_of(other)
+
+
+CONVERSIONS = ("to_keras", "to_torch", "to_onnx", "to_tensorflow1", "to_addons", "export_onnx")
+
+
+@pytest.mark.parametrize("convert", CONVERSIONS)
+@pytest.mark.parametrize("kind", ["rnn", "variant_lstm", "V"])
+def test_a_bilstm_of_cells_without_a_counterpart_is_refused_everywhere(convert, kind, tmp_path):
+    layer = _random(BiLSTM(3, kind, return_sequences=True))
+    path = [tmp_path / "model.onnx"] if convert == "export_onnx" else []
+    with pytest.raises(TypeError, match="expected a PeepholeLSTM, GRU or BiLSTM of them, got"):
+        getattr(lstm_layers, convert)(layer, *path)
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layers import PeepholeLSTM, lstm_xla
-from lstm_layers.lstm_recurrence import Options
+from lstm_layers.lstm_step import Options
 from tests.lstm_layers.beside_the_recurrence import (
     DROPOUT_MASK,
     FEATURES,

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layers import GRU, PeepholeLSTM, SimpleRNN, StackedLSTM, VariantLSTM
-from lstm_layers.stacked_lstm import KINDS
+from lstm_layers.layer_kinds import KINDS
 
 EVERY = {"return_sequences": True, "return_state": True}
 

@@ -1,0 +1,41 @@
+"""Names under which `BiLSTM` and `StackedLSTM` take the layers that they are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lstm_layers.gru import GRU
+from lstm_layers.lstm_variants import GREFF_VARIANTS
+from lstm_layers.peephole_lstm import PeepholeLSTM
+from lstm_layers.recurrent_layer import RecurrentLayer
+from lstm_layers.simple_rnn import SimpleRNN
+from lstm_layers.variant_lstm import VariantLSTM
+
+# A layer, and the options for which its name stands.
+KINDS: dict[str, tuple[type[RecurrentLayer], dict[str, Any]]] = {
+    "peephole_lstm": (PeepholeLSTM, {}),
+    "lstm": (PeepholeLSTM, {"peepholes": ""}),
+    "gru": (GRU, {}),
+    "rnn": (SimpleRNN, {}),
+    "variant_lstm": (VariantLSTM, {}),
+    **{name: (VariantLSTM, options) for name, options in GREFF_VARIANTS.items()},
+}
+
+
+def layer_of_kind(kind: str, **options) -> RecurrentLayer:
+    """A new layer of one direction.
+
+    Args:
+        kind: a key of `KINDS`.
+        **options: of the layer; those for which the name stands need not be given.
+
+    Raises:
+        ValueError: another name, an option that contradicts it, and what the layer raises.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"cell must be one of {', '.join(KINDS)}, got {kind!r}")
+    layer_class, stands_for = KINDS[kind]
+    for name, value in stands_for.items():
+        if options.get(name, value) != value:
+            raise ValueError(f"cell {kind!r} stands for {name}={value!r}, got {options[name]!r}")
+    return layer_class(**{**options, **stands_for})
