@@ -1,5 +1,6 @@
 """What a run of speech commands is made of; `PRESETS` holds its sizes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,6 +82,41 @@ class DetectionConfig:
     false_accepts_per_hour: float = 10.0  # on validation, at which the thresholds are set
 
 
+# What a value must be, by group and field
+_SHARES = {
+    "audio": ("validation_fraction", "test_fraction"),
+    "augmentation": ("highest_speed_change", "highest_band_warp"),
+    "model": ("dropout",),
+    "training": ("warmup_fraction", "label_smoothing", "average_fraction"),
+}
+_PROBABILITIES = {"augmentation": ("noise_probability",), "training": ("context_probability",)}
+_COUNTS = {
+    "audio": ("sample_rate_hz",),
+    "features": ("mel_bands", "coefficients"),
+    "model": ("convolution_filters", "layer_count", "units"),
+    "training": ("batch_size", "steps", "steps_per_checkpoint"),
+}
+_AMOUNTS = {
+    "features": ("lowest_hz",),
+    "augmentation": (
+        "copies",
+        "highest_shift_seconds",
+        "highest_gain_db",
+        "time_masks",
+        "highest_time_mask_frames",
+        "band_masks",
+        "highest_band_mask",
+    ),
+    "training": ("weight_decay", "gradient_clip_norm"),
+    "detection": ("smoothing_seconds", "cool_down_seconds", "false_accepts_per_hour"),
+}
+_ABOVE_ZERO = {
+    "audio": ("clip_seconds",),
+    "features": ("window_milliseconds", "hop_milliseconds"),
+    "training": ("learning_rate",),
+}
+
+
 @dataclass(frozen=True)
 class Config:
     """Checks what no single field can; a ValueError names the fields."""
@@ -95,8 +131,65 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     detection: DetectionConfig = DetectionConfig()
 
+    def __post_init__(self) -> None:
+        for group, fields in _SHARES.items():
+            for field in fields:
+                _check(self, group, field, "at least 0 and below 1", lambda value: 0 <= value < 1)
+        for group, fields in _PROBABILITIES.items():
+            for field in fields:
+                _check(self, group, field, "from 0 to 1", lambda value: 0 <= value <= 1)
+        for group, fields in _COUNTS.items():
+            for field in fields:
+                _check(self, group, field, "at least 1", lambda value: value >= 1)
+        for group, fields in _AMOUNTS.items():
+            for field in fields:
+                _check(self, group, field, "at least 0", lambda value: value >= 0)
+        for group, fields in _ABOVE_ZERO.items():
+            for field in fields:
+                _check(self, group, field, "above 0", lambda value: value > 0)
+        if self.training.steps % self.training.steps_per_checkpoint:
+            raise ValueError("steps must be a multiple of steps_per_checkpoint")
+        if self.augmentation.lowest_snr_db > self.augmentation.highest_snr_db:
+            raise ValueError("lowest_snr_db must not be above highest_snr_db")
+        if self.features.lowest_hz >= min(self.features.highest_hz, self.audio.sample_rate_hz / 2):
+            raise ValueError("lowest_hz must be below highest_hz and half of sample_rate_hz")
+        if self.model.layer == "bilstm" and self.model.pooling == "last":
+            raise ValueError(
+                'pooling "last" needs a causal layer: of a bilstm\'s last frame one half has seen '
+                "nothing else"
+            )
+
     @property
     def streams(self) -> bool:
         """Whether the model answers a stream: nothing in it needs what comes later."""
         causal = not self.features.centre and not self.features.deltas
         return causal and self.model.layer != "bilstm"
+
+
+def _check(
+    config: Config, group: str, field: str, wanted: str, holds: Callable[[float], bool]
+) -> None:
+    value = getattr(getattr(config, group), field)
+    if not holds(value):
+        raise ValueError(f"{field} must be {wanted}, is {value}")
+
+
+# Proves the path in seconds, on a few hundred clips; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    data="spoken_commands/small",
+    augmentation=AugmentationConfig(copies=1),
+    model=ModelConfig(convolution_filters=8, units=32),
+    training=TrainingConfig(batch_size=16, steps=60, steps_per_checkpoint=20),
+)
+# Nine thousand clips in minutes on two cores.
+_DEFAULT = Config()
+# Nobody has measured it yet.
+_LARGE = Config(
+    preset="large",
+    augmentation=AugmentationConfig(copies=9),
+    model=ModelConfig(convolution_filters=64, layer_count=2, units=256),
+    training=TrainingConfig(steps=20_000, steps_per_checkpoint=500),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}

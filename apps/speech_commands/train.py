@@ -1,0 +1,105 @@
+"""Learns to tell spoken words apart: `python -m apps.speech_commands.train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps import configuration
+from apps.speech_commands import config as configs
+
+TASK = "speech_commands"
+
+
+def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+
+    The features of the training clips and of their altered copies are extracted first, or come
+    from the cache. The weights with the lowest loss on the validation clips end in model.keras
+    with the features' statistics; the labels' names are in config.json. The loss decides, and not
+    the accuracy, since a few hundred clips that are nearly all right have one accuracy at many
+    checkpoints.
+
+    Raises:
+        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+    """
+    # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
+
+    from apps import optimization, run_folder, training, whole_files
+    from apps.speech_commands import data, evaluate, feature_cache, measures, model, scoring
+
+    corpus = data.load(config)
+    copies = config.augmentation.copies
+    fingerprint = corpus.fingerprint
+    learned = feature_cache.extracted(
+        corpus.train,
+        corpus.label_names,
+        config,
+        fingerprint=fingerprint,
+        title="training",
+        copies=copies,
+        noise=corpus.noise,
+    )
+    held_out = feature_cache.extracted(
+        corpus.validation, corpus.label_names, config, fingerprint=fingerprint, title="validation"
+    )
+    training.seed_everything(config.seed)
+    settings, classes = config.training, len(corpus.label_names)
+    description = {
+        "name": corpus.name,
+        "fingerprint": fingerprint,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "label_names": list(corpus.label_names),
+    }
+    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        mean, variance = data.statistics(learned)
+        network = model.build(config, classes, len(mean), mean, variance)
+        network.compile(
+            optimization.optimizer(settings),
+            keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=settings.label_smoothing
+            ),
+            metrics=["accuracy"],
+            jit_compile=settings.jit_compile,
+        )
+        clips = len(corpus.train.recordings)
+        print(
+            f"{corpus.name}: {clips:,} training clips, {copies} altered copies of each, "
+            f"{classes} labels; {network.count_params():,} parameters; {settings.steps:,} steps"
+        )
+
+        def validate(trained: keras.Model) -> dict[str, float]:
+            answers = scoring.probabilities(trained, held_out)
+            return {
+                "loss": measures.cross_entropy(held_out.labels, answers),
+                "accuracy": measures.scores(held_out.labels, answers)["accuracy"],
+            }
+
+        def save_best(trained: keras.Model) -> None:
+            with whole_files.replacing(folder.model_file) as partial:
+                trained.save(partial)
+
+        record = training.fit(
+            network,
+            lambda first_step: data.batches(learned, classes, config, mean, first_step),
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
+            patience_checkpoints=settings.patience_checkpoints,
+        )
+        folder.finish_training(record.train_seconds)
+    evaluate.evaluate(folder.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
