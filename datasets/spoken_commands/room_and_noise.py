@@ -69,6 +69,7 @@ def mixed(sound: np.ndarray, background: np.ndarray, snr_db: float, start: int) 
 
 
 def with_unit_power(sound: np.ndarray) -> np.ndarray:
+    """The sound at a level at which its root mean square is 1."""
     return (sound / np.sqrt(np.mean(np.square(sound, dtype=np.float64)))).astype(np.float32)
 
 
