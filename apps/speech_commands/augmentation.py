@@ -87,7 +87,7 @@ def excerpt(
         colour = generator.uniform(0.0, 2.0)
         spectrum *= np.arange(1, len(spectrum) + 1) ** (-colour / 2.0)
         return np.fft.irfft(spectrum, max(samples, 2))[:samples].astype(np.float32)
-    recording = noise[generator.integers(len(noise))]
+    recording = noise[int(generator.integers(len(noise)))]
     start = generator.integers(max(1, len(recording) - samples + 1))
     return np.resize(recording[start:], samples)
 

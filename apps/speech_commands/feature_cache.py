@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import time
@@ -16,9 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import librosa
 import numpy as np
-import soxr
 
 from apps import whole_files
 from apps.speech_commands import cache_folder, feature_shards, reference_features
@@ -113,7 +112,7 @@ def _key(
     """SHA-256 of all that decides the features."""
     decisive = {
         "version": _VERSION,
-        "librosa": librosa.__version__,
+        "librosa": importlib.metadata.version("librosa"),
         "fingerprint": fingerprint,
         "names": [recording.name for recording in part.recordings],
         "audio": dataclasses.asdict(config.audio),
@@ -127,7 +126,7 @@ def _key(
             name: value for name, value in augmentation.items() if name not in _NOT_OF_COPIES
         }
         decisive["noise"] = [hashlib.sha256(each.tobytes()).hexdigest() for each in noise]
-        decisive["soxr"] = soxr.__version__
+        decisive["soxr"] = importlib.metadata.version("soxr")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:32]
 
 

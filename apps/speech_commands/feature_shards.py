@@ -62,12 +62,8 @@ def write(work: Work, title: str, processes: int | None) -> None:
         processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else _cores()
     processes = min(processes, len(missing))
     began = time.monotonic()
-    done = (
-        (extract(work, shard) for shard in missing)
-        if processes <= 1
-        else _in_processes(work, missing, processes)
-    )
-    for count, _ in enumerate(done, 1):
+    done = _in_processes if processes > 1 else _in_this_one
+    for count, _ in enumerate(done(work, missing, processes), 1):
         if sys.stdout.isatty():
             left = (time.monotonic() - began) / count * (len(missing) - count)
             share = (work.shards - len(missing) + count) / work.shards
@@ -103,8 +99,14 @@ def extract(work: Work, shard: int) -> None:
         np.savez(partial, frames=np.concatenate(examples), lengths=lengths)
 
 
-def _in_processes(work: Work, shards: Sequence[int], processes: int) -> Iterator[None]:
-    """Yields whenever a shard is done. The processes end when the iterator does, or is left."""
+def _in_this_one(work: Work, shards: Sequence[int], _: int) -> Iterator[int]:
+    for shard in shards:
+        extract(work, shard)
+        yield shard
+
+
+def _in_processes(work: Work, shards: Sequence[int], processes: int) -> Iterator[int]:
+    """Yields a shard as soon as it is done; the processes end when the iterator ends or is left."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:  # imports once, for all processes
@@ -136,10 +138,11 @@ def _begin(work: Work) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _extract_next(shard: int) -> None:
+def _extract_next(shard: int) -> int:
     """`extract` of the work that this process began with."""
     assert _work is not None
     extract(_work, shard)
+    return shard
 
 
 def _generator(seed: int, name: str, copy: int) -> np.random.Generator:

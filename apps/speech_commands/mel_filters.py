@@ -3,7 +3,8 @@
 import functools
 import warnings
 
-import librosa.filters
+import librosa
+import librosa.filters as librosa_filters
 import numpy as np
 
 from apps import errors
@@ -26,7 +27,7 @@ def filters(audio: AudioConfig, features: FeatureConfig, bins: int) -> np.ndarra
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of empty bands; said below, in the config's words
-        weights = librosa.filters.mel(
+        weights = librosa_filters.mel(
             sr=audio.sample_rate_hz,
             n_fft=2 * (bins - 1),
             n_mels=features.mel_bands,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-import librosa.feature
-import librosa.filters
+import librosa
+import librosa.filters as librosa_filters
 import numpy as np
 import tensorflow as tf
 
@@ -91,7 +91,7 @@ def _values(
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Features [b, frames, channels] without deltas, of all frames that are whole."""
     sizes = reference_features.frame_sizes(audio, features)
-    window = librosa.filters.get_window("hann", sizes.window)
+    window = librosa_filters.get_window("hann", sizes.window)
     frames = tf.signal.frame(tf.cast(samples, tf.float64), sizes.window, sizes.hop)
     spectrum = tf.signal.rfft(frames * window, [sizes.transform])
     power = tf.cast(tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2, tf.float32)
