@@ -4,7 +4,9 @@ import functools
 from typing import NamedTuple
 
 import librosa
+import librosa.filters as librosa_filters
 import numpy as np
+import scipy.sparse  # type: ignore[import-untyped]
 
 from apps import errors
 from apps.speech_commands import mel_filters
@@ -93,13 +95,13 @@ def extract(
         n_fft=sizes.transform,
         hop_length=sizes.hop,
         win_length=sizes.window,
-        window="hann",
+        window=_window(sizes.window),
         center=False,
     )
     bins = sizes.transform // 2 + 1
-    filters = mel_filters.filters(audio, features, bins)
+    filters = _plain_filters(audio, features, bins)
     if band_warp:
-        filters = mel_filters.warped(audio, features, bins, band_warp)
+        filters = scipy.sparse.csr_array(mel_filters.warped(audio, features, bins, band_warp))
     if features.kind == "pcen":
         energies = PCEN_SCALE * (filters @ np.abs(spectrum))
         values = librosa.pcen(energies, sr=audio.sample_rate_hz, hop_length=sizes.hop)
@@ -123,7 +125,20 @@ def _padded(waveform: np.ndarray, sizes: FrameSizes, centre: bool) -> np.ndarray
     after = sizes.transform - sizes.window - before + max(0, sizes.window - len(waveform))
     if centre:
         before = after = sizes.transform // 2
-    return np.pad(waveform.astype(np.float64), (before, after))
+    padded = np.zeros(before + len(waveform) + after)
+    padded[before : before + len(waveform)] = waveform
+    return padded
+
+
+@functools.lru_cache(maxsize=8)
+def _plain_filters(audio: AudioConfig, features: FeatureConfig, bins: int) -> scipy.sparse.sparray:
+    """Sparse: a bin is in two bands at most; and the threads of a full product slow processes."""
+    return scipy.sparse.csr_array(mel_filters.filters(audio, features, bins))
+
+
+@functools.lru_cache(maxsize=8)
+def _window(samples: int) -> np.ndarray:
+    return librosa_filters.get_window("hann", samples)
 
 
 def _delta(values: np.ndarray, order: int) -> np.ndarray:
