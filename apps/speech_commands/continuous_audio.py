@@ -15,7 +15,7 @@ import numpy as np
 
 from apps.speech_commands import recordings
 
-OTHER_LABELS = ("silence", "unknown")
+OTHER_LABELS = (recordings.SILENCE, recordings.UNKNOWN)
 """Labels that are no words to be heard."""
 
 SHORTEST_PAUSE_SECONDS = 0.5
@@ -97,11 +97,14 @@ def excerpt(stream: Stream, event: Event, sample_rate_hz: int) -> np.ndarray:
     return stream.samples[start:end]
 
 
-def pink_noise(samples: int, generator: np.random.Generator) -> np.ndarray:
-    """Noise with equal power in every octave and a root mean square of 1, float32 [samples]."""
+def pink_noise(samples: int, sample_rate_hz: int, generator: np.random.Generator) -> np.ndarray:
+    """Noise with equal power in every octave, float32 [samples], its root mean square 1.
+
+    It begins at 50 Hz: half of the power of a minute would lie where nobody hears it.
+    """
+    frequencies = np.fft.rfftfreq(max(samples, 2), 1 / sample_rate_hz)
     spectrum = np.fft.rfft(generator.standard_normal(max(samples, 2)))
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    spectrum[0] = 0
+    spectrum *= np.where(frequencies < 50, 0, 1 / np.sqrt(np.maximum(frequencies, 50)))
     noise = np.fft.irfft(spectrum, max(samples, 2))[:samples]
     return (noise / max(_level(noise), 1e-9)).astype(np.float32)
 
@@ -115,7 +118,7 @@ def _finished(
     """The pieces, a last pause, and the noise under them."""
     samples = np.concatenate([*pieces, _pause(generator, sample_rate_hz)])
     level = _level(np.concatenate(pieces[1::2])) * 10 ** (NOISE_DB / 20)
-    samples += np.float32(level) * pink_noise(len(samples), generator)
+    samples += np.float32(level) * pink_noise(len(samples), sample_rate_hz, generator)
     return Stream(samples, tuple(events))
 
 

@@ -1,0 +1,189 @@
+"""Speech commands' own plots: who is taken for whom, noise, the trade-off, sound as a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import librosa
+import matplotlib.axes
+import matplotlib.colors
+import numpy as np
+
+from apps import plot_style, plots
+from apps.speech_commands import config as configs
+from apps.speech_commands import continuous_audio, detection_measures, detector, reference_features
+
+
+def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> plots.Plot:
+    """Clips by what was said and what was answered; the colour is the share of what was said."""
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    size = len(label_names)
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        axes.imshow(shares, cmap=_shades(theme), vmin=0, vmax=1, aspect="auto")
+        if size <= 40:  # beyond it numbers would overlap
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                colour = theme.ground if shares[row, column] > 0.5 else theme.ink
+                text = f"{counts[row, column]}"
+                axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+        turned = {"rotation": 45, "ha": "right"} if size > 6 else {}
+        axes.set_xticks(range(size), label_names, **turned)
+        axes.set_yticks(range(size), label_names)
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        axes.set_xlabel("answered")
+        axes.set_ylabel("said")
+
+    off = counts - np.diag(np.diag(counts))
+    worst = [divmod(int(at), size) for at in np.argsort(-off, axis=None, kind="stable")[:3]]
+    said = [
+        f"{label_names[row]} taken for {label_names[column]} {off[row, column]} times"
+        for row, column in worst
+        if off[row, column]
+    ]
+    right = f"{int(np.trace(counts))} of {int(counts.sum())} test clips are on the diagonal"
+    alternative = "; ".join([right, *said]) + "."
+    height = 1.2 + 0.3 * max(size, 4)
+    return plots.save(folder, "confusion", "What was taken for what", alternative, draw, height)
+
+
+def noise(folder: Path, series: Mapping[str, Mapping[str, float]]) -> plots.Plot:
+    """Accuracy by level of noise ("clean", "20 dB", …), of the model first."""
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        for at, (name, values) in enumerate(series.items()):
+            colour = theme.model if at == 0 else theme.other
+            shares = [100 * share for share in values.values()]
+            axes.plot(list(values), shares, color=colour, marker="o", label=name, linewidth=2)
+        axes.set_xlabel("signal-to-noise ratio of the noise that was mixed into the test clips")
+        axes.set_ylabel("accuracy (%)")
+        if len(series) > 1:
+            plot_style.legend(axes, theme)
+
+    said = (
+        f"{name}: " + ", ".join(f"{level} {100 * share:.1f} %" for level, share in values.items())
+        for name, values in series.items()
+    )
+    return plots.save(folder, "noise", "Accuracy in noise", "; ".join(said) + ".", draw)
+
+
+def trade_off(
+    folder: Path,
+    curve: Sequence[detection_measures.Counts],
+    chosen: detection_measures.Counts,
+) -> plots.Plot:
+    """Misses over false accepts as one threshold for all words rises, and where the run stands."""
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        axes.plot(
+            [each.false_accepts_per_hour for each in curve],
+            [100 * each.miss_rate for each in curve],
+            color=theme.other,
+            marker=".",
+            label="one threshold for all words",
+        )
+        axes.plot(
+            chosen.false_accepts_per_hour,
+            100 * chosen.miss_rate,
+            color=theme.model,
+            marker="o",
+            markersize=9,
+            linestyle="none",
+            clip_on=False,
+            label="the thresholds by word",
+        )
+        axes.set_xscale("symlog", linthresh=3)
+        axes.set_xlim(left=-0.15)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(bottom=-2)
+        axes.set_xlabel("false accepts in an hour without commands")
+        axes.set_ylabel("commands missed (%)")
+        plot_style.legend(axes, theme)
+
+    first, last = curve[0], curve[-1]
+    alternative = (
+        f"From {first.false_accepts_per_hour:.0f} false accepts an hour and "
+        f"{100 * first.miss_rate:.1f} % missed at the lowest threshold to "
+        f"{last.false_accepts_per_hour:.1f} and {100 * last.miss_rate:.1f} % at the highest; the "
+        f"thresholds by word give {chosen.false_accepts_per_hour:.1f} and "
+        f"{100 * chosen.miss_rate:.1f} %."
+    )
+    return plots.save(folder, "trade_off", "False accepts and misses", alternative, draw)
+
+
+def spectrogram(
+    folder: Path, name: str, title: str, waveform: np.ndarray, config: configs.Config
+) -> plots.Plot:
+    """A sound's log-mel spectrogram, whatever features the run takes."""
+    shown = dataclasses.replace(config.features, kind="log_mel", deltas=False, centre=False)
+    bands = reference_features.extract(waveform, config.audio, shown).T
+    seconds = len(waveform) / config.audio.sample_rate_hz
+    highest = min(shown.highest_hz, config.audio.sample_rate_hz / 2)
+    centres = librosa.mel_frequencies(
+        shown.mel_bands + 2, fmin=shown.lowest_hz, fmax=highest, htk=shown.mel_scale == "htk"
+    )[1:-1]
+    ticks = [hertz for hertz in (250, 500, 1000, 2000, 4000, 8000) if centres[0] < hertz < highest]
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        low = max(float(bands.max()) - 70, float(bands.min()))
+        extent = (0.0, seconds, -0.5, len(bands) - 0.5)
+        axes.imshow(
+            bands, cmap=_shades(theme), vmin=low, aspect="auto", origin="lower", extent=extent
+        )
+        axes.grid(visible=False)
+        places = np.interp(ticks, centres, np.arange(len(centres)))
+        axes.set_yticks(places, [f"{hertz / 1000:g}" for hertz in ticks])
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("kHz")
+
+    alternative = f"mel spectrogram of {seconds:.2f} seconds of sound."
+    return plots.save(folder, name, title, alternative, draw, height_inches=2.2)
+
+
+def stream(
+    folder: Path,
+    heard: continuous_audio.Heard,
+    detections: Sequence[detector.Detection],
+    label_names: Sequence[str],
+    first_seconds: float,
+    frame_seconds: float,
+    end_seconds: float,
+) -> plots.Plot:
+    """The words' probabilities over the beginning of a stream, what was said and what was heard."""
+    words = continuous_audio.words(label_names)
+    columns = [label_names.index(word) for word in words]
+    times = first_seconds + frame_seconds * np.arange(len(heard.posteriors))
+    shown = times <= end_seconds
+    said = [event for event in heard.events if event.end_seconds <= end_seconds]
+    hits = [hit for hit in detections if hit.seconds < end_seconds]
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        for column in columns:
+            axes.plot(times[shown], heard.posteriors[shown, column], color=theme.model, linewidth=1)
+        for event in said:
+            axes.axvspan(event.start_seconds, event.end_seconds, color=theme.faint, alpha=0.5)
+            middle = (event.start_seconds + event.end_seconds) / 2
+            axes.text(middle, 1.14, event.label, ha="center", fontsize=8)
+        for hit in hits:
+            axes.plot(hit.seconds, hit.confidence, "o", color=theme.ink, markersize=5)
+            axes.annotate(hit.word, (hit.seconds, hit.confidence), (4, 4), fontsize=8,
+                          textcoords="offset points")  # fmt: skip
+        axes.set_xlim(0, end_seconds)
+        axes.set_ylim(0, 1.25)
+        axes.set_yticks([0, 0.5, 1])
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("probability of each word")
+
+    alternative = (
+        f"said: {', '.join(event.label for event in said)}; "
+        f"detected: {', '.join(f'{hit.word} at {hit.seconds:.1f} s' for hit in hits) or 'nothing'}."
+    )
+    return plots.save(folder, "stream", "A stream, as it is heard", alternative, draw)
+
+
+def _shades(theme: plot_style.Theme) -> matplotlib.colors.Colormap:
+    return matplotlib.colors.LinearSegmentedColormap.from_list(
+        "shades", [theme.ground, theme.model]
+    )
