@@ -13,34 +13,30 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-_COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "forward")
-_COMMANDS = (*_COMMANDS, "backward")
-_ACCENTS = ("en", "en-us", "en-us-nyc", "en-029", "en-gb-scotland", "en-gb-x-rp")
-_ACCENTS = (*_ACCENTS, "en-gb-x-gbclan", "en-gb-x-gbcwmd")
-_NOISES = ("white", "pink", "brown", "wind", "hum", "machine", "knocks", "babble")
+# Lists of names are texts here, split where they are used.
+_COMMANDS = "yes no up down left right on off stop go forward backward"
+_ACCENTS = "en en-us en-us-nyc en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd"
+_NOISES = "white pink brown wind hum machine knocks babble"
 # Variants of espeak-ng that sound alike (Gene and Gene2, steph to steph3 and more, by the distance
 # of their spectra) stand in one part, or only one of them is taken; robots and whisperers are left
 # out. The first of each are those of the small set.
 _VOICES = {
     "train": (
-        *("m1", "f3", "Diogo", "aunty", "m2", "f1", "shelby", "linda", "Alicia", "anika", "zac"),
-        *("m5", "m6", "Alex", "Andy", "AnxiousAndy", "Gene", "Lee", "Marco", "Mario", "Mike"),
-        *("Reed", "RicishayMax", "RicishayMax3", "Tweaky", "announcer", "antonio", "boris"),
-        *("caleb", "david", "ed", "edward", "grandpa", "ian", "john", "kaukovalta", "klatt2"),
-        *("klatt4", "marcelo", "max", "miguel", "mike2", "norbert", "paul", "pedro", "quincy"),
-        *("sandro", "travis"),
+        "m1 f3 Diogo aunty m2 f1 shelby linda Alicia anika zac m5 m6 Alex Andy AnxiousAndy Gene "
+        "Lee Marco Mario Mike Reed RicishayMax RicishayMax3 Tweaky announcer antonio boris caleb "
+        "david ed edward grandpa ian john kaukovalta klatt2 klatt4 marcelo max miguel mike2 "
+        "norbert paul pedro quincy sandro travis"
     ),
-    "validation": (*("f4", "m4", "belinda", "Andrea", "Nguyen", "m8", "Storm", "pablo", "Jacky"),),
-    "test": ("f5", "m3", "Annie", "steph", "grandma", "gustave", "iven2", "Denis", "rob"),
+    "validation": "f4 m4 belinda Andrea Nguyen m8 Storm pablo Jacky",
+    "test": "f5 m3 Annie steph grandma gustave iven2 Denis rob",
 }
 _OTHER_WORDS = {
     "train": (
-        *("bed", "bird", "four", "one", "happy", "house", "marble", "tree", "wow", "learn"),
-        *("visual", "zero", "cat", "two", "three", "dog", "five", "six", "seven", "eight"),
-        *("music", "paper", "finger", "hello", "tomorrow", "question"),
+        "bed bird four one happy house marble tree wow learn visual zero cat two three dog five "
+        "six seven eight music paper finger hello tomorrow question"
     ),
-    "validation": ("nine", "window", "orange", "garden", "pilot", "silver", "doctor", "empty"),
-    "test": ("water", "follow", "ten", "summer", "letter", "purple", "kitchen", "animal"),
+    "validation": "nine window orange garden pilot silver doctor empty",
+    "test": "water follow ten summer letter purple kitchen animal",
 }
 
 
@@ -63,10 +59,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         SpokenCommandsConfig(
             name="full",
             description="Twelve commands, 66 voices, 9,000 clips.",
-            commands=_COMMANDS,
+            commands=tuple(_COMMANDS.split()),
             clips={"train": (430, 720, 420), "validation": (90, 180, 90), "test": (90, 180, 90)},
-            voices={part: len(voices) for part, voices in _VOICES.items()},
-            other_words={part: len(words) for part, words in _OTHER_WORDS.items()},
+            voices={part: len(voices.split()) for part, voices in _VOICES.items()},
+            other_words={part: len(words.split()) for part, words in _OTHER_WORDS.items()},
         ),
         SpokenCommandsConfig(
             name="small",
@@ -109,8 +105,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield (
                 index,
                 {
-                    # TFDS stores an array of an Audio feature as it comes, encoding or not;
-                    # unencoded, a sample takes up to ten bytes.
+                    # Bytes, as `encoding` above would have them: TFDS stores an array of an Audio
+                    # feature as it comes, and as int16 a sample takes up to ten bytes on disk.
                     "audio": np.array(samples, dtype=object),
                     "label": clip["label"],
                     "voice": word["variant"],
@@ -124,14 +120,14 @@ def _plan(config: SpokenCommandsConfig, part: str) -> Iterator[dict[str, Any]]:
     """What each clip of a part is made of, as `render_clips.py` reads it, and its label."""
     seed = hashlib.sha256(f"spoken_commands/{config.name}/{part}".encode()).digest()
     random = np.random.default_rng(list(seed))
-    voices = _VOICES[part][: config.voices[part]]
-    others = _OTHER_WORDS[part][: config.other_words[part]]
+    voices = _VOICES[part].split()[: config.voices[part]]
+    others = _OTHER_WORDS[part].split()[: config.other_words[part]]
     of_command, of_unknown, of_silence = config.clips[part]
 
     def spoken(text: str, variant: str) -> dict[str, Any]:
         return {
             "text": text + random.choice(["", ".", "!", "?"]),
-            "accent": str(random.choice(_ACCENTS)),
+            "accent": str(random.choice(_ACCENTS.split())),
             "variant": variant,
             "rate": int(random.integers(145, 235)),
             "pitch": int(random.integers(25, 76)),
@@ -144,7 +140,7 @@ def _plan(config: SpokenCommandsConfig, part: str) -> Iterator[dict[str, Any]]:
     for label, words in texts:
         turns = random.permutation(len(words))  # so that every voice says every word
         for word, turn in zip(words, turns, strict=True):
-            noise = str(random.choice(_NOISES))
+            noise = str(random.choice(_NOISES.split()))
             crowd = 6 if noise == "babble" else 0
             yield {
                 "label": label,
