@@ -1,12 +1,22 @@
-"""The recordings in their three parts."""
+"""The recordings in their three parts, and what a training step sees of them."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from apps import errors
-from apps.speech_commands import background_noise, chosen_words, own_data, set_data, speakers
+from apps.speech_commands import (
+    background_noise,
+    chosen_words,
+    example_batches,
+    feature_cache,
+    own_data,
+    served_features,
+    set_data,
+    speakers,
+)
 from apps.speech_commands import config as configs
 from apps.speech_commands import recordings as clips
 
@@ -75,6 +85,26 @@ def load(config: configs.Config) -> clips.Corpus:
         test=corpus_parts["test"],
         noise=_noise(corpus_parts["train"], stretches["train"], config.seed),
     )
+
+
+def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:
+    """Features, float32 [b, frames, channels], of clips, float32 [b, samples], in pure TensorFlow.
+
+    What an export computes; training sees librosa's, which are the same
+    (`reference_features.extract`).
+    """
+    return served_features.whole(waveforms, config.audio, config.features)
+
+
+def batches(
+    examples: feature_cache.FeatureSet,
+    classes: int,
+    config: configs.Config,
+    fill: np.ndarray,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """An endless stream of (inputs of the model, labels): see `example_batches.endless`."""
+    return example_batches.endless(examples, classes, config, fill, first_step)
 
 
 def _find(config: configs.Config) -> clips.Source:

@@ -56,6 +56,7 @@ def endless(
     channels = examples.frames.shape[1]
     rows = settings.batch_size
     order = _Order(len(lengths), seed)
+    fill = np.asarray(fill, np.float32)
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         draw = np.random.default_rng((seed, _DRAWS, int(step)))

@@ -28,7 +28,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     import keras
 
     from apps import optimization, run_folder, training, whole_files
-    from apps.speech_commands import data, evaluate, feature_cache, measures, model, scoring
+    from apps.speech_commands import (
+        data,
+        evaluate,
+        example_batches,
+        feature_cache,
+        measures,
+        model,
+        scoring,
+    )
 
     corpus = data.load(config)
     copies = config.augmentation.copies
@@ -55,7 +63,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "label_names": list(corpus.label_names),
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        mean, variance = data.statistics(learned)
+        mean, variance = example_batches.statistics(learned)
         network = model.build(config, classes, len(mean), mean, variance)
         network.compile(
             optimization.optimizer(settings),
