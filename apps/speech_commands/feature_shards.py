@@ -23,7 +23,7 @@ from apps.speech_commands import augmentation, reference_features
 from apps.speech_commands.config import Config
 from apps.speech_commands.recordings import Part
 
-_FEW_EXAMPLES = 1_500  # done sooner than other processes have started
+_FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
 
 
 class Work(NamedTuple):

@@ -1,6 +1,7 @@
 """Features of a whole part are those of its recordings one by one, however they were computed."""
 
 import dataclasses
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from apps import errors
 from apps.speech_commands import augmentation, feature_cache, reference_features
 from apps.speech_commands.config import AudioConfig, AugmentationConfig, Config
-from apps.speech_commands.recordings import Recording
+from apps.speech_commands.recordings import Part, Recording
 
 CONFIG = Config(audio=AudioConfig(sample_rate_hz=8_000))
 LABELS = ("high", "low")
@@ -27,6 +28,7 @@ class Tones:
 
     count: int
     unreadable: int = -1
+    fatal: int = -1  # ends the process that reads it
     seconds: float = 0.0
     counter: str = ""  # file to which a byte is added for each waveform that is read
 
@@ -39,11 +41,12 @@ class Tones:
     def waveform(self, index):
         if index == self.unreadable:
             raise errors.UserError(f"high/{index}.wav: no sound; record it anew")
+        if index == self.fatal and multiprocessing.parent_process() is not None:
+            os._exit(1)
         time.sleep(self.seconds)
         if self.counter:
             with Path(self.counter).open("ab") as file:
                 file.write(b"x")
-        assert "tensorflow" not in sys.modules or not self.counter.endswith("light")
         generator = np.random.default_rng(index)
         samples = np.arange(generator.integers(1, 6_000))
         noise = generator.normal(0, 0.01, len(samples))
@@ -155,12 +158,43 @@ def test_whatever_decides_the_numbers_decides_what_is_taken_from_the_cache(tmp_p
         assert reads(part) == before, setting
 
 
-def test_processes_do_what_one_does_and_load_no_tensorflow(tmp_path, monkeypatch):
-    part = Tones(450, counter=str(tmp_path / "light"))
+def test_processes_do_what_one_does(tmp_path, monkeypatch):
+    part = Tones(450, counter=str(tmp_path / "reads"))
     found = extracted(part, processes=2)
     monkeypatch.setenv("LSTM_TASKS_CACHE", str(tmp_path / "other"))
     assert_same(found, extracted(dataclasses.replace(part, counter="")))
     assert reads(part) == 450
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """Another part, whose clips are to be read by processes without TensorFlow."""
+
+    part: Part
+
+    @property
+    def recordings(self):
+        return self.part.recordings
+
+    def waveform(self, index):
+        assert "tensorflow" not in sys.modules
+        return self.part.waveform(index)
+
+
+def test_the_embedded_data_go_through_processes_with_their_noise():
+    from apps.speech_commands import data  # loads TensorFlow; the processes import this file
+
+    config = Config(data="spoken_commands/small")
+    corpus = data.load(config)
+    options = {"copies": 1, "noise": corpus.noise, "title": "train"}
+    several, one = (
+        feature_cache.extracted(
+            part, corpus.label_names, config, fingerprint=name, processes=processes, **options
+        )
+        for part, name, processes in ((Watched(corpus.train), "2", 2), (corpus.train, "1", 1))
+    )
+    assert_same(several, one)
+    assert set(one.labels) == set(range(len(corpus.label_names)))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -171,6 +205,15 @@ def test_a_recording_that_cannot_be_read_is_told_in_its_own_line(processes, tmp_
     mended = dataclasses.replace(part, unreadable=-1, counter=str(tmp_path / "reads"))
     assert len(extracted(mended, processes=processes).labels) == 450
     assert reads(mended) <= 250  # the shards before it were kept
+
+
+def test_a_process_that_dies_is_told_and_the_next_call_goes_on(tmp_path):
+    part = Tones(450, fatal=440, counter=str(tmp_path / "reads"))
+    with pytest.raises(errors.UserError, match="goes on where it stopped"):
+        extracted(part, processes=2)
+    before = reads(part)
+    assert len(extracted(part).labels) == 450
+    assert reads(part) - before <= 450
 
 
 @pytest.mark.slow

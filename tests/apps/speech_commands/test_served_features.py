@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands import reference_features, served_features
-from apps.speech_commands.config import AudioConfig, FeatureConfig
+from apps.speech_commands import data, reference_features, served_features
+from apps.speech_commands.config import AudioConfig, Config, FeatureConfig
 from tests.apps.speech_commands import sounds
 
 OPTIONS = {
@@ -68,6 +68,24 @@ def test_served_features_are_librosas(rate, name):
             served(waveform[None])[0].numpy(), reference, 3 if features.deltas else 1
         )
         assert difference < 1e-4, sound
+
+
+@pytest.fixture(scope="module")
+def spoken_commands(tmp_path_factory):
+    """Test clips of the embedded data: words, other words and noises."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        part = data.load(Config(data="spoken_commands/small")).test
+        return [part.waveform(index) for index in range(len(part.recordings))]
+
+
+@pytest.mark.parametrize("name", ["log_mel", "mfcc", "pcen"])
+def test_served_features_of_the_embedded_data_are_librosas(name, spoken_commands):
+    audio, features = setting(16_000, name)
+    served = in_graph(audio, features)(np.stack(spoken_commands)).numpy()
+    for ours, waveform in zip(served, spoken_commands, strict=True):
+        reference = reference_features.extract(waveform, audio, features)
+        assert relative_difference(ours, reference, 1) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["log_mel", "mfcc with deltas, centre", "pcen"])
