@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps import comparison, plots, report, run_folder
+from apps import plots, report, run_folder
 from apps.speech_commands import config as configs
 from apps.speech_commands import (
     continuous_audio,

@@ -28,8 +28,10 @@ def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> p
                 colour = theme.ground if shares[row, column] > 0.5 else theme.ink
                 text = f"{counts[row, column]}"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-        turned = {"rotation": 45, "ha": "right"} if size > 6 else {}
-        axes.set_xticks(range(size), label_names, **turned)
+        axes.set_xticks(range(size), label_names)
+        if size > 6:  # side by side they would overlap
+            for label in axes.get_xticklabels():
+                label.set(rotation=45, ha="right")
         axes.set_yticks(range(size), label_names)
         axes.tick_params(length=0)
         axes.grid(visible=False)

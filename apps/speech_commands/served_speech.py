@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,8 +53,9 @@ class ServedSpeech:
         self.saved = tf.Module(name="served_speech")
         self.saved.weights = [weight.value for weight in trained.weights]
         # A file of this name has to be there until the export is written.
-        self._folder = tempfile.TemporaryDirectory()
-        file = Path(self._folder.name) / SETTINGS
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        file = folder / SETTINGS
         self.settings = self._settings(thresholds)
         file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
         self.saved.settings = tf.saved_model.Asset(str(file))

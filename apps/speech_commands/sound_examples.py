@@ -18,7 +18,7 @@ from apps.speech_commands import pictures, recordings
 class Example(NamedTuple):
     """A test clip and its answer."""
 
-    index: int  # in the part
+    recording: int  # index in the part
     said: str
     answered: str
     probability: float  # of the answer
@@ -49,8 +49,8 @@ def blocks(
     """A spectrogram and a player for each; the plots are called `<name>_1` and so on."""
     shown: list[report.Block] = []
     for number, example in enumerate(examples, 1):
-        recording = part.recordings[example.index]
-        waveform = part.waveform(example.index)
+        recording = part.recordings[example.recording]
+        waveform = part.waveform(example.recording)
         sure = f"{100 * example.probability:.0f} %"
         title = f"“{example.said}”, {sure} sure"
         if example.said != example.answered:
