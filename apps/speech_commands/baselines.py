@@ -80,10 +80,13 @@ def _nearest_class_mean(
     learned: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int
 ) -> np.ndarray:
     """The softmax of minus half the squared distances: a Gaussian of deviation 1 around a mean."""
-    means = np.stack([learned[labels == label].mean(axis=0) for label in range(classes)])
+    known = np.unique(labels)
+    means = np.stack([learned[labels == label].mean(axis=0) for label in known])
     distances = np.square(asked[:, None] - means).sum(axis=2)
     odds = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    found = np.zeros((len(asked), classes), np.float32)
+    found[:, known] = odds / odds.sum(axis=1, keepdims=True)
+    return found
 
 
 def _logistic_regression(
@@ -125,14 +128,15 @@ def _small_convolution(
         ),
     )
     config = dataclasses.replace(config, training=settings)
+    score = scoring.Scorer(network)
     stream = iter(example_batches.endless(train, classes, config, mean))
     best, answers = np.inf, np.zeros((len(test.labels), classes), np.float32)
     for _ in range(0, steps, settings.steps_per_checkpoint):
         for _ in range(settings.steps_per_checkpoint):
             network.train_on_batch(*next(stream))
-        loss = measures.cross_entropy(validation.labels, scoring.probabilities(network, validation))
+        loss = measures.cross_entropy(validation.labels, score(validation))
         if loss < best:
-            best, answers = loss, scoring.probabilities(network, test)
+            best, answers = loss, score(test)
     return answers
 
 

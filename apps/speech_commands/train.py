@@ -79,8 +79,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{classes} labels; {network.count_params():,} parameters; {settings.steps:,} steps"
         )
 
-        def validate(trained: keras.Model) -> dict[str, float]:
-            answers = scoring.probabilities(trained, held_out)
+        score = scoring.Scorer(network)
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            answers = score(held_out)
             return {
                 "loss": measures.cross_entropy(held_out.labels, answers),
                 "accuracy": measures.scores(held_out.labels, answers)["accuracy"],
