@@ -18,6 +18,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import io
 import multiprocessing
 import os
@@ -48,7 +49,7 @@ class Clips:
     count: int
     samples: np.ndarray  # int16 [clips, samples], as files hold them
 
-    @property
+    @functools.cached_property
     def recordings(self) -> tuple[Recording, ...]:
         return tuple(Recording(f"{index}.wav", "word", "") for index in range(self.count))
 
@@ -149,7 +150,7 @@ def main() -> int:
     options = parser.parse_args()
     environment.quiet_tensorflow()
     clips = made_clips(options.clips, Config().audio.sample_rate_hz)
-    our_seconds(made_clips(10, 16_000), Config(), 1)  # imports what it needs
+    our_seconds(made_clips(1_000, 16_000), Config(), 2)  # imports, starts what starts processes
     print(
         f"{options.clips:,} clips of 1 s at 16 kHz, {options.processes} processes, clips a second"
     )

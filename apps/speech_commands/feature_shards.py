@@ -76,20 +76,19 @@ def extract(work: Work, shard: int) -> None:
     It holds `frames` float32 [all frames, channels] and `lengths` int64 [examples], in frames. An
     example is a recording as it is, or one of the copies that follow it.
     """
-    config = work.config
+    config, recordings = work.config, work.part.recordings
     examples = []
     first = shard * work.shard_recordings
-    for index in range(first, min(first + work.shard_recordings, len(work.part.recordings))):
+    for index in range(first, min(first + work.shard_recordings, len(recordings))):
         waveform = work.part.waveform(index)
         examples.append(reference_features.extract(waveform, config.audio, config.features))
         for copy in range(1, work.copies + 1):
-            name = work.part.recordings[index].name
             altered, band_warp = augmentation.alter(
                 waveform,
                 work.noise,
                 config.audio,
                 config.augmentation,
-                _generator(config.seed, name, copy),
+                _generator(config.seed, recordings[index].name, copy),
             )
             examples.append(
                 reference_features.extract(altered, config.audio, config.features, band_warp)
