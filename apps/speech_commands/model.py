@@ -100,7 +100,7 @@ def _heads(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
     made = [keras.layers.Dense(classes, name="evidence")]
     if config.model.pooling == "attention":
         made += [
-            keras.layers.Dense(config.model.units // 2, "tanh", name="attention_hidden"),
+            keras.layers.Dense(max(1, config.model.units // 2), "tanh", name="attention_hidden"),
             keras.layers.Dense(1, use_bias=False, name="attention"),
         ]
     return {layer.name: layer for layer in made}
