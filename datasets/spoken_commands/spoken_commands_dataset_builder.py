@@ -32,11 +32,28 @@ _VOICES = {
 }
 _OTHER_WORDS = {
     "train": (
-        "bed bird four one happy house marble tree wow learn visual zero cat two three dog five "
-        "six seven eight music paper finger hello tomorrow question"
+        "bed bird four one happy house marble tree wow learn visual zero cat two three dog "
+        "five six seven eight music paper finger hello tomorrow question apple river mountain "
+        "cloud winter coffee bread butter sugar bottle table chair mirror carpet ceiling "
+        "corner engine wheel bridge station ticket village castle forest island ocean desert "
+        "valley farmer teacher soldier painter brother sister cousin uncle money market "
+        "copper iron diamond leather cotton velvet hammer needle basket blanket candle "
+        "lantern pencil envelope notebook number answer reason moment morning evening "
+        "thunder lightning shadow rabbit tiger horse sheep chicken eagle spider carrot potato "
+        "tomato lemon cherry pepper yellow brown green scarlet quickly slowly never always "
+        "maybe over under around run jump sing write push pull open close low high road note "
+        "snow glass best test sir mess"
     ),
-    "validation": "nine window orange garden pilot silver doctor empty",
-    "test": "water follow ten summer letter purple kitchen animal",
+    "validation": (
+        "nine window orange garden pilot silver doctor empty hospital camera monday dinner "
+        "bicycle turtle planet guitar blue fish shirt stone harbour ladder pocket sunday "
+        "kitten cheese rope slow grow west lift start"
+    ),
+    "test": (
+        "water follow ten summer letter purple kitchen animal friday office planter singer "
+        "ginger button gold ship skirt bone theatre feather rocket walnut tuesday puppy honey "
+        "soap blow hedgehog nest list story fright"
+    ),
 }
 
 
@@ -53,14 +70,17 @@ class SpokenCommandsConfig(tfds.core.BuilderConfig):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """One example a clip of a second; nothing is downloaded. The same clips every time."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "espeak-ng 1.52 of espeakng-loader 0.2.4."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.0.0": "espeak-ng 1.52 of espeakng-loader 0.2.4.",
+        "1.1.0": "More words that are no commands.",
+    }
     BUILDER_CONFIGS: ClassVar[list[SpokenCommandsConfig]] = [
         SpokenCommandsConfig(
             name="full",
-            description="Twelve commands, 66 voices, 9,000 clips.",
+            description="Twelve commands, 66 voices, 9,500 clips.",
             commands=tuple(_COMMANDS.split()),
-            clips={"train": (430, 720, 420), "validation": (90, 180, 90), "test": (90, 180, 90)},
+            clips={"train": (430, 1220, 420), "validation": (90, 180, 90), "test": (90, 180, 90)},
             voices={part: len(voices.split()) for part, voices in _VOICES.items()},
             other_words={part: len(words.split()) for part, words in _OTHER_WORDS.items()},
         ),
