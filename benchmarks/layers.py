@@ -1,11 +1,13 @@
-"""`PeepholeLSTM` with all peepholes, against what one would use instead, on one core.
+"""`PeepholeLSTM` with all peepholes, and `GRU`, against what one would use instead, on one core.
 
 Each line is a ratio of times, ours to theirs: below 1 we are faster. Before anything is timed the
 peer's results are checked against ours; where the peer knows no peepholes ours have the value
-zero, which costs the same. Shapes are (batch, time, features, units), everything is float32.
+zero, which costs the same; of torch's GRU, whose gates are in another order, the gradient of the
+input stands for all. Shapes are (batch, time, features, units), everything is float32.
 
     python benchmarks/layers.py
     python benchmarks/layers.py --only training --pairs 15
+    python benchmarks/layers.py --only gru
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import paired
 import tensorflow as tf
 import torch
 
-from lstm_layers import PeepholeLSTM, PeepholeLSTMCell, export_onnx
+from lstm_layers import GRU, PeepholeLSTM, PeepholeLSTMCell, export_onnx, to_torch
 
 SHAPES = {
     "32,64,39,128": (32, 64, 39, 128),
@@ -35,11 +37,13 @@ SHAPES = {
     "1,100,39,128": (1, 100, 39, 128),
     "16,400,80,320": (16, 400, 80, 320),
 }
-PEEPHOLES = ("input_peephole", "forget_peephole", "output_peephole")
 
 
 class Case:
     """One shape: our layer, its peers with the same weights, and data for them."""
+
+    kind = "LSTM"
+    ours_class: type = PeepholeLSTM
 
     def __init__(
         self, shape: tuple[int, int, int, int], masked: bool = False, peepholes: float = 0.0
@@ -54,34 +58,32 @@ class Case:
             self.lengths = np.linspace(self.time, 1, self.batch).round().astype(int)
             self.mask = tf.constant(np.arange(self.time) < self.lengths[:, None])
             self.d_y *= tf.cast(self.mask, tf.float32)[:, :, None]
-        cell = PeepholeLSTMCell(self.units)
-        self.cell_layer = keras.layers.RNN(cell, return_sequences=True)
-        self.cell_layer(self.x[:, :1])
-        for name in PEEPHOLES:
-            weight = getattr(cell, name)
-            weight.assign(peepholes * draw.normal(size=weight.shape))
-        self.weights = self.cell_layer.get_weights()
+        self.weights: list[np.ndarray] = []  # then those that the first layer starts with
+        self.weights = self.ours().get_weights()
+        for position in range(3, len(self.weights)):  # the peepholes
+            self.weights[position] = peepholes * draw.normal(size=self.units)
 
     def ours(self, implementation: str = "auto") -> keras.Layer:
-        return self._built(
-            PeepholeLSTM(self.units, return_sequences=True, implementation=implementation)
-        )
+        made = self.ours_class(self.units, return_sequences=True, implementation=implementation)
+        return self._built(made)
 
     def keras(self) -> keras.Layer:
-        return self._built(keras.layers.LSTM(self.units, return_sequences=True, use_cudnn=False))
+        make = getattr(keras.layers, self.kind)
+        return self._built(make(self.units, return_sequences=True, use_cudnn=False))
 
-    def torch(self) -> torch.nn.LSTM:
-        made = torch.nn.LSTM(self.x.shape[-1], self.units, batch_first=True)
-        kernel, recurrent_kernel, bias = self.weights[:3]
-        values = (kernel.T, recurrent_kernel.T, bias, np.zeros_like(bias))
-        with torch.no_grad():
-            for weight, value in zip(made.parameters(), values, strict=True):
-                weight.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+    def cell_layer(self) -> keras.Layer:
+        return self._built(keras.layers.RNN(PeepholeLSTMCell(self.units), return_sequences=True))
+
+    def torch(self) -> torch.nn.Module:
+        made = getattr(torch.nn, self.kind)(self.x.shape[-1], self.units, batch_first=True)
+        arrays = to_torch(self.ours())
+        made.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         return made
 
     def _built(self, layer: keras.Layer) -> keras.Layer:
         layer(self.x[:, :1])
-        layer.set_weights(self.weights[: len(layer.weights)])
+        if self.weights:
+            layer.set_weights(self.weights[: len(layer.weights)])
         return layer
 
     def forward(self, layer: keras.Layer, compiled: bool = False) -> Callable[[], list]:
@@ -121,13 +123,21 @@ class Case:
             layer.zero_grad()
             (y * d_y).sum().backward()
             kernel, recurrent_kernel, bias, _ = (weight.grad for weight in layer.parameters())
-            return [x.grad, kernel.T, recurrent_kernel.T, bias]
+            weights = [kernel.T, recurrent_kernel.T, bias] if self.kind == "LSTM" else []
+            return [x.grad, *weights]
 
         def forward_only():
             with torch.no_grad():
                 return run()
 
         return run if training else forward_only
+
+
+class GRUCase(Case):
+    """The same for a GRU."""
+
+    kind = "GRU"
+    ours_class = GRU
 
 
 class Table:
@@ -175,6 +185,14 @@ def forward(table: Table) -> None:
             _peers(table, f"forward, {implementation}", name, Case(shape), False, implementation)
 
 
+def gru(table: Table) -> None:
+    for name, shape in list(SHAPES.items())[:3]:
+        case = GRUCase(shape)
+        _peers(table, "GRU, training step", name, case, train=True)
+        for implementation in ("graph", "xla"):
+            _peers(table, f"GRU, forward, {implementation}", name, case, False, implementation)
+
+
 def _peers(
     table: Table, what: str, name: str, case: Case, train: bool, implementation: str = "auto"
 ) -> None:
@@ -188,14 +206,14 @@ def _peers(
 
     ours = case.ours(implementation)
     run = call(ours)
-    table.line(what, "torch nn.LSTM", name, run, case.torch_call(train))
+    table.line(what, f"torch nn.{case.kind}", name, run, case.torch_call(train))
     expected = "xla" if train else implementation
     if ours.implementation_used != expected:
         sys.exit(f"{what}: {ours.implementation_used} ran in place of {expected}")
-    table.line(what, "keras LSTM", name, run, call(case.keras()))
-    table.line(what, "keras LSTM, XLA", name, run, call(case.keras(), compiled=True))
-    if case.mask is None:
-        table.line(what, "keras RNN over the cell", name, run, call(case.cell_layer))
+    table.line(what, f"keras {case.kind}", name, run, call(case.keras()))
+    table.line(what, f"keras {case.kind}, XLA", name, run, call(case.keras(), compiled=True))
+    if case.mask is None and case.kind == "LSTM":
+        table.line(what, "keras RNN over the cell", name, run, call(case.cell_layer()))
 
 
 def _at_real_steps(case: Case, y: tf.Tensor) -> tf.Tensor:
@@ -249,7 +267,13 @@ def gemm_gigaflops() -> float:
 
 
 def main() -> None:
-    parts = {"training": training, "masks": masks, "forward": forward, "exported": exported}
+    parts = {
+        "training": training,
+        "masks": masks,
+        "forward": forward,
+        "exported": exported,
+        "gru": gru,
+    }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=sorted(parts), help="one part of the table")
     parser.add_argument("--pairs", type=int, default=9, help="measurements of each line")

@@ -14,7 +14,7 @@ from lstm_layers.recurrent_layer import RecurrentLayer
 
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class GRUCell(RecurrentCell):
-    """One step of a gated recurrent unit; equations in `gru_recurrence`.
+    """One step of a gated recurrent unit; equations in `gru_step`.
 
     Weights, in this order: `kernel` W (features, 3 * units) and `recurrent_kernel` R (units,
     3 * units), gates in the order z, r, n; `bias` (2, 3 * units) for inputs and state where
@@ -39,7 +39,7 @@ class GRUCell(RecurrentCell):
         ValueError: what `RecurrentCell` raises.
     """
 
-    implementations: ClassVar[tuple[str, ...]] = ("graph",)
+    implementations: ClassVar[tuple[str, ...]] = ("graph", "xla")
 
     def __init__(self, units: int, reset_after: bool = True, **options):
         super().__init__(units, **options)
@@ -83,21 +83,29 @@ class GRUCell(RecurrentCell):
         return h, [h]
 
     def recurrence(self, run: Run) -> tuple:
-        bias, options = self._recurrent_bias(), self._options()
-        given = (
-            self.input_products(run.inputs),
-            run.recurrent_kernel,
-            bias,
-            run.state[0],
-            run.mask,
-            run.recurrent_dropout_mask,
-        )
-        if run.implementation == "portable":
-            h, h_last = portable_gru.gru(*given, options, run.unroll)
-        else:
-            from lstm_layers import gru_recurrence  # TensorFlow's alone
+        d, options = self._recurrent_bias(), self._options()
+        (h_0,), masks = run.state, (run.mask, run.recurrent_dropout_mask)
+        if run.implementation == "xla":
+            from lstm_layers import gru_step, gru_xla  # these are TensorFlow's alone
 
-            h, h_last = gru_recurrence.gru(*given, gru_recurrence.Options(*options, run.unroll))
+            kernel = ops.cast(self.kernel, self.compute_dtype)
+            b = self.input_bias
+            b = None if b is None else ops.cast(b, self.compute_dtype)
+            weights = gru_xla.Weights(kernel, run.recurrent_kernel, b, d)
+            given = run.inputs, weights, h_0, *masks, gru_step.Options(*options)
+            h, h_last = gru_xla.gru(*given, keep=run.training)
+            return h, (h_last,)
+        a = self.input_products(run.inputs)
+        if run.implementation == "portable":
+            h, h_last = portable_gru.gru(
+                a, run.recurrent_kernel, d, h_0, *masks, options, run.unroll
+            )
+        else:
+            from lstm_layers import gru_recurrence, gru_step
+
+            h, h_last = gru_recurrence.gru(
+                a, run.recurrent_kernel, d, h_0, *masks, gru_step.Options(*options, run.unroll)
+            )
         return h, (h_last,)
 
     def _options(self) -> portable_gru.Options:
@@ -112,7 +120,7 @@ class GRU(RecurrentLayer):
     """Gated recurrent unit over (batch, time, features).
 
     `keras.layers.GRU` with weights that can be exchanged with it: see `GRUCell` for weights and
-    source, `gru_recurrence` for equations and gradient.
+    source, `gru_step` for equations and gradient.
 
     Args:
         units: size of h.

@@ -6,9 +6,9 @@
             (`lstm_block`): one operation for the whole loop, so by far the fastest for few rows
             and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU; no mask, no
             recurrent dropout, not within a graph that XLA compiles. It exports.
-"xla"       both loops compiled (`lstm_xla`): the fastest training on CPU. `PeepholeLSTM`.
-            Compiles for each new shape, which takes seconds, and stock TensorFlow Serving cannot
-            run it.
+"xla"       both loops compiled (`lstm_xla`, `gru_xla`): the fastest training on CPU.
+            `PeepholeLSTM` and `GRU`. Compiles for each new shape, which takes seconds, and stock
+            TensorFlow Serving cannot run it.
 "portable"  `keras.ops`, and the backend's own gradient: what other backends than TensorFlow, and
             layers without a derived gradient, always run.
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from lstm_layers import lstm_recurrence, lstm_second_gradient
-from lstm_layers.lstm_second_gradient import unpack
+from lstm_layers import lstm_recurrence, second_gradient
+from lstm_layers.lstm_recurrence import unpack
 from lstm_layers.lstm_step import Options, Step
 from lstm_layers.portable_lstm import Peepholes
 from lstm_layers.scan import weight_gradient
@@ -46,25 +46,27 @@ def lstm(
     given = tuple(tensor is not None for tensor in optional)
 
     @tf.custom_gradient
-    def recurrence(inputs, kernel, recurrent_kernel, h_0, c_0, *present):
-        arguments = (inputs, kernel, recurrent_kernel, h_0, c_0, *present)
+    def recurrence(inputs, h_0, c_0, kernel, recurrent_kernel, *present):
+        arguments = (inputs, h_0, c_0, kernel, recurrent_kernel, *present)
         b, p = unpack(given, present)
         with not_recorded():
             steps = _forward(inputs, kernel, recurrent_kernel, b, p, h_0, c_0)
 
         def gradient(*arriving):
-            return lstm_second_gradient.backward(
+            return second_gradient.backward(
                 lambda arriving: _backward(steps, arguments, b, p, arriving),
+                lambda inputs, h_0, c_0, *weights: lstm_recurrence.of_inputs(
+                    inputs, (h_0, c_0), weights, given
+                ),
                 arriving,
                 arguments,
-                given,
             )
 
         # Without a step the states stay as they are.
         h_all, c_all = tf.concat([h_0[None], steps.h], 0), tf.concat([c_0[None], steps.c], 0)
         return (steps.h, h_all[-1], c_all[-1]), gradient
 
-    return recurrence(inputs, kernel, recurrent_kernel, *initial_state, *present)
+    return recurrence(inputs, *initial_state, kernel, recurrent_kernel, *present)
 
 
 def _forward(inputs, kernel, recurrent_kernel, bias, p, h_0, c_0) -> Step:
@@ -92,7 +94,7 @@ def _forward(inputs, kernel, recurrent_kernel, bias, p, h_0, c_0) -> Step:
 
 
 def _backward(steps, arguments, bias, p, arriving):
-    inputs, kernel, recurrent_kernel, h_0, c_0, *_ = arguments
+    inputs, h_0, c_0, kernel, recurrent_kernel, *_ = arguments
     found = lstm_recurrence.gradients(
         steps, recurrent_kernel, p, (h_0, c_0), None, None, Options(), arriving
     )
@@ -100,9 +102,9 @@ def _backward(steps, arguments, bias, p, arriving):
     d_inputs = tf.matmul(rows, kernel, transpose_b=True)
     return (
         tf.reshape(d_inputs, tf.shape(inputs)),
+        *found.state,
         weight_gradient(inputs, found.z, kernel.dtype),
         found.recurrent_kernel,
-        *found.state,
         *([] if bias is None else [tf.reduce_sum(rows, axis=0)]),
         *found.peepholes,
     )

@@ -12,6 +12,7 @@ itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -75,6 +76,34 @@ def lstm(
         return (steps.h, h_last, c_last), gradient
 
     return recurrence(z, recurrent_kernel, *initial_state, *present)
+
+
+def unpack(
+    given: Sequence[bool], present: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor | None, Peepholes]:
+    """b and the peepholes, None where they were not given, from the ones there are."""
+    remaining = iter(present)
+    bias, *peepholes = (next(remaining) if is_given else None for is_given in given)
+    return bias, Peepholes(*peepholes)
+
+
+def of_inputs(
+    inputs: tf.Tensor,
+    initial_state: Sequence[tf.Tensor],
+    weights: Sequence[tf.Tensor],
+    given: Sequence[bool],
+    mask: tf.Tensor | None = None,
+    recurrent_dropout_mask: tf.Tensor | None = None,
+    options: Options = Options(),
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`lstm` from inputs (time, batch, features), and weights W, R, and those of b and p given."""
+    kernel, recurrent_kernel, *present = weights
+    bias, peepholes = unpack(given, present)
+    z = tf.tensordot(inputs, kernel, axes=1)
+    if bias is not None:
+        z = z + bias
+    state = tuple(initial_state)
+    return lstm(z, recurrent_kernel, peepholes, state, mask, recurrent_dropout_mask, options)
 
 
 class Gradients(NamedTuple):

@@ -1,4 +1,4 @@
-"""The GRU recurrence of `gru_recurrence` in `keras.ops`, for backends other than TensorFlow.
+"""The GRU of `gru_step` in `keras.ops`, for backends other than TensorFlow.
 
 The same equations in the same order. The gradient is the backend's own, through the loop.
 """
@@ -24,7 +24,7 @@ class Options(NamedTuple):
 def gru_step(a, h_before, fed_back, recurrent_kernel, recurrent_bias, options: Options, dtype):
     """The forward equations of one step: h, (batch, units).
 
-    Arguments as in `gru_recurrence`, and the dtype of the products.
+    Arguments as in `gru_step.gru_step`, with R as it is, and the dtype of the products.
     """
     sigma = activations.ACTIVATIONS[options.recurrent_activation].function
     phi = activations.ACTIVATIONS[options.activation].function

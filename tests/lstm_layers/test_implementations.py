@@ -13,21 +13,28 @@ from lstm_layers import (
     SimpleRNN,
     StackedLSTM,
     VariantLSTM,
+    gru_recurrence,
+    gru_xla,
     lstm_block,
     lstm_recurrence,
     lstm_xla,
+    portable_gru,
     portable_lstm,
 )
 
 BATCH, TIME, FEATURES, UNITS = 4, 8, 2, 3
 STATIC = (BATCH, TIME, FEATURES)
 MODULES = {
-    "graph": lstm_recurrence,
-    "block": lstm_block,
-    "xla": lstm_xla,
-    "portable": portable_lstm,
+    "lstm": {
+        "graph": lstm_recurrence,
+        "block": lstm_block,
+        "xla": lstm_xla,
+        "portable": portable_lstm,
+    },
+    "gru": {"graph": gru_recurrence, "xla": gru_xla, "portable": portable_gru},
 }
-NAMES = list(MODULES)
+NAMES = list(MODULES["lstm"])
+GRU_NAMES = list(MODULES["gru"])
 MIXED = {"dtype": "mixed_bfloat16"}
 DROPOUT = {"recurrent_dropout": 0.5}
 
@@ -36,13 +43,15 @@ DROPOUT = {"recurrent_dropout": 0.5}
 def ran(monkeypatch):
     """The names of the implementations that have run, in order."""
     names = []
-    for name, module in MODULES.items():
+    for function, modules in MODULES.items():
+        for name, module in modules.items():
+            original = getattr(module, function)
 
-        def lstm(*arguments, name=name, original=module.lstm, **options):
-            names.append(name)
-            return original(*arguments, **options)
+            def noting(*arguments, name=name, original=original, **options):
+                names.append(name)
+                return original(*arguments, **options)
 
-        monkeypatch.setattr(module, "lstm", lstm)
+            monkeypatch.setattr(module, function, noting)
     return names
 
 
@@ -53,6 +62,12 @@ def x():
 
 def _lstm(**options):
     layer = PeepholeLSTM(UNITS, peephole_initializer="random_normal", **options)
+    layer.build(STATIC)
+    return layer
+
+
+def _gru(**options):
+    layer = GRU(UNITS, bias_initializer="random_normal", **options)
     layer.build(STATIC)
     return layer
 
@@ -115,28 +130,54 @@ def test_what_auto_takes(expected, call, options, situation, ran):
 
 
 @pytest.mark.parametrize(
-    ("layer_class", "expected"),
-    [(GRU, "graph"), (VariantLSTM, "portable"), (SimpleRNN, "portable")],
+    ("expected", "call", "options", "situation"),
+    [
+        ("xla", _graph, {}, TRAINING),
+        ("xla", _graph, {"reset_after": False}, TRAINING),
+        ("xla", _graph, {}, {**MASK, **TRAINING}),
+        ("xla", _graph, DROPOUT, TRAINING),
+        ("xla", _graph, {"dtype": "float64"}, TRAINING),
+        ("xla", _graph, {}, {"shape": (None, TIME, FEATURES), **TRAINING}),
+        ("xla", _graph, {}, {"jit_compile": True, **TRAINING}),
+        ("graph", _graph, {}, {}),
+        ("graph", _graph, {}, {**DYNAMIC, **TRAINING}),
+        ("graph", _graph, {}, {"jit_compile": True}),
+        ("graph", _graph, MIXED, TRAINING),
+        ("graph", _graph, {"unroll": True}, TRAINING),
+        ("graph", _eager, {}, {}),
+        ("graph", _eager, {}, TRAINING),
+    ],
 )
+def test_what_auto_takes_of_a_gru(expected, call, options, situation, ran):
+    layer = _gru(**options)
+    call(layer, **situation)
+    assert (layer.implementation_used, ran) == (expected, [expected])
+
+
+@pytest.mark.parametrize("layer_class", [VariantLSTM, SimpleRNN])
 @pytest.mark.parametrize("training", [False, True])
-def test_what_auto_takes_of_other_layers(layer_class, expected, training):
+def test_what_auto_takes_of_other_layers(layer_class, training):
     layer = layer_class(UNITS)
     layer.build(STATIC)
     _graph(layer, training)
+    assert layer.implementation_used == "portable"
+
+
+@pytest.mark.parametrize(("make", "expected"), [(_lstm, "block"), (_gru, "graph")])
+def test_auto_does_not_compile_for_several_devices(make, expected):
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+        layer = make()
+        _graph(layer, training=True)
     assert layer.implementation_used == expected
 
 
-def test_auto_does_not_compile_for_several_devices():
-    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
-        layer = _lstm()
-        _graph(layer, training=True)
-    assert layer.implementation_used == "block"
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [*((_lstm, name) for name in NAMES), *((_gru, name) for name in GRU_NAMES)],
+)
 @pytest.mark.parametrize("training", [False, True])
-def test_the_one_asked_for_runs_and_gives_what_all_give(name, training, ran, x):
-    layer, other = _lstm(implementation=name), _lstm(implementation="graph")
+def test_the_one_asked_for_runs_and_gives_what_all_give(make, name, training, ran, x):
+    layer, other = make(implementation=name), make(implementation="graph")
     other.set_weights(layer.get_weights())
     np.testing.assert_allclose(layer(x, training=training), other(x), rtol=1e-5, atol=1e-6)
     assert layer.implementation_used == name
@@ -198,7 +239,7 @@ def test_what_cannot_run_is_refused_with_the_reason(name, options, call, situati
 @pytest.mark.parametrize(
     ("layer_class", "name"),
     [
-        *((GRU, name) for name in ("block", "xla")),
+        (GRU, "block"),
         *((VariantLSTM, name) for name in ("graph", "block", "xla")),
         *((SimpleRNN, name) for name in ("graph", "block", "xla")),
     ],
@@ -225,9 +266,12 @@ def test_what_is_asked_for_survives_and_what_was_used_does_not(name):
     assert copy.implementation_used is None
 
 
-def _model(**options):
+layers = pytest.mark.parametrize("layer_class", [PeepholeLSTM, GRU])
+
+
+def _model(layer_class=PeepholeLSTM, **options):
     inputs = keras.Input((TIME, FEATURES))
-    layer = PeepholeLSTM(UNITS, **options)
+    layer = layer_class(UNITS, **options)
     return keras.Model(inputs, keras.layers.Dense(1)(layer(inputs))), layer
 
 
@@ -236,11 +280,12 @@ def _fit(model, x):
     return model.fit(x, np.ones((BATCH, 1)), epochs=3, verbose=0).history["loss"]
 
 
-def test_fit_runs_xla_and_learns_what_it_learns_without(ran, x):
+@layers
+def test_fit_runs_xla_and_learns_what_it_learns_without(layer_class, ran, x):
     results = []
     for name in ("auto", "graph"):
         keras.utils.set_random_seed(0)
-        model, layer = _model(implementation=name, recurrent_dropout=0.25, seed=1)
+        model, layer = _model(layer_class, implementation=name, recurrent_dropout=0.25, seed=1)
         ran.clear()
         losses = _fit(model, x)
         expected = "xla" if name == "auto" else "graph"
@@ -251,19 +296,21 @@ def test_fit_runs_xla_and_learns_what_it_learns_without(ran, x):
         np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
 
 
-def test_after_fit_predict_runs_the_block_operation(ran, x):
-    model, layer = _model()
+@pytest.mark.parametrize(("layer_class", "expected"), [(PeepholeLSTM, "block"), (GRU, "graph")])
+def test_after_fit_predict_runs_what_answers_best(layer_class, expected, ran, x):
+    model, layer = _model(layer_class)
     _fit(model, x)
     ran.clear()
     predicted = model.predict(x, verbose=0)
-    assert (layer.implementation_used, set(ran)) == ("block", {"block"})
+    assert (layer.implementation_used, set(ran)) == (expected, {expected})
     np.testing.assert_allclose(predicted, model(x), rtol=1e-5, atol=1e-6)
 
 
+@layers
 @pytest.mark.parametrize("length", [TIME, None], ids=["static", "dynamic"])
-def test_a_model_compiled_as_a_whole_trains_and_answers(length, x):
+def test_a_model_compiled_as_a_whole_trains_and_answers(layer_class, length, x):
     inputs = keras.Input((length, FEATURES))
-    model = keras.Model(inputs, PeepholeLSTM(UNITS)(inputs))
+    model = keras.Model(inputs, layer_class(UNITS)(inputs))
     model.compile("sgd", "mse", jit_compile=True)
     model.fit(x, np.ones((BATCH, UNITS)), verbose=0)
     np.testing.assert_allclose(model.predict(x, verbose=0), model(x), rtol=1e-5, atol=1e-6)
@@ -301,20 +348,23 @@ def _saved_graph(path):
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 @pytest.mark.parametrize("save", [_export, _export_static, _save, _save_static])
-def test_what_a_trained_model_exports_runs_anywhere(save, x, tmp_path):
-    model, layer = _model()
+@layers
+def test_what_a_trained_model_exports_runs_anywhere(layer_class, save, x, tmp_path):
+    model, layer = _model(layer_class)
     _fit(model, x)
     assert layer.implementation_used == "xla"
     save(model, tmp_path)
     graph = _saved_graph(tmp_path)
     assert not _compiled_functions(graph)
-    assert "BlockLSTM" in _operations(graph)
+    loop = {"BlockLSTM"} if layer_class is PeepholeLSTM else {"While", "StatelessWhile"}
+    assert loop & _operations(graph)
     (answer,) = tf.saved_model.load(tmp_path).signatures["serving_default"](tf.constant(x)).values()
     np.testing.assert_allclose(answer, model(x), rtol=1e-5, atol=1e-6)
 
 
-def test_an_export_of_xla_asked_for_by_name_is_seen(x, tmp_path):
+@layers
+def test_an_export_of_xla_asked_for_by_name_is_seen(layer_class, tmp_path):
     """A check of the check above."""
-    model, _ = _model(implementation="xla")
+    model, _ = _model(layer_class, implementation="xla")
     _save_static(model, tmp_path)
     assert _compiled_functions(_saved_graph(tmp_path))

@@ -7,46 +7,49 @@ import tensorflow as tf
 from lstm_layers import PeepholeLSTM, lstm_block
 from tests.lstm_layers.beside_the_recurrence import (
     FEATURES,
-    OUTPUTS,
-    arrays,
     assert_same,
-    outputs,
-    recurrence,
     results,
     second_gradients,
 )
+from tests.lstm_layers.lstm_beside_the_recurrence import (
+    OUTPUTS,
+    arrays,
+    implementation,
+    recurrence,
+)
 
+BLOCK = implementation(lstm_block.lstm)
 SUBSETS = ["".join(gates) for n in range(4) for gates in itertools.combinations("ifo", n)]
 
 
 @pytest.mark.parametrize("peepholes", SUBSETS)
 def test_outputs_and_gradients_with_every_set_of_peepholes(peepholes):
     given = arrays("float32", peepholes)
-    assert_same(results(lstm_block.lstm, given), results(recurrence(), given), 1e-5)
+    assert_same(results(BLOCK, given), results(recurrence(), given), 1e-5)
 
 
 @pytest.mark.parametrize("peepholes", ["", "ifo"])
 def test_outputs_and_gradients_without_a_bias(peepholes):
     given = arrays("float32", peepholes, use_bias=False)
-    assert_same(results(lstm_block.lstm, given), results(recurrence(), given), 1e-5)
+    assert_same(results(BLOCK, given), results(recurrence(), given), 1e-5)
 
 
 @pytest.mark.parametrize("through", OUTPUTS)
 def test_gradients_through_each_output_alone(through):
     given = arrays("float32")
-    found = results(lstm_block.lstm, given, through)
+    found = results(BLOCK, given, through)
     assert_same(found, results(recurrence(), given, through), 1e-5)
     assert np.abs(found["gradient of c_0"]).max() > 1e-3
 
 
 def test_one_step():
     given = arrays("float32", time=1)
-    assert_same(results(lstm_block.lstm, given), results(recurrence(), given), 1e-5)
+    assert_same(results(BLOCK, given), results(recurrence(), given), 1e-5)
 
 
 def test_without_a_step_the_states_stay_as_they_are():
     given = arrays("float32", time=0)
-    h, last_h, last_c = outputs(lstm_block.lstm, given)
+    h, last_h, last_c = BLOCK(given).values()
     assert h.shape[0] == 0
     np.testing.assert_array_equal(last_h, given["h_0"])
     np.testing.assert_array_equal(last_c, given["c_0"])
@@ -56,7 +59,8 @@ def test_time_and_batch_that_only_the_call_tells():
     given = arrays("float32")
 
     def run(inputs, h_0, c_0):
-        return outputs(lstm_block.lstm, {**given, "inputs": inputs, "h_0": h_0, "c_0": c_0})
+        found = BLOCK({**given, "inputs": inputs, "h_0": h_0, "c_0": c_0})
+        return list(found.values())
 
     state = tf.TensorSpec([None, given["h_0"].shape[1]])
     traced = tf.function(run, input_signature=[tf.TensorSpec([None, None, FEATURES]), state, state])
@@ -74,7 +78,7 @@ def test_time_and_batch_that_only_the_call_tells():
 
 def test_one_operation_runs_the_loop():
     given = arrays("float32")
-    graph = tf.function(lambda: outputs(lstm_block.lstm, given)).get_concrete_function().graph
+    graph = tf.function(lambda: BLOCK(given)).get_concrete_function().graph
     operations = [node.op for node in graph.as_graph_def().node]
     assert operations.count("BlockLSTM") == 1
     assert not {"While", "StatelessWhile"} & set(operations)
@@ -82,7 +86,7 @@ def test_one_operation_runs_the_loop():
 
 def test_a_gradient_of_a_gradient_is_that_of_the_recurrence():
     given = arrays("float32", time=3)
-    found = second_gradients(lstm_block.lstm, given)
+    found = second_gradients(BLOCK, given)
     expected = second_gradients(recurrence(), given)
     largest = {name: np.abs(value).max() for name, value in expected.items()}
     assert min(largest.values()) > 0.1
