@@ -1,9 +1,9 @@
 """How well the words of streams were detected: heard, missed, wrong, and made up.
 
-A command is a clip of a word; its time goes from the clip's start to `TOLERANCE_SECONDS` after
-its end. The first detection of its word in that time is a hit, any other one there is a wrong
-detection (another word, or the same again). A detection at any other time, in pauses, noise and
-other words, is a false accept.
+A command is a clip of a word. The first detection of its word, from the clip's start to
+`LATEST_SECONDS` after its end, is a hit. Any other detection from the clip's start to
+`PAUSE_SECONDS` after its end is a wrong one (another word), and so is the same word once more. All
+other detections, in pauses, noise and other words, are false accepts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import numpy as np
 
 from apps.speech_commands import continuous_audio, detector
 
-TOLERANCE_SECONDS = continuous_audio.SHORTEST_PAUSE_SECONDS
+LATEST_SECONDS = 1.0
+"""After a command's end: a stream pools about as much, so a word is still in it."""
+
+PAUSE_SECONDS = continuous_audio.SHORTEST_PAUSE_SECONDS
 """After a command's end; the next clip has not begun by then."""
 
 THRESHOLDS = np.concatenate([np.arange(0.1, 0.9, 0.02), 1 - np.geomspace(0.1, 1e-3, 25)])
@@ -57,22 +60,24 @@ def count(
     said, hits, wrong, false = (np.zeros(len(words), np.int64) for _ in range(4))
     at = {word: place for place, word in enumerate(words)}
     commands = [event for event in heard.events if event.label in at]
-    starts = [event.start_seconds for event in commands]
-    ends = [min(event.end_seconds + TOLERANCE_SECONDS, heard.seconds) for event in commands]
     for event in commands:
         said[at[event.label]] += 1
-    answered: set[int] = set()
+    answered: set[continuous_audio.Event] = set()
     for detection in detections:
-        word = at[detection.word]
-        place = int(np.searchsorted(starts, detection.seconds, side="right")) - 1
-        if place < 0 or detection.seconds > ends[place]:
-            false[word] += 1
-        elif commands[place].label == detection.word and place not in answered:
-            answered.add(place)
+        word, seconds = at[detection.word], detection.seconds
+        begun = [event for event in commands if event.start_seconds <= seconds]
+        late = [event for event in begun if seconds <= event.end_seconds + LATEST_SECONDS]
+        meant = [event for event in late if event.label == detection.word]
+        unanswered = [event for event in meant if event not in answered]
+        if unanswered:
+            answered.add(unanswered[0])
             hits[word] += 1
-        else:
+        elif meant or any(seconds <= event.end_seconds + PAUSE_SECONDS for event in late):
             wrong[word] += 1
-    in_commands = sum(end - start for start, end in zip(starts, ends, strict=True))
+        else:
+            false[word] += 1
+    ends = [min(event.end_seconds + PAUSE_SECONDS, heard.seconds) for event in commands]
+    in_commands = sum(ends) - sum(event.start_seconds for event in commands)
     return Counts(said, hits, wrong, false, heard.seconds - in_commands, heard.seconds)
 
 

@@ -5,9 +5,9 @@ With posteriors p_t of the frames t = 0, 1, … and thresholds θ_w:
     s_t = (p_t + p_(t-1) + … + p_(t-k+1)) / k      (before the stream there is nothing: p = 0)
 
 The word w is detected at the first t at which s_t[w] >= θ_w, no detection was made in the last
-`cool_down_frames`, and s[w] was below θ_w at some time since w was last detected: a word that
-stays above its threshold is one detection, however long it stays. Of several words at once it is
-the one with the highest s_t. All of it is causal, and in NumPy alone.
+`cool_down_frames`, and s[w] was below θ_w / 2 at some time since w was last detected: a word that
+stays, or trembles around its threshold, is one detection. Of several words at once it is the one
+with the highest s_t. All of it is causal, and in NumPy alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+
+_LOW_SHARE = 0.5  # of its threshold: a word that falls below it has ended
 
 
 class Detection(NamedTuple):
@@ -31,7 +34,7 @@ class State(NamedTuple):
 
     frames: int  # seen so far
     recent: np.ndarray  # float64 [k - 1, words], the last probabilities
-    last_below: np.ndarray  # int64 [words], the last frame in which a word was below its threshold
+    last_low: np.ndarray  # int64 [words], the last frame in which a word was below θ / 2
     last_detected: np.ndarray  # int64 [words], -1 before the first
     quiet_until: int  # the first frame that the cool-down leaves free
 
@@ -78,7 +81,7 @@ class Detector:
         return State(
             frames=0,
             recent=np.zeros((self.smoothing_frames - 1, words)),
-            last_below=np.full(words, -1),
+            last_low=np.full(words, -1),
             last_detected=np.full(words, -2),
             quiet_until=0,
         )
@@ -90,10 +93,10 @@ class Detector:
         the same order wherever a piece begins.
         """
         smoothed, recent = self.smooth(posteriors, state.recent)
-        above = smoothed >= self.thresholds
+        above, low = smoothed >= self.thresholds, smoothed < _LOW_SHARE * self.thresholds
         places = state.frames + np.arange(len(smoothed))
-        last_below = np.maximum.accumulate(
-            np.concatenate([state.last_below[None], np.where(above, -1, places[:, None])])
+        last_low = np.maximum.accumulate(
+            np.concatenate([state.last_low[None], np.where(low, places[:, None], -1)])
         )
         last_detected, quiet_until = state.last_detected.copy(), state.quiet_until
         found = []
@@ -101,7 +104,7 @@ class Detector:
             frame = state.frames + int(row)
             if frame < quiet_until:
                 continue
-            ready = above[row] & (last_below[row + 1] > last_detected)
+            ready = above[row] & (last_low[row + 1] > last_detected)
             if not ready.any():
                 continue
             word = int(np.argmax(np.where(ready, smoothed[row], -1.0)))
@@ -109,7 +112,7 @@ class Detector:
             seconds = self.first_seconds + frame * self.frame_seconds
             found.append(Detection(seconds, self.words[word], float(smoothed[row, word])))
         after = State(
-            state.frames + len(smoothed), recent, last_below[-1], last_detected, quiet_until
+            state.frames + len(smoothed), recent, last_low[-1], last_detected, quiet_until
         )
         return found, after
 

@@ -34,7 +34,7 @@ _MEANING = {
     "streaming accuracy": "The answer at each clip's end in a stream that has been going on, with "
     "pauses and noise; beside it the accuracy on the same stretches of sound as single clips.",
     "miss rate": "Share of the commands that were not detected while they were said or up to "
-    f"{detection_measures.TOLERANCE_SECONDS:g} s later.",
+    f"{detection_measures.LATEST_SECONDS:g} s later.",
     "wrong detections per command": "Detections of another word while a command was said, or of "
     "the same word once more.",
     "false accepts per hour": "Detections while no command was said (pauses, noise, other words), "

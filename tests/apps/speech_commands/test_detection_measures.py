@@ -35,7 +35,7 @@ def test_hits_misses_wrong_words_repeats_and_false_accepts():
         (3.5, "yes"),  # in another word
         (5.9, "no"),  # another command
         (6.45, "yes"),  # right, in time
-        (8.6, "no"),  # too late: in a pause, so the last command was missed
+        (9.1, "no"),  # too late: the last command was missed
     )
     np.testing.assert_array_equal(found.said, [2, 1])
     np.testing.assert_array_equal(found.hits, [1, 1])
@@ -50,6 +50,25 @@ def test_an_hour_is_one_in_which_no_command_is_said():
     assert found.seconds == 10
     assert found.no_command_seconds == pytest.approx(10 - 3 * 1.5)
     assert found.false_accepts_per_hour == pytest.approx(2 / 5.5 * 3600)
+
+
+def test_a_word_may_come_late_even_when_something_else_has_begun():
+    found = counts((2.9, "no"), (6.9, "yes"))
+    np.testing.assert_array_equal(found.hits, [1, 1])
+    assert found.false.sum() == found.wrong.sum() == 0
+
+
+def test_another_word_after_a_command_is_wrong_and_in_the_pause_behind_it_made_up():
+    found = counts((6.4, "no"), (6.6, "no"))
+    np.testing.assert_array_equal(found.wrong, [1, 0])
+    np.testing.assert_array_equal(found.false, [1, 0])
+
+
+def test_the_same_command_twice_is_two_hits():
+    events = (Event(1, 2, "no", 0), Event(2.5, 3.5, "no", 1))
+    made = [Detection(seconds, "no", 0.9) for seconds in (1.9, 2.7)]
+    found = detection_measures.count(made, HEARD._replace(events=events), WORDS)
+    assert (found.hits[0], found.wrong[0], found.false[0]) == (2, 0, 0)
 
 
 def test_silence_from_the_recogniser_is_all_missed():
@@ -69,12 +88,13 @@ def heard(*peaks, seconds=10.0):
 def test_the_detector_s_times_are_those_of_the_stream():
     found = detection_measures.count_all(
         {"no": 0.5, "yes": 0.5},
-        [heard((1.0, "no", 0.9), (6.5, "yes", 0.9)), heard((0.9, "no", 0.9), (6.6, "yes", 0.9))],
+        [heard((1.0, "no", 0.9), (6.9, "yes", 0.9)), heard((0.9, "no", 0.9), (7.1, "yes", 0.9))],
         NAMES,
         TIMING,
     )
     np.testing.assert_array_equal(found.hits, [1, 1])
-    np.testing.assert_array_equal(found.false, [1, 1])
+    np.testing.assert_array_equal(found.false, [1, 0])  # before its clip
+    np.testing.assert_array_equal(found.wrong, [0, 1])  # after its time, in another clip
     assert found.seconds == 20
 
 

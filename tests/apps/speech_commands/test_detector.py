@@ -44,7 +44,7 @@ def by_the_rules(made, stream):
             for word in words
         }
         limits = dict(zip(words, made.thresholds, strict=True))
-        rising = {word: rising[word] or smoothed[word] < limits[word] for word in words}
+        rising = {word: rising[word] or smoothed[word] < limits[word] / 2 for word in words}
         ready = [word for word in words if rising[word] and smoothed[word] >= limits[word]]
         if ready and frame >= quiet_until:
             word = max(ready, key=smoothed.__getitem__)
@@ -82,6 +82,13 @@ def test_a_word_that_stays_is_one_detection_and_one_that_comes_back_another():
     assert found(make(), posteriors(100, no=[(10, 90, 1.0)])) == [("no", 11)]
     again = posteriors(100, no=[(10, 30, 1.0), (40, 60, 1.0)])
     assert found(make(), again) == [("no", 11), ("no", 41)]
+
+
+def test_a_word_that_trembles_around_its_threshold_is_one_detection():
+    shaking = posteriors(100, no=[(at, at + 10, 1.0) for at in range(10, 90, 12)])
+    smoothed, _ = make().smooth(shaking, make().initial_state().recent)
+    assert (np.diff((smoothed[:, 0] >= 0.5).astype(int)) == 1).sum() > 3  # it crosses it often
+    assert found(make(), shaking) == [("no", 11)]
 
 
 def test_another_word_in_the_cool_down_waits_for_its_end():
