@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 _LOW_SHARE = 0.5  # of its threshold: a word that falls below it has ended
 
 
