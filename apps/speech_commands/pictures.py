@@ -164,10 +164,11 @@ def stream(
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
         for column in columns:
             axes.plot(times[shown], heard.posteriors[shown, column], color=theme.model, linewidth=1)
-        for event in said:
+        for number, event in enumerate(said):
             axes.axvspan(event.start_seconds, event.end_seconds, color=theme.faint, alpha=0.5)
             middle = (event.start_seconds + event.end_seconds) / 2
-            axes.text(middle, 1.14, event.label, ha="center", fontsize=8)
+            height = 1.17 if number % 2 else 1.06  # neighbours would touch
+            axes.text(middle, height, event.label, ha="center", fontsize=8)
         for hit in hits:
             axes.plot(hit.seconds, hit.confidence, "o", color=theme.ink, markersize=5)
             axes.annotate(hit.word, (hit.seconds, hit.confidence), (4, 4), fontsize=8,

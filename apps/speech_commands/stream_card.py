@@ -53,9 +53,11 @@ def results(
             f"{counts.no_command_seconds / 3600:.2f} hours hold no command ({no_words}). The "
             "thresholds were chosen on streams of the validation clips, where at most "
             f"{folder.config.detection.false_accepts_per_hour:g} false accepts an hour were "
-            f"allowed. At each clip's end the stream's answer is right in "
-            f"{100 * heard.accuracy:.1f} % of the clips; the same stretches of sound as clips of "
-            f"their own are right in {100 * heard.clip_accuracy:.1f} %."
+            f"allowed; here they give {counts.false_accepts_per_hour:.1f}, and "
+            f"{100 * counts.miss_rate:.1f} % of the commands are missed. At each clip's end the "
+            f"stream's answer is right in {100 * heard.accuracy:.1f} % of the clips; the same "
+            f"stretches of sound as clips of their own are right in "
+            f"{100 * heard.clip_accuracy:.1f} %."
         ),
         pictures.trade_off(folder.plots, streams.curve, counts),
         report.Table(
