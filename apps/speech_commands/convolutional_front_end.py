@@ -16,11 +16,11 @@ FRAME_STRIDE = 2
 
 @keras.saving.register_keras_serializable(package="speech_commands")
 class ConvolutionalFrontEnd(keras.layers.Layer):
-    """Convolution, normalisation, relu, and the same again; what is seen never lies ahead.
+    """Convolution, relu, and the same again; what is seen never lies ahead.
 
     Over spectra the kernels slide along the bands as well, so that what they find may lie higher
-    or lower, as it does from voice to voice. Each frame's channels are normalised over themselves
-    (Ba et al. 2016), which knows neither other frames nor other rows.
+    or lower, as it does from voice to voice. There is no normalisation in between: it would make
+    quiet as loud as speech.
 
     Args:
         filters: of each convolution.
@@ -41,7 +41,6 @@ class ConvolutionalFrontEnd(keras.layers.Layer):
         self.filters = filters
         self.over_bands = over_bands
         self.convolutions: list[CausalConvolution] = []
-        self.normalisations: list[keras.layers.Layer] = []
 
     def build(self, shape: tuple[Any, ...]) -> None:
         # Frames and bands of each kernel, and of each stride
@@ -55,17 +54,12 @@ class ConvolutionalFrontEnd(keras.layers.Layer):
             )
             convolution.build(shape)
             shape = convolution.compute_output_shape(shape)
-            normalisation = keras.layers.LayerNormalization(
-                dtype=self.dtype_policy, name=f"normalisation_{depth}"
-            )
-            normalisation.build(shape)
             self.convolutions.append(convolution)
-            self.normalisations.append(normalisation)
 
     def call(self, values: Any) -> Any:
         values = values[..., None]
-        for convolution, normalisation in zip(self.convolutions, self.normalisations, strict=True):
-            values = ops.relu(normalisation(convolution(values)))
+        for convolution in self.convolutions:
+            values = ops.relu(convolution(values))
         return _flat(values)
 
     def initial_state(self, batch: Any) -> list[Any]:
@@ -75,11 +69,9 @@ class ConvolutionalFrontEnd(keras.layers.Layer):
     def chunk(self, values: Any, state: list[Any]) -> tuple[Any, list[Any]]:
         """What a call gives, of the next frames of a stream; see `CausalConvolution.chunk`."""
         values, after = values[..., None], []
-        for convolution, normalisation, leftover in zip(
-            self.convolutions, self.normalisations, state, strict=True
-        ):
+        for convolution, leftover in zip(self.convolutions, state, strict=True):
             values, leftover = convolution.chunk(values, leftover)
-            values = ops.relu(normalisation(values))
+            values = ops.relu(values)
             after.append(leftover)
         return _flat(values), after
 
