@@ -60,8 +60,8 @@ class ModelConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     batch_size: int = 64
-    steps: int = 2_000
-    steps_per_checkpoint: int = 200  # a validation, a history row and a resume point each
+    steps: int = 3_000
+    steps_per_checkpoint: int = 250  # a validation, a history row and a resume point each
     # Share of the examples that follow another sound, as words do in a stream
     context_probability: float = 0.5
     learning_rate: float = 3e-3  # at its highest
