@@ -74,7 +74,7 @@ notebooks: $(STAMP)
 # The peers are no part of the lock: nobody needs PyTorch to train, test or serve.
 benchmarks: $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[benchmarks]"
-	@set -e; for name in layers layers_cost timing_task; do \
+	@set -e; for name in layers layers_cost timing_task speech_features; do \
 		echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done
 
 lock: $(STAMP)

@@ -3,13 +3,15 @@
 Nothing is trained: what these tests protect holds for any weights.
 """
 
+from typing import Any
+
 import numpy as np
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import model
 
 CLASSES, CHANNELS = 5, 12
-EVERY_KIND = [
+EVERY_KIND: list[dict[str, Any]] = [
     {"layer": "peephole_lstm"},
     {"layer": "peephole_lstm", "front_end": "none", "layer_count": 2},
     {"layer": "lstm", "layer_count": 2},
