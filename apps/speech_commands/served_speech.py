@@ -86,7 +86,9 @@ class ServedSpeech:
 
     def clips(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`."""
-        return self._answer(self._probabilities(_sound(waveform, "waveform")))
+        rows = tf.shape(waveform)[0]
+        samples = _sound(_at_least_one_row(waveform), "waveform")
+        return self._answer(self._probabilities(samples)[:rows])
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `wav`: one after the other, since each has a length of its own."""
@@ -99,19 +101,20 @@ class ServedSpeech:
         A row that is empty stands for the state before the first sample.
         """
         assert self.listener is not None
-        batch = tf.shape(chunk)[0]
+        rows = tf.shape(chunk)[0]
+        chunk = _at_least_one_row(chunk)
         specs = self.listener.state_specs()
         before = {
-            name: _unpacked(states[name], first, specs[name].shape)
-            for name, first in self.listener.initial_states(batch).items()
+            name: _unpacked(_at_least_one_row(states[name]), first, specs[name].shape)
+            for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
         }
         posteriors, after = self.listener(_sound(chunk, "chunk"), before)
         newest = tf.gather(self.label_names, tf.argmax(posteriors[:, -1:], axis=2))
         return {
-            "probabilities": posteriors,
-            "label": tf.strings.reduce_join(newest, axis=1),  # "" where no frame is new
+            "probabilities": posteriors[:rows],
+            "label": tf.strings.reduce_join(newest, axis=1)[:rows],  # "" where no frame is new
             "label_names": self.label_names,
-            **{name: _packed(state) for name, state in after.items()},
+            **{name: _packed(state)[:rows] for name, state in after.items()},
         }
 
     def _file(self, wav: tf.Tensor) -> tf.Tensor:
@@ -150,6 +153,11 @@ class ServedSpeech:
                 **self.listener.timing(self.config.detection),
             }
         return settings
+
+
+def _at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
+    """The rows [b, n], or a row of zeros where there are none: fused convolutions refuse none."""
+    return tf.pad(rows, [[0, tf.cast(tf.shape(rows)[0] == 0, tf.int32)], [0, 0]])
 
 
 def _packed(state: tf.Tensor) -> tf.Tensor:

@@ -195,7 +195,7 @@ def small(tmp_path_factory):
 def test_the_embedded_set_comes_with_its_voices_and_its_noise(small):
     assert small.label_names == ("go", "no", "stop", "yes", "silence", "unknown")
     assert small.split == (
-        "by the splits of spoken_commands/small/1.0.0: 4 voices train, 2 validation, 2 test"
+        "by the splits of spoken_commands/small/1.1.0: 4 voices train, 2 validation, 2 test"
     )
     assert labels(small.train) == {
         **dict.fromkeys(("go", "no", "stop", "yes"), 30),

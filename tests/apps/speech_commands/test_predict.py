@@ -22,7 +22,7 @@ def sounds(tmp_path_factory):
     (folder / "inner").mkdir()
     (folder / "notes.txt").write_text("no sound")
     soundfile.write(folder / "inner" / "clip.WAV", small_run.sound(0.5, 1), RATE, subtype="FLOAT")
-    soundfile.write(folder / "long.flac", small_run.sound(30, 2), RATE, subtype="PCM_24")
+    soundfile.write(folder / "long.flac", small_run.sound(30, 3), RATE, subtype="PCM_24")
     return folder
 
 
