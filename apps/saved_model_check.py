@@ -1,47 +1,67 @@
 """Whether a stock server can run a SavedModel and answers as Keras did: found out by a run."""
 
+import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from apps import warmup_requests
+from apps import c_session, served_batches, warmup_requests
 
 TOLERANCE = 1e-5
 """Relative and absolute difference of floats that is rounding; other types must be equal."""
 
 
-def check(version: Path) -> None:
-    """Runs the warm-up requests of a version in a clean process, and compares the answers.
+class Checked(NamedTuple):
+    """What was asked of a signature, all of it answered as it should be."""
 
-    The version is loaded on the CPU by a Python that cannot import this project.
-    Its file of requests holds the answers that are expected; each signature needs one request.
+    signature: str
+    requests: int  # of the version's own file
+    batches: int  # of the same rows, alone, in another order and none
+    largest_difference: float  # of any floating-point number from Keras's
+
+
+def check(version: Path) -> list[Checked]:
+    """Runs the warm-up requests of a version as a server would, and compares the answers.
+
+    The version is loaded on the CPU through TensorFlow's C API (`c_session`), in a process that has
+    neither Python's TensorFlow nor this project. Its file of requests holds the answers that are
+    expected; each signature needs one request.
 
     Raises:
-        RuntimeError: operations that a stock server refuses, a request that fails there, or an
-            answer that differs.
+        RuntimeError: operations that a stock server refuses, a request that fails there, an answer
+            that differs, or that depends on the rows beside it.
     """
     refused = sorted(refusals(version))
     if refused:
         raise RuntimeError(f"{version}: cannot be served: {'; '.join(refused)}")
+    signatures = _signatures(version)
     expected = list(warmup_requests.read(version / warmup_requests.FILE))
-    unasked = _signatures(version) - {request.signature for request in expected}
-    if unasked:
-        raise RuntimeError(f"{version}: no warm-up request for {', '.join(sorted(unasked))}")
-    given = _answers(version)
-    for request, answered in zip(expected, given, strict=True):
-        found = difference(request.answers, answered.answers)
+    asked = {request.signature for request in expected}
+    if signatures.keys() - asked:
+        missing = ", ".join(sorted(signatures.keys() - asked))
+        raise RuntimeError(f"{version}: no warm-up request for {missing}")
+    if asked - signatures.keys():
+        unknown = ", ".join(sorted(asked - signatures.keys()))
+        raise RuntimeError(f"{version}: warm-up requests for {unknown}, which it has not")
+    every = [("", request) for request in expected]
+    for request in expected:
+        every += served_batches.variants(request, signatures[request.signature])
+    given = _answers(version, [request for _, request in every], signatures)
+    for (what, request), answers in zip(every, given, strict=True):
+        found = answers if isinstance(answers, str) else difference(request.answers, answers)
+        found = found or served_batches.wrong_labels(answers)
         if found:
-            raise RuntimeError(
-                f"{version}: signature {request.signature}: reloaded, it differs from Keras: "
-                f"{found}"
-            )
+            which = f"signature {request.signature}" + (f", asked {what}" if what else "")
+            failed = "fails" if isinstance(answers, str) else "reloaded, it differs from Keras"
+            raise RuntimeError(f"{version}: {which}: {failed}: {found}")
+    return [_checked(name, every, given) for name in signatures]
 
 
 def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -83,9 +103,29 @@ def refusals(version: Path) -> Iterator[str]:
                 yield f"function {name} has to be compiled by XLA, which a server leaves off"
 
 
-def _signatures(version: Path) -> set[str]:
-    signatures = _saved_model(version).meta_graphs[0].signature_def
-    return set(signatures) - {"__saved_model_init_op"}
+def _checked(
+    signature: str,
+    requests: Sequence[tuple[str, warmup_requests.Request]],
+    given: Sequence[Mapping[str, Any]],
+) -> Checked:
+    mine = [
+        (what, request.answers, answers)
+        for (what, request), answers in zip(requests, given, strict=True)
+        if request.signature == signature
+    ]
+    differences = [
+        float(np.max(np.abs(answers[name] - wanted), initial=0.0, where=~np.isnan(wanted)))
+        for _, expected, answers in mine
+        for name, wanted in expected.items()
+        if np.issubdtype(np.asarray(wanted).dtype, np.floating)
+    ]
+    own = sum(not what for what, _, _ in mine)
+    return Checked(signature, own, len(mine) - own, max(differences, default=0.0))
+
+
+def _signatures(version: Path) -> dict[str, Any]:
+    found = _saved_model(version).meta_graphs[0].signature_def
+    return {name: found[name] for name in sorted(found) if name != "__saved_model_init_op"}
 
 
 def graphs(version: Path) -> list[Any]:
@@ -97,12 +137,25 @@ def _saved_model(version: Path) -> saved_model_pb2.SavedModel:
     return saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
 
 
-def _answers(version: Path) -> list[warmup_requests.Request]:
+def _answers(
+    version: Path, requests: Sequence[warmup_requests.Request], signatures: Mapping[str, Any]
+) -> list[Any]:
+    """For each request its answers by name, or the reason why there are none."""
+    order: dict[str, Any] = {"folder": str(version.resolve()), "feeds": [], "fetches": []}
+    for request in requests:
+        signature = signatures[request.signature]
+        strange = request.inputs.keys() - signature.inputs.keys()
+        if strange:
+            what = f"{version}: signature {request.signature}"
+            raise RuntimeError(f"{what}: a warm-up request with unknown input {min(strange)}")
+        named = {signature.inputs[name].name: value for name, value in request.inputs.items()}
+        order["feeds"].append(named)
+        order["fetches"].append([output.name for output in signature.outputs.values()])
     with tempfile.TemporaryDirectory() as elsewhere:
-        file = Path(elsewhere) / "answers"
-        program = [sys.executable, "-I", warmup_requests.__file__]
+        asked, answered = Path(elsewhere) / "order", Path(elsewhere) / "answers"
+        asked.write_bytes(pickle.dumps(order))
         ended = subprocess.run(
-            [*program, str(version.resolve()), str(file)],
+            [sys.executable, "-I", c_session.__file__, str(asked), str(answered)],
             cwd=elsewhere,
             capture_output=True,
             text=True,
@@ -110,4 +163,10 @@ def _answers(version: Path) -> list[warmup_requests.Request]:
         if ended.returncode:
             reason = (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]
             raise RuntimeError(f"{version}: does not run in a process of its own: {reason}")
-        return list(warmup_requests.read(file))
+        found = pickle.loads(answered.read_bytes())
+    return [
+        values
+        if isinstance(values, str)
+        else dict(zip(signatures[request.signature].outputs, values, strict=True))
+        for request, values in zip(requests, found, strict=True)
+    ]

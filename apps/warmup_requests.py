@@ -1,4 +1,4 @@
-"""Requests in the file format that TensorFlow Serving replays on loading a version; a replay of it.
+"""Requests in the file format that TensorFlow Serving replays on loading a version.
 
 `assets.extra/tf_serving_warmup_requests` is a TFRecord of `PredictionLog` messages
 (tensorflow/serving, apis/prediction_log.proto). Of that message only this is used, all of it
@@ -9,27 +9,16 @@ length-delimited fields, so that a few lines here stand in for the package that 
     PredictRequest  model_spec = 1, inputs = 2 (a map: entries of key = 1, TensorProto value = 2)
     PredictResponse outputs = 1 (likewise), model_spec = 2
     ModelSpec       name = 1, signature_name = 3
-
-Run as a program, this file answers the requests of a version in a process of its own:
-`python -I warmup_requests.py VERSION ANSWERS`. Nothing of this project can be imported there, so
-it imports nothing of it either.
 """
 
-import importlib.abc
 import io
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 """Where the server looks for it, below the version's folder."""
-
-_HIDDEN = ("apps", "lstm_layers")
 
 
 @dataclass(frozen=True)
@@ -82,27 +71,6 @@ def decode(record: bytes) -> Request:
     )
 
 
-def replay(version: Path, answers: Path) -> None:
-    """Loads a version, and writes its requests with the answers that its signatures give.
-
-    It is loaded into a session, as the server does it: `tf.saved_model.load` also finds variables
-    that are in no list of what a session restores.
-    """
-    import tensorflow as tf
-
-    requests = list(read(version / FILE))
-    answered = []
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
-        for request in requests:
-            signature = loaded.signature_def[request.signature]
-            outputs = {name: tensor.name for name, tensor in signature.outputs.items()}
-            fed = {signature.inputs[name].name: value for name, value in request.inputs.items()}
-            given = {name: np.asarray(value) for name, value in session.run(outputs, fed).items()}
-            answered.append(Request(request.signature, request.inputs, given))
-    write(answers, version.name, answered)
-
-
 def _entries(tensors: Mapping[str, Any]) -> Iterator[bytes]:
     import tensorflow as tf
 
@@ -150,20 +118,3 @@ def _read_varint(stream: io.BytesIO) -> int:
         shift += 7
         if byte < 0x80:
             return value
-
-
-class _Hide(importlib.abc.MetaPathFinder):
-    """Refuses what a server does not have, even where it is installed beside TensorFlow."""
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
-        if fullname.partition(".")[0] in _HIDDEN:
-            raise ModuleNotFoundError(f"{fullname} is hidden from the replay", name=fullname)
-
-
-if __name__ == "__main__":
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    sys.meta_path.insert(0, _Hide())
-    try:
-        replay(Path(sys.argv[1]), Path(sys.argv[2]))
-    except Exception as error:  # whatever it is, the version cannot be served
-        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())}")
