@@ -96,7 +96,9 @@ def serving(options: Options) -> Iterator[Serving]:
         listening.close()
         raise errors.UserError(f"--grpc_port: nothing can listen at {address}") from error
     app = rest_service.application(models, admission, options.largest_request_bytes)
-    rest = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+    # Its own log_config would have Python's logging close all handlers, absl's with their streams.
+    config = uvicorn.Config(app, log_config=None, log_level="error", access_log=False)
+    rest = uvicorn.Server(config)
     ended = threading.Event()
     with contextlib.ExitStack() as stack:
         stack.callback(models.close)

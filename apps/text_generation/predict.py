@@ -6,10 +6,10 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -31,6 +31,8 @@ class Options:
     """Folder of a finished run."""
     model: Path | None = None
     """Ask this version folder of an export instead of a run."""
+    server: str = ""
+    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
     length: int = 300
     """Tokens to generate."""
     temperature: float = 0.8
@@ -62,7 +64,9 @@ class Options:
         ):
             if not fits:
                 raise ValueError(f"--{name} must be {needed}, is {getattr(self, name)}")
-        if self.model is not None and (self.beam_width or self.repetition_penalty != 1):
+        if self.server and self.model is not None:
+            raise ValueError("--server and --model: give one of them")
+        if (self.server or self.model) and (self.beam_width or self.repetition_penalty != 1):
             raise ValueError(
                 "--beam_width and --repetition_penalty need a run; an export (--model) only draws"
             )
@@ -72,7 +76,8 @@ def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
     """Each prompt, and the pieces of its continuation as they are generated.
 
     Raises:
-        UserError: no finished run or no export, or a prompt with what the vocabulary lacks.
+        UserError: no finished run, no export or no server, or a prompt with what the vocabulary
+            lacks.
     """
     prompts = options.prompts or (_standard_input(),)
     for prompt in prompts:
@@ -80,7 +85,7 @@ def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
             prompt.encode()
         except UnicodeEncodeError:
             raise errors.UserError(f"prompt {prompt!r}: not UTF-8; check the terminal") from None
-    ask = _ask_run if options.model is None else _ask_export
+    ask = _ask_server if options.server else _ask_export if options.model else _ask_run
     for prompt, pieces in zip(prompts, ask(options, prompts), strict=True):
         yield prompt, _until(pieces, options.stop)
 
@@ -147,21 +152,37 @@ def _ask_export(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[s
     # TensorFlow warns that gradients were not saved; nothing is trained here.
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        ask = tf.saved_model.load(str(version)).signatures["serving_default"]
-        answer = ask(
-            prompt=tf.constant(prompts),
-            length=tf.constant(options.length),
-            temperature=tf.constant(options.temperature),
-            top_k=tf.constant(options.top_k),
-            top_p=tf.constant(options.top_p),
-            seed=tf.constant(options.seed, tf.int64),
-        )
+        loaded = tf.saved_model.load(str(version))  # holds the variables, which signatures don't
+        texts = _drawn(loaded.signatures["serving_default"], options, prompts)
     except (tf.errors.OpError, OSError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"--model {version}: no export of {TASK}, or a damaged one; export the run again"
         ) from error
-    for text in answer["text"].numpy():
-        yield iter([text.decode()])
+    yield from map(iter, ([text] for text in texts))
+
+
+def _ask_server(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
+    from apps import prediction_client
+
+    with prediction_client.connect(options.server) as client:
+        signature = prediction_client.signatures(client, TASK)["serving_default"]
+        yield from map(iter, ([text] for text in _drawn(signature, options, prompts)))
+
+
+def _drawn(signature: Callable[..., Any], options: Options, prompts: Sequence[str]) -> list[str]:
+    """The texts that signature `serving_default` draws, of an export or of a server."""
+    import numpy as np
+    import tensorflow as tf
+
+    answer = signature(
+        prompt=tf.constant(prompts),
+        length=tf.constant(options.length),
+        temperature=tf.constant(options.temperature),
+        top_k=tf.constant(options.top_k),
+        top_p=tf.constant(options.top_p),
+        seed=tf.constant(options.seed, tf.int64),
+    )
+    return [text.decode() for text in np.asarray(answer["text"])]
 
 
 def _standard_input() -> str:

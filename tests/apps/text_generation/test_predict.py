@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from apps import serve
 from apps.text_generation import predict
 from tests.apps.text_generation import small_run
 
@@ -128,3 +129,19 @@ def test_a_damaged_run_names_the_file(capsys, tmp_path, file, content):
     status, out, err = ask(capsys, "--run", tmp_path, "God")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert file in err
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_a_server_says_the_same_as_its_export(capsys, run, exported, rest):
+    options = ["--length", 20, "--temperature", 0.9, "--seed", 7]
+    expected = texts(capsys, "--model", exported, "God", "In the ", *options)
+    with serve.serving(
+        serve.Options(models=exported.parents[1], rest_port=0, grpc_port=0)
+    ) as served:
+        capsys.readouterr()
+        port = served.rest_port if rest else served.grpc_port
+        address = f"{'http://' if rest else ''}127.0.0.1:{port}"
+        assert texts(capsys, "--server", address, "God", "In the ", *options) == expected
+    status, out, err = ask(capsys, "God", "--server", "nowhere")
+    assert (status, out) == (2, "")
+    assert "needs HOST:PORT" in err
