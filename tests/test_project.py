@@ -30,7 +30,8 @@ def canonical(name):
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    of_dev = [*extras["notebooks"], *extras["onnx"], *extras["dev"]]
+    names = ("anomaly", "notebooks", "onnx", "recommendation", "serving", "dev")
+    of_dev = [requirement for name in names for requirement in extras[name]]
     requirements = [Requirement(text) for text in [*PROJECT["dependencies"], *of_dev]]
     return [each for each in requirements if each.name != PROJECT["name"]]
 

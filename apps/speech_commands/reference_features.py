@@ -6,7 +6,7 @@ from typing import NamedTuple
 import librosa
 import librosa.filters as librosa_filters
 import numpy as np
-import scipy.sparse  # type: ignore[import-untyped]
+import scipy.sparse
 
 from apps import errors
 from apps.speech_commands import mel_filters
