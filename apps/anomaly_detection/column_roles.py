@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from apps import errors
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import tables, timestamps
+from apps.anomaly_detection import number_columns, tables, timestamps
 
 PARTS = ("train", "validation", "test")
 _TIMES = ("time", "timestamp", "datetime", "date_time", "date", "ts", "ds")
@@ -64,7 +64,7 @@ def find(
     others = [name for name in others if name != part]
     if learned is not None:
         return Roles(time, label, part, *_as_learned(table, others, learned), left_out=())
-    numeric = [name for name in others if tables.is_numeric(first.columns[name])]
+    numeric = [name for name in others if number_columns.is_numeric(first.columns[name])]
     scored = [name for name in numeric if name not in settings.input_columns]
     if not scored:
         beside = f" beside {time}" if time else ""

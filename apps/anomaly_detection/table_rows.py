@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps import errors
-from apps.anomaly_detection import column_roles, growing_arrays, tables, timestamps
+from apps.anomaly_detection import column_roles, growing_arrays, number_columns, tables, timestamps
 from apps.anomaly_detection import config as configs
 
 NewArray = Callable[[str, type, int], growing_arrays.GrowingArray]
@@ -56,7 +56,7 @@ def read(
             part_order = _PartOrder(roles.part or "")
         if clock:
             times.append(order.checked(block, clock.read(block)))
-        columns = [tables.numbers(block, name) for name in roles.values]
+        columns = [number_columns.numbers(block, name) for name in roles.values]
         found = np.stack(columns, axis=1) if columns[0].size else np.zeros((0, width))
         values.append(np.nan_to_num(found, nan=0.0))
         observed.append(~np.isnan(found))

@@ -6,11 +6,10 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from apps import errors
+from apps.anomaly_detection import number_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,86 +68,6 @@ def open_table(path: Path) -> Table:
     return _open_parquet(path) if suffix(path) in (".parquet", ".pq") else _open_csv(path)
 
 
-def numbers(block: Block, name: str) -> np.ndarray:
-    """A column as float64 [rows], NaN where missing; UserError names the place of a bad value."""
-    import pyarrow as pa
-
-    column = block.columns[name]
-    try:
-        values = _as_float(column)
-    except pa.ArrowInvalid:
-        row = first_bad(column, _as_float)
-        raise errors.UserError(
-            f"{block.place(row)}: {name} is {str(column[row].as_py())!r}, which is no number; "
-            "leave it empty where it is missing"
-        ) from None
-    infinite = np.isinf(values.astype(np.float32, copy=False))
-    if infinite.any():
-        row = int(infinite.argmax())
-        raise errors.UserError(
-            f"{block.place(row)}: {name} is {values[row]}; leave it empty where it is missing"
-        )
-    return values
-
-
-def is_numeric(column: pa.Array) -> bool:
-    """Whether a column holds numbers: all of them by type, or most of a text column's first."""
-    import pyarrow as pa
-
-    kind = column.type
-    if not pa.types.is_string(kind):
-        return bool(
-            pa.types.is_integer(kind)
-            or pa.types.is_floating(kind)
-            or pa.types.is_boolean(kind)
-            or pa.types.is_decimal(kind)
-            or pa.types.is_null(kind)
-        )
-    found = column.drop_null()[:200]
-    good = sum(_is_number(text.as_py()) for text in found)
-    return 2 * good >= len(found)
-
-
-def first_bad(column: pa.Array, read: Callable[[pa.Array], Any]) -> int:
-    """The first row at which `read`, which raises ArrowInvalid for the column, does so."""
-    import pyarrow as pa
-
-    low, high = 0, len(column)  # [0, low) can be read, [0, high) cannot
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            read(column[low:middle])
-            low = middle
-        except pa.ArrowInvalid:
-            high = middle
-    return low
-
-
-def _as_float(column: pa.Array) -> np.ndarray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_string(column.type):
-        try:
-            cast = pc.cast(column, pa.float64())
-        except pa.ArrowInvalid:  # spaces around a number, a comma for the decimal point
-            tidy = pc.replace_substring(pc.utf8_trim_whitespace(column), ",", ".")
-            cast = pc.cast(tidy, pa.float64())
-    elif pa.types.is_boolean(column.type):
-        cast = pc.cast(pc.cast(column, pa.int8()), pa.float64())
-    else:
-        cast = pc.cast(column, pa.float64(), safe=False)
-    return np.asarray(cast.to_numpy(zero_copy_only=False), np.float64)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
 def _open_csv(path: Path) -> Table:
     import pyarrow as pa
 
@@ -167,7 +86,7 @@ def _open_csv(path: Path) -> Table:
         raise errors.UserError(f"{path}: binary, not a table in text")
     delimiter = max(",;\t|", key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
-    if all(_is_number(name) for name in names):
+    if all(number_columns.is_number(name) for name in names):
         raise errors.UserError(f"{path}: line 1 holds numbers; put a line of names before it")
     known = _checked(path, [name or f"column_{at}" for at, name in enumerate(names, 1)])
     size = path.stat().st_size * (1 if suffix(path) != ".csv.gz" else _GZIP_RATIO)

@@ -9,7 +9,7 @@ import numpy as np
 
 from apps import errors
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import tables
+from apps.anomaly_detection import number_columns, tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ class Clock:
                 raise errors.UserError(
                     f"data_format.time_zone: {self._zone} is not known here"
                 ) from None
-            row = tables.first_bad(column, self._read)
+            row = number_columns.first_bad(column, self._read)
             text = str(column[row].as_py())
             if "exist" in str(error):
                 reason = f"no time of {self._zone}, where clocks were put forward; see time_zone"
@@ -78,7 +78,7 @@ class Clock:
         if pa.types.is_string(kind) and not self._format:
             text = column[0].as_py()
             if self._factor is None and self._has_offset is None:
-                if tables.is_numeric(column):
+                if number_columns.is_numeric(column):
                     self._set_unit(float(text))
                 else:
                     self._has_offset = bool(_OFFSET.search(text))
@@ -137,7 +137,7 @@ def looks_like_times(column: pa.Array) -> bool:
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return True
     found = column.drop_null()
-    if not pa.types.is_string(column.type) or not len(found) or tables.is_numeric(column):
+    if not pa.types.is_string(column.type) or not len(found) or number_columns.is_numeric(column):
         return False
     zone = "UTC" if _OFFSET.search(found[0].as_py()) else None
     try:

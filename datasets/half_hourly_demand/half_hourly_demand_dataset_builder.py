@@ -33,12 +33,15 @@ _PARTS = {  # in weeks from the start
 # Least and most of: steps it lasts, as a share of a day; size, in deviations of the series
 _RANGES = {
     "spike": ((0.02, 0.04), (0.3, 0.9)),
-    "level shift": ((0.25, 0.75), (0.25, 0.7)),
-    "drift": ((0.7, 1.0), (0.4, 0.9)),
+    "level shift": ((0.15, 0.4), (0.25, 0.7)),
+    "drift": ((0.4, 0.6), (0.4, 0.9)),
     "flatline": ((0.12, 0.3), (0.0, 0.0)),
     "dropout": ((0.04, 0.15), (0.0, 0.0)),
-    "changed season": ((0.4, 0.8), (0.08, 0.2)),  # its size is how late it is, as a share of a day
-    "noise burst": ((0.2, 0.5), (0.08, 0.25)),
+    "changed season": (
+        (0.25, 0.45),
+        (0.08, 0.2),
+    ),  # size: how late, as a share of a day
+    "noise burst": ((0.15, 0.35), (0.08, 0.25)),
 }
 
 
