@@ -71,11 +71,12 @@ def volume_under_precision_recall(
     Args:
         labels: bool [time], with at least one true step.
         scores: float [time], higher where it is less normal.
-        buffer_steps: the widest buffer; the median length of the labelled ranges by default.
+        buffer_steps: the widest buffer; by default the median length of the labelled ranges, or 100
+            where that is longer.
     """
     found = ranges(labels)
     if buffer_steps is None:
-        buffer_steps = int(np.median([end - first for first, end in found]))
+        buffer_steps = min(100, int(np.median([end - first for first, end in found])))
     order = np.argsort(-scores, kind="stable")
     rank = np.empty(len(scores), np.int64)
     rank[order] = np.arange(len(scores))
