@@ -83,7 +83,7 @@ def fit_threshold(
 
 def observed(one: series.Series, scored_count: int) -> np.ndarray:
     """Steps with at least one scored value, bool [time]."""
-    return np.asarray(one.observed[:, :scored_count]).any(axis=1)
+    return np.any(one.observed[:, :scored_count], axis=1)
 
 
 def random_scores(collection: series.Collection, seed: int) -> list[np.ndarray]:

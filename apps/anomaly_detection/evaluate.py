@@ -107,8 +107,10 @@ def _labelled(collection: series.Collection, config: configs.Config) -> series.C
     """The collection, with faults made into its test parts where nothing is labelled there."""
     from apps.anomaly_detection import column_statistics, faults
 
-    known = [one for one in collection.series if one.labels is not None]
-    if any(one.labels[one.validation_end :].any() for one in known):
+    if any(
+        one.labels is not None and one.labels[one.validation_end :].any()
+        for one in collection.series
+    ):
         return collection
     unknown = tuple(dataclasses.replace(one, labels=None) for one in collection.series)
     collection = dataclasses.replace(collection, series=unknown)

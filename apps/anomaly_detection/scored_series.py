@@ -49,13 +49,11 @@ def score(
 
 
 def _in_blocks(trained: trained_model.TrainedModel, one: series.Series, file: Path) -> ScoredSeries:
-    arrays = ScoredSeries(
-        growing_arrays.GrowingArray(np.float32),
-        growing_arrays.GrowingArray(np.bool_),
-        growing_arrays.GrowingArray(np.float32, one.values.shape[1], file),
-    )
+    scores = growing_arrays.GrowingArray(np.float32)
+    valid = growing_arrays.GrowingArray(np.bool_)
+    contributions = growing_arrays.GrowingArray(np.float32, one.values.shape[1], file)
     for block in scoring.blocks(trained, one):
-        arrays.scores.append(block.scores)
-        arrays.valid.append(block.valid)
-        arrays.contributions.append(block.contributions)
-    return ScoredSeries(*(each.finish() for each in arrays))
+        scores.append(block.scores)
+        valid.append(block.valid)
+        contributions.append(block.contributions)
+    return ScoredSeries(scores.finish(), valid.finish(), contributions.finish())
