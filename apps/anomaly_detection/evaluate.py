@@ -43,6 +43,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
     # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
+    import threadpoolctl
 
     from apps.anomaly_detection import (
         baselines,
@@ -82,9 +83,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         print("scoring the baselines", flush=True)
         seen = [detections.observed(one, collection.scored_count) for one in collection.series]
         named: dict[str, list[np.ndarray]] = {}
-        for one in collection.series:
-            for name, values in baselines.scores(one, collection.scored_count, config.seed).items():
-                named.setdefault(name, []).append(values)
+        # Their matrices are small: more threads than one only wait for each other on a busy machine
+        with threadpoolctl.threadpool_limits(limits=1):
+            for one in collection.series:
+                found = baselines.scores(one, collection.scored_count, config.seed)
+                for name, values in found.items():
+                    named.setdefault(name, []).append(values)
         named[detections.RANDOM] = detections.random_scores(collection, config.seed)
         others = {
             name: detections.detect(collection, config, values, seen)
