@@ -19,6 +19,7 @@ import numpy as np
 from apps.anomaly_detection import column_statistics, growing_arrays, seasons, series
 
 _MOST_WINDOWS = 20_000  # that are fitted on, evenly spread over the train part
+_MOST_READ = 2**19  # numbers of the train part that are fitted on, at its end
 _WINDOW_STEPS = 16
 _MOST_NUMBERS = 640  # in a window, over all columns
 _VARIANCE_KEPT = 0.99
@@ -98,16 +99,14 @@ class _Scaled(NamedTuple):
 
     def blocks(self, reach: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Stretches, with the values of `reach` steps before each, at the start made up."""
-        rows = max(1024, growing_arrays.BLOCK_ROWS // self.columns)
-        for start in range(0, len(self.one), rows):
-            block = slice(start, min(start + rows, len(self.one)))
-            values = self.read(slice(max(0, start - reach), block.stop))
-            yield block, np.pad(values, ((max(0, reach - start), 0), (0, 0)), mode="edge")
+        for block in growing_arrays.blocks(len(self.one), self.columns * _WINDOW_STEPS):
+            values = self.read(slice(max(0, block.start - reach), block.stop))
+            yield block, np.pad(values, ((max(0, reach - block.start), 0), (0, 0)), mode="edge")
 
     def training(self) -> np.ndarray:
         """The train part, or as much of its end as is read at once."""
         end = self.one.train_end
-        return self.read(slice(max(0, end - 4 * growing_arrays.BLOCK_ROWS // self.columns), end))
+        return self.read(slice(max(0, end - _MOST_READ // self.columns), end))
 
 
 def _fit(scaled: _Scaled, seed: int) -> dict[str, _Detector]:

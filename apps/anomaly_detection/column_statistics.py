@@ -29,8 +29,7 @@ def of_training(many: Sequence[series.Series]) -> Statistics:
     means, squares = np.zeros(width), np.zeros(width)
     least, greatest = np.full(width, np.inf), np.full(width, -np.inf)
     for one in many:
-        for start in range(0, one.train_end, growing_arrays.BLOCK_ROWS):
-            block = slice(start, min(start + growing_arrays.BLOCK_ROWS, one.train_end))
+        for block in growing_arrays.blocks(one.train_end, width):
             observed = np.asarray(one.observed[block])
             values = one.values[block].astype(np.float64)
             added = observed.sum(axis=0)

@@ -65,13 +65,19 @@ def batches(
     """An endless stream of (values float32, observed bool), [batch, stretch, features] each.
 
     A row is `config.stretch_steps` consecutive steps of one series' train part; a longer series
-    gives more of them, and every stretch is as likely as any other. Values are as they are read, 0
-    where not observed. A step is a function of its number and the seed alone: a stream that begins
-    at `first_step` continues another one exactly.
+    gives more of them, one that is too short none, and every stretch is as likely as any other.
+    Values are as they are read, 0 where not observed. A step is a function of its number and the
+    seed alone: a stream that begins at `first_step` continues another one exactly.
+
+    Raises:
+        ValueError: all series are too short.
     """
     length, rows = config.stretch_steps, config.training.batch_size
     width = len(collection.feature_names)
-    starts = np.cumsum([0, *(one.train_end - length + 1 for one in collection.series)])
+    places = [max(0, one.train_end - length + 1) for one in collection.series]
+    starts = np.cumsum([0, *places])
+    if not starts[-1]:
+        raise ValueError(f"no series of {collection.name} has a train part of {length} steps")
 
     def draw(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng([config.seed, int(step)])

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from apps import dataset_builders
-from apps.anomaly_detection import seasons, series
+from apps.anomaly_detection import growing_arrays, seasons, series
 
 _STEPS_WITHOUT_SEASON = 48
 
@@ -33,7 +33,7 @@ def injected(
         train = slice(0, one.train_end)
         season = seasons.find(one.values[train, 0], one.observed[train, 0])
         labels = np.zeros(len(one), np.bool_)
-        values = one.values if isinstance(one.values, np.memmap) else one.values.copy()
+        values = growing_arrays.writable_copy(one.values)
         faults = make(
             values[one.validation_end :, : collection.scored_count],
             deviations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -86,18 +87,21 @@ def _read(
     folder: Path | None,
 ) -> FileSteps:
     """Reads with arrays in memory, or in files of the folder."""
+    with contextlib.ExitStack() as opened:
 
-    def new_array(name: str, dtype: type, columns: int) -> growing_arrays.GrowingArray:
-        return growing_arrays.GrowingArray(dtype, columns, folder / name if folder else None)
+        def new_array(name: str, dtype: type, columns: int) -> growing_arrays.GrowingArray:
+            made = growing_arrays.GrowingArray(dtype, columns, folder / name if folder else None)
+            opened.callback(made.close)
+            return made
 
-    rows, roles = table_rows.read(table, settings, learned, new_array)
-    steps = resampling.to_steps(rows, settings, table.path, new_array)
+        rows, roles = table_rows.read(table, settings, learned, new_array)
+        steps = resampling.to_steps(rows, settings, table.path, new_array)
     notes = []
     if roles.left_out:
         notes.append(f"{table.path.name}: not numeric, left out: {', '.join(roles.left_out)}")
     missing = 1 - sum(
-        int(np.count_nonzero(steps.observed[start : start + growing_arrays.BLOCK_ROWS]))
-        for start in range(0, len(steps.observed), growing_arrays.BLOCK_ROWS)
+        int(np.count_nonzero(steps.observed[block]))
+        for block in growing_arrays.blocks(*steps.observed.shape)
     ) / max(1, steps.observed.size)
     count = f"{table.path.name}: {len(rows.values):,} rows"
     if len(steps.values) != len(rows.values):

@@ -1,11 +1,14 @@
 """Arrays that grow block by block, in memory or in a file that is then mapped into memory."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-BLOCK_ROWS = 2**16
-"""Rows of what is read, checked or written at a time."""
+_BLOCK_NUMBERS = 2**18
+_MOST_ROWS = 2**16
 
 
 class GrowingArray:
@@ -39,13 +42,37 @@ class GrowingArray:
             rows = np.concatenate([empty, *self._blocks])
             self._blocks = []
             return rows
-        assert self._file is not None
-        self._file.close()
+        self.close()
         return mapped(self._path, self._dtype, self._shape)
+
+    def close(self) -> None:
+        """Closes the file, if there is one."""
+        if self._file:
+            self._file.close()
+
+
+def blocks(count: int, columns: int) -> Iterator[slice]:
+    """Stretches of `count` rows that together are all; the wider a row, the fewer at a time."""
+    rows = max(1, min(_MOST_ROWS, _BLOCK_NUMBERS // max(1, columns)))
+    for start in range(0, count, rows):
+        yield slice(start, min(start + rows, count))
 
 
 def mapped(file: Path, dtype: type | np.dtype, row_shape: tuple[int, ...]) -> np.ndarray:
-    """A file of rows as an array; what is written to it stays in memory."""
+    """A file of rows as an array that cannot be written to."""
     if not file.stat().st_size:
         return np.zeros((0, *row_shape), dtype)
-    return np.memmap(file, dtype, mode="c").reshape(-1, *row_shape)
+    # A private, writable map would count as memory as a whole
+    return np.memmap(file, dtype, mode="r").reshape(-1, *row_shape)
+
+
+def writable_copy(array: np.ndarray) -> np.ndarray:
+    """A copy that may be changed; of a mapped file, in a file beside it that nobody else sees."""
+    if not isinstance(array, np.memmap):
+        return array.copy()
+    original = Path(str(array.filename))
+    with tempfile.TemporaryFile(dir=original.parent) as copy:
+        with original.open("rb") as file:
+            shutil.copyfileobj(file, copy)
+        copy.flush()
+        return np.memmap(copy, array.dtype, mode="r+", shape=array.shape)

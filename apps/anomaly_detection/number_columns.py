@@ -28,9 +28,9 @@ def numbers(block: tables.Block, name: str) -> np.ndarray:
             f"{block.place(row)}: {name} is {str(column[row].as_py())!r}, which is no number; "
             "leave it empty where it is missing"
         ) from None
-    infinite = np.isinf(values.astype(np.float32, copy=False))
-    if infinite.any():
-        row = int(infinite.argmax())
+    too_large = np.abs(values) > np.finfo(np.float32).max
+    if too_large.any():
+        row = int(too_large.argmax())
         raise errors.UserError(
             f"{block.place(row)}: {name} is {values[row]}; leave it empty where it is missing"
         )

@@ -46,12 +46,11 @@ def to_steps(
     step = _step(rows.times, settings) if rows.times is not None else timestamps.SECOND
     if rows.times is None or not settings.resample:
         times = new_array("times", np.float64, 0)
-        for start in range(0, len(rows.values), growing_arrays.BLOCK_ROWS):
-            end = min(start + growing_arrays.BLOCK_ROWS, len(rows.values))
+        for block in growing_arrays.blocks(len(rows.values), 1):
             if rows.times is None:
-                times.append(np.arange(start, end))
+                times.append(np.arange(block.start, block.stop))
             else:
-                times.append(rows.times[start:end] / timestamps.SECOND)
+                times.append(rows.times[block] / timestamps.SECOND)
         seconds = step / timestamps.SECOND
         return Steps(times.finish(), rows.times is not None, seconds, *rows[1:])
     count = round((int(rows.times[-1]) - int(rows.times[0])) / step) + 1
@@ -139,8 +138,8 @@ def _averaged(
         done, part = done + count, int(part_of[-1])
 
     open_cell: _Cells | None = None  # the last step so far: the next block may have more of it
-    for start in range(0, len(row_times), growing_arrays.BLOCK_ROWS):
-        cells = _cells(rows, row_times, slice(start, start + growing_arrays.BLOCK_ROWS), last_only)
+    for block in growing_arrays.blocks(*rows.values.shape):
+        cells = _cells(rows, row_times, block, last_only)
         if not len(cells.at):
             continue
         cells = cells._replace(at=np.rint((cells.at - origin) / step).astype(np.int64)).reduced()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".parquet", ".pq")
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "?")
 _BLOCK_BYTES = 2**22
-_PARQUET_ROWS = 2**16
+_BLOCK_NUMBERS = 2**18  # of a parquet file
 _GZIP_RATIO = 5  # of text and its compressed form, about
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -144,7 +144,8 @@ def _open_parquet(path: Path) -> Table:
     def blocks() -> Iterator[Block]:
         row = 1
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_PARQUET_ROWS, use_threads=False):
+            rows = max(1, _BLOCK_NUMBERS // len(names))
+            for batch in file.iter_batches(rows, use_threads=False):
                 yield Block(path, "row", row, dict(zip(names, batch.columns, strict=True)))
                 row += batch.num_rows
 

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from apps.anomaly_detection import seasons
+from tests.apps.anomaly_detection import made_series
+
+
+@pytest.mark.parametrize("season", [7, 24, 100])
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_a_season_is_found(season, missing):
+    one = made_series.one(columns=1, season=season, missing=missing)
+    assert seasons.find(one.values[:, 0], one.observed[:, 0]) == season
+
+
+def test_a_drift_hides_no_season_and_is_none():
+    one = made_series.one(columns=1, season=24)
+    drift = np.linspace(0, 50, len(one))
+    assert seasons.find(one.values[:, 0] + drift, one.observed[:, 0]) == 24
+    assert seasons.find(drift, one.observed[:, 0]) == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=1000),
+        np.random.default_rng(0).normal(size=1000).cumsum(),
+        np.full(1000, 3.0),
+        np.arange(5.0),
+    ],
+)
+def test_noise_walks_constants_and_short_series_have_none(values):
+    assert seasons.find(values, np.ones(len(values), bool)) == 0
+
+
+def test_a_column_without_a_value_has_none():
+    assert seasons.find(np.zeros(100), np.zeros(100, bool)) == 0
