@@ -60,6 +60,7 @@ def write_png(file: Path, title: str, shown: Shown) -> None:
     def draw_it(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
         draw(axes, theme, shown)
 
+    whole_files.make_folder(file.parent)
     whole_files.write_atomically(file, plot_style.png(plot_style.LIGHT, title, draw_it, 4.2))
 
 

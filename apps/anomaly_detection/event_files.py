@@ -72,6 +72,7 @@ def write(file: Path, listed: Sequence[Row]) -> None:
         writer.writerow(Row._fields)
         writer.writerows([*row[:-1], " ".join(row.worst_columns)] for row in listed)
         content = lines.getvalue()
+    whole_files.make_folder(file.parent)
     whole_files.write_atomically(file, content)
 
 
