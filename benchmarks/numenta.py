@@ -119,8 +119,6 @@ def collection(files: Sequence[File]) -> series.Collection:
 
 def forecast_residuals(made: series.Collection, config: configs.Config) -> list[np.ndarray]:
     """Trains the forecaster on all train parts; its residuals [time] of each whole series."""
-    import keras
-
     from apps import optimization, training
     from apps.anomaly_detection import calibration, data, model, scoring
 
@@ -128,10 +126,7 @@ def forecast_residuals(made: series.Collection, config: configs.Config) -> list[
     learner = model.build(config, 1, 1)
     learner.compile(optimization.optimizer(config.training))
     batches = data.batches(made, config).map(lambda values, observed: ((values, observed),))
-    learner.fit(
-        batches, steps_per_epoch=config.training.steps, verbose=0,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-    )  # fmt: skip
+    learner.fit(batches, steps_per_epoch=config.training.steps, shuffle=False, verbose=0)
     plain = calibration.plain_detector(learner.network, config, 1)
     spans = [scoring.Span(one, 0, len(one)) for one in made.series]
     return [found.residuals[:, 0] for found in scoring.score_spans(plain, spans)]
