@@ -43,13 +43,15 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
     # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
-    import threadpoolctl
+    import threadpoolctl  # type: ignore[import-untyped]
 
     from apps.anomaly_detection import (
         baselines,
         data,
         detections,
+        fault_kinds,
         model_card,
+        report_tables,
         scored_series,
         trained_model,
     )
@@ -62,6 +64,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             f"{collection.source}: changed since the training of {folder.path}; "
             "restore it, or train again"
         )
+    is_set = not Path(collection.source).exists()
+    faults = fault_kinds.of_set(config.data, collection) if is_set else []
     collection = _labelled(collection, config)
     steps = sum(len(one) for one in collection.series)
     print(f"scoring {steps:,} steps", flush=True)
@@ -95,7 +99,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             for name, values in named.items()
         }
         metrics = _metrics(collection, model, others)
-        measured = model_card.Measured(collection, scored, model, others, trained)
+        measured = report_tables.Measured(collection, scored, model, others, trained, faults)
         model_card.write(folder, metrics, measured)
     folder.write_metrics(metrics)
     print(

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from apps import comparison, plots, report, run_folder
-from apps.anomaly_detection import alarm_examples, detections, scored_series, series, trained_model
+from apps import plots, report, run_folder
+from apps.anomaly_detection import alarm_examples, report_tables
 from apps.anomaly_detection import config as configs
 
 _SCORES = ("vus_pr", "auc_pr", "event_precision", "event_recall", "event_f1")
-_ALARMS = (
-    "range_f1",
-    "median_delay_steps",
-    "alarms_per_week",
-    "expected_alarms_per_week",
-    "point_adjusted_f1",
-)
-_MOST_SERIES = 100
 
 _MEANING = {
     "vus pr": "Volume under the surface of precision, recall and the width of a tolerance around "
@@ -46,16 +37,6 @@ _LIMITS = (
 )
 
 
-class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
-
-    collection: series.Collection
-    scored: Sequence[scored_series.ScoredSeries]
-    model: detections.Detection
-    baselines: Mapping[str, detections.Detection]
-    trained: trained_model.TrainedModel
-
-
 def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The metrics with those of the baselines that fit side by side."""
     kept = {
@@ -66,7 +47,9 @@ def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(
-    folder: run_folder.RunFolder[configs.Config], metrics: Mapping[str, Any], measured: Measured
+    folder: run_folder.RunFolder[configs.Config],
+    metrics: Mapping[str, Any],
+    measured: report_tables.Measured,
 ) -> None:
     """Draws the plots, and writes report.html."""
     config, collection = folder.config, measured.collection
@@ -90,14 +73,16 @@ def write(
         },
         results=[
             plots.model_and_baselines(folder.plots, narrow(metrics), "VUS-PR"),
-            _alarms(metrics),
+            report_tables.alarms(metrics),
             report.Paragraph(
-                f"Every detector's threshold was found by {_words(threshold.method)} on the scores "
-                "of its validation part, without a label, and alarms became events in the same "
-                "way. Random scores are uniform noise: a measure that they do well in says nothing."
+                f"Every detector's threshold was found by {report_tables.words(threshold.method)} "
+                "on the scores of its validation part, without a label, and alarms became events "
+                "in the same way. Random scores are uniform noise: a measure that they do well in "
+                "says nothing."
             ),
-            _methods(measured, config),
-            *_by_series(measured),
+            report_tables.methods(measured, config),
+            *report_tables.by_kind(measured),
+            *report_tables.by_series(measured),
         ],
         learning=[
             plots.learning_curve(
@@ -117,83 +102,6 @@ def write(
         presets=configs.PRESETS,
     )
     report.render(folder, card, narrow(metrics))
-
-
-def _alarms(metrics: Mapping[str, Any]) -> report.Table:
-    rows = []
-    for standing in comparison.standings(metrics):
-        of = metrics["test"] if standing.is_model else metrics["baselines"][standing.name]
-        cells = [comparison.number(of[each]) if each in of else "none found" for each in _ALARMS]
-        rows.append([standing.name, *cells])
-    return report.Table(
-        "Alarms, and how they relate to the labelled events.",
-        ["", *map(comparison.words, _ALARMS)],
-        rows,
-    )
-
-
-def _methods(measured: Measured, config: configs.Config) -> report.Table:
-    """All four ways to a threshold, on this model's scores."""
-    collection = measured.collection
-    scores = [each.scores for each in measured.scored]
-    valid = [each.valid for each in measured.scored]
-    rows = []
-    for method in ("alarm_budget", "peaks_over_threshold", "quantile", "dynamic"):
-        settings = dataclasses.replace(config.threshold, method=method)
-        changed = dataclasses.replace(config, threshold=settings)
-        found = detections.detect(collection, changed, scores, valid)
-        counts = detections.event_counts(collection, found)
-        observed = detections.metrics(collection, found)["alarms_per_week"]
-        rows.append(
-            [
-                _words(method) + (", used" if method == config.threshold.method else ""),
-                comparison.number(found.threshold.value),
-                comparison.number(found.threshold.expected_alarms_per_week),
-                comparison.number(observed),
-                f"{counts.found_events} of {counts.events}",
-                f"{counts.false_alarms}",
-            ]
-        )
-    return report.Table(
-        "The ways to a threshold, each fitted on this model's validation scores: the alarms a week "
-        "that it expected, and those of the test part, where the anomalies add theirs.",
-        ["", "threshold", "expected a week", "in the test part", "events found", "false alarms"],
-        rows,
-    )
-
-
-def _by_series(measured: Measured) -> list[report.Block]:
-    """VUS-PR of each series beside the baselines, where there are several."""
-    of_model = detections.vus_pr_by_series(measured.collection, measured.model)
-    if len(of_model) < 2:
-        return []
-    others = {
-        name: detections.vus_pr_by_series(measured.collection, each)
-        for name, each in measured.baselines.items()
-    }
-    rows = [
-        [name, *(comparison.number(each[name]) for each in (of_model, *others.values()))]
-        for name in list(of_model)[:_MOST_SERIES]
-    ]
-    best = sum(
-        value >= max(each[name] for each in others.values()) for name, value in of_model.items()
-    )
-    return [
-        report.Table(
-            f"VUS-PR by series; this model is best in {best} of {len(of_model)}.",
-            ["", comparison.MODEL, *others],
-            rows,
-        )
-    ]
-
-
-def _words(method: str) -> str:
-    return {
-        "alarm_budget": "an alarm budget",
-        "peaks_over_threshold": "peaks over threshold",
-        "quantile": "a quantile",
-        "dynamic": "dynamic thresholds",
-    }[method]
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
