@@ -99,7 +99,9 @@ class _Scaled(NamedTuple):
 
     def blocks(self, reach: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Stretches, with the values of `reach` steps before each, at the start made up."""
-        for block in growing_arrays.blocks(len(self.one), self.columns * _WINDOW_STEPS):
+        # Long blocks, as each is read again by as much as the next one reaches back
+        widest = max(_MOST_NUMBERS, 2 * self.columns)
+        for block in growing_arrays.blocks(len(self.one), widest, numbers=2**22):
             values = self.read(slice(max(0, block.start - reach), block.stop))
             yield block, np.pad(values, ((max(0, reach - block.start), 0), (0, 0)), mode="edge")
 
@@ -151,7 +153,7 @@ def _principal_components(windows: np.ndarray, window: int) -> _Detector:
 
     if not np.ptp(windows, axis=0).any():  # nothing varies, and the mean says it all
         return _Detector(window, lambda values: _joined(_windows(values[1:], window) - windows[0]))
-    model = decomposition.PCA(_VARIANCE_KEPT, svd_solver="full").fit(windows)
+    model = decomposition.PCA(_VARIANCE_KEPT, svd_solver="covariance_eigh").fit(windows)
 
     def score(values: np.ndarray) -> np.ndarray:
         centred = _windows(values[1:], window) - model.mean_

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,21 +65,33 @@ def read(
         return _read(table, settings, learned, None)
     key = _key(path, settings, learned)
     folder = cache_folder() / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    if _record(folder).get("key") != key:
-        partial = folder.with_name(f"{whole_files.PARTIAL}{os.getpid()}-{folder.name}")
-        whole_files.make_folder(partial)
-        try:
-            _write_record(_read(table, settings, learned, partial), key, partial)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.replace(folder)
-        except OSError as error:
-            raise errors.UserError(
-                f"{partial.parent} cannot be written: {error.strerror}; XDG_CACHE_HOME names "
-                "another place for the cache"
-            ) from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return _kept(folder)
+    with _locked(folder.parent):
+        if _record(folder).get("key") != key:
+            for left in folder.parent.glob(f"{whole_files.PARTIAL}*"):  # by one that was killed
+                shutil.rmtree(left)
+            partial = folder.with_name(f"{whole_files.PARTIAL}{folder.name}")
+            try:
+                partial.mkdir()
+                _write_record(_read(table, settings, learned, partial), key, partial)
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.replace(folder)
+            except OSError as error:
+                raise errors.UserError(
+                    f"{partial} cannot be written: {error.strerror}; XDG_CACHE_HOME names another "
+                    "place for the cache"
+                ) from None
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        return _kept(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes to the cache, and keeps others waiting."""
+    whole_files.make_folder(folder)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _read(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-_BLOCK_NUMBERS = 2**18
 _MOST_ROWS = 2**16
 
 
@@ -51,9 +50,9 @@ class GrowingArray:
             self._file.close()
 
 
-def blocks(count: int, columns: int) -> Iterator[slice]:
-    """Stretches of `count` rows that together are all; the wider a row, the fewer at a time."""
-    rows = max(1, min(_MOST_ROWS, _BLOCK_NUMBERS // max(1, columns)))
+def blocks(count: int, columns: int, numbers: int = 2**18) -> Iterator[slice]:
+    """Stretches of `count` rows that together are all, of about so many numbers each."""
+    rows = max(1, min(_MOST_ROWS, numbers // max(1, columns)))
     for start in range(0, count, rows):
         yield slice(start, min(start + rows, count))
 
