@@ -99,9 +99,9 @@ class _Scaled(NamedTuple):
 
     def blocks(self, reach: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Stretches, with the values of `reach` steps before each, at the start made up."""
-        # Long blocks, as each is read again by as much as the next one reaches back
-        widest = max(_MOST_NUMBERS, 2 * self.columns)
-        for block in growing_arrays.blocks(len(self.one), widest, numbers=2**22):
+        # Windows take the most memory; but what the next block reaches back to is read again
+        window = min(_WINDOW_STEPS * self.columns, max(_MOST_NUMBERS, 2 * self.columns))
+        for block in growing_arrays.blocks(len(self.one), window, numbers=2**20):
             values = self.read(slice(max(0, block.start - reach), block.stop))
             yield block, np.pad(values, ((max(0, reach - block.start), 0), (0, 0)), mode="edge")
 
