@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from apps import errors
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import score_stream, scoring, series, thresholds
@@ -34,11 +35,20 @@ def mean_square(
 def fit(
     network: keras.Model, config: configs.Config, collection: series.Collection
 ) -> tuple[score_stream.Normaliser, thresholds.Threshold]:
-    """Normaliser and threshold, from residuals and scores of the validation parts; no label."""
+    """Normaliser and threshold, from residuals and scores of the validation parts; no label.
+
+    Raises:
+        UserError: validation parts without any value that has a score.
+    """
     plain = plain_detector(network, config, collection.scored_count)
     normaliser = score_stream.fit_normaliser(*_residuals(plain, config, collection))
     calibrated = detectors.Detector(network, config, normaliser, 0.0)
     scores = [found.scores[found.valid] for _, found in _validation(calibrated, config, collection)]
+    if not any(len(each) for each in scores):
+        raise errors.UserError(
+            f"{collection.source}: no value in the validation part can be scored, so there is "
+            "nothing to fit a threshold on; give a larger data_format.validation_fraction"
+        )
     step_seconds = collection.series[0].step_seconds
     return normaliser, thresholds.fit(config.threshold, scores, step_seconds, config.events)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-_NEVER = 2**30  # steps since the last event, where there was none
+_LONG_AGO = 2**30
 
 
 def initial_states(batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
-    """Before the first step: `steps_since_event`, int32 (batch,)."""
-    return {"steps_since_event": tf.fill([batch], _NEVER)}
+    """Before the first step: `last_event`, int32 (batch,), zeros.
+
+    0 says that there was no event yet; else the last step that belonged to one was so many steps
+    ago, the step before the next one being 1.
+    """
+    return {"last_event": tf.zeros([batch], tf.int32)}
 
 
 def decide(
@@ -32,22 +36,23 @@ def decide(
     alarms = tf.TensorArray(tf.bool, time, element_shape=[None])
 
     def look(
-        step: tf.Tensor, since: tf.Tensor, anomalies: tf.TensorArray, alarms: tf.TensorArray
+        step: tf.Tensor, last: tf.Tensor, anomalies: tf.TensorArray, alarms: tf.TensorArray
     ) -> tuple:
-        over = steps[step]
-        goes_on = over & (since <= merge_steps)
-        begins = over & (since > merge_steps) & (since >= cool_down_steps)
+        over, between = steps[step], last - 1
+        goes_on = over & (last > 0) & (between <= merge_steps)
+        begins = over & ~goes_on & ((last == 0) | (between >= cool_down_steps))
         is_anomaly = goes_on | begins
-        since = tf.where(is_anomaly, 0, tf.minimum(since + 1, _NEVER))
-        return step + 1, since, anomalies.write(step, is_anomaly), alarms.write(step, begins)
+        later = tf.where(last == 0, 0, tf.minimum(last + 1, _LONG_AGO))
+        last = tf.where(is_anomaly, 1, later)
+        return step + 1, last, anomalies.write(step, is_anomaly), alarms.write(step, begins)
 
-    _, since, anomalies, alarms = tf.while_loop(
+    _, last, anomalies, alarms = tf.while_loop(
         lambda step, *_: step < time,
         look,
-        (tf.constant(0), states["steps_since_event"], anomalies, alarms),
+        (tf.constant(0), states["last_event"], anomalies, alarms),
     )
     return (
         tf.transpose(anomalies.stack()),
         tf.transpose(alarms.stack()),
-        {"steps_since_event": since},
+        {"last_event": last},
     )

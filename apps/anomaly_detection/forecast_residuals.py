@@ -28,10 +28,9 @@ class ForecastResiduals:
         self.features = network.inputs[0].shape[-1]
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those before the first step, by name, float32 (batch, …)."""
-        mean = tf.convert_to_tensor(self.scaling.mean)
+        """Those before the first step, zeros by name, float32 (batch, …)."""
         return {
-            "last_values": tf.tile(mean[None], [batch, 1]),
+            **gaps.initial_states(batch, self.features),
             "predicted_sums": tf.zeros((batch, self.horizon, self.scored)),
             "predicted_counts": tf.zeros((batch, self.horizon)),
             **{state.name: tf.zeros((batch, state.shape[-1])) for state in self._recurrent},
@@ -60,7 +59,8 @@ class ForecastResiduals:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored): 0 where
             not valid; the new states.
         """
-        filled, last_values = gaps.fill(values, observed, states["last_values"])
+        mean = tf.convert_to_tensor(self.scaling.mean)
+        filled, last = gaps.fill(values, observed, mean, states)
         before = [states[state.name] for state in self._recurrent]
         flags = tf.cast(observed, tf.float32)
         predictions, *after = self.network([filled, flags, *before], training=False)
@@ -79,7 +79,7 @@ class ForecastResiduals:
         predicted = tf.math.divide_no_nan(sums[:, :time], counts[:, :time, None])
         targets = self.scaling.uncut(filled)[..., scored]
         new = {
-            "last_values": last_values,
+            **last,
             "predicted_sums": sums[:, time:],
             "predicted_counts": counts[:, time:],
             **{state.name: value for state, value in zip(self._recurrent, after, strict=True)},

@@ -30,17 +30,16 @@ class WindowResiduals:
         self.steps_behind = self.window - 1
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those before the first step, by name, (batch, …); float32 but `steps`, int32.
+        """Those before the first step, zeros by name, (batch, …); float32 but `steps`, int32.
 
         What is kept of the last `steps_behind` steps: values without gaps, whether they were
         observed (0 or 1), sums of their reconstructions and how many there were; and how many steps
         there have been.
         """
-        mean = tf.convert_to_tensor(self.scaling.mean)
         behind = self.steps_behind
         return {
-            "last_values": tf.tile(mean[None], [batch, 1]),
-            "kept_values": tf.tile(mean[None, None], [batch, behind, 1]),
+            **gaps.initial_states(batch, self.features),
+            "kept_values": tf.zeros((batch, behind, self.features)),
             "kept_observed": tf.zeros((batch, behind, self.features)),
             "written_sums": tf.zeros((batch, behind, self.scored)),
             "written_counts": tf.zeros((batch, behind)),
@@ -66,7 +65,8 @@ class WindowResiduals:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored), of the
             steps `steps_behind` before: 0 where not valid; the new states.
         """
-        filled, last_values = gaps.fill(values, observed, states["last_values"])
+        mean = tf.convert_to_tensor(self.scaling.mean)
+        filled, last = gaps.fill(values, observed, mean, states)
         time = tf.shape(values)[1]
         known = tf.concat([states["kept_values"], filled], axis=1)
         flags = tf.concat([states["kept_observed"], tf.cast(observed, tf.float32)], axis=1)
@@ -81,7 +81,7 @@ class WindowResiduals:
             known[:, :time], flags[:, :time], sums[:, :time], counts[:, :time]
         )
         new = {
-            "last_values": last_values,
+            **last,
             "kept_values": known[:, time:],
             "kept_observed": flags[:, time:],
             "written_sums": sums[:, time:],
