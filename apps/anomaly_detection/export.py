@@ -72,10 +72,12 @@ def _sample(run: Path) -> str:
     """A request with three steps of a series that is as it is on the mean."""
     import json
 
+    import numpy as np
+
     from apps.anomaly_detection import trained_model
 
-    mean = trained_model.load(run).network.get_layer("scaling").mean
-    return json.dumps({"instances": [{"values": [[round(float(each), 3) for each in mean]] * 3}]})
+    mean = np.asarray(trained_model.load(run).network.get_layer("scaling").mean)
+    return json.dumps({"instances": [{"values": [mean.round(3).tolist()] * 3}]})
 
 
 if __name__ == "__main__":
