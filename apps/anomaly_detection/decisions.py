@@ -43,7 +43,7 @@ def decide(
         begins = over & ~goes_on & ((last == 0) | (between >= cool_down_steps))
         is_anomaly = goes_on | begins
         later = tf.where(last == 0, 0, tf.minimum(last + 1, _LONG_AGO))
-        last = tf.where(is_anomaly, 1, later)
+        last = tf.ensure_shape(tf.where(is_anomaly, 1, later), last.shape)
         return step + 1, last, anomalies.write(step, is_anomaly), alarms.write(step, begins)
 
     _, last, anomalies, alarms = tf.while_loop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ class Stream:
                 arrays = dict(kept)
         except FileNotFoundError as error:
             raise errors.UserError(f"{file}: no such file") from error
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise errors.UserError(f"{file}: is no saved stream, or damaged") from error
         if str(arrays.pop(_DIGEST, "")) != _digest(trained):
             raise errors.UserError(f"{file}: is the stream of another model; begin a new one")

@@ -23,10 +23,11 @@ def fed(live, rows):
 
 @every_kind
 def test_row_by_row_it_scores_and_decides_as_the_whole_series_does(kind):
-    trained, one = made(kind), small_model.a_series()
+    one = small_model.a_series(160)
+    whole = scoring.score(made(kind), one)
+    trained = made(kind, threshold=float(np.quantile(whole.scores, 0.55)))
     live = fed(stream.Stream(trained), small_model.with_nan(one))
     behind = trained.detector.steps_behind
-    whole = scoring.score(trained, one)
     until = len(one) - behind
     np.testing.assert_allclose(live.scores[behind:], whole.scores[:until], atol=1e-5)
     np.testing.assert_allclose(live.contributions[behind:], whole.contributions[:until], atol=1e-5)
