@@ -61,18 +61,6 @@ def scores(one: series.Series, scored_count: int, seed: int = 0) -> dict[str, np
     return found
 
 
-class _Detector(NamedTuple):
-    """A fitted baseline.
-
-    Attributes:
-        reach_steps: how many steps before a step its score depends on.
-        score: float [reach + steps, columns], scaled and without gaps, to float [steps].
-    """
-
-    reach_steps: int
-    score: Callable[[np.ndarray], np.ndarray]
-
-
 class _Scaled(NamedTuple):
     """A series' scored columns, scaled and without gaps where they are read."""
 
@@ -111,7 +99,7 @@ class _Scaled(NamedTuple):
         return self.read(slice(max(0, end - _MOST_READ // self.columns), end))
 
 
-def _fit(scaled: _Scaled, seed: int) -> dict[str, _Detector]:
+def _fit(scaled: _Scaled, seed: int) -> dict[str, Detector]:
     train = scaled.training()
     everywhere = np.ones(len(train), np.bool_)
     found = (seasons.find(train[:, column], everywhere) for column in range(scaled.columns))
@@ -120,13 +108,13 @@ def _fit(scaled: _Scaled, seed: int) -> dict[str, _Detector]:
     window = max(2, window)
     windows = _windows(train, window)
     windows = windows[:: -(-len(windows) // _MOST_WINDOWS)]
-    lag = _lag(train, season)
+    lag = seasons.lag(train, season) or 1
     past = min(season or 4 * _WINDOW_STEPS, len(train) // 2)
     return {
-        "moving z-score": _Detector(past, lambda values: _moving_z_score(values, past)),
+        "moving z-score": Detector(past, lambda values: _moving_z_score(values, past)),
         "PCA": _principal_components(windows, window),
         "isolation forest": _isolation_forest(windows, window, seed),
-        "seasonal naive": _Detector(lag, lambda values: _joined(values[lag:] - values[:-lag])),
+        "seasonal naive": Detector(lag, lambda values: _joined(values[lag:] - values[:-lag])),
     }
 
 
@@ -148,33 +136,25 @@ def _moving_z_score(values: np.ndarray, window: int) -> np.ndarray:
     return _joined((values[window:] - mean) / np.maximum(deviation, 0.1))
 
 
-def _principal_components(windows: np.ndarray, window: int) -> _Detector:
+def _principal_components(windows: np.ndarray, window: int) -> Detector:
     from sklearn import decomposition
 
     if not np.ptp(windows, axis=0).any():  # nothing varies, and the mean says it all
-        return _Detector(window, lambda values: _joined(_windows(values[1:], window) - windows[0]))
+        return Detector(window, lambda values: _joined(_windows(values[1:], window) - windows[0]))
     model = decomposition.PCA(_VARIANCE_KEPT, svd_solver="covariance_eigh").fit(windows)
 
     def score(values: np.ndarray) -> np.ndarray:
         centred = _windows(values[1:], window) - model.mean_
         return _joined(centred - centred @ model.components_.T @ model.components_)
 
-    return _Detector(window, score)
+    return Detector(window, score)
 
 
-def _isolation_forest(windows: np.ndarray, window: int, seed: int) -> _Detector:
+def _isolation_forest(windows: np.ndarray, window: int, seed: int) -> Detector:
     from sklearn import ensemble
 
     model = ensemble.IsolationForest(random_state=seed).fit(windows)
-    return _Detector(window, lambda values: -model.score_samples(_windows(values[1:], window)))
-
-
-def _lag(train: np.ndarray, season: int) -> int:
-    """The season, seven of it (a week of days) where that is nearer, or a step without any."""
-    lags = [lag for lag in (season, 7 * season) if 0 < 2 * lag < len(train)]
-    return min(
-        lags, key=lambda lag: float(np.abs(train[lag:] - train[:-lag]).mean()), default=season or 1
-    )
+    return Detector(window, lambda values: -model.score_samples(_windows(values[1:], window)))
 
 
 def _windows(values: np.ndarray, window: int) -> np.ndarray:

@@ -32,6 +32,7 @@ class ModelConfig:
     code_units: int = 16  # of what an autoencoder keeps of a window
     dropout: float = 0.1
     horizon_steps: int = 1  # that a forecaster predicts at each step
+    season_steps: int | None = None  # before, which it reads too; None = found in training, 0 = off
     window_steps: int = 192  # of a training stretch (forecaster) or of a window to reconstruct
     stride_steps: int = 1  # from a window to the next when scoring; the forecaster has none
     clip_deviations: float = 10.0  # scaled inputs are cut to this many deviations
@@ -96,8 +97,10 @@ class Config:
     @property
     def stretch_steps(self) -> int:
         """Steps of one row of a training batch."""
-        burn_in = self.training.burn_in_steps if self.model.kind == "forecaster" else 0
-        return burn_in + self.model.window_steps
+        if self.model.kind != "forecaster":
+            return self.model.window_steps
+        season = self.model.season_steps or 0
+        return season + self.training.burn_in_steps + self.model.window_steps
 
     def __post_init__(self) -> None:
         data, model, training = self.data_format, self.model, self.training
@@ -150,6 +153,8 @@ class Config:
             raise ValueError("validation_fraction and test_fraction leave nothing to train on")
         if training.steps % training.steps_per_checkpoint:
             raise ValueError("steps must be a multiple of steps_per_checkpoint")
+        if model.season_steps and model.season_steps < model.horizon_steps:
+            raise ValueError("season_steps must be 0, or at least horizon_steps")
         if model.horizon_steps >= model.window_steps:
             raise ValueError("horizon_steps must be below window_steps")
         if model.stride_steps > model.window_steps:

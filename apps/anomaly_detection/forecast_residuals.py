@@ -33,11 +33,11 @@ class ForecastResiduals:
             **gaps.initial_states(batch, self.features),
             "predicted_sums": tf.zeros((batch, self.horizon, self.scored)),
             "predicted_counts": tf.zeros((batch, self.horizon)),
-            **{state.name: tf.zeros((batch, state.shape[-1])) for state in self._recurrent},
+            **{state.name: tf.zeros((batch, *state.shape[1:])) for state in self._carried},
         }
 
     @property
-    def _recurrent(self) -> list[keras.KerasTensor]:
+    def _carried(self) -> list[keras.KerasTensor]:
         return self.network.inputs[2:]
 
     def advance(
@@ -61,7 +61,7 @@ class ForecastResiduals:
         """
         mean = tf.convert_to_tensor(self.scaling.mean)
         filled, last = gaps.fill(values, observed, mean, states)
-        before = [states[state.name] for state in self._recurrent]
+        before = [states[state.name] for state in self._carried]
         flags = tf.cast(observed, tf.float32)
         predictions, *after = self.network([filled, flags, *before], training=False)
 
@@ -82,7 +82,7 @@ class ForecastResiduals:
             **last,
             "predicted_sums": sums[:, time:],
             "predicted_counts": counts[:, time:],
-            **{state.name: value for state, value in zip(self._recurrent, after, strict=True)},
+            **{state.name: value for state, value in zip(self._carried, after, strict=True)},
         }
         return tf.where(valid, targets - predicted, 0.0), valid, new
 

@@ -8,15 +8,18 @@ import keras
 
 import lstm_layers
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import scaling
+from apps.anomaly_detection import scaling, season_before
 
 
 def build(config: configs.ModelConfig, feature_count: int, scored_count: int) -> keras.Model:
     """The uncompiled network.
 
         x_t = scaled values,  o_t = 1 where observed, else 0
-        y_t, state_t = recurrent([x_t, o_t], state_{t-1})
-        x̂_{t+h} = Outlook(y_t, x_t)_h,  h = 1 … horizon
+        z_t, k_t = values one season before and whether they are known, see `SeasonBefore`
+        y_t, state_t = recurrent([x_t, o_t, z_{t,1}, k_{t,1}], state_{t-1})
+        x̂_{t+h} = Outlook(y_t, x_t, z_t, k_t)_h,  h = 1 … horizon
+
+    With a `config.season_steps` of 0 or None there are no z and k.
 
     Args:
         config: kind and sizes.
@@ -24,9 +27,10 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
         scored_count: the first so many of them are predicted.
 
     Returns:
-        A model of [values, observed, *states], float32 (batch, time, features) twice and (batch,
-        units) each, to [predictions, *states]: (batch, time, horizon, scored) in deviations of the
-        train part. Values are in the units of the data and without gaps (`gaps.fill`).
+        A model of [values, observed, *states], float32 (batch, time, features) twice and (batch, …)
+        each, to [predictions, *states]: (batch, time, horizon, scored) in deviations of the train
+        part. Values are in the units of the data and without gaps (`gaps.fill`); states begin as
+        zeros.
     """
     values = keras.Input((None, feature_count), name="values")
     observed = keras.Input((None, feature_count), name="observed")
@@ -44,11 +48,23 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
         keras.Input((size,), name=f"recurrent_{place}")
         for place, size in enumerate(recurrent.state_size)
     ]
-    read = keras.layers.Concatenate(name="read")([scaled, observed])
-    outputs, *after = recurrent(read, initial_state=before)
+    read, seen, carried, kept = [scaled, observed], [scaled], [], []
+    if config.season_steps:
+        season = keras.Input((config.season_steps, 2 * scored_count), name="season_before")
+        repeated, known, season_after = season_before.SeasonBefore(
+            config.season_steps, config.horizon_steps, scored_count, name="season"
+        )([scaled, observed, season])
+        read += [repeated[:, :, 1], known[:, :, 1]]
+        seen += [repeated, known]
+        carried, kept = [season], [season_after]
+    outputs, *after = recurrent(keras.layers.Concatenate(name="read")(read), initial_state=before)
     outputs = keras.layers.Dropout(config.dropout, name="dropout")(outputs)
-    predictions = Outlook(config.horizon_steps, scored_count, name="outlook")([outputs, scaled])
-    return keras.Model([values, observed, *before], [predictions, *after], name="forecaster")
+    outlook = Outlook(config.horizon_steps, scored_count, name="outlook")
+    return keras.Model(
+        [values, observed, *before, *carried],
+        [outlook([outputs, *seen]), *after, *kept],
+        name="forecaster",
+    )
 
 
 @keras.saving.register_keras_serializable(package="anomaly_detection")
@@ -56,8 +72,11 @@ class Outlook(keras.layers.Layer):
     """The next values of the first channels, as what is now and what the network changes in it.
 
         x̂_{t+h} = s_h ⊙ x_t + W_h y_t + b_h
+                  + r_h ⊙ k_{t,h} ⊙ (z_{t,h} - x_t) + q_h ⊙ k_{t,0} ⊙ (z_{t,0} - x_t)
 
-    s begins at 1, W and b at 0: a new network says that nothing changes, and learns what does.
+    s begins at 1, the others at 0: a new network says that nothing changes, and learns what does.
+    r = 1 repeats the season before, r = 1 and q = -1 the season's change. Without a season the
+    second line is not there.
 
     Args:
         horizon_steps: h = 1 … horizon_steps.
@@ -65,7 +84,8 @@ class Outlook(keras.layers.Layer):
         **options: those of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: [y, x], float32 (batch, time, units) and (batch, time, features).
+        inputs: [y, x], float32 (batch, time, units) and (batch, time, features); and of a season
+            [z, k], (batch, time, horizon_steps + 1, scored_count).
 
     Returns:
         float32 (batch, time, horizon_steps, scored_count).
@@ -83,13 +103,21 @@ class Outlook(keras.layers.Layer):
             name="kernel", shape=(input_shape[0][-1], size[0] * size[1]), initializer="zeros"
         )
         self.bias = self.add_weight(name="bias", shape=size, initializer="zeros")
+        if len(input_shape) > 2:
+            self.repeated = self.add_weight(name="repeated", shape=size, initializer="zeros")
+            self.returned = self.add_weight(name="returned", shape=size, initializer="zeros")
 
     def call(self, inputs: list[Any]) -> Any:
-        outputs, scaled = inputs
+        outputs, scaled, *season = inputs
         batch, time = keras.ops.shape(outputs)[:2]
         size = (batch, time, self.horizon_steps, self.scored_count)
         change = keras.ops.reshape(keras.ops.matmul(outputs, self.kernel), size)
-        return change + self.bias + self.held * scaled[:, :, None, : self.scored_count]
+        now = scaled[:, :, None, : self.scored_count]
+        predictions = change + self.bias + self.held * now
+        if season:
+            apart = season[1] * (season[0] - now)
+            predictions += self.repeated * apart[:, :, 1:] + self.returned * apart[:, :, :1]
+        return predictions
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from apps import plots, report, run_folder
 from apps.anomaly_detection import alarm_examples, report_tables
 from apps.anomaly_detection import config as configs
@@ -27,6 +29,11 @@ _MEANING = {
     "point adjusted f1": "F1 of the steps at the best threshold, chosen by the labels, where one "
     "flagged step makes a whole event found. Random scores do well in it: it is shown because "
     "others report it, and says little.",
+}
+_KINDS = {
+    "forecaster": "A forecaster",
+    "encoder_decoder": "An encoder-decoder",
+    "autoencoder": "An autoencoder",
 }
 _LIMITS = (
     "Labels say where somebody saw, or made, something unusual. An alarm at what is unusual and "
@@ -57,9 +64,10 @@ def write(
     columns = f"{collection.scored_count} column{'s' if collection.scored_count > 1 else ''}"
     card = report.Card(
         title="Anomaly detection",
-        summary=f"A {config.model.kind.replace('_', '-')} of {config.model.layer_count} recurrent "
+        summary=f"{_KINDS[config.model.kind]} of {config.model.layer_count} recurrent "
         f"{'layer' if config.model.layer_count == 1 else 'layers'} that learned what "
-        f"{collection.name} usually does, scores how far each step is from it, and raises alarms.",
+        f"{collection.name} usually does, scores how far each step is from it, and raises alarms."
+        f"{_season(measured.trained.network)}",
         facts={
             "events found": f"{metrics['test']['found_events']} of {metrics['test']['events']}",
             "false alarms": f"{metrics['test']['false_alarms']}",
@@ -102,6 +110,14 @@ def write(
         presets=configs.PRESETS,
     )
     report.render(folder, card, narrow(metrics))
+
+
+def _season(network: keras.Model) -> str:
+    """What the network reads beside the series so far, with a space before it."""
+    if network.name != "forecaster" or len(network.inputs[-1].shape) < 3:
+        return ""
+    steps = network.get_layer("season").season_steps
+    return f" It also reads what was {steps:,} steps before."
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:

@@ -1,11 +1,17 @@
 """How many steps a season of a series lasts, such as a day of half-hours."""
 
+import dataclasses
+
 import numpy as np
+
+from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import series
 
 _MOST_STEPS = 20_000  # that are looked at, the last ones
 _SCALES = (1, 4, 16)  # steps that are averaged: noise hides a long season's small changes
 _LEAST_CORRELATIONS = (0.3, 0.5, 0.5)  # fewer means than steps are alike by chance more easily
 _LEAST_MEANS = 200  # on the larger scales
+_MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
 
 
 def find(values: np.ndarray, observed: np.ndarray) -> int:
@@ -34,6 +40,48 @@ def find(values: np.ndarray, observed: np.ndarray) -> int:
         if lag:
             return _nearest(held, lag, scale)
     return 0
+
+
+def lag(values: np.ndarray, season: int) -> int:
+    """The season, or seven of it (a week of days) where steps so far apart differ less.
+
+    Args:
+        values: float [time, columns].
+        season: of `find`; of 0 the lag is 0.
+    """
+    lags = [steps for steps in (season, 7 * season) if 0 < 2 * steps < len(values)]
+    apart = {steps: float(np.abs(values[steps:] - values[:-steps]).mean()) for steps in lags}
+    return min(lags, key=apart.__getitem__, default=season)
+
+
+def settle(config: configs.Config, collection: series.Collection) -> configs.Config:
+    """The config with a number for `model.season_steps`; of another kind than a forecaster 0.
+
+    None becomes the lag of the longest train part, in the first of its columns that has a season;
+    0 where there is none, or where a stretch with it is longer than that part.
+    """
+    if config.model.kind != "forecaster":
+        return _with_season(config, 0)
+    if config.model.season_steps is not None:
+        return config
+    one = max(collection.series, key=lambda each: each.train_end)
+    part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
+    for column in range(collection.scored_count):
+        values, observed = one.values[part, column], one.observed[part, column]
+        season = find(values, observed)
+        if season:
+            for steps in (lag(values[:, None], season), season):
+                settled = _with_season(config, steps)
+                fits = settled.stretch_steps <= one.train_end and steps <= _MOST_CARRIED
+                if fits and steps >= config.model.horizon_steps:
+                    return settled
+            break
+    return _with_season(config, 0)
+
+
+def _with_season(config: configs.Config, steps: int) -> configs.Config:
+    model = dataclasses.replace(config.model, season_steps=steps)
+    return dataclasses.replace(config, model=model)
 
 
 def _highest_peak(changes: np.ndarray, least: float) -> int:

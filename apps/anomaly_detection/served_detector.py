@@ -25,7 +25,7 @@ class ServedDetector:
         self.detector = trained.detector
         self.names = tf.constant(trained.feature_names)
         self.saved = tf.Module(name="served_detector")
-        # With the seeds of the dropout: Keras puts its masks into the graph, though nobody uses them
+        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
         self.saved.weights = [variable.value for variable in trained.network.variables]
         self.state_names = list(self.detector.initial_states(1))
 

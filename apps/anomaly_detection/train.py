@@ -32,6 +32,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         data,
         evaluate,
         model,
+        seasons,
         trained_model,
     )
 
@@ -39,6 +40,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     statistics = column_statistics.of_training(collection.series)
     training.seed_everything(config.seed)
     settings = config.training
+    learned = seasons.settle(config, collection)
 
     description = {
         "name": collection.name,
@@ -47,11 +49,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "source": collection.source,
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        learner = model.build(config, len(collection.feature_names), collection.scored_count)
+        learner = model.build(learned, len(collection.feature_names), collection.scored_count)
         network = learner.network
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
         learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
-        plain = calibration.plain_detector(network, config, collection.scored_count)
+        plain = calibration.plain_detector(network, learned, collection.scored_count)
         for note in collection.notes:
             print(note)
         train_steps = sum(one.train_end for one in collection.series)
@@ -60,9 +62,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{len(collection.feature_names)} columns, {train_steps:,} steps to learn from; "
             f"{network.count_params():,} parameters; {settings.steps:,} training steps"
         )
+        if learned.model.season_steps:
+            print(f"the model also reads what was {learned.model.season_steps:,} steps before")
 
         def validate(_: keras.Model) -> dict[str, float]:
-            return {"loss": calibration.mean_square(plain, config, collection)}
+            return {"loss": calibration.mean_square(plain, learned, collection)}
 
         def save_best(_: keras.Model) -> None:
             with whole_files.replacing(folder.model_file) as partial:
@@ -70,7 +74,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         record = training.fit(
             learner,
-            lambda first_step: data.batches(collection, config, first_step).map(
+            lambda first_step: data.batches(collection, learned, first_step).map(
                 lambda values, observed: ((values, observed),)
             ),
             steps=settings.steps,
@@ -81,7 +85,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             patience_checkpoints=settings.patience_checkpoints,
         )
         best = trained_model.read_network(folder)
-        normaliser, threshold = calibration.fit(best, config, collection)
+        normaliser, threshold = calibration.fit(best, learned, collection)
         trained = trained_model.TrainedModel(
             best,
             config,

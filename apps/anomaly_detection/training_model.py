@@ -48,7 +48,7 @@ class TrainingModel(keras.Model):
         rows = tf.shape(values)[0]
         mean = tf.convert_to_tensor(self.network.get_layer("scaling").mean)
         filled, _ = gaps.fill(values, visible, mean, gaps.initial_states(rows, mean.shape[0]))
-        states = [tf.zeros((rows, state.shape[-1])) for state in self.network.inputs[2:]]
+        states = [tf.zeros((rows, *state.shape[1:])) for state in self.network.inputs[2:]]
         outputs = self.network([filled, tf.cast(visible, tf.float32), *states], training=training)
         return outputs[0] if states else outputs
 

@@ -38,11 +38,12 @@ def whole(made, one):
     return tuple(each[stream.steps_behind :] for each in found)
 
 
-@pytest.mark.parametrize("horizon", [1, 4])
-def test_a_forecaster_s_are_against_the_mean_of_all_earlier_predictions(horizon):
-    made, one = small_model.trained(horizon_steps=horizon), small_model.a_series()
+@pytest.mark.parametrize(("horizon", "season"), [(1, 0), (4, 0), (4, 7)])
+def test_a_forecaster_s_are_against_the_mean_of_all_earlier_predictions(horizon, season):
+    made = small_model.trained(horizon_steps=horizon, season_steps=season)
+    one = small_model.a_series()
     values = filled(one)
-    states = [np.zeros((1, state.shape[-1]), np.float32) for state in made.network.inputs[2:]]
+    states = [np.zeros((1, *state.shape[1:]), np.float32) for state in made.network.inputs[2:]]
     predictions, *_ = made.network([values[None], one.observed[None].astype(np.float32), *states])
     predictions = predictions.numpy()[0]
     residuals, valid = whole(made, one)

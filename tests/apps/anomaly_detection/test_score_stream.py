@@ -76,4 +76,6 @@ def test_smoothing_holds_over_a_gap_and_a_single_spike_counts_less_than_two():
         return float(tf.reduce_max(scores))
 
     assert highest(120) < highest(120, 122) < 8.0
-    assert highest(120, 122) == pytest.approx(highest(119, 120), rel=1e-6)  # the gap between is no step
+    assert highest(120, 122) == pytest.approx(
+        highest(119, 120), rel=1e-6
+    )  # the gap between is no step
