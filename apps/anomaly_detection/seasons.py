@@ -71,10 +71,10 @@ def settle(config: configs.Config, collection: series.Collection) -> configs.Con
         season = find(values, observed)
         if season:
             for steps in (lag(values[:, None], season), season):
-                settled = _with_season(config, steps)
-                fits = settled.stretch_steps <= one.train_end and steps <= _MOST_CARRIED
-                if fits and steps >= config.model.horizon_steps:
-                    return settled
+                if config.model.horizon_steps <= steps <= _MOST_CARRIED:
+                    settled = _with_season(config, steps)
+                    if settled.stretch_steps <= one.train_end:
+                        return settled
             break
     return _with_season(config, 0)
 
