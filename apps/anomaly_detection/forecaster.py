@@ -74,9 +74,9 @@ class Outlook(keras.layers.Layer):
         x̂_{t+h} = s_h ⊙ x_t + W_h y_t + b_h
                   + r_h ⊙ k_{t,h} ⊙ (z_{t,h} - x_t) + q_h ⊙ k_{t,0} ⊙ (z_{t,0} - x_t)
 
-    s begins at 1, the others at 0: a new network says that nothing changes, and learns what does.
-    r = 1 repeats the season before, r = 1 and q = -1 the season's change. Without a season the
-    second line is not there.
+    s and r begin at 1, the others at 0: a new network repeats the season before, or says that
+    nothing changes where that is not known, and learns what else there is. With q = -1 it would
+    repeat the season's change. Without a season the second line is not there.
 
     Args:
         horizon_steps: h = 1 … horizon_steps.
@@ -104,7 +104,7 @@ class Outlook(keras.layers.Layer):
         )
         self.bias = self.add_weight(name="bias", shape=size, initializer="zeros")
         if len(input_shape) > 2:
-            self.repeated = self.add_weight(name="repeated", shape=size, initializer="zeros")
+            self.repeated = self.add_weight(name="repeated", shape=size, initializer="ones")
             self.returned = self.add_weight(name="returned", shape=size, initializer="zeros")
 
     def call(self, inputs: list[Any]) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -75,8 +75,8 @@ class Stream:
     def save(self, file: Path) -> None:
         """Writes the states to a file, whole or not at all; UserError where it cannot be."""
         content = io.BytesIO()
-        arrays = {name: state.numpy() for name, state in self.states.items()}
-        np.savez(content, **arrays, **{_DIGEST: _digest(self.trained)})
+        arrays: dict[str, Any] = {name: state.numpy() for name, state in self.states.items()}
+        np.savez(content, **arrays, **{_DIGEST: np.array(_digest(self.trained))})
         whole_files.write_atomically(file, content.getvalue())
 
     @classmethod

@@ -50,7 +50,7 @@ def test_steps_that_are_not_valid_do_not_count():
 def test_missing_channels_leave_the_score_to_the_others():
     stream = score_stream.ScoreStream(
         score_stream.Normaliser(np.zeros(3, np.float32), np.ones(3, np.float32)),
-        configs.ScoreConfig(),
+        configs.ScoreConfig(smoothing_steps=1.0),
     )
     residuals = tf.constant([[[3.0, 4.0, 0.0]]])
     scores, contributions, _ = stream.advance(residuals, tf.constant([[[True, True, False]]]), {})
