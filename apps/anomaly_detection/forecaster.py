@@ -50,7 +50,7 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
     ]
     read, seen, carried, kept = [scaled, observed], [scaled], [], []
     if config.season_steps:
-        season = keras.Input((config.season_steps, 2 * scored_count), name="season_before")
+        season = keras.Input((config.season_steps, 3 * scored_count), name="season_before")
         repeated, known, season_after = season_before.SeasonBefore(
             config.season_steps, config.horizon_steps, scored_count, name="season"
         )([scaled, observed, season])

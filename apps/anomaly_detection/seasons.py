@@ -11,6 +11,7 @@ _MOST_STEPS = 20_000  # that are looked at, the last ones
 _SCALES = (1, 4, 16)  # steps that are averaged: noise hides a long season's small changes
 _LEAST_CORRELATIONS = (0.3, 0.5, 0.5)  # fewer means than steps are alike by chance more easily
 _LEAST_MEANS = 200  # on the larger scales
+_LIMIT = 4.0  # medians
 _MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
 
 
@@ -77,6 +78,24 @@ def settle(config: configs.Config, collection: series.Collection) -> configs.Con
                         return settled
             break
     return _with_season(config, 0)
+
+
+def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> np.ndarray:
+    """How far values may be from those so many steps before to be usual, float32 [scored].
+
+    Four times the median of the distances in the train parts, which is about 2.7 of their standard
+    deviations where they are normal; in `deviation`, those of the columns in the train parts.
+    """
+    apart: list[list[np.ndarray]] = [[] for _ in range(collection.scored_count)]
+    for one in collection.series:
+        part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
+        for column, found in enumerate(apart):
+            values, observed = one.values[part, column], one.observed[part, column]
+            both = observed[steps:] & observed[:-steps]
+            found.append(np.abs(values[steps:] - values[:-steps])[both])
+    medians = [np.median(each) if len(each) else np.inf for each in map(np.concatenate, apart)]
+    usual = _LIMIT * np.array(medians) / deviation[: collection.scored_count]
+    return np.where(usual > 0, usual, np.inf).astype(np.float32)
 
 
 def _with_season(config: configs.Config, steps: int) -> configs.Config:

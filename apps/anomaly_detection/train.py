@@ -63,6 +63,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{network.count_params():,} parameters; {settings.steps:,} training steps"
         )
         if learned.model.season_steps:
+            limits = seasons.limits(collection, learned.model.season_steps, statistics.deviation)
+            network.get_layer("season").fit(limits)
             print(f"the model also reads what was {learned.model.season_steps:,} steps before")
 
         def validate(_: keras.Model) -> dict[str, float]:

@@ -16,7 +16,7 @@ def inputs(steps=12, rows=2):
     draw = np.random.default_rng(0)
     scaled = draw.normal(size=(rows, steps, 3)).astype(np.float32)
     observed = (draw.random(scaled.shape) < 0.8).astype(np.float32)
-    return scaled, observed, np.zeros((rows, SEASON, 2 * SCORED), np.float32)
+    return scaled, observed, np.zeros((rows, SEASON, 3 * SCORED), np.float32)
 
 
 def test_it_is_the_value_one_season_before_the_predicted_step_where_that_was_observed():
@@ -45,6 +45,22 @@ def test_chunks_with_the_state_between_them_give_what_the_whole_gives(chunks):
     for found, wanted in zip(zip(*parts, strict=True), whole[:2], strict=True):
         np.testing.assert_array_equal(np.concatenate(found, axis=1), wanted)
     np.testing.assert_array_equal(state, whole[2])
+
+
+def test_what_was_far_off_is_not_gone_by_a_season_later():
+    scaled, observed, before = inputs()
+    scaled[:] = 0
+    observed[:] = 1
+    scaled[0, 6, 0] = 3.0  # off, and off it makes the usual step one season after it
+    layer = a_layer()
+    layer.build([scaled.shape, observed.shape, before.shape])
+    layer.fit(np.array([1.0, 9.0], np.float32))
+    values, known, _ = layer([scaled, observed, before])
+    echo = 6 + SEASON
+    assert not np.asarray(values).any()
+    places = np.argwhere(np.asarray(known) == 0)
+    late = {tuple(place) for place in places.tolist() if place[1] + place[2] >= SEASON}
+    assert late == {(0, echo - ahead, ahead, 0) for ahead in range(HORIZON + 1)}
 
 
 def test_a_season_below_the_horizon_is_refused():
