@@ -76,7 +76,7 @@ def _sample(run: Path) -> str:
 
     from apps.anomaly_detection import trained_model
 
-    mean = np.asarray(trained_model.load(run).network.get_layer("scaling").mean)
+    mean = np.asarray(trained_model.load(run).network.get_layer("scaling").mean, np.float64)
     return json.dumps({"instances": [{"values": [mean.round(3).tolist()] * 3}]})
 
 

@@ -66,7 +66,7 @@ def test_the_chunks_of_a_long_series_are_of_no_matter(kind, monkeypatch):
 @every_kind
 @pytest.mark.parametrize("aggregation", ["root_mean_square", "maximum"])
 def test_contributions_add_up_to_the_score_and_follow_the_residuals(kind, aggregation):
-    trained = made(kind, score={"aggregation": aggregation})
+    trained = made(kind, score={"aggregation": aggregation, "smoothing_steps": 1.0})
     one = small_model.a_series()
     found = scoring.score(trained, one)
     np.testing.assert_allclose(found.contributions.sum(axis=1), found.scores, rtol=1e-5)
