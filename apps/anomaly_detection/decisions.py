@@ -32,8 +32,10 @@ def decide(
     """
     steps = tf.transpose(is_over)
     time = tf.shape(steps)[0]
-    anomalies = tf.TensorArray(tf.bool, time, element_shape=[None])
-    alarms = tf.TensorArray(tf.bool, time, element_shape=[None])
+    # One element more than steps, as an array without any cannot be stacked
+    nothing = tf.zeros_like(states["last_event"], tf.bool)
+    anomalies = tf.TensorArray(tf.bool, time + 1, element_shape=[None]).write(time, nothing)
+    alarms = tf.TensorArray(tf.bool, time + 1, element_shape=[None]).write(time, nothing)
 
     def look(
         step: tf.Tensor, last: tf.Tensor, anomalies: tf.TensorArray, alarms: tf.TensorArray
@@ -52,7 +54,7 @@ def decide(
         (tf.constant(0), states["last_event"], anomalies, alarms),
     )
     return (
-        tf.transpose(anomalies.stack()),
-        tf.transpose(alarms.stack()),
+        tf.transpose(anomalies.stack()[:-1]),
+        tf.transpose(alarms.stack()[:-1]),
         {"last_event": last},
     )

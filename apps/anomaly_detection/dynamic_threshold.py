@@ -50,7 +50,7 @@ def find(
     padding_steps: int = 0,
     *,
     least_score: float = -np.inf,
-    decided: int = 0,
+    first_step: int = 0,
     known: np.ndarray | None = None,
 ) -> Found:
     """Threshold and sequences of one window.
@@ -60,7 +60,7 @@ def find(
         pruning_fraction: p.
         padding_steps: by which each sequence is drawn out on both sides; those that meet are one.
         least_score: what is not above it is in no sequence, however low ε is.
-        decided: first step that a sequence may have; those before are there for ε and the pruning.
+        first_step: that a sequence may have; those before it are there for ε and the pruning.
         known: bool [time], what earlier windows have found.
 
     Returns:
@@ -72,7 +72,7 @@ def find(
     is_anomalous = np.zeros(len(scores), bool)
     for start, end in events.padded(events.intervals(is_above), padding_steps, len(scores)):
         is_anomalous[start:end] = True
-    is_anomalous[:decided] = False
+    is_anomalous[:first_step] = False
     sequences = events.intervals(is_anomalous)
     is_calm = ~is_anomalous if known is None else ~(is_anomalous | known)
     return Found(epsilon, _pruned(scores, sequences, is_calm, pruning_fraction))
@@ -92,8 +92,8 @@ def flags(
     """The steps of a whole series that lie in an anomalous sequence, bool [time].
 
     A threshold is found for every `batch_steps` on the `window_steps` that end with them, and
-    decides on them alone; the first window decides on all its steps from `first_step` on. The other
-    arguments are those of `find`.
+    decides on them alone; the first window decides on all its steps from `first_step` on. With
+    `drops` low scores are sought too. The other arguments are those of `find`.
     """
     scores = np.asarray(scores, np.float64)
     found = np.zeros(len(scores), bool)
@@ -107,11 +107,11 @@ def flags(
                 pruning_fraction,
                 padding_steps,
                 least_score=least_score,
-                decided=max(decided, first_step) - start,
+                first_step=max(0, first_step - start),
                 known=known,
             )
             for first, last in part.sequences:
-                found[start + first : start + last] = True
+                found[max(decided, start + first) : start + last] = True
     return found
 
 

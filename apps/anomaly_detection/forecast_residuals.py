@@ -16,7 +16,8 @@ class ForecastResiduals:
         residual_t = x_t - mean of the predictions of x_t made 1 … horizon steps before
 
     in deviations of the train part, x not cut. In the first steps of a stream fewer predictions
-    have been made; the first has none, and is not valid.
+    have been made. The first observed value of a channel has none but from the mean of the train
+    part, and is not valid.
     """
 
     steps_behind = 0
@@ -75,7 +76,8 @@ class ForecastResiduals:
             sums += tf.pad(predictions[:, :, ahead - 1], [*room, [0, 0]])
             counts += tf.pad(ones, room)
         scored = slice(0, self.scored)
-        valid = observed[..., scored] & (counts[:, :time, None] > 0)
+        times_seen = tf.cumsum(flags, axis=1, exclusive=True) + states["last_known"][:, None]
+        valid = (observed & (times_seen > 0))[..., scored] & (counts[:, :time, None] > 0)
         predicted = tf.math.divide_no_nan(sums[:, :time], counts[:, :time, None])
         targets = self.scaling.uncut(filled)[..., scored]
         new = {

@@ -57,9 +57,10 @@ class Clock:
                 ) from None
             row = number_columns.first_bad(column, self._read)
             text = str(column[row].as_py())
+            is_like_a_time = text[:1].isdigit()
             if "exist" in str(error):
                 reason = f"no time of {self._zone}, where clocks were put forward; see time_zone"
-            elif self._has_offset is not None and bool(_OFFSET.search(text)) != self._has_offset:
+            elif is_like_a_time and self._has_offset not in (None, bool(_OFFSET.search(text))):
                 reason = "written without an offset" if self._has_offset else "with an offset"
                 reason += ", unlike the times before it"
             else:

@@ -34,3 +34,10 @@ def test_the_first_step_of_a_stream_may_be_an_alarm_in_spite_of_the_cool_down():
     )
     assert is_anomaly.numpy().all()
     assert alarm.numpy().all()
+
+
+def test_no_step_at_all_decides_nothing_and_changes_no_state():
+    before = {"last_event": tf.constant([0, 3])}
+    is_anomaly, alarm, after = decisions.decide(tf.zeros((2, 0), tf.bool), 0, 1, before)
+    assert is_anomaly.shape == alarm.shape == (2, 0)
+    np.testing.assert_array_equal(after["last_event"], before["last_event"])

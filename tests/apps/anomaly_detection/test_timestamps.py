@@ -96,6 +96,7 @@ def test_clocks_that_go_forward_leave_no_hole():
     [
         (["2024-01-01", None], {}, "line 3: t is empty"),
         (["2024-01-01", "yesterday"], {}, "line 3: t is 'yesterday', no time such as"),
+        (["2024-01-01 00:00:00Z", "yesterday"], {}, "line 3: t is 'yesterday', no time such as"),
         (["2024-13-01 00:00"], {}, "line 2: t is '2024-13-01 00:00', no time"),
         (
             ["2024-01-01 00:00:00Z", "2024-01-01 00:00:00"],
