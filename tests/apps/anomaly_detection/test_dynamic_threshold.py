@@ -97,3 +97,31 @@ def test_padding_is_part_of_a_sequence():
     scores = with_peaks((300, 5.0), (330, 5.0))
     found = dynamic_threshold.find(scores, 0.1, padding_steps=15)
     assert found.sequences == [(285, 355)]
+
+
+def test_nothing_below_the_least_score_is_found():
+    scores = with_peaks((300, 5.0))
+    assert dynamic_threshold.find(scores, 0.1, least_score=4.9).sequences == [(300, 310)]
+    assert dynamic_threshold.find(scores, 0.1, least_score=5.0).sequences == []
+
+
+def test_what_lies_before_the_first_step_is_not_found_and_counts_in_the_pruning():
+    scores = with_peaks((50, 5.0), (600, 5.2))
+    assert dynamic_threshold.flags(scores, 1000, 70, 0.1, first_step=100)[:100].sum() == 0
+    assert dynamic_threshold.find(scores, 0.1, first_step=100).sequences == []
+    known = np.arange(1000) < 100
+    found = dynamic_threshold.find(scores, 0.1, first_step=100, known=known)
+    assert found.sequences == [(600, 610)]
+
+
+def test_a_drop_is_found_where_it_is_asked_for():
+    scores = calm()
+    scores[400:420] = 0.1
+    assert not dynamic_threshold.flags(scores, 1000, 70, 0.1).any()
+    found = dynamic_threshold.flags(scores, 1000, 70, 0.1, drops=True)
+    assert np.flatnonzero(found).tolist() == list(range(400, 420))
+
+
+def test_a_window_full_of_peaks_is_taken_for_its_nature():
+    scores = with_peaks(*((place, 5.0) for place in range(50, 1000, 150)))
+    assert dynamic_threshold.find(scores, 0.1).sequences == []
