@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.anomaly_detection import dynamic_threshold, measures, novelty
+from apps.anomaly_detection import dynamic_threshold, measures
 from benchmarks.telemetry_forecasts import Channel, Errors
 
 WINDOW_STEPS, BATCH_STEPS, PADDING_STEPS = 2_100, 70, 100
@@ -39,9 +39,14 @@ SETTINGS = [
 
 
 def smoothed(errors: np.ndarray, setting: Setting) -> np.ndarray:
-    """Exponentially smoothed |errors|, float64 [time], as novelty's means forget."""
+    """Exponentially smoothed |errors|, float64 [time], from the first one."""
+    import scipy.signal
+
     size = np.abs(errors).astype(np.float64)
-    return novelty.forgetting_mean(size, (setting.smoothing_steps + 1) / 2)
+    share = 2 / (setting.smoothing_steps + 1)
+    before = np.array([(1 - share) * size[0]])
+    found, _ = scipy.signal.lfilter([share], [1.0, share - 1], size, zi=before)
+    return np.asarray(found)
 
 
 def scores(errors: np.ndarray, setting: Setting) -> np.ndarray:
