@@ -76,7 +76,8 @@ class Stream:
         """Writes the states to a file, whole or not at all; UserError where it cannot be."""
         content = io.BytesIO()
         arrays: dict[str, Any] = {name: state.numpy() for name, state in self.states.items()}
-        np.savez(content, **arrays, **{_DIGEST: np.array(_digest(self.trained))})
+        arrays[_DIGEST] = _digest(self.trained)
+        np.savez(content, **arrays)
         whole_files.write_atomically(file, content.getvalue())
 
     @classmethod

@@ -15,9 +15,19 @@ MEAN = np.array([10.0, -2.0, 0.5], np.float32)
 DEVIATION = np.array([2.0, 0.5, 1.0], np.float32)
 KINDS = {
     "forecaster": {},
-    "forecaster, three steps ahead": {"layer": "gru", "horizon_steps": 3, "season_steps": 8},
+    "forecaster, three steps ahead": {
+        "layer": "gru",
+        "layer_count": 1,
+        "horizon_steps": 3,
+        "season_steps": 8,
+    },
     "encoder_decoder": {"kind": "encoder_decoder", "layer": "lstm", "window_steps": 9},
-    "autoencoder": {"kind": "autoencoder", "window_steps": 9, "stride_steps": 4},
+    "autoencoder": {
+        "kind": "autoencoder",
+        "layer_count": 1,
+        "window_steps": 9,
+        "stride_steps": 4,
+    },
 }
 """Settings of a model by a name for the tests."""
 
