@@ -1,0 +1,1 @@
+"""Learns what a series usually does, scores how far each step is from it, and raises alarms."""

@@ -1,0 +1,82 @@
+"""What the validation parts say of a network: its loss, and then its normaliser and threshold."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from apps import errors
+from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import detector as detectors
+from apps.anomaly_detection import score_stream, scoring, series, thresholds
+
+_LEAST_WARM_UP_STEPS = 256
+
+
+def plain_detector(
+    network: keras.Model, config: configs.Config, scored_count: int
+) -> detectors.Detector:
+    """A detector whose scores are the residuals as they are, before anything is calibrated."""
+    nothing = score_stream.Normaliser(
+        np.zeros(scored_count, np.float32), np.ones(scored_count, np.float32)
+    )
+    return detectors.Detector(network, config, nothing, 0.0)
+
+
+def mean_square(
+    plain: detectors.Detector, config: configs.Config, collection: series.Collection
+) -> float:
+    """The mean square of the validation residuals, each cut as inputs are; 0 without any."""
+    residuals, valid = _residuals(plain, config, collection)
+    cut = np.clip(residuals[valid], -config.model.clip_deviations, config.model.clip_deviations)
+    return float(np.mean(cut**2, dtype=np.float64)) if len(cut) else 0.0
+
+
+def fit(
+    network: keras.Model, config: configs.Config, collection: series.Collection
+) -> tuple[score_stream.Normaliser, thresholds.Threshold]:
+    """Normaliser and threshold, from residuals and scores of the validation parts; no label.
+
+    Raises:
+        UserError: validation parts without any value that has a score.
+    """
+    plain = plain_detector(network, config, collection.scored_count)
+    normaliser = score_stream.fit_normaliser(*_residuals(plain, config, collection))
+    calibrated = detectors.Detector(network, config, normaliser, 0.0)
+    scores = [found.scores[found.valid] for _, found in _validation(calibrated, config, collection)]
+    if not any(len(each) for each in scores):
+        raise errors.UserError(
+            f"{collection.source}: no value in the validation part can be scored, so there is "
+            "nothing to fit a threshold on; give a larger data_format.validation_fraction"
+        )
+    step_seconds = collection.series[0].step_seconds
+    return normaliser, thresholds.fit(config.threshold, scores, step_seconds, config.events)
+
+
+def _residuals(
+    detector: detectors.Detector, config: configs.Config, collection: series.Collection
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of all validation parts together, and which are valid, float32 and bool [time, scored]."""
+    count = collection.scored_count
+    residuals, valid = [], []
+    for one, found in _validation(detector, config, collection):
+        observed = one.observed[one.train_end : one.validation_end, :count]
+        residuals.append(found.residuals[:, :count])
+        valid.append(observed & found.valid[:, None])
+    return np.concatenate(residuals), np.concatenate(valid)
+
+
+def _validation(
+    detector: detectors.Detector, config: configs.Config, collection: series.Collection
+) -> list[tuple[series.Series, scoring.Scored]]:
+    """Each series, and the scores of its validation part, which a reader came to from before."""
+    warm_up = max(_LEAST_WARM_UP_STEPS, config.stretch_steps)
+    spans = [
+        scoring.Span(one, max(0, one.train_end - warm_up), one.validation_end)
+        for one in collection.series
+    ]
+    found = scoring.score_spans(detector, spans)
+    return [
+        (span.one, scoring.Scored(*(each[span.one.train_end - span.start :] for each in scored)))
+        for span, scored in zip(spans, found, strict=True)
+    ]

@@ -1,0 +1,99 @@
+"""Series as they are read, scaled, and cut into the stretches that a model is trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.anomaly_detection import (
+    column_statistics,
+    embedded_sets,
+    faults,
+    own_data,
+    series,
+    tables,
+)
+from apps.anomaly_detection import config as configs
+
+DEFAULT = "half_hourly_demand"
+
+
+def load(config: configs.Config) -> series.Collection:
+    """Reads the series of `config.data`.
+
+    `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; what exists
+    on disk comes first. See `own_data` and `embedded_sets` for the formats. Files larger than
+    memory become mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts
+    without labels get some.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be learned from, saying where and why.
+    """
+    settings = config.data_format
+    name = config.data or DEFAULT
+    path = Path(name).expanduser()
+    if path.exists() or tables.suffix(path) or name.startswith((".", "/", "~")):
+        collection = own_data.read(path, config)
+    else:
+        collection = embedded_sets.read(name, config)
+    found = column_statistics.check(collection, settings.constant_columns == "keep")
+    if settings.injected_faults:
+        collection = faults.injected(
+            collection, found.deviation, settings.injected_faults, config.seed
+        )
+    return collection
+
+
+def preprocess(
+    values: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, clip_deviations: float
+) -> tf.Tensor:
+    """(values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0, the mean.
+
+    Args:
+        values: float32 [..., features], NaN where missing.
+        mean, deviation: float32 [features].
+        clip_deviations: above 0.
+    """
+    scaled = (values - mean) / deviation
+    scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
+    return tf.clip_by_value(scaled, -clip_deviations, clip_deviations)
+
+
+def batches(
+    collection: series.Collection, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """An endless stream of (values float32, observed bool), [batch, stretch, features] each.
+
+    A row is `config.stretch_steps` consecutive steps of one series' train part; a longer series
+    gives more of them, one that is too short none, and every stretch is as likely as any other.
+    Values are as they are read, 0 where not observed. A step is a function of its number and the
+    seed alone: a stream that begins at `first_step` continues another one exactly.
+
+    Raises:
+        ValueError: all series are too short.
+    """
+    length, rows = config.stretch_steps, config.training.batch_size
+    width = len(collection.feature_names)
+    places = [max(0, one.train_end - length + 1) for one in collection.series]
+    starts = np.cumsum([0, *places])
+    if not starts[-1]:
+        raise ValueError(f"no series of {collection.name} has a train part of {length} steps")
+
+    def draw(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng([config.seed, int(step)])
+        values = np.empty((rows, length, width), np.float32)
+        observed = np.empty((rows, length, width), np.bool_)
+        for row, place in enumerate(random.integers(starts[-1], size=rows)):
+            at = int(np.searchsorted(starts, place, side="right")) - 1
+            one, begin = collection.series[at], int(place - starts[at])
+            values[row] = one.values[begin : begin + length]
+            observed[row] = one.observed[begin : begin + length]
+        return values, observed
+
+    def stretches(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Python only picks rows out of arrays, which may be larger than memory
+        drawn = tf.numpy_function(draw, [step], (tf.float32, tf.bool))
+        shape = [rows, length, width]
+        return tf.ensure_shape(drawn[0], shape), tf.ensure_shape(drawn[1], shape)
+
+    return tf.data.Dataset.counter(first_step).map(stretches).prefetch(2)

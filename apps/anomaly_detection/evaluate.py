@@ -1,0 +1,166 @@
+"""What a trained run is worth on the test parts: `python -m apps.anomaly_detection.evaluate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+import tempfile
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps import comparison, configuration, errors
+from apps import run_folder as run_folders
+from apps.anomaly_detection import config as configs
+
+if typing.TYPE_CHECKING:
+    from apps.anomaly_detection import series
+
+TASK = "anomaly_detection"
+INJECTED_FAULTS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Measure a trained run on its test part, beside baselines, and write its report."""
+
+    run: Path = Path("runs") / TASK
+    """Folder of the run."""
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    The model, the baselines and random scores are judged by the same labels, with thresholds found
+    by the same method on the same validation parts. Where no test part has a labelled event, faults
+    are made into them, and the report says so. Prints who is better, and what to do next.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
+    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
+    import numpy as np
+    import threadpoolctl  # type: ignore[import-untyped]
+
+    from apps.anomaly_detection import (
+        baselines,
+        data,
+        detections,
+        fault_kinds,
+        model_card,
+        report_tables,
+        scored_series,
+        trained_model,
+    )
+
+    config = folder.config
+    trained = trained_model.read(folder)
+    collection = data.load(config)
+    if collection.fingerprint != folder.data["fingerprint"]:
+        raise errors.UserError(
+            f"{collection.source}: changed since the training of {folder.path}; "
+            "restore it, or train again"
+        )
+    is_set = not Path(collection.source).exists()
+    faults = fault_kinds.of_set(config.data, collection) if is_set else []
+    collection = _labelled(collection, config)
+    steps = sum(len(one) for one in collection.series)
+    print(f"scoring {steps:,} steps", flush=True)
+    with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
+        scored = scored_series.score(trained, collection.series, Path(temporary))
+        if not all(np.isfinite(each.scores).all() for each in scored):
+            raise errors.UserError(
+                f"{folder.model_file}: its scores are not finite: the training diverged; "
+                "train again with a lower training.learning_rate"
+            )
+        model = detections.detect(
+            collection,
+            config,
+            [each.scores for each in scored],
+            [each.valid for each in scored],
+            trained.threshold,
+            trained.detector.steps_behind,
+        )
+        print("scoring the baselines", flush=True)
+        seen = [detections.observed(one, collection.scored_count) for one in collection.series]
+        named: dict[str, list[np.ndarray]] = {}
+        # Their matrices are small: more threads than one only wait for each other on a busy machine
+        with threadpoolctl.threadpool_limits(limits=1):
+            for one in collection.series:
+                found = baselines.scores(one, collection.scored_count, config.seed)
+                for name, values in found.items():
+                    named.setdefault(name, []).append(values)
+        named[detections.RANDOM] = detections.random_scores(collection, config.seed)
+        others = {
+            name: detections.detect(collection, config, values, seen)
+            for name, values in named.items()
+        }
+        metrics = _metrics(collection, model, others)
+        measured = report_tables.Measured(collection, scored, model, others, trained, faults)
+        model_card.write(folder, metrics, measured)
+    folder.write_metrics(metrics)
+    print(
+        f"\n{comparison.text_table(model_card.narrow(metrics))}\n\n{comparison.verdict(metrics)}\n"
+    )
+    print(f"report:  {folder.report_file}")
+    run = shlex.quote(str(folder.path))
+    print(f"next:    python -m apps.{TASK}.predict --run {run}")
+    return metrics
+
+
+def _labelled(collection: series.Collection, config: configs.Config) -> series.Collection:
+    """The collection, with faults made into its test parts where nothing is labelled there."""
+    from apps.anomaly_detection import column_statistics, faults
+
+    if any(
+        one.labels is not None and one.labels[one.validation_end :].any()
+        for one in collection.series
+    ):
+        return collection
+    unknown = tuple(dataclasses.replace(one, labels=None) for one in collection.series)
+    collection = dataclasses.replace(collection, series=unknown)
+    found = column_statistics.of_training(collection.series)
+    made = faults.injected(collection, found.deviation, INJECTED_FAULTS, config.seed)
+    if not any(one.labels is not None and one.labels.any() for one in made.series):
+        raise errors.UserError(
+            f"{collection.source}: no labelled anomaly in the test part, and too few steps there "
+            "to make faults into it; give labels or more rows"
+        )
+    print("no labels in the test part: faults are made into it, see the report", flush=True)
+    return made
+
+
+def _metrics(collection: series.Collection, model: Any, others: dict[str, Any]) -> dict[str, Any]:
+    """What `run_folder.RunFolder.write_metrics` is given."""
+    from apps.anomaly_detection import detections
+
+    test = detections.metrics(collection, model)
+    of_baselines = {name: detections.metrics(collection, each) for name, each in others.items()}
+    examples = {
+        "train": sum(one.train_end for one in collection.series),
+        "validation": sum(one.validation_end - one.train_end for one in collection.series),
+        "test": sum(len(one) - one.validation_end for one in collection.series),
+    }
+    counts = detections.event_counts(collection, model)
+    return {
+        "data": {"examples": examples, "unit": "steps", "split": collection.split},
+        "primary": comparison.primary(
+            detections.PRIMARY, test, of_baselines, higher_is_better=True
+        ),
+        "test": {**test, "threshold": model.threshold.value, **counts._asdict()},
+        "baselines": of_baselines,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.run_command(
+        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

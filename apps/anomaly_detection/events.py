@@ -1,0 +1,131 @@
+"""Alarms from scores: steps over a threshold, merged into events, with a cool-down behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+_WORST_CHANNELS = 3
+
+
+class Event(NamedTuple):
+    """Steps [start, end) of one alarm.
+
+    Attributes:
+        start, end: steps; `end` is the one behind the last that was over the threshold.
+        peak: the step with the highest score.
+        score: the score there.
+        worst_channels: names of at most three channels that have contributed most to the event's
+            scores, the worst first; none where no contributions were given.
+    """
+
+    start: int
+    end: int
+    peak: int
+    score: float
+    worst_channels: tuple[str, ...]
+
+
+def from_scores(
+    scores: np.ndarray,
+    threshold: float | np.ndarray,
+    *,
+    merge_steps: int = 0,
+    cool_down_steps: int = 0,
+    contributions: np.ndarray | None = None,
+    names: Sequence[str] = (),
+) -> list[Event]:
+    """The events of one series; the arguments but the first two are those of `from_flags`.
+
+    Args:
+        scores: float [time].
+        threshold: one value, or one for each step; a step is over it if its score is above.
+    """
+    return from_flags(
+        scores > threshold,
+        scores,
+        merge_steps=merge_steps,
+        cool_down_steps=cool_down_steps,
+        contributions=contributions,
+        names=names,
+    )
+
+
+def from_flags(
+    is_over: np.ndarray,
+    scores: np.ndarray,
+    *,
+    merge_steps: int = 0,
+    cool_down_steps: int = 0,
+    contributions: np.ndarray | None = None,
+    names: Sequence[str] = (),
+) -> list[Event]:
+    """The events of one series, in order.
+
+    Args:
+        is_over: bool [time], steps that are over the threshold.
+        scores: float [time].
+        merge_steps: steps over the threshold with at most so many others between them belong to
+            one event.
+        cool_down_steps: in so many steps after an event no other begins. What is over the threshold
+            there is dropped; what is still over it behind them begins the next event.
+        contributions: float [time, features], for `Event.worst_channels`.
+        names: of the features.
+    """
+    return [
+        _event(start, end, scores, contributions, names)
+        for start, end in intervals(is_over, merge_steps, cool_down_steps)
+    ]
+
+
+def intervals(
+    is_over: np.ndarray, merge_steps: int = 0, cool_down_steps: int = 0
+) -> list[tuple[int, int]]:
+    """[start, end) of each event; see `from_flags`."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_over, [False]]).astype(np.int8)))
+    found: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if not found:
+            found.append((start, end))
+            continue
+        last = found[-1][1]
+        if start - last <= merge_steps:
+            found[-1] = (found[-1][0], end)
+        elif end - last > cool_down_steps:
+            found.append((max(start, last + cool_down_steps), end))
+    return found
+
+
+def count(is_over: Sequence[np.ndarray], merge_steps: int = 0, cool_down_steps: int = 0) -> int:
+    """How many events there are in several series."""
+    return sum(len(intervals(flags, merge_steps, cool_down_steps)) for flags in is_over)
+
+
+def padded(intervals: Sequence[tuple[int, int]], steps: int, time: int) -> list[tuple[int, int]]:
+    """Intervals [start, end) drawn out by `steps` on both sides within [0, time), and united."""
+    found: list[tuple[int, int]] = []
+    for start, end in intervals:
+        start, end = max(0, start - steps), min(time, end + steps)
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _event(
+    start: int,
+    end: int,
+    scores: np.ndarray,
+    contributions: np.ndarray | None,
+    names: Sequence[str],
+) -> Event:
+    peak = start + int(np.argmax(scores[start:end]))
+    worst: tuple[str, ...] = ()
+    if contributions is not None:
+        shares = contributions[start:end].sum(axis=0, dtype=np.float64)
+        order = np.argsort(-shares, kind="stable")[:_WORST_CHANNELS]
+        worst = tuple(names[channel] for channel in order if shares[channel] > 0)
+    return Event(start, end, peak, float(scores[peak]), worst)

@@ -1,0 +1,63 @@
+"""What is read, learned and scored: series of steps, and collections of series."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of evenly spaced steps, in three parts that follow each other.
+
+    The arrays may be memory-mapped files: read them in blocks, and don't write to them.
+
+    Attributes:
+        name: path in its folder without suffix, with /.
+        times: float64 [time], seconds since 1970 UTC (exact to a microsecond) where `dated`; else
+            0, 1, 2, …
+        dated: whether there were times.
+        step_seconds: from a step to the next; 1.0 where there are no times. With
+            `resample=False` the median, and the times say how far apart steps really are.
+        values: float32 [time, features], the columns that are scored before those that are only
+            read; 0 where not observed.
+        observed: bool [time, features].
+        labels: bool [time], true in an anomaly; None where nothing is known.
+        train_end, validation_end: the parts are [0, train_end), [train_end, validation_end) and
+            [validation_end, time).
+    """
+
+    name: str
+    times: np.ndarray
+    dated: bool
+    step_seconds: float
+    values: np.ndarray
+    observed: np.ndarray
+    labels: np.ndarray | None
+    train_end: int
+    validation_end: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Series with the same columns, and what is known of their origin.
+
+    Attributes:
+        fingerprint: SHA-256 of what was read.
+        split: how the three parts were made, in a sentence.
+        feature_names: of all columns, in the order of `Series.values`.
+        scored_count: the first so many columns are scored, the others only read.
+        notes: sentences on what reading the data did to them, for the user.
+    """
+
+    name: str
+    licence: str
+    source: str
+    fingerprint: str
+    split: str
+    feature_names: tuple[str, ...]
+    scored_count: int
+    series: tuple[Series, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,76 @@
+"""The signatures of the export: measurements in, scores and decisions out; see `export`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from apps.anomaly_detection import detector as detectors
+from apps.anomaly_detection import trained_model
+
+
+class ServedDetector:
+    """A detector behind tensors in which NaN is a missing value.
+
+    Args:
+        trained: its threshold is the one that decides.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        state_names: of the stream's states, in order.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel) -> None:
+        self.detector = trained.detector
+        self.names = tf.constant(trained.feature_names)
+        self.saved = tf.Module(name="served_detector")
+        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
+        self.saved.weights = [variable.value for variable in trained.network.variables]
+        self.state_names = list(self.detector.initial_states(1))
+
+    def signatures(self) -> dict[str, Any]:
+        """A traceable function by the name of its signature."""
+        values = tf.TensorSpec([None, None, self.detector.features], tf.float32, "values")
+        states = {
+            name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
+            for name, state in self.detector.initial_states(1).items()
+        }
+        return {
+            "serving_default": tf.function(self.whole, autograph=False, input_signature=[values]),
+            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
+                values=values, **states
+            ),
+        }
+
+    def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        found = self.detector.whole(*_split(values))
+        states = self.detector.initial_states(tf.shape(values)[0])
+        return self._answers(found, states)[0]
+
+    def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `stream`."""
+        found, after = self.detector.advance(*_split(values), states)
+        answers, after = self._answers(found, after)
+        return {**answers, **after}
+
+    def _answers(
+        self, found: detectors.Scores, states: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        is_anomaly, alarm, states = self.detector.decide(found.scores, states)
+        rows = tf.shape(found.scores)[0]
+        answers = {
+            "score": found.scores,
+            "threshold": tf.fill([rows], tf.constant(self.detector.threshold, tf.float32)),
+            "is_anomaly": is_anomaly,
+            "alarm": alarm,
+            "contribution": found.contributions,
+            "channel_names": tf.tile(self.names[None], [rows, 1]),
+        }
+        return answers, states
+
+
+def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Values, and which of them are there."""
+    return values, tf.math.is_finite(values)

@@ -1,0 +1,115 @@
+"""Learns what is usual in series of measurements: `python -m apps.anomaly_detection.train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps import configuration
+from apps.anomaly_detection import config as configs
+
+TASK = "anomaly_detection"
+
+
+def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+
+    The network learns from stretches of the train parts. That with the smallest residuals on the
+    validation parts ends in model.keras, its scaler inside; what the validation parts then say of
+    residuals and threshold ends in detector.json. No label is used.
+
+    Raises:
+        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+    """
+    # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
+
+    from apps import optimization, run_folder, training, whole_files
+    from apps.anomaly_detection import (
+        calibration,
+        column_statistics,
+        data,
+        evaluate,
+        model,
+        seasons,
+        trained_model,
+    )
+
+    collection = data.load(config)
+    statistics = column_statistics.of_training(collection.series)
+    training.seed_everything(config.seed)
+    settings = config.training
+    learned = seasons.settle(config, collection)
+
+    description = {
+        "name": collection.name,
+        "fingerprint": collection.fingerprint,
+        "licence": collection.licence,
+        "source": collection.source,
+    }
+    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        learner = model.build(learned, len(collection.feature_names), collection.scored_count)
+        network = learner.network
+        network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
+        learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+        plain = calibration.plain_detector(network, learned, collection.scored_count)
+        for note in collection.notes:
+            print(note)
+        train_steps = sum(one.train_end for one in collection.series)
+        print(
+            f"{collection.name}: {len(collection.series)} series of "
+            f"{len(collection.feature_names)} columns, {train_steps:,} steps to learn from; "
+            f"{network.count_params():,} parameters; {settings.steps:,} training steps"
+        )
+        if learned.model.season_steps:
+            limits = seasons.limits(collection, learned.model.season_steps, statistics.deviation)
+            network.get_layer("season").fit(limits)
+            print(f"the model also reads what was {learned.model.season_steps:,} steps before")
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            return {"loss": calibration.mean_square(plain, learned, collection)}
+
+        def save_best(_: keras.Model) -> None:
+            with whole_files.replacing(folder.model_file) as partial:
+                network.save(partial)
+
+        record = training.fit(
+            learner,
+            lambda first_step: data.batches(collection, learned, first_step).map(
+                lambda values, observed: ((values, observed),)
+            ),
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
+            patience_checkpoints=settings.patience_checkpoints,
+        )
+        best = trained_model.read_network(folder)
+        normaliser, threshold = calibration.fit(best, learned, collection)
+        trained = trained_model.TrainedModel(
+            best,
+            config,
+            normaliser,
+            threshold,
+            collection.feature_names,
+            collection.scored_count,
+            collection.series[0].step_seconds,
+        )
+        trained_model.write(folder, trained)
+        print(
+            f"threshold {threshold.value:.4g} ({threshold.method}): "
+            f"{threshold.expected_alarms_per_week:.2g} alarms a week expected"
+        )
+        folder.finish_training(record.train_seconds)
+    evaluate.evaluate(folder.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

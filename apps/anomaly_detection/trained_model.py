@@ -1,0 +1,106 @@
+"""What the training left in a run folder, as evaluate, predict and export take it up."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
+from apps import errors, json_files, run_folder
+from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import detector as detectors
+from apps.anomaly_detection import model as models  # noqa: F401  (as above)
+from apps.anomaly_detection import score_stream, thresholds
+
+_FILE = "detector.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A network (`model.build_network`) with all that makes a detector of it.
+
+    Attributes:
+        network: the scaler is one of its layers.
+        config: of its run.
+        normaliser, threshold: fitted on the validation parts.
+        feature_names: of the columns that it reads, in order.
+        scored_count: the first so many of them are scored.
+        step_seconds: from a step to the next, in the data it has learned from.
+    """
+
+    network: keras.Model
+    config: configs.Config
+    normaliser: score_stream.Normaliser
+    threshold: thresholds.Threshold
+    feature_names: tuple[str, ...]
+    scored_count: int
+    step_seconds: float
+
+    @functools.cached_property
+    def detector(self) -> detectors.Detector:
+        """Reads streams and decides."""
+        return detectors.Detector(self.network, self.config, self.normaliser, self.threshold.value)
+
+
+def load(run: Path) -> TrainedModel:
+    """Opens a finished run, and raises what `run_folder.open_finished` and `read` raise."""
+    return read(run_folder.open_finished(run, "anomaly_detection", configs.Config))
+
+
+def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
+    """What an opened run folder holds; UserError where a file is damaged or missing."""
+    file = folder.path / _FILE
+    kept = json_files.read(file)
+    network = read_network(folder)
+    try:
+        trained = TrainedModel(
+            network,
+            folder.config,
+            score_stream.Normaliser(
+                *(np.array(kept["normaliser"][name], np.float32) for name in ("location", "scale"))
+            ),
+            thresholds.Threshold(**kept["threshold"]),
+            tuple(kept["feature_names"]),
+            int(kept["scored_count"]),
+            float(kept["step_seconds"]),
+        )
+        sizes = len(trained.feature_names), trained.scored_count, len(trained.normaliser.scale)
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.UserError(f"{file}: is damaged ({error}); train the model again") from error
+    stream = detectors.residual_stream(network, folder.config.model)
+    if sizes != (stream.features, stream.scored, stream.scored):
+        raise errors.UserError(
+            f"{folder.model_file}: reads {stream.features} columns and scores {stream.scored}, "
+            f"{file} is for {sizes[0]} and {sizes[1]}; train the model again"
+        )
+    return trained
+
+
+def read_network(folder: run_folder.RunFolder[configs.Config]) -> keras.Model:
+    """model.keras of a run; UserError where it cannot be read."""
+    try:
+        return keras.models.load_model(folder.model_file, compile=False)
+    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
+        raise errors.UserError(
+            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
+        ) from error
+
+
+def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:
+    """Writes what `read` reads, without model.keras."""
+    json_files.write(
+        folder.path / _FILE,
+        {
+            "feature_names": trained.feature_names,
+            "scored_count": trained.scored_count,
+            "step_seconds": trained.step_seconds,
+            "normaliser": {
+                name: values.tolist() for name, values in trained.normaliser._asdict().items()
+            },
+            "threshold": dataclasses.asdict(trained.threshold),
+        },
+    )

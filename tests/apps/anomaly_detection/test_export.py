@@ -1,0 +1,144 @@
+"""The export answers as Keras does, in a process of its own, whole series and streams alike."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps import run_folder, saved_model, saved_model_check, warmup_requests
+from apps.anomaly_detection import (
+    export,
+    scoring,
+    served_detector,
+    served_requests,
+    trained_model,
+)
+from tests.apps.anomaly_detection import small_model
+
+# Of Keras, when it saves a model
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+SETTINGS = {"score": {"smoothing_steps": 3.0}, "events": {"merge_steps": 1, "cool_down_steps": 6}}
+
+
+def made(kind="forecaster", **settings):
+    return small_model.trained(**{**SETTINGS, **small_model.KINDS[kind], **settings})
+
+
+def write_run(folder, trained):
+    """Makes `folder` a finished run of a detector."""
+    data = {"name": "small", "fingerprint": "0"}
+    with run_folder.start(folder, "anomaly_detection", trained.config, data) as run:
+        trained.network.save(run.model_file)
+        trained_model.write(run, trained)
+        run.finish_training(1.0)
+        run.write_metrics({})
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    write_run(folder / "run", made())
+    return export.export(folder / "run", folder / "exports")
+
+
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(str(exported))
+
+
+def test_the_version_holds_requests_of_both_signatures(exported):
+    assert exported.name == "1"
+    assert exported.parent.name == "anomaly_detection"
+    asked = list(warmup_requests.read(exported / warmup_requests.FILE))
+    assert {request.signature for request in asked} == {"serving_default", "stream"}
+    assert {len(request.inputs["values"]) for request in asked} == {1, 3}
+    assert {request.inputs["values"].shape[1] for request in asked} >= {1}
+    assert any(request.answers["alarm"].any() for request in asked)
+
+
+def test_inputs_and_outputs_have_their_names_and_free_sizes(loaded):
+    whole, live = (loaded.signatures[name] for name in ("serving_default", "stream"))
+    answers = {"score", "threshold", "is_anomaly", "alarm", "contribution", "channel_names"}
+    assert whole.output_shapes.keys() == answers
+    states = set(made().detector.initial_states(1))
+    assert live.structured_input_signature[1].keys() == {"values", *states}
+    assert live.output_shapes.keys() == answers | states
+    shape = whole.structured_input_signature[1]["values"].shape
+    assert shape.as_list() == [None, None, small_model.FEATURES]
+
+
+def test_whole_series_get_the_scores_of_the_evaluation_and_name_their_channels(loaded):
+    trained, one = made(), small_model.a_series()
+    values = small_model.with_nan(one)[None]
+    answer = loaded.signatures["serving_default"](values=tf.constant(values))
+    found = scoring.score(trained, one)
+    np.testing.assert_allclose(answer["score"][0], found.scores, atol=1e-5)
+    np.testing.assert_allclose(answer["contribution"][0], found.contributions, atol=1e-5)
+    assert [name.decode() for name in answer["channel_names"].numpy()[0]] == [*small_model.NAMES]
+    assert answer["threshold"].numpy() == pytest.approx(trained.threshold.value)
+
+
+@pytest.mark.parametrize("steps", [1, 13])
+def test_the_stream_from_zeros_gives_scores_and_alarms_of_the_whole(loaded, steps):
+    many = np.stack([small_model.with_nan(small_model.a_series(seed=seed)) for seed in (0, 1)])
+    whole = loaded.signatures["serving_default"](values=tf.constant(many))
+    live = loaded.signatures["stream"]
+    shapes = {
+        name: spec.shape.as_list()[1:]
+        for name, spec in live.structured_input_signature[1].items()
+        if name != "values"
+    }
+    dtypes = {name: spec.dtype for name, spec in live.structured_input_signature[1].items()}
+    states = {name: tf.zeros([2, *shape], dtypes[name]) for name, shape in shapes.items()}
+    parts = []
+    for start in range(0, many.shape[1], steps):
+        answer = live(values=tf.constant(many[:, start : start + steps]), **states)
+        states = {name: answer[name] for name in states}
+        parts.append(answer)
+    assert whole["alarm"].numpy().any()
+    for name in ("score", "contribution", "is_anomaly", "alarm"):
+        found = np.concatenate([part[name] for part in parts], axis=1)
+        np.testing.assert_allclose(found, whole[name], atol=1e-5)
+
+
+def test_one_step_and_no_series_at_all_are_answered(loaded):
+    signature = loaded.signatures["serving_default"]
+    assert signature(values=tf.zeros((2, 1, 3)))["score"].shape == (2, 1)
+    assert signature(values=tf.zeros((0, 5, 3)))["score"].shape == (0, 5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in small_model.KINDS if kind != "forecaster"])
+def test_other_kinds_answer_as_keras_does(kind):
+    trained = made(kind)
+    signatures = served_detector.ServedDetector(trained).signatures()
+    for request in served_requests.requests(trained):
+        inputs = {name: tf.constant(value) for name, value in request.inputs.items()}
+        answers = {
+            name: each.numpy() for name, each in signatures[request.signature](**inputs).items()
+        }
+        assert saved_model_check.difference(request.answers, answers) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["encoder_decoder", "autoencoder"])
+def test_windows_are_exported_and_checked_in_a_clean_process_too(kind, tmp_path):
+    trained = made(kind)
+    served = served_detector.ServedDetector(trained)
+    requests = served_requests.requests(trained)
+    version = saved_model.write(
+        served.saved, served.signatures(), requests, tmp_path, "anomaly_detection"
+    )
+    assert (version / "saved_model.pb").is_file()
+
+
+def test_other_weights_than_those_that_answered_leave_no_version(tmp_path):
+    trained = made()
+    served = served_detector.ServedDetector(trained)
+    requests = served_requests.requests(trained)
+    trained.network.trainable_weights[0].assign_add(
+        np.ones(trained.network.trainable_weights[0].shape)
+    )
+    with pytest.raises(RuntimeError, match="differs from Keras"):
+        saved_model.write(
+            served.saved, served.signatures(), requests, tmp_path, "anomaly_detection"
+        )
+    assert not list((tmp_path / "anomaly_detection").iterdir())

@@ -1,0 +1,60 @@
+"""A run is taken up as it was left, and a damaged one is a line that says what to do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from apps import errors
+from apps.anomaly_detection import scoring, trained_model
+from tests.apps.anomaly_detection import small_model, test_export
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def run(tmp_path):
+    test_export.write_run(tmp_path / "run", small_model.trained())
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("kind", small_model.KINDS)
+def test_it_is_the_detector_that_was_written(kind, tmp_path):
+    trained = small_model.trained(**small_model.KINDS[kind])
+    test_export.write_run(tmp_path / "run", trained)
+    loaded = trained_model.load(tmp_path / "run")
+    assert loaded.threshold == trained.threshold
+    assert loaded.config == trained.config
+    assert loaded.feature_names == small_model.NAMES
+    assert (loaded.scored_count, loaded.step_seconds) == (small_model.SCORED, 60.0)
+    one = small_model.a_series()
+    found, wanted = (scoring.score(each, one) for each in (loaded, trained))
+    for got, expected in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_a_network_that_is_cut_short_is_a_line(run):
+    file = run / "model.keras"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(errors.UserError, match=r"model\.keras: cannot be read"):
+        trained_model.load(run)
+
+
+def test_a_missing_or_damaged_detector_is_a_line(run):
+    file = run / "detector.json"
+    whole = json.loads(file.read_text())
+    for damaged in ("{", json.dumps({"threshold": {}}), json.dumps({**whole, "scored_count": "x"})):
+        file.write_text(damaged)
+        with pytest.raises(errors.UserError, match=r"detector\.json"):
+            trained_model.load(run)
+    file.unlink()
+    with pytest.raises(errors.UserError, match=r"detector\.json is missing"):
+        trained_model.load(run)
+
+
+def test_a_detector_of_other_columns_than_its_network_s_is_a_line(run):
+    file = run / "detector.json"
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({**whole, "feature_names": ["a", "b"]}))
+    with pytest.raises(errors.UserError, match="reads 3 columns"):
+        trained_model.load(run)
