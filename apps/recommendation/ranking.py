@@ -7,24 +7,16 @@ be right every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-# Histories (item codes, oldest first) -> float32 (rows, items); column 0 is the item of code 1
-ScoreBlock = Callable[[Sequence[np.ndarray]], np.ndarray]
-_BLOCK_SCORES = 8_000_000  # of a block's scores: 32 MB
+from apps.recommendation.histories import Queries
 
-
-class Queries(Protocol):
-    """The part of `data.Queries` that is read here: whom to answer, and what was right."""
-
-    @property
-    def answer_starts(self) -> np.ndarray: ...
-    @property
-    def targets(self) -> np.ndarray: ...
-    def history(self, query: int) -> np.ndarray: ...
+# Of a block of queries: float32 (queries, items); column 0 is the item of code 1
+ScoreBlock = Callable[[Queries], np.ndarray]
+_NONE = np.empty(0, np.int64)
 
 
 class Ranked(NamedTuple):
@@ -46,43 +38,44 @@ def ranked(
     *,
     exclude_seen: bool = False,
     top_count: int = 20,
+    rows_per_block: int = 256,
 ) -> Ranked:
-    """Asks every query, in blocks.
+    """Asks every query, a block of `rows_per_block` at a time.
 
     The rank of a right item is 1 + the number of other items whose score is not below its own. A
     query with several right items, such as a basket, ranks each of them without the others, which
     are right too.
 
     Args:
-        score_block: gives every item a score for each history of a block.
-        queries: answer a of query q is `targets[a]` for `answer_starts[q] <= a <
-            answer_starts[q + 1]`.
+        score_block: gives every item a score for each query of a block.
+        queries: whom to answer, and what was right.
         item_count: items that have a code.
         exclude_seen: items of the history are neither recommended nor counted.
-        top_count: items a query that are kept in `top`; fewer items than that are all kept.
+        top_count: items a query that are kept in `top`; where there are fewer, all of them.
 
     Raises:
         ValueError: `score_block` answers in another shape.
     """
-    starts, targets = np.asarray(queries.answer_starts), np.asarray(queries.targets)
-    count, width = len(starts) - 1, min(top_count, item_count)
-    ranks = np.zeros(len(targets), np.int32)
-    top = np.zeros((count, width), np.int32)
-    rows = max(1, min(1024, _BLOCK_SCORES // max(1, item_count)))
-    for first in range(0, count, rows):
-        block = range(first, min(first + rows, count))
-        histories = [np.asarray(queries.history(query)) for query in block]
-        scores = np.asarray(score_block(histories), np.float32)
-        if scores.shape != (len(histories), item_count):
+    width = min(top_count, item_count)
+    ranks = np.zeros(len(queries.targets), np.int32)
+    top = np.zeros((len(queries), width), np.int32)
+    for first in range(0, len(queries), rows_per_block):
+        block = queries.take(np.arange(first, min(first + rows_per_block, len(queries))))
+        scores = np.asarray(score_block(block), np.float32)
+        if scores.shape != (len(block), item_count):
             raise ValueError(
-                f"scores of {len(histories)} histories and {item_count} items have the shape "
+                f"scores of {len(block)} queries and {item_count} items have the shape "
                 f"{scores.shape}"
             )
-        for query, history, row in zip(block, histories, scores, strict=True):
-            seen = _known(history) if exclude_seen else np.empty(0, np.int64)
-            answers = slice(starts[query], starts[query + 1])
-            ranks[answers] = ranks_in_row(row, targets[answers], seen)
-            top[query] = top_of_row(row, width, seen)
+        begin = queries.target_starts[first]
+        for at, row in enumerate(scores):
+            seen = _NONE
+            if exclude_seen:
+                seen = _known(block.items[block.history_start[at] : block.history_end[at]])
+            answers = slice(*block.target_starts[at : at + 2])
+            found = ranks_in_row(row, block.targets[answers], seen)
+            ranks[begin + answers.start : begin + answers.stop] = found
+            top[first + at] = top_of_row(row, width, seen)
     return Ranked(ranks, top)
 
 
