@@ -92,7 +92,7 @@ def code(
         item_names=tuple(log.item_names[known].tolist()),
         titles=titles,
         item_counts=counts_by_item[known].astype(np.int64),
-        train=_histories(coded[learned], log.times[learned], log.sessions[learned]),
+        train=_histories(coded[learned], log, learned),
         validation=asked["validation"],
         test=asked["test"],
         counts=counts,
@@ -100,8 +100,9 @@ def code(
     )
 
 
-def _histories(items: np.ndarray, times: np.ndarray, sessions: np.ndarray) -> Histories:
-    begins = np.flatnonzero(np.append(True, np.diff(sessions) != 0))
+def _histories(items: np.ndarray, log: Interactions, kept: np.ndarray) -> Histories:
+    begins = np.flatnonzero(np.append(True, np.diff(log.sessions[kept]) != 0))
+    times = log.times[kept] if log.timed else None
     return Histories(items, times, np.append(begins, len(items)).astype(np.int64))
 
 

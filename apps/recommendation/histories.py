@@ -12,12 +12,13 @@ class Histories:
     """The train part, history after history, each in the order of its events.
 
     items: int32 [events], codes from 1.
-    times: int64 [events], seconds; for logs without times, the place in the log.
+    times: int64 [events], seconds (or the line's number, see `Dataset.notes`); None for a log
+        without times.
     starts: int64 [histories + 1]; history h is items[starts[h] : starts[h + 1]], one event or more.
     """
 
     items: np.ndarray
-    times: np.ndarray
+    times: np.ndarray | None
     starts: np.ndarray
 
     @property
