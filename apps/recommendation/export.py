@@ -13,7 +13,7 @@ Two signatures, both for any number of rows and any length of a history:
 Names that training didn't see are ignored and counted. A history without a known name is answered
 by popularity, and its scores are logarithms of counts. Where fewer than k items are left, and
 beyond a row's own k, the name is "" and the score the lowest float32; k is at most the number of
-items. `assets/items.txt` holds the names, the most popular one first, and `assets/titles.json` their
+items. `assets/items.txt` holds the names, the most popular one first, `assets/titles.json` their
 titles in the same order, if the data have titles.
 """
 
