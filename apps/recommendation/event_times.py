@@ -36,7 +36,8 @@ def seconds(column: pa.ChunkedArray, name: str, source: str) -> tuple[np.ndarray
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _of_text(column, name, source)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _of_numbers(column.cast(pa.float64()), name, source)
+        # Nanoseconds are beyond what float64 holds to the last digit; seconds aren't
+        return _of_numbers(column.cast(pa.float64(), safe=False), name, source)
     raise errors.UserError(f"{source}: column {name} is of type {kind}; {_WANTED}")
 
 

@@ -119,29 +119,30 @@ def _columns(
 def _read_csv(
     path: Path, delimiter: str, header: list[str], wanted: list[str], time: str
 ) -> pa.Table:
-    def broken(row: pyarrow.csv.InvalidRow) -> str:
-        raise errors.UserError(
-            f"{path}: a row has {row.actual_columns} fields and the header {row.expected_columns}: "
-            f"{row.text[:80]!r}"
+    def table(threads: bool) -> pa.Table:
+        return pyarrow.csv.read_csv(
+            path,
+            pyarrow.csv.ReadOptions(
+                use_threads=threads, block_size=_BLOCK_BYTES, skip_rows=1, column_names=header
+            ),
+            pyarrow.csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char=False if delimiter == "\t" else '"',
+                newlines_in_values=delimiter != "\t",  # refused in names; a title may have them
+            ),
+            pyarrow.csv.ConvertOptions(
+                include_columns=list(dict.fromkeys(wanted)),
+                column_types={name: pa.string() if name == time else _NAME for name in wanted},
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+            ),
         )
 
-    return pyarrow.csv.read_csv(
-        path,
-        pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=1, column_names=header),
-        pyarrow.csv.ParseOptions(
-            delimiter=delimiter,
-            quote_char=False if delimiter == "\t" else '"',
-            newlines_in_values=delimiter != "\t",  # refused in names, but a title may have them
-            invalid_row_handler=broken,
-        ),
-        pyarrow.csv.ConvertOptions(
-            include_columns=list(dict.fromkeys(wanted)),
-            column_types={name: pa.string() if name == time else _NAME for name in wanted},
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            null_values=[""],
-        ),
-    )
+    try:
+        return table(threads=True)
+    except pa.ArrowInvalid:
+        return table(threads=False)  # which fails as well, and says in which row
 
 
 def _names(column: pa.ChunkedArray, name: str, source: str) -> pa.DictionaryArray:
