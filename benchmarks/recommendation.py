@@ -21,10 +21,10 @@ import tempfile
 from collections.abc import Callable
 
 import numpy as np
+import paired
 
 from apps import environment
 from apps.recommendation import config as configs
-from benchmarks import paired
 
 K = 10
 
