@@ -13,7 +13,8 @@ from keras import ops
 class ItemTable(keras.layers.Layer):
     """An embedding that is tied to the output (Press and Wolf 2017), with a bias for each item.
 
-        vector of code c = E[c - 1], of code 0 zeros        score of code c = v · E[c - 1] + b[c - 1]
+        vector of code c = E[c - 1], of code 0 zeros
+        score of code c for a vector v = v · E[c - 1] + b[c - 1]
 
     Weights: `embeddings` E (items, units), `bias` b (items,).
 
@@ -27,7 +28,7 @@ class ItemTable(keras.layers.Layer):
         reverse: whether scores are asked for.
 
     Returns:
-        Vectors (batch, time, units) with a mask that is False at code 0; with `reverse`, scores
+        Vectors (batch, time, units); with `reverse`, scores
         (…, items) of the codes 1, 2, …
     """
 
@@ -38,7 +39,6 @@ class ItemTable(keras.layers.Layer):
         self.item_count = item_count
         self.units = units
         self._first_bias = first_bias
-        self.supports_masking = True
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.add_weight(
@@ -58,22 +58,13 @@ class ItemTable(keras.layers.Layer):
         vectors = ops.take(self.embeddings, ops.maximum(inputs - 1, 0), axis=0)
         return ops.cast(vectors, self.compute_dtype) * known[..., None]
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        is_codes = keras.backend.standardize_dtype(inputs.dtype).startswith("int")
-        return ops.not_equal(inputs, 0) if is_codes else None
-
-    def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> tuple:
-        if reverse:
-            return (*input_shape[:-1], self.item_count)
-        return (*input_shape, self.units)
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "item_count": self.item_count, "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package="recommendation")
 class HiddenItems(keras.layers.Layer):
-    """Hides a share of the items of each history in training: their codes become 0.
+    """Hides a share of the items of each history in training: their vectors become zeros.
 
     A network that may miss any item of a history cannot lean on a single one of them.
 
@@ -97,9 +88,6 @@ class HiddenItems(keras.layers.Layer):
             return codes
         drawn = keras.random.uniform(ops.shape(codes), seed=self.seed_generator)
         return codes * ops.cast(drawn >= self.share, codes.dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "share": self.share, "seed": self.seed}
