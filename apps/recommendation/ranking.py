@@ -7,7 +7,7 @@ be right every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +56,37 @@ def ranked(
     Raises:
         ValueError: `score_block` answers in another shape.
     """
+    ways = (exclude_seen,)
+    return _ranked(score_block, queries, item_count, ways, top_count, rows_per_block)[0]
+
+
+def ranked_both_ways(
+    score_block: ScoreBlock,
+    queries: Queries,
+    item_count: int,
+    *,
+    top_count: int = 20,
+    rows_per_block: int = 256,
+) -> tuple[Ranked, Ranked]:
+    """`ranked` with all items, and with `exclude_seen`, from scores that are computed once."""
+    ways = (False, True)
+    everything, unseen = _ranked(score_block, queries, item_count, ways, top_count, rows_per_block)
+    return everything, unseen
+
+
+def _ranked(
+    score_block: ScoreBlock,
+    queries: Queries,
+    item_count: int,
+    ways: Sequence[bool],
+    top_count: int,
+    rows_per_block: int,
+) -> list[Ranked]:
     width = min(top_count, item_count)
-    ranks = np.zeros(len(queries.targets), np.int32)
-    top = np.zeros((len(queries), width), np.int32)
+    answered = [
+        Ranked(np.zeros(len(queries.targets), np.int32), np.zeros((len(queries), width), np.int32))
+        for _ in ways
+    ]
     for first in range(0, len(queries), rows_per_block):
         block = queries.take(np.arange(first, min(first + rows_per_block, len(queries))))
         scores = np.asarray(score_block(block), np.float32)
@@ -69,14 +97,14 @@ def ranked(
             )
         begin = queries.target_starts[first]
         for at, row in enumerate(scores):
-            seen = _NONE
-            if exclude_seen:
-                seen = _known(block.items[block.history_start[at] : block.history_end[at]])
+            history = block.items[block.history_start[at] : block.history_end[at]]
             answers = slice(*block.target_starts[at : at + 2])
-            found = ranks_in_row(row, block.targets[answers], seen)
-            ranks[begin + answers.start : begin + answers.stop] = found
-            top[first + at] = top_of_row(row, width, seen)
-    return Ranked(ranks, top)
+            for (ranks, top), exclude_seen in zip(answered, ways, strict=True):
+                seen = _known(history) if exclude_seen else _NONE
+                found = ranks_in_row(row, block.targets[answers], seen)
+                ranks[begin + answers.start : begin + answers.stop] = found
+                top[first + at] = top_of_row(row, width, seen)
+    return answered
 
 
 def ranks_in_row(scores: np.ndarray, targets: np.ndarray, seen: np.ndarray) -> np.ndarray:
