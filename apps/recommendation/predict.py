@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print(options: Options) -> None:
     for at, answer in enumerate(predict(options)):
         if options.json:
-            print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
+            print(_line(_object(answer)), flush=True)
             continue
         print(("\n" if at else "") + _heading(answer))
         rows = [("rank", "item", "title", "score")]
@@ -118,6 +118,14 @@ def _print(options: Options) -> None:
                 for column, width in zip(shown, widths, strict=True)
             ]
             print("  ".join(cells).rstrip(), flush=True)
+
+
+def _line(told: dict[str, Any]) -> str:
+    """JSON in which nothing but its end is a line break to anybody."""
+    line = json.dumps(told, ensure_ascii=False)
+    for separator in ("\x85", "\u2028", "\u2029"):  # a name may hold them; Python ends lines there
+        line = line.replace(separator, f"\\u{ord(separator):04x}")
+    return line
 
 
 def _heading(answer: Answer) -> str:

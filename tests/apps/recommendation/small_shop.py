@@ -1,4 +1,4 @@
-"""A small model of a shop with awkward item names and large random weights.
+"""A small model of a shop with awkward item names and large random weights, also as a run.
 
 Nothing is trained: what these tests protect holds for any weights.
 """
@@ -6,8 +6,9 @@ Nothing is trained: what these tests protect holds for any weights.
 import keras
 import numpy as np
 
+from apps import run_folder
 from apps.recommendation import config as configs
-from apps.recommendation import model
+from apps.recommendation import item_file, model
 
 AWKWARD = (
     "two words", 'a "quoted" one', "it's", "müsli", "牛乳", "хлеб", "لبن", " blank before",
@@ -21,7 +22,7 @@ COUNTS = np.sort(np.random.default_rng(0).integers(1, 30, len(NAMES)))[::-1].ast
 HISTORY_ITEMS = 6
 
 
-def config(data="", **sizes):
+def config(**sizes):
     sizes = {
         "units": 11,
         "embedding_units": 7,
@@ -29,7 +30,7 @@ def config(data="", **sizes):
         "history_items": HISTORY_ITEMS,
         **sizes,
     }
-    return configs.Config(preset="tiny", data=str(data), model=configs.ModelConfig(**sizes))
+    return configs.Config(preset="tiny", model=configs.ModelConfig(**sizes))
 
 
 def built(made, item_counts=COUNTS):
@@ -39,3 +40,16 @@ def built(made, item_counts=COUNTS):
     for weight in trained.trainable_weights:
         weight.assign(draw.normal(0, 0.7, weight.shape))
     return trained
+
+
+def write(folder, **sizes):
+    """Makes `folder` a finished run; returns its model and config."""
+    made = config(**sizes)
+    trained = built(made)
+    data = {"name": "small", "fingerprint": "0"}
+    with run_folder.start(folder, "recommendation", made, data) as run:
+        item_file.write(run.path, item_file.Items(NAMES, TITLES, COUNTS))
+        trained.save(run.model_file)
+        run.finish_training(1.0)
+        run.write_metrics({})
+    return trained, made

@@ -21,17 +21,8 @@ def trained():
 
 
 @pytest.fixture(scope="module")
-def version(trained, tmp_path_factory):
-    """A version that was written, and checked in a process of its own."""
-    requests = served_requests.requests(trained, NAMES, small_shop.COUNTS, small_shop.HISTORY_ITEMS)
-    made = served(trained)
-    folder = tmp_path_factory.mktemp("exports")
-    return saved_model.write(made.saved, made.signatures(), requests, folder, "recommendation")
-
-
-@pytest.fixture(scope="module")
-def signatures(version):
-    loaded = tf.saved_model.load(str(version))
+def signatures(exported):
+    loaded = tf.saved_model.load(str(exported))
     yield loaded.signatures
     del loaded  # the signatures hold no reference to the variables
 
@@ -235,9 +226,9 @@ def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_pa
     assert not list((tmp_path / "task").iterdir())
 
 
-def test_the_assets_are_the_names_and_titles_in_the_order_of_popularity(version, trained):
-    lines = (version / "assets" / "items.txt").read_bytes().decode().split("\n")
+def test_the_assets_are_the_names_and_titles_in_the_order_of_popularity(exported, trained):
+    lines = (exported / "assets" / "items.txt").read_bytes().decode().split("\n")
     assert lines == [*NAMES, ""]
-    titles = (version / "assets" / "titles.json").read_text("utf-8")
+    titles = (exported / "assets" / "titles.json").read_text("utf-8")
     assert json.loads(titles) == list(small_shop.TITLES)
     assert not hasattr(served(trained, titles=None).saved, "titles")
