@@ -23,13 +23,14 @@ def sections(dataset: Dataset, ranked: ranking.Ranked) -> list[report.Section]:
     targets, ranks = test.targets, ranked.ranks
     new = _is_new(dataset)
     drawn = np.random.default_rng(0).permutation(len(targets))
+    behind = min(10 * _SHOWN, len(dataset.item_names) // 2)
     good = [at for at in drawn if 1 <= ranks[at] <= _SHOWN and new[at] and long_enough[at]]
-    far = [at for at in drawn if ranks[at] > 10 * _SHOWN and long_enough[at]]
+    far = [at for at in drawn if ranks[at] > behind and long_enough[at]]
     known = targets > 0
     hits = int((known & (ranks >= 1) & (ranks <= 10)).sum())
     said = (
-        f"Of {len(targets):,} right items {hits:,} stood among the first ten. {int(new.sum()):,} of "
-        "them were not in their history before. Histories are shown from their "
+        f"Of {len(targets):,} right items {hits:,} stood among the first ten. {int(new.sum()):,} "
+        "of all were not in their history before. Histories are shown from their "
         f"{_SHOWN} most recent items on."
     )
     blocks: list[report.Block] = [report.Paragraph(said)]

@@ -24,8 +24,8 @@ _MEANING = {
     "recall at 10": "The share of the right items that are among the first ten; also called hit "
     "ratio.",
     "mrr at 10": "1 / rank of each right item if it is among the first ten, else 0; the mean.",
-    "… known items": "The same without right items that the training part does not hold. Nobody can "
-    "recommend those; in the other figures they are misses.",
+    "… known items": "The same without right items that the training part does not hold. Nobody "
+    "can recommend those; in the other figures they are misses.",
     "coverage at 10": "The share of all items that stand in the first ten places for anybody.",
     "popularity at 10": "How popular the first ten are, on average: 1 = the most popular item of "
     "all, 0 = the least popular one.",
@@ -36,9 +36,9 @@ _MEANING = {
     "session knn": "Recommends what similar histories hold.",
 }
 _LIMITS = (
-    "The test asks what people took, not what they would have taken had it been recommended. Only an "
-    "experiment with people tells that.",
-    "Items that the training part does not hold are never recommended: train again as they come in.",
+    "The test asks what people took, not what they would have taken had it been recommended. Only "
+    "an experiment with people tells that.",
+    "Items that the training part does not hold are never recommended: train again as they come.",
     "A model of what was taken repeats what was popular; the coverage says how much of the rest it "
     "shows.",
     "One run with one seed: a difference in the third digit may be chance.",
@@ -134,7 +134,7 @@ def _how_it_was_ranked(config: configs.Config, metrics: Mapping[str, Any]) -> st
     kept = "left out of" if config.evaluation.exclude_seen else "kept in"
     other = "in" if config.evaluation.exclude_seen else "out of"
     return (
-        f"{test['queries']:,} queries with {test['right_items']:,} right items. Each right item was "
+        f"{test['queries']:,} queries with {test['right_items']:,} right items. Each was "
         "ranked among all items, without the other right ones of its query; ties count against us. "
         f"Items of the history were {kept} the ranking; with them {other} it, the model's NDCG@10 "
         f"is {comparison.number(test[f'ndcg_at_10_{seen}'])}. "
