@@ -131,12 +131,14 @@ def from_export(version: Path) -> Recommender:
 
     def best(histories: Sequence[Sequence[str]], wish: Wish) -> Iterator[list[tuple[str, float]]]:
         for first in range(0, len(histories), _ROWS_AT_ONCE):
-            block = list(histories[first : first + _ROWS_AT_ONCE])
-            lists = {"history": block, "include": [wish.include], "exclude": [wish.exclude]}
-            given = {name: tf.constant(_names(rows, len(block))) for name, rows in lists.items()}
+            block = histories[first : first + _ROWS_AT_ONCE]
             try:
                 answer = ask(
-                    k=tf.constant(wish.k), exclude_seen=tf.constant(wish.exclude_seen), **given
+                    history=_names(block, len(block)),
+                    include=_names([wish.include], len(block)),
+                    exclude=_names([wish.exclude], len(block)),
+                    k=tf.constant(wish.k),
+                    exclude_seen=tf.constant(wish.exclude_seen),
                 )
             except (tf.errors.OpError, TypeError, ValueError) as error:
                 raise damaged from error
@@ -160,7 +162,7 @@ def _padded(rows: Sequence[np.ndarray], longest: int) -> np.ndarray:
     return table
 
 
-def _names(rows: Sequence[Sequence[str]], count: int) -> np.ndarray:
-    """Names as bytes [count, longest]; a single row stands for all."""
+def _names(rows: Sequence[Sequence[str]], count: int) -> tf.Tensor:
+    """Names string [count, longest]; a single row stands for all."""
     table = served_requests.padded(rows)
-    return np.broadcast_to(table, (count, table.shape[1])).astype(object)
+    return tf.constant(np.broadcast_to(table, (count, table.shape[1])), tf.string)

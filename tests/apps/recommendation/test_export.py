@@ -38,6 +38,7 @@ def test_the_command_tells_how_to_ask_and_what_it_tells_works(capsys, monkeypatc
     assert small_shop.NAMES[0] in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_without_titles_is_exported_without_them(tmp_path, monkeypatch):
     monkeypatch.setattr(small_shop, "TITLES", None)
     small_shop.write(tmp_path / "run", layer_count=1)

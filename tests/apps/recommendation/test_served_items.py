@@ -213,6 +213,7 @@ def test_other_networks_answer_as_keras_does(sizes):
         assert not saved_model_check.difference(request.answers, answers)
 
 
+@pytest.mark.slow
 def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_path):
     requests = served_requests.requests(trained, NAMES, small_shop.COUNTS, 6)
     made, bias = served(trained), trained.get_layer("items").bias
