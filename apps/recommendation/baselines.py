@@ -23,8 +23,8 @@ from apps.recommendation.histories import Queries
 
 _CHOICE_QUERIES = 2_000  # most of validation that a choice looks at; a score takes about 1 ms
 _RECENT_SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)
-_DECAYS = (0.0, 0.5, 0.9)
-_REPEAT_DECAYS = (0.8, 0.95, 1.0)
+_DECAYS = (0.0, 0.5, 0.9, 1.0)
+_REPEAT_DECAYS = (0.5, 0.8, 0.95, 1.0)
 _REACHES = (1, 10)
 _SAMPLES = (1_000, None)
 

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from apps import errors
 from apps.recommendation import config as configs
@@ -53,7 +55,7 @@ def code(
     in_train = parts == splits.TRAIN
     counts_by_item = np.bincount(log.items[in_train], minlength=len(log.item_names))
     known = np.flatnonzero(counts_by_item >= settings.minimum_item_events)
-    known = known[np.lexsort((log.item_names[known].astype(str), -counts_by_item[known]))]
+    known = known[_by_popularity(counts_by_item[known], log.item_names[known])]
     if len(known) < 2:
         raise errors.UserError(
             f"{source}: the train part has {len(known)} items with "
@@ -98,6 +100,13 @@ def code(
         counts=counts,
         fingerprint=_fingerprint(log, coded, parts, known),
     )
+
+
+def _by_popularity(counts: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The order of most events first, then of names; as text, whatever their lengths."""
+    table = pa.table({"count": counts, "name": pa.array(names, pa.string())})
+    keys = [("count", "descending"), ("name", "ascending")]
+    return pc.sort_indices(table, sort_keys=keys).to_numpy()
 
 
 def _histories(items: np.ndarray, log: Interactions, kept: np.ndarray) -> Histories:

@@ -108,6 +108,8 @@ def _columns(
             role: _INTER_NAMES[role] if name == role else name for role, name in wanted.items()
         }
     for role, name in wanted.items():
+        if header.count(bare.get(name, "")) > 1:
+            raise errors.UserError(f"{path}: two columns are named {name!r}; rename one of them")
         if name not in bare:
             raise errors.UserError(
                 f"{path}: no column {name!r}, it has {', '.join(map(repr, header[:12]))}; "
@@ -151,7 +153,12 @@ def _names(column: pa.ChunkedArray, name: str, source: str) -> pa.DictionaryArra
         row = column.is_null().index(pa.scalar(True)).as_py() + 1
         raise errors.UserError(f"{source}: row {row} of data has no {name}; fill or remove it")
     if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
+        try:
+            column = column.cast(pa.string()).dictionary_encode()
+        except pa.ArrowException:
+            raise errors.UserError(
+                f"{source}: column {name} is of type {column.type}; names must be text or numbers"
+            ) from None
     column = column.unify_dictionaries().combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)

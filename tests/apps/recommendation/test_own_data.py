@@ -58,6 +58,14 @@ def test_whole_numbers_of_parquet_are_names(tmp_path):
     assert rows(read(tmp_path / "log.parquet")) == [("3", "10", 1), ("3", "9", 2)]
 
 
+def test_a_parquet_column_that_holds_no_names_is_refused(tmp_path):
+    pyarrow.parquet.write_table(
+        pa.table({"user": [["a"]], "item": ["b"], "time": [1]}), tmp_path / "log.parquet"
+    )
+    with pytest.raises(errors.UserError, match=r"column user is of type list<.*must be text or"):
+        read(tmp_path / "log.parquet")
+
+
 def test_columns_have_the_names_that_the_config_gives_them(tmp_path):
     file = logs.write_csv(
         tmp_path / "log.tsv",
@@ -116,6 +124,7 @@ def test_two_fields_in_every_line_are_events_in_the_order_of_time(tmp_path):
         ("log.csv", "user,item,time\n1,2,soon\n", "row 1 of data: time 'soon' cannot be read"),
         ("log.csv", b"user,item,time\n1,caf\xe9,3\n", "log.csv: .*UTF-?8"),
         ("log.csv", b"us\xe9r,item,time\n", "is not UTF-8"),
+        ("log.csv", "user,item,item,time\n1,2,2,3\n", "two columns are named 'item'"),
         ("log.parquet", "user,item,time\n1,2,3\n", "log.parquet: cannot be read"),
         ("log.txt", " \n", "empty"),
         ("log.txt", "u a\nv\n", "the line 'v' has no item"),
