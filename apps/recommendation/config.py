@@ -44,6 +44,7 @@ class ModelConfig:
     embedding_dropout: float = 0.3  # of the units of each item in a history
     item_dropout: float = 0.0  # share of the items of a history that are hidden in training
     dropout: float = 0.3  # behind each recurrent layer, as a fraction of the units
+    repeats: bool = False  # whether what a history holds is expected again, item by item
     history_items: int = 50  # the most recent ones that are read
 
 
@@ -135,6 +136,8 @@ class Config:
         smooth = self.training.loss in ("full_softmax", "sampled_softmax")
         if self.training.label_smoothing and not smooth:
             raise ValueError("label_smoothing is of the softmax losses alone")
+        if self.model.repeats and (not smooth or self.training.label_smoothing):
+            raise ValueError("model.repeats needs a softmax loss, and no label_smoothing")
         if any(count < 1 for count in self.evaluation.nearest_histories):
             raise ValueError("nearest_histories must be at least 1 each")
 
@@ -151,19 +154,23 @@ def _check(
 _TINY = Config(
     preset="tiny",
     data="grocery_histories/small",
-    model=ModelConfig(units=16, embedding_units=16, history_items=20),
+    model=ModelConfig(units=16, embedding_units=16, repeats=True, history_items=20),
     training=TrainingConfig(batch_size=16, steps=40, steps_per_checkpoint=20, negatives=64),
     evaluation=EvaluationConfig(validation_queries=200),
 )
 # Eight hundred thousand purchases in minutes on two cores.
-_DEFAULT = Config()
+_DEFAULT = Config(model=ModelConfig(repeats=True))
 # A hundred thousand events of ten thousand items, as Amazon Beauty has them, in minutes: wide
 # vectors learn in fewer passes, and have to be kept from learning the histories by heart.
 _MEDIUM = Config(
     preset="medium",
     split=SplitConfig(kind="leave_last_out"),
     model=ModelConfig(
-        units=256, embedding_units=256, embedding_dropout=0.5, dropout=0.5, history_items=20
+        units=256,
+        embedding_units=256,
+        embedding_dropout=0.5,
+        dropout=0.5,
+        history_items=20,
     ),
     training=TrainingConfig(steps=1_500),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -36,7 +38,7 @@ def full_softmax(
     items = tf.cast(tf.shape(embeddings)[0], tf.float32)
 
     @tf.custom_gradient
-    def loss(vectors: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor):
+    def loss(vectors: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor) -> Any:
         narrow_vectors = tf.cast(vectors, products)
         narrow_embeddings = tf.cast(embeddings, products)
         scores = tf.matmul(narrow_vectors, narrow_embeddings, transpose_b=True)
@@ -50,7 +52,7 @@ def full_softmax(
             kept += label_smoothing * mean_scores
         probabilities = tf.exp(scores - log_sums[:, None])
 
-        def gradient(upstream: tf.Tensor):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
             weights = upstream[:, None]
             narrow = tf.cast(probabilities, products)
             of_vectors = tf.cast(narrow @ narrow_embeddings, tf.float32)

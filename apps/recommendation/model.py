@@ -10,6 +10,7 @@ import numpy as np
 import lstm_layers
 from apps.recommendation import config as configs
 from apps.recommendation.item_table import HiddenItems, ItemTable
+from apps.recommendation.repeats import Repeats
 
 _FEWEST = 0.5  # events that an item without any counts as, where a logarithm is taken
 
@@ -20,6 +21,7 @@ def build(
     """The model as it is evaluated, saved and served, uncompiled.
 
         history -> item table -> dropout -> recurrent layers -> norm -> projection -> item table
+            -> with `model.repeats` a mixture with pointers to the history
 
     It computes in float32 whatever its training does. Seeds are drawn from Keras's global
     generator, so that a seed fixes the first weights.
@@ -39,7 +41,8 @@ def build(
     outputs, _ = recurrent_outputs(layers, history)
     # A masked step repeats the output before it, so the last step holds that of the last item,
     # wherever the zeros are.
-    scores = layers["items"](queries(layers, outputs[:, -1]), reverse=True)
+    last = queries(layers, outputs[:, -1])
+    scores = with_repeats(layers, layers["items"](last, reverse=True), last, history)
     return keras.Model(history, scores, name="next_item_model")
 
 
@@ -93,6 +96,13 @@ def queries(layers: dict[str, keras.Layer], outputs: Any) -> Any:
     return outputs
 
 
+def with_repeats(layers: dict[str, keras.Layer], scores: Any, vectors: Any, history: Any) -> Any:
+    """Scores (batch, items) of the table, mixed with the history's; see `repeats.Repeats`."""
+    if "repeats" not in layers:
+        return scores
+    return layers["repeats"](scores, vectors, history)
+
+
 def _layers(
     config: configs.Config, item_count: int, item_counts: np.ndarray | None
 ) -> dict[str, keras.Layer]:
@@ -118,4 +128,6 @@ def _layers(
         made.append(keras.layers.LayerNormalization(name="layer_norm"))
     if model.units != model.embedding_units:
         made.append(keras.layers.Dense(model.embedding_units, use_bias=False, name="projection"))
+    if model.repeats:
+        made.append(Repeats(model.embedding_units, model.history_items, name="repeats"))
     return {layer.name: layer for layer in made}

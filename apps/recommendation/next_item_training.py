@@ -46,6 +46,7 @@ class NextItemTraining(keras.Model):
         super().__init__(name="next_item_training")
         self.network = network
         self.settings = config.training
+        self.repeats = config.model.repeats
         self.products = "float32"
         if precision.resolve(config.training.precision) == "mixed_bfloat16":
             self.products = "bfloat16"
@@ -105,6 +106,10 @@ class NextItemTraining(keras.Model):
             )
         else:
             each = self._against_negatives(table, vectors, right)
+        if self.repeats:
+            repeats = self.network.get_layer("repeats")
+            shares = tf.gather_nd(repeats.right_shares(x["history"], y), places)
+            each = repeats.mixed_loss(each, vectors, shares)
         return tf.reduce_sum(each * weights) / tf.maximum(tf.cast(count, tf.float32), 1.0)
 
     def _against_negatives(self, table: Any, vectors: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
