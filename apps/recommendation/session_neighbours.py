@@ -11,6 +11,7 @@ from apps.recommendation import history_matrices
 from apps.recommendation.histories import Histories, Queries
 
 _MOST_HISTORIES = 50_000  # that are compared; a million would take minutes for 256 queries
+_MOST_ITEMS = 100  # of a query's history, the last ones, that are looked for in others
 _POPULARITY_WEIGHT = 1e-4  # orders what no neighbour holds, and what ties
 
 
@@ -29,7 +30,7 @@ def by_recency(train: Histories, item_count: int) -> scipy.sparse.csr_array:
 class SessionNeighbours:
     """Items of the k most similar histories of the train part.
 
-    With the sets of items q of the query's history and n of a history in train:
+    With the sets of items q of the query's history (its last 100) and n of a history in train:
 
         sim(q, n) = |q & n| / sqrt(|q| |n|)        score(j) = sum over the k nearest n with j of sim
 
@@ -48,7 +49,7 @@ class SessionNeighbours:
 
     def scores(self, queries: Queries) -> np.ndarray:
         """float32 (queries, items)."""
-        asked = history_matrices.of_queries(queries, len(self.order))
+        asked = history_matrices.of_queries(queries, len(self.order), _MOST_ITEMS)
         shared = (asked @ self.histories.T).tocsr()
         shared.sort_indices()
         sizes = np.sqrt(np.maximum(np.diff(self.histories.indptr), 1))

@@ -6,6 +6,7 @@ import pytest
 
 from apps.recommendation import (
     baselines,
+    history_matrices,
     item_transitions,
     measures,
     popularity,
@@ -116,6 +117,20 @@ def test_session_neighbours_are_found_as_by_hand(dataset, sample):
         np.testing.assert_allclose(scores, wanted, atol=2e-4)
         checked += 1
     assert checked > 10
+
+
+def test_the_last_events_alone_are_looked_at_in_very_long_histories(dataset, monkeypatch):
+    long = dataset.test.take(np.flatnonzero(dataset.test.lengths > 4))
+    short = dataclasses.replace(long, history_start=long.history_end - 4)
+    order = popularity.in_order(dataset.item_counts)
+    matrix = session_neighbours.by_recency(dataset.train, items(dataset))
+    monkeypatch.setattr(history_matrices, "_MOST_EVENTS", 4)
+    monkeypatch.setattr(session_neighbours, "_MOST_ITEMS", 4)
+    for baseline in (
+        popularity.RepeatedItems(order, 1.0),
+        session_neighbours.SessionNeighbours(matrix, order, 5, None),
+    ):
+        np.testing.assert_array_equal(baseline.scores(long), baseline.scores(short))
 
 
 def test_all_are_fitted_and_answer_whatever_the_block(dataset):

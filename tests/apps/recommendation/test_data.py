@@ -225,6 +225,21 @@ def test_some_of_the_queries_are_those_of_all(tmp_path):
     assert queries.sample(10**6, 3) is queries
 
 
+def test_of_very_many_test_queries_some_are_drawn_and_it_is_said(tmp_path, monkeypatch):
+    file = logs.write_csv(tmp_path / "log.csv", logs.drawn())
+    whole = logs.load(file)
+    monkeypatch.setattr(data, "MOST_TEST_QUERIES", 20)
+    some = logs.load(file)
+    assert len(some.test) == 20 < len(whole.test) == some.counts["test_queries"]
+    assert some.notes == (
+        *whole.notes,
+        f"of {len(whole.test)} test queries 20 are asked, drawn at random",
+    )
+    assert some.fingerprint == whole.fingerprint
+    every = asked(whole, whole.test)
+    assert all(query in every for query in asked(some, some.test))
+
+
 @pytest.mark.parametrize("name", ["none/such.csv", "./missing", "missing.inter"])
 def test_a_path_that_is_not_there_is_never_looked_for_among_the_sets(name):
     with pytest.raises(errors.UserError, match="no such file"):
