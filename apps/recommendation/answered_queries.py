@@ -1,0 +1,94 @@
+"""What the model and the baselines answered to the same queries, and the metrics of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from apps import comparison
+from apps.recommendation import config as configs
+from apps.recommendation import measures, ranking
+from apps.recommendation.data import Dataset
+
+
+class Answered(NamedTuple):
+    """The ranking as the config asks for it, and the other way of `evaluation.exclude_seen`."""
+
+    ranked: ranking.Ranked
+    other: ranking.Ranked
+
+
+def answer(score_block: ranking.ScoreBlock, dataset: Dataset, config: configs.Config) -> Answered:
+    """Asks all test queries."""
+    found = ranking.ranked_both_ways(
+        score_block,
+        dataset.test,
+        len(dataset.item_names),
+        rows_per_block=config.evaluation.rows_per_block,
+    )
+    return Answered(*(reversed(found) if config.evaluation.exclude_seen else found))
+
+
+def on_validation(
+    score_block: ranking.ScoreBlock, dataset: Dataset, config: configs.Config
+) -> dict[str, float]:
+    """`measures.of_ranks` of the sample of validation queries that a checkpoint is judged by."""
+    answered = ranking.ranked(
+        score_block,
+        dataset.validation.sample(config.evaluation.validation_queries, config.seed),
+        len(dataset.item_names),
+        exclude_seen=config.evaluation.exclude_seen,
+        top_count=1,
+        rows_per_block=config.evaluation.rows_per_block,
+    )
+    return measures.of_ranks(answered.ranks)
+
+
+def metrics(
+    dataset: Dataset, config: configs.Config, answered: Mapping[str, Answered]
+) -> dict[str, Any]:
+    """What `run_folder.RunFolder.write_metrics` is given.
+
+    Args:
+        dataset: all parts.
+        config: of the run.
+        answered: by name, the model's under `comparison.MODEL`.
+    """
+    scores = {name: _scores(dataset, config, each) for name, each in answered.items()}
+    test = scores.pop(comparison.MODEL)
+    of_baselines = scores
+    return {
+        "data": {
+            "examples": {
+                "train": len(dataset.train.items),
+                "validation": len(dataset.validation.targets),
+                "test": len(dataset.test.targets),
+            },
+            "unit": "events",
+            "split": dataset.split,
+            "counts": dict(dataset.counts),
+        },
+        "primary": comparison.primary(measures.PRIMARY, test, of_baselines, higher_is_better=True),
+        "test": {
+            **test,
+            "queries": len(dataset.test),
+            "right_items": len(dataset.test.targets),
+            "right_items_that_are_cold": int((dataset.test.targets == 0).sum()),
+        },
+        "baselines": of_baselines,
+    }
+
+
+def _scores(dataset: Dataset, config: configs.Config, answered: Answered) -> dict[str, float]:
+    """Metrics over all right items, then over those that have a code, then the other way."""
+    ranks, known = answered.ranked.ranks, dataset.test.targets > 0
+    all_items, known_items = measures.of_ranks(ranks), measures.of_ranks(ranks[known])
+    other = measures.of_ranks(answered.other.ranks)
+    way = "seen_included" if config.evaluation.exclude_seen else "seen_excluded"
+    return {
+        **all_items,
+        **measures.of_lists(answered.ranked.top, dataset.item_counts),
+        f"{measures.PRIMARY}_known_items": known_items[measures.PRIMARY],
+        f"{measures.PRIMARY}_{way}": other[measures.PRIMARY],
+        f"recall_at_10_{way}": other["recall_at_10"],
+    }

@@ -1,0 +1,139 @@
+"""The log of who took what when, divided, coded, and as a training step sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.recommendation import (
+    coded_parts,
+    example_batches,
+    own_data,
+    session_batches,
+    sessions,
+    set_data,
+    splits,
+)
+from apps.recommendation import config as configs
+from apps.recommendation.histories import Histories, Queries
+
+DEFAULT = "grocery_histories"
+# Of millions of events the test part alone has hundreds of thousands, and a session-kNN answers
+# some hundred a second. So many leave a standard error of a fifth of a percentage point at most.
+MOST_TEST_QUERIES = 50_000
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything a run learns from and is measured by.
+
+    name, licence, source, fingerprint: what the data are; the last of the coded parts' content.
+    split: a sentence that says how the log was divided.
+    notes: what else was decided in reading it, a sentence each.
+    item_names: the items of the train part, those of most events first; the item at place i has
+        code i + 1, and code 0 is padding, or an item that train doesn't hold.
+    titles: what people call them, in the same order; None where the data don't say.
+    item_counts: int64 [items], events of each in the train part.
+    train, validation, test: see `histories`; test has at most `MOST_TEST_QUERIES`, drawn at random
+        where there are more, which `notes` says then.
+    counts: events, histories, users, items and what isn't in train, for the report: see
+        `coded_parts.code`.
+    """
+
+    name: str
+    licence: str
+    source: str
+    fingerprint: str
+    split: str
+    notes: tuple[str, ...]
+    item_names: tuple[str, ...]
+    titles: tuple[str, ...] | None
+    item_counts: np.ndarray
+    train: Histories
+    validation: Queries
+    test: Queries
+    counts: dict[str, int]
+
+
+def load(config: configs.Config) -> Dataset:
+    """Reads `config.data`, makes histories of it, divides and codes them.
+
+    `config.data` is a file of one's own (`own_data.read`) or the name of a TFDS set
+    (`set_data.read`); what exists on disk comes first. Rows with the same user, item and time are
+    one event. Histories are made by `sessions.histories`, the parts by `splits.divide`, codes and
+    queries by `coded_parts.code`.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be learned: the message names the
+            file, line or column.
+    """
+    name = config.data or DEFAULT
+    path = Path(name).expanduser()
+    if path.exists() or own_data.is_path(name):
+        log = own_data.read(path, config.columns, config.sessions)
+    else:
+        log = set_data.read(name)
+    interactions = sessions.histories(log, config.sessions)
+    split = splits.divide(interactions, config.split, log.source)
+    parts = coded_parts.code(interactions, split.parts, config.split, log.source)
+    test, notes = parts.test.sample(MOST_TEST_QUERIES, config.seed), log.notes
+    if len(test) < len(parts.test):
+        notes += (f"of {len(parts.test):,} test queries {len(test):,} are asked, drawn at random",)
+    return Dataset(
+        name=log.name,
+        licence=log.licence,
+        source=log.source,
+        fingerprint=parts.fingerprint,
+        split=split.sentence,
+        notes=notes,
+        item_names=parts.item_names,
+        titles=parts.titles,
+        item_counts=parts.item_counts,
+        train=parts.train,
+        validation=parts.validation,
+        test=test,
+        counts=parts.counts,
+    )
+
+
+def item_table(vocabulary: str | Path) -> tf.lookup.StaticHashTable:
+    """Codes of item names, from a file of one name a line in the order of `Dataset.item_names`."""
+    lines = tf.lookup.TextFileInitializer(
+        str(vocabulary),
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    return tf.lookup.StaticHashTable(lines, default_value=-1)
+
+
+def preprocess(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
+    """Codes int32 [b, time] of item names string [b, time], in pure TensorFlow.
+
+    What the table doesn't hold, "" included, is dropped: the others move together to the row's
+    beginning, in their order, with zeros behind.
+    """
+    codes = tf.cast(table.lookup(names), tf.int32) + 1
+    order = tf.argsort(tf.cast(codes == 0, tf.int32), axis=1, stable=True)
+    return tf.gather(codes, order, axis=1, batch_dims=1)
+
+
+def unknown(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
+    """How many names of each row, string [b, time], `preprocess` drops, "" aside: int32 [b]."""
+    dropped = (table.lookup(names) < 0) & (names != "")
+    return tf.reduce_sum(tf.cast(dropped, tf.int32), axis=1)
+
+
+def batches(dataset: Dataset, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
+    """An endless stream of (inputs of the model, targets), as `training.batches` says.
+
+    See `example_batches.endless` (padded) and `session_batches.endless` (session_parallel). A
+    batch is a function of the seed and its step alone.
+    """
+    if config.training.batches == "padded":
+        return example_batches.endless(dataset.train, config, first_step)
+    return session_batches.endless(dataset.train, config, first_step)

@@ -1,0 +1,87 @@
+"""Exports a run for TensorFlow Serving: `python -m apps.recommendation.export`.
+
+Two signatures, both for any number of rows and any length of a history:
+
+    serving_default  history string[b, time], the oldest item first, "" anywhere = no item;
+                     k int32, exclude_seen bool (each a scalar, or [b])
+                     -> items string[b, k], scores float32[b, k], the best one first,
+                        unknown int32[b], how many names of the history were ignored
+    candidates       besides include string[b, m], only these items ("" alone = all of them), and
+                     exclude string[b, n], none of these
+                     -> besides unknown_candidates int32[b], names of both lists that were ignored
+
+Names that training didn't see are ignored and counted. A history without a known name is answered
+by popularity, and its scores are logarithms of counts. Where fewer than k items are left, and
+beyond a row's own k, the name is "" and the score the lowest float32; k is at most the number of
+items. `assets/items.txt` holds the names, the most popular one first, `assets/titles.json` their
+titles in the same order, if the data have titles.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps import configuration
+
+TASK = "recommendation"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
+
+    run: Path = Path("runs") / TASK
+    """Folder of a finished run."""
+    to: Path = Path("exports")
+    """Folder of the exports of all tasks; the version is written to recommendation/<number>."""
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/recommendation/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps import saved_model
+    from apps.recommendation import served_items, served_requests, trained_model
+
+    trained = trained_model.load(run_folder)
+    history_items = trained.config.model.history_items
+    served = served_items.ServedItems(
+        trained.model, trained.item_names, trained.titles, trained.item_counts, history_items
+    )
+    requests = served_requests.requests(
+        trained.model, trained.item_names, trained.item_counts, history_items
+    )
+    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+
+
+def _export_and_tell(options: Options) -> None:
+    from apps.recommendation import served_items
+
+    version = export(options.run, options.to)
+    vocabulary = (version / "assets" / served_items.VOCABULARY).read_text("utf-8")
+    history = vocabulary.split("\n", 2)[:2]
+    instance = {"history": history, "k": 10, "exclude_seen": False}
+    body = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")
+    words = " ".join(shlex.quote(name) for name in history)
+    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
+    print("Once TensorFlow Serving serves that folder's parent, ask it for the next items:")
+    print(f"  curl http://localhost:8501/v1/models/{TASK}:predict -d '{body}'")
+    print("or ask the export itself:")
+    print(f"  python -m apps.{TASK}.predict --model {version} -- {words}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

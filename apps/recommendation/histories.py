@@ -1,0 +1,110 @@
+"""Histories as flat arrays: those to learn from, and those that are asked what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The train part, history after history, each in the order of its events.
+
+    items: int32 [events], codes from 1.
+    times: int64 [events], seconds (or the line's number, see `Dataset.notes`); None for a log
+        without times.
+    starts: int64 [histories + 1]; history h is items[starts[h] : starts[h + 1]], one event or more.
+    """
+
+    items: np.ndarray
+    times: np.ndarray | None
+    starts: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Events of each history, int64 [histories]."""
+        return np.diff(self.starts)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Questions for the next item: of one history, at one time, with one right answer or more.
+
+    What a history takes at the same time (a basket) is one query: none of it is known before the
+    rest, and all of it is right. Items without a code (first seen after the train part) are absent
+    from the histories, and targets of code 0.
+
+    items: int32 [known events of the whole log], codes from 1, history after history in order.
+    history_start, history_end: int64 [queries]; the query knows items[history_start : history_end].
+        Both are equal where all that came before has no code.
+    targets: int32 [targets], codes, 0 = an item without one: a miss for every ranking.
+    target_starts: int64 [queries + 1]; query q is answered by any of
+        targets[target_starts[q] : target_starts[q + 1]].
+    """
+
+    items: np.ndarray
+    history_start: np.ndarray
+    history_end: np.ndarray
+    targets: np.ndarray
+    target_starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.history_start)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Known items before each query, int64 [queries]."""
+        return self.history_end - self.history_start
+
+    @property
+    def target_queries(self) -> np.ndarray:
+        """The query that each target answers, int64 [targets], ascending."""
+        return np.repeat(np.arange(len(self)), np.diff(self.target_starts))
+
+    def recent(self, queries: slice | np.ndarray, longest: int) -> np.ndarray:
+        """The last `longest` known items of each history: int32 [rows, longest].
+
+        In order, at the row's beginning, zeros behind.
+        """
+        ends = self.history_end[queries]
+        starts = np.maximum(self.history_start[queries], ends - longest)
+        return padded(self.items, starts, ends - starts, longest)
+
+    def seen(self, queries: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(row, item code) of all known items in each history, both int [events]; with repeats."""
+        lengths = self.lengths[queries]
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        before = np.cumsum(lengths) - lengths
+        places = np.arange(len(rows)) + np.repeat(self.history_start[queries] - before, lengths)
+        return rows, self.items[places]
+
+    def take(self, queries: np.ndarray) -> Queries:
+        """Some of the queries, by their numbers, with all their targets."""
+        counts = np.diff(self.target_starts)[queries]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        offsets = np.repeat(self.target_starts[queries] - starts[:-1], counts)
+        return Queries(
+            items=self.items,
+            history_start=self.history_start[queries],
+            history_end=self.history_end[queries],
+            targets=self.targets[np.arange(starts[-1]) + offsets],
+            target_starts=starts,
+        )
+
+    def sample(self, most: int, seed: int) -> Queries:
+        """At most so many of the queries, drawn without repetition, in their order."""
+        if len(self) <= most:
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), most, replace=False)
+        return self.take(np.sort(drawn))
+
+
+def padded(items: np.ndarray, starts: np.ndarray, lengths: np.ndarray, longest: int) -> np.ndarray:
+    """Runs of `items` with zeros behind them: int32 [runs, longest]."""
+    steps = np.arange(longest)
+    inside = steps < lengths[:, None]
+    places = np.where(inside, starts[:, None] + steps, 0)
+    if not len(items):
+        return np.zeros(places.shape, np.int32)
+    return np.where(inside, items[places], 0).astype(np.int32)

@@ -1,0 +1,80 @@
+"""Losses that hold the right item of each position against some drawn ones, `negatives`.
+
+Each takes the scores of the right items r_i (positions,), those of the negatives r_j (positions,
+negatives), and which negatives are by accident the right item, `hits` bool (positions, negatives):
+those count as if they had not been drawn. Each returns float32 (positions,). The loss over all
+items is in `full_softmax`.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_NOTHING = -1e9  # a score that no softmax sees
+
+
+def sampled_softmax(
+    right: tf.Tensor,
+    negatives: tf.Tensor,
+    hits: tf.Tensor,
+    log_expected: tf.Tensor,
+    label_smoothing: float = 0.0,
+) -> tf.Tensor:
+    """Cross entropy over the right item and the negatives, each corrected by how often it is drawn.
+
+        r'_j = r_j - ln(m Q_j)        L = -r_i + ln(exp r_i + Σ_j exp r'_j)
+
+    The sum over m negatives drawn with replacement from Q is an unbiased estimate of that over all
+    items but the right one (Bengio and Senécal 2008, section III; Jean et al. 2015, section 3.1).
+    The right item is not drawn but always there, so its own score needs no correction.
+
+    Args:
+        right, negatives, hits: see above.
+        log_expected: ln(m Q_j), float32 (negatives,).
+        label_smoothing: share of the target that goes to all candidates alike.
+    """
+    corrected = tf.where(hits, _NOTHING, negatives - log_expected)
+    scores = tf.concat([right[:, None], corrected], axis=1)
+    log_sums = tf.reduce_logsumexp(scores, axis=1)
+    kept = right
+    if label_smoothing:
+        candidates = tf.cast(~hits, tf.float32)
+        total = right + tf.reduce_sum(tf.where(hits, 0.0, corrected), axis=1)
+        mean = total / (1.0 + tf.reduce_sum(candidates, axis=1))
+        kept = (1.0 - label_smoothing) * right + label_smoothing * mean
+    return log_sums - kept
+
+
+def bpr_max(
+    right: tf.Tensor, negatives: tf.Tensor, hits: tf.Tensor, regularization: float
+) -> tf.Tensor:
+    """Pairwise, weighted towards the strongest negatives.
+
+        w = softmax over j of r_j        L = -ln Σ_j w_j σ(r_i - r_j) + λ Σ_j w_j r_j²
+
+    Hidasi and Karatzoglou 2018, section 3.3, equation 8 and the regularised form below it; λ is
+    `regularization`. Gradients flow through w as well.
+    """
+    weights = _weights(negatives, hits)
+    # ln Σ w σ as a log of sums of exponentials: σ alone ends at 1e-38
+    log_weights = tf.nn.log_softmax(tf.where(hits, _NOTHING, negatives), axis=1)
+    terms = log_weights + tf.math.log_sigmoid(right[:, None] - negatives)
+    penalty = tf.reduce_sum(weights * tf.square(negatives), axis=1)
+    return -tf.reduce_logsumexp(terms, axis=1) + regularization * penalty
+
+
+def top1_max(right: tf.Tensor, negatives: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
+    """Pairwise with a pull of the negatives towards 0, weighted towards the strongest ones.
+
+        w = softmax over j of r_j        L = Σ_j w_j (σ(r_j - r_i) + σ(r_j²))
+
+    Hidasi and Karatzoglou 2018, section 3.3, equation 6.
+    """
+    pairs = tf.sigmoid(negatives - right[:, None]) + tf.sigmoid(tf.square(negatives))
+    return tf.reduce_sum(_weights(negatives, hits) * pairs, axis=1)
+
+
+def _weights(negatives: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
+    """Softmax over the negatives that are no hits; zeros where all are."""
+    weights = tf.nn.softmax(tf.where(hits, _NOTHING, negatives), axis=1)
+    return tf.where(hits, 0.0, weights)

@@ -1,0 +1,133 @@
+"""The network: a history of items goes in, a score for each item that may come next comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+import lstm_layers
+from apps.recommendation import config as configs
+from apps.recommendation.item_table import HiddenItems, ItemTable
+from apps.recommendation.repeats import Repeats
+
+_FEWEST = 0.5  # events that an item without any counts as, where a logarithm is taken
+
+
+def build(
+    config: configs.Config, item_count: int, item_counts: np.ndarray | None = None
+) -> keras.Model:
+    """The model as it is evaluated, saved and served, uncompiled.
+
+        history -> item table -> dropout -> recurrent layers -> norm -> projection -> item table
+            -> with `model.repeats` a mixture with pointers to the history
+
+    It computes in float32 whatever its training does. Seeds are drawn from Keras's global
+    generator, so that a seed fixes the first weights.
+
+    Args:
+        config: sizes, kind of layer, regularisation.
+        item_count: items that have a code.
+        item_counts: events of each item in the train part (items,); the scores start from their
+            logarithms, so that what is left to learn is what a history changes. None for zeros.
+
+    Returns:
+        A model of `history`, int32 (batch, time) with 0 wherever there is no item, to scores,
+        float32 (batch, items), of what follows the last item. Column 0 is the item of code 1.
+    """
+    layers = _layers(config, item_count, item_counts)
+    history = keras.Input((None,), dtype="int32", name="history")
+    outputs, _ = recurrent_outputs(layers, history)
+    # A masked step repeats the output before it, so the last step holds that of the last item,
+    # wherever the zeros are.
+    last = queries(layers, outputs[:, -1])
+    scores = with_repeats(layers, layers["items"](last, reverse=True), last, history)
+    return keras.Model(history, scores, name="next_item_model")
+
+
+def layers_of(model: keras.Model) -> dict[str, keras.Layer]:
+    """The layers of a built or loaded model by their names."""
+    return {layer.name: layer for layer in model.layers}
+
+
+def recurrent_outputs(
+    layers: dict[str, keras.Layer],
+    history: Any,
+    states: list[list[Any]] | None = None,
+    training: bool | None = None,
+) -> tuple[Any, list[list[Any]]]:
+    """What the recurrent layers say after each item, and their states after the last one.
+
+    Args:
+        layers: of `layers_of`.
+        history: int32 (batch, time), 0 = no item: states and output stay as they were.
+            In training the zeros have to stand behind the items, and the outputs there mean
+            nothing: nobody asks for them, and without a mask the loop over time is faster.
+        states: of each recurrent layer before the first item; zeros if None.
+        training: whether items are hidden and dropout acts.
+
+    Returns:
+        (batch, time, units), and the states of each layer, (batch, units) each.
+    """
+    codes = layers["hidden_items"](history, training=training)
+    values = layers["items"](codes)
+    mask = None if training else history != 0
+    values = layers["embedding_dropout"](values, training=training)
+    after = []
+    for depth in range(sum(name.startswith("recurrent_") for name in layers)):
+        values, *new = layers[f"recurrent_{depth}"](
+            values,
+            mask=mask,
+            initial_state=None if states is None else states[depth],
+            training=training,
+        )
+        after.append(new)
+        values = layers[f"dropout_{depth}"](values, training=training)
+    return values, after
+
+
+def queries(layers: dict[str, keras.Layer], outputs: Any) -> Any:
+    """Recurrent outputs (…, units) as vectors (…, embedding units) to hold against the items."""
+    if "layer_norm" in layers:
+        outputs = layers["layer_norm"](outputs)
+    if "projection" in layers:
+        outputs = layers["projection"](outputs)
+    return outputs
+
+
+def with_repeats(layers: dict[str, keras.Layer], scores: Any, vectors: Any, history: Any) -> Any:
+    """Scores (batch, items) of the table, mixed with the history's; see `repeats.Repeats`."""
+    if "repeats" not in layers:
+        return scores
+    return layers["repeats"](scores, vectors, history)
+
+
+def _layers(
+    config: configs.Config, item_count: int, item_counts: np.ndarray | None
+) -> dict[str, keras.Layer]:
+    model = config.model
+    first_bias = None
+    if item_counts is not None:
+        counts = np.maximum(np.asarray(item_counts, np.float64), _FEWEST)
+        first_bias = np.log(counts / counts.sum() * item_count).astype(np.float32)
+    made: list[keras.Layer] = [
+        HiddenItems(model.item_dropout, name="hidden_items"),
+        ItemTable(item_count, model.embedding_units, first_bias, name="items"),
+        keras.layers.Dropout(model.embedding_dropout, name="embedding_dropout"),
+    ]
+    for depth in range(model.layer_count):
+        options = {"return_sequences": True, "return_state": True, "name": f"recurrent_{depth}"}
+        if model.layer == "gru":
+            made.append(lstm_layers.GRU(model.units, **options))
+        else:
+            peepholes = "ifo" if model.layer == "peephole_lstm" else ""
+            made.append(lstm_layers.PeepholeLSTM(model.units, peepholes=peepholes, **options))
+        made.append(keras.layers.Dropout(model.dropout, name=f"dropout_{depth}"))
+    if model.layer_norm:
+        made.append(keras.layers.LayerNormalization(name="layer_norm"))
+    if model.units != model.embedding_units:
+        made.append(keras.layers.Dense(model.embedding_units, use_bias=False, name="projection"))
+    if model.repeats:
+        made.append(Repeats(model.embedding_units, model.history_items, name="repeats"))
+    return {layer.name: layer for layer in made}

@@ -1,0 +1,182 @@
+"""Says which items come next: `python -m apps.recommendation.predict ITEM ITEM …`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import tyro
+
+from apps import configuration, errors
+from apps.recommendation import config as configs
+
+if TYPE_CHECKING:
+    from apps.recommendation import recommender
+
+TASK = "recommendation"
+_SHOWN_ITEMS = 8  # of a history, in the line above a table
+_OF_RUN = configs.ColumnsConfig()  # as long as nothing else is said
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say which items come next after a history, the oldest item first, or for a file of users."""
+
+    items: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Names of the items of one history; without any, the most popular items are the answer."""
+    run: Path = Path("runs") / TASK
+    """Folder of a finished run."""
+    model: Path | None = None
+    """Ask this version folder of an export instead of a run."""
+    file: Path | None = None
+    """Histories of many users: .csv, .tsv, .parquet, .inter or .txt, as for training."""
+    columns: configs.ColumnsConfig = _OF_RUN
+    """Columns of --file, where they aren't those of the run's own data."""
+    k: int = 10
+    """How many items."""
+    exclude_seen: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Recommend nothing that is in the history."""
+    include: tuple[str, ...] = ()
+    """Choose from these items alone."""
+    exclude: tuple[str, ...] = ()
+    """Recommend none of these items."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print an object for each history a line, for machines."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.k < 2**31:
+            raise ValueError(f"--k must be at least 1 and below 2^31, is {self.k}")
+        if self.file is not None and self.items:
+            raise ValueError("items: give a history, or --file, not both")
+
+
+class Answer(NamedTuple):
+    """What follows a history.
+
+    user: whose it is, "" on the command line.
+    history: names, the oldest item first; `unknown` are those that were ignored.
+    """
+
+    user: str
+    history: tuple[str, ...]
+    unknown: tuple[str, ...]
+    items: list[recommender.Recommended]
+
+
+def predict(options: Options) -> Iterator[Answer]:
+    """An answer for the history, or for the latest history of each user of the file.
+
+    Raises:
+        UserError: no finished run or no export, or a file that cannot be read.
+    """
+    for name in (*options.items, *options.include, *options.exclude):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise errors.UserError(f"item {name!r}: not UTF-8; check the terminal") from None
+    if options.file is not None and not options.file.is_file():
+        raise errors.UserError(f"--file {options.file}: no such file")
+    from apps.recommendation import recommender
+
+    ask = (
+        recommender.from_run(options.run)
+        if options.model is None
+        else recommender.from_export(options.model)
+    )
+    wish = recommender.Wish(options.k, options.exclude_seen, options.include, options.exclude)
+    users, histories = [""], [options.items]
+    if options.file is not None:
+        columns = ask.columns if options.columns == _OF_RUN else options.columns
+        users, histories = _of_file(options.file, columns, ask.sessions)
+    for user, history, items in zip(users, histories, ask(histories, wish), strict=True):
+        yield Answer(user, history, tuple(ask.unknown(history)), items)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.run_command(TASK, "predict", Options, _print, arguments)
+
+
+def _print(options: Options) -> None:
+    for at, answer in enumerate(predict(options)):
+        if options.json:
+            print(_line(_object(answer)), flush=True)
+            continue
+        print(("\n" if at else "") + _heading(answer))
+        rows = [("rank", "item", "title", "score")]
+        for rank, each in enumerate(answer.items, 1):
+            rows.append((str(rank), each.item, each.title, f"{each.score:.3f}"))
+        shown = [0, 1, 3] if not any(each.title for each in answer.items) else [0, 1, 2, 3]
+        widths = [max(len(row[column]) for row in rows) for column in shown]
+        for row in rows:
+            cells = [
+                row[column].rjust(width) if column in (0, 3) else row[column].ljust(width)
+                for column, width in zip(shown, widths, strict=True)
+            ]
+            print("  ".join(cells).rstrip(), flush=True)
+
+
+def _line(told: dict[str, Any]) -> str:
+    """JSON in which nothing but its end is a line break to anybody."""
+    line = json.dumps(told, ensure_ascii=False)
+    for separator in ("\x85", "\u2028", "\u2029"):  # a name may hold them; Python ends lines there
+        line = line.replace(separator, f"\\u{ord(separator):04x}")
+    return line
+
+
+def _heading(answer: Answer) -> str:
+    """Whose history it is, its latest items, and what of it was ignored."""
+    latest = ", ".join(answer.history[-_SHOWN_ITEMS:])
+    if len(answer.history) > _SHOWN_ITEMS:
+        latest = f"…, {latest}"
+    line = f"after {latest}" if latest else "without a history: by popularity"
+    if answer.user:
+        line = f"{answer.user}, {line}"
+    if answer.unknown:
+        names = ", ".join(map(repr, answer.unknown[:3]))
+        more = ", …" if len(answer.unknown) > 3 else ""
+        line += f"\n{len(answer.unknown)} unknown and ignored: {names}{more}"
+    return line
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    items = [
+        {"item": each.item, "title": each.title, "score": round(each.score, 5)}
+        if each.title
+        else {"item": each.item, "score": round(each.score, 5)}
+        for each in answer.items
+    ]
+    told = {"user": answer.user} if answer.user else {}
+    known = {"history": answer.history, "unknown": answer.unknown}
+    return {**told, **known, "items": items}
+
+
+def _of_file(
+    file: Path, columns: configs.ColumnsConfig, settings: configs.SessionsConfig
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Users in the order of their names, and the names of their latest histories."""
+    import dataclasses
+
+    import numpy as np
+
+    from apps.recommendation import own_data, sessions
+
+    columns = dataclasses.replace(columns, title="")  # known from training
+    log = sessions.histories(own_data.read(file, columns, settings), settings)
+    begins = np.flatnonzero(np.append(True, np.diff(log.sessions) != 0))
+    ends = np.append(begins[1:], len(log.items))
+    latest: dict[int, int] = {}
+    for history in np.lexsort((log.times[ends - 1], log.users[begins])):
+        latest[int(log.users[begins[history]])] = int(history)
+    users = sorted(latest, key=lambda user: str(log.user_names[user]))
+    chosen = [slice(begins[latest[user]], ends[latest[user]]) for user in users]
+    names = [tuple(log.item_names[log.items[history]].tolist()) for history in chosen]
+    return [str(log.user_names[user]) for user in users], names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

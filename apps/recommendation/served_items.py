@@ -1,0 +1,213 @@
+"""The signatures of the export: item names in, the best items out; see `export` for their list."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.recommendation import data, model
+
+VOCABULARY, TITLES = "items.txt", "titles.json"
+"""Assets: one name a line, the most popular first; and what people call them, if data say so."""
+
+LEFT_OUT = float(np.finfo(np.float32).min)
+"""Score of a place without an item: a number, as JSON has no infinity, and the last when sorted."""
+
+_SCORES_AT_ONCE = 1 << 24  # of a request, rows times items; bounds the memory, to 64 MB an array
+
+
+class ServedItems:
+    """A next-item model behind names.
+
+    Args:
+        trained: what `model.build` returned.
+        item_names: in the order of their codes, from code 1.
+        titles: in the same order, or None.
+        item_counts: int64 [items], events of each in the train part.
+        history_items: how many of the most recent items of a history the model reads.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+    """
+
+    def __init__(
+        self,
+        trained: keras.Model,
+        item_names: Sequence[str],
+        titles: Sequence[str] | None,
+        item_counts: np.ndarray,
+        history_items: int,
+    ) -> None:
+        self.layers = model.layers_of(trained)
+        self.item_count = len(item_names)
+        self.history_items = history_items
+        # Files of these names have to be there until the export is written.
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        vocabulary = folder / VOCABULARY
+        vocabulary.write_text("".join(f"{name}\n" for name in item_names), "utf-8", newline="\n")
+        self.codes = data.item_table(vocabulary)
+        self.names = _name_table(vocabulary)
+        self.popularity = tf.Variable(popularity(item_counts), trainable=False)
+        self.saved = tf.Module(name="served_items")
+        self.saved.weights = [*(weight.value for weight in trained.weights), self.popularity]
+        self.saved.tables = [self.codes, self.names]
+        if titles is not None:
+            file = folder / TITLES
+            file.write_text(json.dumps(list(titles), ensure_ascii=False), "utf-8")
+            self.saved.titles = tf.saved_model.Asset(str(file))
+
+    def signatures(self) -> dict[str, Any]:
+        """A traceable function by the name of its signature."""
+        names = tf.TensorSpec([None, None], tf.string)
+        options = {
+            "k": tf.TensorSpec(None, tf.int32, "k"),  # a scalar, or a value for each row
+            "exclude_seen": tf.TensorSpec(None, tf.bool, "exclude_seen"),
+        }
+        return {
+            "serving_default": tf.function(self.next_items, autograph=False).get_concrete_function(
+                history=names, **options
+            ),
+            "candidates": tf.function(self.candidates, autograph=False).get_concrete_function(
+                history=names, include=names, exclude=names, **options
+            ),
+        }
+
+    def next_items(
+        self, history: tf.Tensor, k: tf.Tensor, exclude_seen: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        nothing = tf.zeros([tf.shape(history)[0], 0], tf.int32)
+        return self._answer(history, k, exclude_seen, nothing, None)
+
+    def candidates(
+        self,
+        history: tf.Tensor,
+        k: tf.Tensor,
+        exclude_seen: tf.Tensor,
+        include: tf.Tensor,
+        exclude: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Signature `candidates`; an include list of unknown names alone leaves no item."""
+        included = data.preprocess(include, self.codes)
+        is_limited = tf.reduce_any(include != "", axis=1)
+        excluded = data.preprocess(exclude, self.codes)
+        answer = self._answer(history, k, exclude_seen, excluded, (included, is_limited))
+        unknown = data.unknown(include, self.codes) + data.unknown(exclude, self.codes)
+        return {**answer, "unknown_candidates": unknown}
+
+    def _answer(
+        self,
+        history: tf.Tensor,
+        k: tf.Tensor,
+        exclude_seen: tf.Tensor,
+        excluded: tf.Tensor,
+        included: tuple[tf.Tensor, tf.Tensor] | None,
+    ) -> dict[str, tf.Tensor]:
+        """Items, scores and unknown names of [b, time] names; the lists are codes [b, m]."""
+        batch = tf.shape(history)[0]
+        told = ["k: has to be at least 1, is", k]
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 1), told)]):
+            k = tf.minimum(tf.broadcast_to(k, [batch]), self.item_count)
+        width = tf.reduce_max(tf.concat([[0], k], axis=0))
+        seen = data.preprocess(history, self.codes)
+        hidden = tf.where(tf.broadcast_to(exclude_seen, [batch])[:, None], seen, 0)
+        hidden = tf.concat([hidden, excluded], axis=1)
+        queries, is_empty = self._queries(seen)
+        rows_at_once = max(1, _SCORES_AT_ONCE // self.item_count)
+
+        def block(first: tf.Tensor, best: tf.TensorArray, codes: tf.TensorArray) -> tuple:
+            rows = slice(first, first + rows_at_once)
+            scores = self._scores(queries[rows], is_empty[rows])
+            if included is not None:
+                scores = _only(scores, included[0][rows], included[1][rows])
+            top = tf.math.top_k(_without(scores, hidden[rows]), width)
+            at = first // rows_at_once
+            return first + rows_at_once, best.write(at, top.values), codes.write(at, top.indices)
+
+        def blocks(dtype: tf.DType) -> tf.TensorArray:
+            return tf.TensorArray(dtype, 0, dynamic_size=True, infer_shape=False)
+
+        # The first block is read even if it is empty, so that there is one
+        _, best, codes = tf.while_loop(
+            lambda first, *_: tf.logical_or(first < batch, tf.equal(first, 0)),
+            block,
+            (0, blocks(tf.float32), blocks(tf.int32)),
+        )
+        scores = tf.reshape(best.concat(), [batch, width])
+        codes = tf.reshape(codes.concat(), [batch, width])
+        is_item = tf.logical_and(scores > LEFT_OUT, tf.range(width) < k[:, None])
+        names = self.names.lookup(tf.cast(codes, tf.int64))
+        return {
+            "items": tf.where(is_item, names, ""),
+            "scores": tf.where(is_item, scores, LEFT_OUT),
+            "unknown": data.unknown(history, self.codes),
+        }
+
+    def _queries(self, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Vectors float32 [b, units] to hold against the items, and whether a row has no item."""
+        lengths = tf.math.count_nonzero(seen, axis=1, dtype=tf.int32)
+        # One step at least, for the layers to have a last one
+        seen = tf.pad(seen, [[0, 0], [0, 1]])
+        longest = tf.reduce_max(tf.concat([[1], tf.minimum(lengths, self.history_items)], axis=0))
+        begins = tf.maximum(lengths - self.history_items, 0)
+        recent = tf.gather(seen, begins[:, None] + tf.range(longest), axis=1, batch_dims=1)
+        outputs, _ = model.recurrent_outputs(self.layers, recent, training=False)
+        return model.queries(self.layers, outputs[:, -1]), lengths == 0
+
+    def _scores(self, queries: tf.Tensor, is_empty: tf.Tensor) -> tf.Tensor:
+        """float32 [rows, items]; of rows without a known item the logarithms of the counts."""
+        table = self.layers["items"]
+        products = tf.matmul(queries, table.embeddings.value, transpose_b=True)
+        scores = products + table.bias.value
+        return tf.cond(
+            tf.reduce_any(is_empty),
+            lambda: tf.where(is_empty[:, None], self.popularity, scores),
+            lambda: scores,
+        )
+
+
+def popularity(item_counts: np.ndarray) -> np.ndarray:
+    """float32 [items]: scores for those of whom nothing is known, ln(1 + events in train)."""
+    return np.log1p(np.asarray(item_counts, np.float64)).astype(np.float32)
+
+
+def _only(scores: tf.Tensor, included: tf.Tensor, is_limited: tf.Tensor) -> tf.Tensor:
+    """Scores of the codes [rows, m] alone, in rows where the choice is limited."""
+    shape = tf.stack([tf.shape(scores)[0], tf.shape(scores)[1] + 1])  # code 0 stands in front
+    kept = tf.scatter_nd(_places(included), tf.ones_like(included), shape)[:, 1:]
+    return tf.where(tf.logical_or(kept > 0, ~is_limited[:, None]), scores, LEFT_OUT)
+
+
+def _without(scores: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
+    """Scores in which codes [rows, m] are left out; 0 leaves out nothing."""
+    at = _places(tf.maximum(codes - 1, 0))
+    highest = tf.where(codes > 0, LEFT_OUT, scores.dtype.max)
+    return tf.tensor_scatter_nd_min(scores, at, highest)
+
+
+def _places(columns: tf.Tensor) -> tf.Tensor:
+    """(row, column) of int32 [rows, m]: int32 [rows, m, 2]."""
+    rows = tf.broadcast_to(tf.range(tf.shape(columns)[0])[:, None], tf.shape(columns))
+    return tf.stack([rows, columns], axis=2)
+
+
+def _name_table(vocabulary: Path) -> tf.lookup.StaticHashTable:
+    """Names of the places from 0."""
+    lines = tf.lookup.TextFileInitializer(
+        str(vocabulary),
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+    )
+    return tf.lookup.StaticHashTable(lines, default_value="")

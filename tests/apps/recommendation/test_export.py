@@ -1,0 +1,76 @@
+"""The command writes a version that is checked, tells how to ask it, and refuses in one line."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from apps import errors, warmup_requests
+from apps.recommendation import export, predict, served_requests, trained_model
+from tests.apps.recommendation import small_shop
+
+# Of Keras, when it saves a model
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def test_the_version_holds_what_a_server_needs(exported):
+    assert exported.name == "1"
+    assert exported.parent.name == "recommendation"
+    assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
+    asked = list(warmup_requests.read(exported / warmup_requests.FILE))
+    assert {request.signature for request in asked} == {"serving_default", "candidates"}
+    assert {len(request.inputs["history"]) for request in asked} == {1, 4}
+
+
+def test_the_command_tells_how_to_ask_and_what_it_tells_works(capsys, monkeypatch, run, exported):
+    # The export itself is the one of the other tests: it takes seconds.
+    monkeypatch.setattr(export, "export", lambda *_: exported)
+    assert export.main(["--run", str(run), "--to", "anywhere"]) == 0
+    out = capsys.readouterr().out
+    assert f"exported to {exported}" in out
+    *_, served, _, asked = out.rstrip("\n").split("\n")
+    body = json.loads(shlex.split(served)[-1])
+    assert body["instances"][0]["history"] == list(small_shop.NAMES[:2])
+    program, *arguments = shlex.split(asked.split("apps.recommendation.predict", 1)[1])
+    assert program == "--model"
+    assert predict.main([program, *arguments]) == 0
+    assert small_shop.NAMES[0] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_run_without_titles_is_exported_without_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(small_shop, "TITLES", None)
+    small_shop.write(tmp_path / "run", layer_count=1)
+    version = export.export(tmp_path / "run", tmp_path)
+    assert [file.name for file in (version / "assets").iterdir()] == ["items.txt"]
+
+
+def test_no_run_and_no_room_for_an_export_are_one_line(capsys, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    for arguments in (
+        ["--run", run, "--to", tmp_path / "file"],
+        ["--run", tmp_path / "none", "--to", tmp_path],
+    ):
+        assert export.main([str(argument) for argument in arguments]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_destination_that_is_a_file_is_a_user_error(run, tmp_path):
+    (tmp_path / "recommendation").write_text("")
+    with pytest.raises(errors.UserError, match="recommendation"):
+        export.export(run, tmp_path)
+
+
+def test_requests_are_plain_data_and_ask_for_all_kinds_of_rows(run):
+    trained = trained_model.load(run)
+    found = served_requests.requests(
+        trained.model, trained.item_names, trained.item_counts, small_shop.HISTORY_ITEMS
+    )
+    for request in found:
+        values = [*request.inputs.values(), *request.answers.values()]
+        assert all(isinstance(value, np.ndarray | np.generic) for value in values)
+    assert any(request.inputs["history"].shape[1] > small_shop.HISTORY_ITEMS for request in found)
+    assert any((request.answers["unknown"] > 0).any() for request in found)
+    assert any((request.answers["items"] == b"").any() for request in found)
