@@ -15,7 +15,7 @@ RANDOM, DOWNLOADED = "random", "imagenet"
 
 
 def build(name: str, weights: str, height: int, width: int) -> keras.Model:
-    """The network without its head: frames from 0 to 1 (batch, height, width, 3) to (batch, n).
+    """The network without its head: frames uint8 (batch, height, width, 3) to (batch, n).
 
     Args:
         name: of a network in `keras.applications`, such as MobileNetV2.
@@ -60,14 +60,14 @@ def build(name: str, weights: str, height: int, width: int) -> keras.Model:
                 f"model.application_weights: {path} does not hold the weights of {name} without "
                 "its head"
             ) from error
-    frames = keras.Input((height, width, 3), name="frames")
+    frames = keras.Input((height, width, 3), dtype="uint8", name="frames")
     features = network(ApplicationPixels(name, name="pixels")(frames))
     return keras.Model(frames, features, name="application")
 
 
 @keras.saving.register_keras_serializable(package="video_classification")
 class ApplicationPixels(keras.layers.Layer):
-    """Pixels from 0 to 1 as a network of `keras.applications` was trained with.
+    """Pixels from 0 to 255 as a network of `keras.applications` was trained with.
 
     Args:
         application: the network's name; the scaling is that of its module.
@@ -83,7 +83,7 @@ class ApplicationPixels(keras.layers.Layer):
     def call(self, frames: Any) -> Any:
         made = inspect.unwrap(getattr(keras.applications, self.application))
         scale = sys.modules[made.__module__].preprocess_input
-        return scale(255.0 * frames, data_format="channels_last")
+        return scale(keras.ops.cast(frames, self.compute_dtype), data_format="channels_last")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "application": self.application}

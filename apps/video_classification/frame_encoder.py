@@ -16,7 +16,7 @@ MEMORY = "convolutional_lstm"
 
 
 def encode(config: configs.Config, frames: Any) -> Any:
-    """Features (batch, time, features) of frames (batch, time, height, width, 3) from 0 to 1.
+    """Features (batch, time, features) of frames uint8 (batch, time, height, width, 3).
 
         small_cnn            grey or colour and the difference to the frame before; blocks of a
                              convolution of 3x3 and relu that halve height and width each

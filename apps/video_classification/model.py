@@ -37,7 +37,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
             both.
 
     Returns:
-        A model of a dictionary: `frames` float32 (batch, time, height, width, 3), from 0 to 1, as
+        A model of a dictionary: `frames` uint8 (batch, time, height, width, 3), as
         `data.preprocess` gives them, and `length` int32 (batch,), frames of each clip; to logits
         float32 (batch, classes). Frames behind `length` change nothing.
 
@@ -49,7 +49,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
     keras.config.set_dtype_policy(policy)
     try:
         clips = config.clips
-        frames = keras.Input((None, clips.height, clips.width, 3), dtype="float32", name="frames")
+        frames = keras.Input((None, clips.height, clips.width, 3), dtype="uint8", name="frames")
         length = keras.Input((), dtype="int32", name="length")
         features = keras.layers.Identity(name=FEATURES)(frame_encoder.encode(config, frames))
         logits = _judge(config, _layers(config, classes), features, length)

@@ -22,7 +22,7 @@ class MotionChannels(keras.layers.Layer):
         name, trainable, dtype: those of `keras.layers.Layer`.
 
     Call arguments:
-        frames: (batch, time, height, width, 3), from 0 to 1.
+        frames: uint8 (batch, time, height, width, 3).
 
     Returns:
         (batch, time, height, width, channels).
@@ -43,7 +43,7 @@ class MotionChannels(keras.layers.Layer):
 
     def seen(self, frames: Any) -> Any:
         """The frames without differences, (batch, time, height, width, 1 or 3)."""
-        frames = ops.cast(frames, self.compute_dtype)
+        frames = ops.cast(frames, self.compute_dtype) / 255.0
         if not self.colour:
             frames = ops.sum(frames * ops.cast(_LUMA, frames.dtype), axis=-1, keepdims=True)
         return frames - 0.5
@@ -52,7 +52,7 @@ class MotionChannels(keras.layers.Layer):
         """What a call gives, of the next frames of a stream.
 
         Args:
-            frames: (batch, time, height, width, 3), any number of frames.
+            frames: uint8 (batch, time, height, width, 3), any number of frames.
             previous: (batch, height, width, channels seen), the frame before them as seen.
             started: (batch,), 0 where there is none before.
 

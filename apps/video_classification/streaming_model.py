@@ -50,7 +50,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
 
     Args:
         trained: what `model.build` returns, with a causal layer.
-        frames: float32 (batch, time, height, width, 3), from 0 to 1, at least one row and frame.
+        frames: uint8 (batch, time, height, width, 3), at least one row and one frame.
         states: those of `initial_states`, or what the last call returned.
 
     Returns:
