@@ -42,12 +42,10 @@ def write(folder: Path, videos: Iterable[Sampled]) -> None:
             for name, value in video.facts.items():
                 facts.setdefault(name, []).append(value)
     with whole_files.replacing(folder / _INDEX) as partial:
-        np.savez(
-            partial,
-            lengths=np.array(lengths, np.int32),
-            video=np.array(numbers, np.int32),
-            **{f"fact_{name}": np.array(values) for name, values in facts.items()},
-        )
+        content: dict[str, Any] = {f"fact_{name}": np.array(each) for name, each in facts.items()}
+        content["lengths"] = np.array(lengths, np.int32)
+        content["video"] = np.array(numbers, np.int32)
+        np.savez(partial, **content)
 
 
 def read(folder: Path, config: ClipConfig) -> Store | None:
@@ -61,10 +59,9 @@ def read(folder: Path, config: ClipConfig) -> Store | None:
     shape = (len(content["lengths"]), config.frames, config.height, config.width, 3)
     if size != np.prod(shape):
         return None
+    frames: np.ndarray = np.zeros(shape, np.uint8)  # nothing can be mapped of an empty file
     if size:
         frames = np.memmap(folder / _FRAMES, np.uint8, "r", shape=shape)
-    else:  # nothing can be mapped of an empty file
-        frames = np.zeros(shape, np.uint8)
     facts = {
         name.removeprefix("fact_"): values
         for name, values in content.items()

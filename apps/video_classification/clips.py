@@ -83,5 +83,5 @@ class Source:
     divided_by: (
         str  # what says the parts, such as "column part of clips.csv"; "" where nothing does
     )
-    fingerprint: str  # SHA-256 of the content
+    digests: tuple[str, ...]  # SHA-256 of each video, or of the set they are of
     paths: tuple[Path, ...] = ()  # of each video; () of a TFDS set

@@ -11,8 +11,10 @@ import tensorflow as tf
 from apps import errors
 from apps.video_classification import (
     clip_store,
+    decoded_clips,
     division,
     example_batches,
+    own_data,
     preprocessing,
     set_data,
 )
@@ -91,7 +93,8 @@ def _find(
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        raise errors.UserError(f"{name}: own data comes next")
+        source = own_data.find(path, config.own)
+        return source, decoded_clips.decoded(source, config, clips_per_video)
     if path.suffix == ".csv" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return set_data.find(name, config.clips, clips_per_video)
@@ -143,7 +146,7 @@ def _check(videos: list[parts_of_data.Video], parts: list[str], source: str) -> 
 
 def _fingerprint(source: parts_of_data.Source, held: dict[str, parts_of_data.Clips]) -> str:
     """SHA-256 over what is in each part and over the content of it all."""
-    digest = hashlib.sha256(source.fingerprint.encode())
+    digest = hashlib.sha256("\n".join(source.digests).encode())
     for part, clips in held.items():
         labels = clips.video_labels.tolist()
         groups = clips.groups or [""] * len(labels)

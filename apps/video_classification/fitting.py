@@ -3,27 +3,24 @@
 `preprocessing.fitted` is the same in TensorFlow.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
-import cv2
 import numpy as np
 
 from apps.video_classification import sampling
 from apps.video_classification.config import ClipConfig
+from apps.video_classification.opencv import cv2
 
 
-def clips(
-    frame: Callable[[int], np.ndarray], chosen: sampling.Sample, config: ClipConfig
+def stacked(
+    frames: Mapping[int, np.ndarray], chosen: sampling.Sample, config: ClipConfig
 ) -> np.ndarray:
-    """Uint8 [clips, time, height, width, 3] of the chosen frames, zero in the padding.
-
-    `frame(index)` gives each frame that is needed, once and in order.
-    """
+    """Uint8 [clips, time, height, width, 3] of frames that are fitted, zero in the padding."""
     shape = (*chosen.indices.shape, config.height, config.width, 3)
     found = np.zeros(shape, np.uint8)
-    real = chosen.indices[:, : chosen.length]
-    for index in np.unique(real):
-        found[:, : chosen.length][real == index] = fit(frame(int(index)), config)
+    for clip, indices in enumerate(chosen.indices[:, : chosen.length].tolist()):
+        for place, index in enumerate(indices):
+            found[clip, place] = frames[index]
     return found
 
 

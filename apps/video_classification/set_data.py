@@ -60,7 +60,7 @@ def find(
         videos=tuple(videos),
         label_names=tuple(names or sorted({video.label for video in videos})),
         divided_by=f"the splits of {info.full_name}" if whole else "",
-        fingerprint=hashlib.sha256("\n".join(_facts(builder)).encode()).hexdigest(),
+        digests=(hashlib.sha256("\n".join(_facts(builder)).encode()).hexdigest(),),
     )
     return source, store
 
@@ -112,13 +112,14 @@ def _sampled(
             chosen = sampling.sample(
                 len(frames), _ASSUMED_FRAMES_PER_SECOND, config, clips_per_video
             )
+            small = {i: fitting.fit(frames[i], config) for i in np.unique(chosen.indices).tolist()}
             facts = {
                 "part": part,
                 "label": _text(features["label"], example["label"]),
                 "group": _text(features[group], example[group]) if group else "",
             }
             yield clip_store.Sampled(
-                fitting.clips(lambda index, of=frames: of[index], chosen, config),
+                fitting.stacked(small, chosen, config),
                 chosen.length,
                 facts,
             )
