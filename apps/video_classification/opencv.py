@@ -6,14 +6,14 @@ from apps import errors
 
 # Read when it opens its first video: FFmpeg would print about damaged files, which are told by name
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 try:
     import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 except ImportError as error:
     raise errors.UserError(
         f"OpenCV cannot be loaded ({error}): install the system library that it names "
         "(libGL.so.1 is in the package libgl1), or opencv-python-headless instead of opencv-python"
     ) from error
-cv2.setLogLevel(0)  # the variable alone does not silence what is loaded already
 
 __all__ = ["cv2"]
