@@ -52,7 +52,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
         frames = keras.Input((None, clips.height, clips.width, 3), dtype="uint8", name="frames")
         length = keras.Input((), dtype="int32", name="length")
         features = keras.layers.Identity(name=FEATURES)(frame_encoder.encode(config, frames))
-        logits = _judge(config, _layers(config, classes), features, length)
+        logits, _ = _judge(config, _layers(config, classes), features, length)
     finally:
         keras.config.set_dtype_policy(before)
     return keras.Model({"frames": frames, "length": length}, logits, name="video_classification")
@@ -72,16 +72,23 @@ def encoder(trained: keras.Model) -> keras.Model:
     return keras.Model(trained.input["frames"], trained.get_layer(FEATURES).output, name="encoder")
 
 
-def head(config: configs.Config, trained: keras.Model) -> keras.Model:
-    """The part behind `encoder`, weights shared: `features` and `length` to logits."""
+def head(config: configs.Config, trained: keras.Model, every_frame: bool = False) -> keras.Model:
+    """The part behind `encoder`, weights shared: `features` and `length` to logits.
+
+    With `every_frame` those of each frame, as `per_frame` gives them.
+    """
     features = keras.Input(trained.get_layer(FEATURES).output.shape[1:], name="features")
     length = keras.Input((), dtype="int32", name="length")
-    logits = _judge(config, {layer.name: layer for layer in trained.layers}, features, length)
-    return keras.Model({"features": features, "length": length}, logits, name="head")
+    layers = {layer.name: layer for layer in trained.layers}
+    logits, evidence = _judge(config, layers, features, length)
+    told = evidence if every_frame else logits
+    return keras.Model({"features": features, "length": length}, told, name="head")
 
 
-def _judge(config: configs.Config, layers: dict[str, keras.Layer], values: Any, length: Any) -> Any:
-    """Logits of features: `layers`, by their names, one behind the other."""
+def _judge(
+    config: configs.Config, layers: dict[str, keras.Layer], values: Any, length: Any
+) -> tuple[Any, Any]:
+    """Logits and evidence of features: `layers`, by their names, one behind the other."""
     real = layers["real"](values, length)
     # A layer that runs forward ends each row where its frames end whatever stands behind; only
     # the backward half of a BiLSTM would begin in the padding.
@@ -93,7 +100,7 @@ def _judge(config: configs.Config, layers: dict[str, keras.Layer], values: Any, 
     evidence, attention = layers[EVIDENCE](values), None
     if "attention" in layers:
         attention = layers["attention"](layers["attention_hidden"](values))[..., 0]
-    return layers["pooling"](evidence, real, attention)
+    return layers["pooling"](evidence, real, attention), evidence
 
 
 def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
