@@ -138,9 +138,11 @@ def _check(videos: list[parts_of_data.Video], parts: list[str], source: str) -> 
             raise errors.UserError(f"{source}: no video in the part {name}")
         unseen = sorted(labels[name] - labels["train"])
         if unseen:
+            pairs = zip(videos, parts, strict=True)
+            which = next(v.name for v, part in pairs if (v.label, part) == (unseen[0], name))
             raise errors.UserError(
-                f"{source}: label {unseen[0]!r} is in {name} and not in train; "
-                "add videos of other groups, or remove it"
+                f"{source}: label {unseen[0]!r} is in {name} ({which}) and not in train; add "
+                "videos of it that are of other groups, or remove it"
             )
 
 

@@ -51,7 +51,7 @@ def decoded(
     reasons = store.facts["reason"].tolist()
     bad = [f"{video.name} {why}" for video, why in zip(source.videos, reasons, strict=True) if why]
     good = len(reasons) - len(bad)
-    line = f"clips of {good:,} videos " + (
+    line = f"clips of {good:,} videos, {clips_per_video} each, " + (
         "are kept" if was_there else f"in {time.monotonic() - began:.0f} s"
     )
     _show(line + (f", {len(bad):,} left out that cannot be decoded" if bad else ""))

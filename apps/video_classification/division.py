@@ -80,9 +80,9 @@ def _folds(
         raise errors.UserError(
             f"all videos are of one group, {groups[0]!r}: give more groups, or a column part"
         )
-    folds = min(folds, different)
     most = max(labels.count(label) for label in set(labels))
-    if folds > most:
+    folds = min(folds, different, most)
+    if folds < 2:
         raise errors.UserError(
             f"{len(places)} videos of {len(set(labels))} labels are too few to divide; add some"
         )

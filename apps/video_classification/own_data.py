@@ -32,6 +32,12 @@ def find(path: Path, config: OwnConfig) -> clips.Source:
         found, paths, divided_by = videos_csv.find(path)
     else:
         raise errors.UserError(f"{path}: give a folder with a folder for each label, or a csv")
+    labels = sorted({video.label for video in found})
+    if len(labels) < 2:
+        raise errors.UserError(
+            f"{path}: all {len(found)} videos have the label {labels[0]!r}; two labels or more "
+            "are needed"
+        )
     if config.group_pattern:
         found = _grouped(found, paths, config.group_pattern)
     return clips.Source(
@@ -39,7 +45,7 @@ def find(path: Path, config: OwnConfig) -> clips.Source:
         licence="your own",
         source=str(path.resolve()),
         videos=tuple(found),
-        label_names=tuple(sorted({video.label for video in found})),
+        label_names=tuple(labels),
         divided_by=divided_by,
         paths=tuple(paths),
         digests=_digests(paths),
