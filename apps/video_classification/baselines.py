@@ -12,6 +12,8 @@ decides. A video's answer is the mean of those of its clips.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +22,8 @@ from apps.video_classification import config as configs
 from apps.video_classification import scoring, single_frame
 from apps.video_classification.clips import Clips
 from apps.video_classification.opencv import cv2
+
+Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of frames and lengths, rows of numbers
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C
 _MOST_ITERATIONS = 300
@@ -103,7 +107,7 @@ def _fields(pictures: np.ndarray) -> np.ndarray:
 
 
 def _logistic_regression(
-    describe, train: Clips, validation: Clips, test: Clips, classes: int
+    describe: Describe, train: Clips, validation: Clips, test: Clips, classes: int
 ) -> np.ndarray:
     middles = train.first_clips + np.diff([*train.first_clips, len(train)]) // 2
     learned = _described(describe, train, middles)
@@ -124,6 +128,6 @@ def _logistic_regression(
     return scoring.of_videos(found, test)
 
 
-def _described(describe, clips: Clips, chosen: np.ndarray) -> np.ndarray:
+def _described(describe: Describe, clips: Clips, chosen: np.ndarray) -> np.ndarray:
     parts = [chosen[first : first + _ROWS] for first in range(0, len(chosen), _ROWS)]
     return np.concatenate([describe(clips.read(part), clips.lengths[part]) for part in parts])

@@ -31,9 +31,13 @@ class EvidencePooling(keras.layers.Layer):
     def __init__(self, newest_only: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.newest_only = newest_only
+        self.supports_masking = True
 
     def build(self, *_: Any) -> None:
         self.built = True
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """What comes out has no frames."""
 
     def call(self, evidence: Any, real: Any, attention: Any = None) -> Any:
         if attention is None:

@@ -37,7 +37,7 @@ class TrainedModel(NamedTuple):
         for view in views:
             logits = self.model({"frames": view, "length": lengths}, training=False)
             found.append(keras.ops.convert_to_numpy(keras.ops.softmax(logits)))
-        return np.mean(found, axis=0, dtype=np.float32)
+        return np.asarray(np.mean(found, axis=0), np.float32)
 
 
 def load(run: Path) -> TrainedModel:
