@@ -192,12 +192,12 @@ def _packed(state: tf.Tensor) -> tf.Tensor:
 def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
     """What `_packed` made rows of; empty rows are the `first` state, before any frame."""
     packed = _packed(first)
-    size = packed.shape[1]
-    begins = tf.shape(rows)[1] == 0
-    rows = tf.concat([packed[:, : tf.where(begins, size, 0)], rows], axis=1)
-    wanted = [tf.shape(first)[0], size]
+    batch, size = tf.shape(packed)[0], packed.shape[1]
+    given = tf.shape(rows)
     told = [f"{name}: a state is rows of {size} numbers or of none, one for each row of frames;"]
-    told += ["it is", tf.shape(rows)]
-    fits = tf.reduce_all(tf.shape(rows) == wanted)
+    told += ["it is", given]
+    fits = (given[0] == batch) & ((given[1] == 0) | (given[1] == size))
     with tf.control_dependencies([tf.debugging.Assert(fits, told)]):
-        return tf.reshape(rows, tf.shape(first))
+        rows = tf.identity(rows)
+    rows = tf.concat([packed[:, : tf.where(given[1] == 0, size, 0)], rows], axis=1)
+    return tf.reshape(rows, tf.shape(first))
