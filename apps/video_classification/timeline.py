@@ -115,8 +115,8 @@ def at_pace(
     number, shown = 0, None
 
     def passed(seconds: float) -> bool:
-        # A little early, since times are rounded: what appears right in the middle counts
-        return (number + 0.499) * pace_seconds < seconds
+        # A little later, since times are rounded: what appears right in the middle counts
+        return (number + 0.501) * pace_seconds < seconds
 
     for seconds, frame in frames:
         while shown is not None and passed(seconds):
