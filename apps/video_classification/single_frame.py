@@ -26,6 +26,7 @@ def answer(
     Returns:
         Float32 [videos of test, classes], the mean of each video's clips.
     """
+    keras.utils.set_random_seed(config.seed)
     random = np.random.default_rng(config.seed)
     network = _build(config, classes)
     network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
