@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import tyro
 
 from apps import configuration, errors
+from apps.video_classification import asked_videos
 
 if TYPE_CHECKING:
     from apps.video_classification import recogniser
     from apps.video_classification.timeline import Segment
 
 TASK = "video_classification"
-SUFFIXES = (
-    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-    ".mts", ".ogv", ".ts", ".webm", ".wmv",
-)  # fmt: skip
-"""Of the files that a folder stands for; a file that is named may have any."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Options:
     model: Path | None = None
     """Ask this version folder of an export instead of a run."""
     timeline: Path | None = None
-    """Folder for a picture of each video's labels over time, <video>.png."""
+    """Folder for a picture of each video's labels over time: <video>.png, and <video>-dark.png."""
     annotated: Path | None = None
     """Folder for a copy of each video with the label drawn on it, <video>.mp4."""
     clip_seconds: float | None = None
@@ -67,12 +63,6 @@ class Answer(NamedTuple):
     reason: str = ""
 
 
-class _Video(NamedTuple):
-    path: Path
-    timeline: Path | None
-    annotated: Path | None
-
-
 def predict(options: Options) -> Iterator[Answer]:
     """An answer for each video, as soon as it is there; its picture and its copy are written.
 
@@ -80,7 +70,7 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run or no export, no such input, one that cannot be decoded (unless
             `skip_unreadable`), a picture or a copy that cannot be written.
     """
-    videos = _videos(options)
+    videos = asked_videos.find(options.inputs, options.timeline, options.annotated)
     from apps.video_classification import decoding, recogniser
 
     asked = (
@@ -102,10 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return configuration.run_command(TASK, "predict", Options, _print, arguments)
 
 
-def _answer(asked: recogniser.Recogniser, video: _Video, options: Options) -> Answer:
+def _answer(
+    asked: recogniser.Recogniser, video: asked_videos.AskedVideo, options: Options
+) -> Answer:
     import numpy as np
 
-    from apps.video_classification import annotated_video, decoding, timeline, timeline_picture
+    from apps import whole_files
+    from apps.video_classification import annotated_video, decoding, pictures, timeline
 
     found = decoding.read(video.path, asked.clips, asked.clips_per_video)
     likely = asked.probabilities(found.frames[:, : found.length]).mean(axis=0)
@@ -116,48 +109,21 @@ def _answer(asked: recogniser.Recogniser, video: _Video, options: Options) -> An
         return answer
     over_time = timeline.of_video(asked, video.path, found, options.clip_seconds)
     if video.timeline is not None:
-        timeline_picture.write(video.timeline, video.path.name, asked.label_names, over_time)
+        whole_files.make_folder(video.timeline.parent)
+        pictures.timeline(
+            video.timeline.parent,
+            video.timeline.stem,
+            video.path.name,
+            over_time.seconds,
+            over_time.probabilities,
+            asked.label_names,
+        )
     if video.annotated is not None:
         frame_seconds = found.seconds / found.frame_count
         annotated_video.write(
             video.annotated, video.path, asked.label_names, over_time, frame_seconds
         )
     return answer._replace(segments=tuple(over_time.segments(asked.label_names)))
-
-
-def _videos(options: Options) -> list[_Video]:
-    """The files that are meant, and where their pictures and copies go."""
-    found: list[_Video] = []
-    for given in options.inputs:
-        if given.is_dir():
-            files = sorted(file for file in given.rglob("*") if file.suffix.lower() in SUFFIXES)
-            if not files:
-                raise errors.UserError(
-                    f"{given}: no video in this folder; name files that end in another way than "
-                    f"{', '.join(SUFFIXES)}"
-                )
-        elif given.is_file():
-            files = [given]
-        else:
-            raise errors.UserError(f"{given}: no such file or folder")
-        for file in files:
-            place = file.relative_to(given) if given.is_dir() else Path(file.name)
-            found.append(
-                _Video(
-                    file,
-                    options.timeline and options.timeline / place.with_suffix(".png"),
-                    options.annotated and options.annotated / place.with_suffix(".mp4"),
-                )
-            )
-    taken = {video.path.resolve() for video in found}
-    for written in (path for video in found for path in video[1:] if path is not None):
-        if written.resolve() in taken:
-            raise errors.UserError(
-                f"{written} would be written over an input, or twice; give another folder, or ask "
-                "for the videos one after the other"
-            )
-        taken.add(written.resolve())
-    return found
 
 
 def _print(options: Options) -> None:

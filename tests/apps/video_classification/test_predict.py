@@ -86,7 +86,8 @@ def test_pictures_and_copies_lie_as_the_videos_do(capsys, run, videos, tmp_path)
     answers = objects(capsys, "--run", run, videos, "--timeline", pictures, "--annotated", copies)
     found = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*"))
     assert found == [
-        "copies/inner/clip.mp4", "copies/long.mp4", "pictures/inner/clip.png", "pictures/long.png",
+        "copies/inner/clip.mp4", "copies/long.mp4", "pictures/inner/clip-dark.png",
+        "pictures/inner/clip.png", "pictures/long-dark.png", "pictures/long.png",
     ]  # fmt: skip
     for name, frames in (("inner/clip", 4), ("long", 60)):
         assert (pictures / f"{name}.png").read_bytes().startswith(SIGNATURE)
