@@ -1,22 +1,23 @@
 """One random change for all frames of a clip: nothing moves that did not move before."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from apps.video_classification.config import AugmentationConfig
+from apps.video_classification.opencv import cv2
+
+_HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP  # a transform says where a new pixel comes from
+_MIRRORED = cv2.BORDER_REFLECT
 
 
 class Changes(NamedTuple):
-    """What is done to each clip of a batch."""
+    """What is done to each clip of a batch; float64."""
 
-    transforms: np.ndarray  # float32 [clips, 8]: where a new pixel comes from, of frames [0, 1]²
-    gain: np.ndarray  # float32 [clips], of the distance from the clip's mean
-    offset: np.ndarray  # float32 [clips], added, of the range from 0 to 255
-    erased: np.ndarray  # float32 [clips, 4]: top, left, bottom, right as shares; equal = nothing
+    transforms: np.ndarray  # [clips, 2, 3]: (x, y, 1) of a new pixel to where it comes from
+    gain: np.ndarray  # [clips], of the distance from the clip's mean
+    offset: np.ndarray  # [clips], added, of the range from 0 to 255
+    erased: np.ndarray  # [clips, 4]: top, left, bottom, right as shares; equal = nothing
 
 
 def draw(
@@ -35,48 +36,32 @@ def draw(
     across = np.where(flipped, -zoom, zoom)
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     zero = np.zeros(clips)
-    transforms = np.stack(
-        [
-            across,
-            zero,
-            middle_x - across * middle_x + shift[0] * width,
-            zero,
-            zoom,
-            middle_y - zoom * middle_y + shift[1] * height,
-            zero,
-            zero,
-        ],
-        axis=1,
-    )
-    return Changes(*(part.astype(np.float32) for part in (transforms, gain, offset, erased)))
+    shift_x = middle_x - across * middle_x + shift[0] * width
+    shift_y = middle_y - zoom * middle_y + shift[1] * height
+    transforms = np.array([[across, zero, shift_x], [zero, zoom, shift_y]]).transpose(2, 0, 1)
+    return Changes(transforms, gain, offset, erased)
 
 
-def apply(frames: tf.Tensor, changes: Changes) -> tf.Tensor:
+def apply(frames: np.ndarray, changes: Changes) -> np.ndarray:
     """The changed clips: uint8 [clips, time, height, width, 3], as `frames`.
 
     What comes from beyond an edge is mirrored at it. Brightness and contrast change about the
-    clip's own mean. A change of nothing gives back the same bits.
+    clip's own mean; what is erased has that mean. A change of nothing gives back the same bits.
     """
-    shape = tf.shape(frames)
-    clips, time, height, width = shape[0], shape[1], shape[2], shape[3]
-    # The frames of a clip as further channels: one transform moves them all
-    turned = tf.transpose(frames, [0, 2, 3, 1, 4])
-    flat = tf.cast(tf.reshape(turned, [clips, height, width, time * 3]), tf.float32)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=flat,
-        transforms=changes.transforms,
-        output_shape=tf.stack([height, width]),
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-        fill_value=0.0,
-    )
-    mean = tf.reduce_mean(moved, axis=[1, 2, 3], keepdims=True)
-    column = [-1, 1, 1, 1]
-    lit = (moved - mean) * tf.reshape(changes.gain, column) + mean
-    lit += tf.reshape(changes.offset, column)
-    lit = tf.where(_inside(changes.erased, height, width), mean, lit)
-    whole = tf.cast(tf.clip_by_value(tf.round(lit), 0.0, 255.0), tf.uint8)
-    return tf.transpose(tf.reshape(whole, [clips, height, width, time, 3]), [0, 3, 1, 2, 4])
+    found = np.empty_like(frames)
+    height, width = frames.shape[2:4]
+    levels = np.arange(256)
+    for clip, altered, transform, gain, offset, erased in zip(frames, found, *changes, strict=True):
+        mean = clip.mean()
+        table = np.clip(np.rint((levels - mean) * gain + mean + offset), 0, 255).astype(np.uint8)
+        for frame, new in zip(clip, altered, strict=True):
+            cv2.warpAffine(
+                frame, transform, (width, height), dst=new, flags=_HOW, borderMode=_MIRRORED
+            )
+        cv2.LUT(altered.reshape(-1, width, 3), table, dst=altered.reshape(-1, width, 3))
+        top, left, bottom, right = np.rint(erased * ([height, width] * 2)).astype(int)
+        altered[:, top:bottom, left:right] = np.uint8(mean)
+    return found
 
 
 def _erased(random: np.random.Generator, clips: int, probability: float) -> np.ndarray:
@@ -85,13 +70,3 @@ def _erased(random: np.random.Generator, clips: int, probability: float) -> np.n
     corner = random.uniform(0, 1, (clips, 2)) * (1 - size)
     size *= (random.random(clips) < probability)[:, None]
     return np.concatenate([corner, corner + size], axis=1)
-
-
-def _inside(erased: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Bool [clips, height, width, 1]: which pixels' middles the rectangles hold."""
-    top, left, bottom, right = (edge[:, None] for edge in tf.unstack(erased, axis=1))
-    down = (tf.range(tf.cast(height, tf.float32)) + 0.5) / tf.cast(height, tf.float32)
-    across = (tf.range(tf.cast(width, tf.float32)) + 0.5) / tf.cast(width, tf.float32)
-    rows = (down >= top) & (down < bottom)
-    columns = (across >= left) & (across < right)
-    return (rows[:, :, None] & columns[:, None, :])[..., None]

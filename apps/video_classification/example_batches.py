@@ -57,25 +57,22 @@ def endless(
             frames, clips.lengths[firsts[videos]], random, config.augmentation.highest_late_share
         )
         changes = augmentation.draw(random, rows, size.height, size.width, config.augmentation)
-        return frames, lengths, clips.labels[firsts[videos]], *changes
+        frames = augmentation.apply(frames, changes)
+        frames[np.arange(size.frames) >= lengths[:, None]] = 0
+        return frames, lengths, clips.labels[firsts[videos]]
 
     def batch(step: tf.Tensor) -> tuple[Any, ...]:
-        found = tf.numpy_function(
-            read, [step], [tf.uint8, tf.int32, tf.int32] + [tf.float32] * 4, stateful=False
-        )
-        shapes: list[list[int]] = [[rows, size.frames, size.height, size.width, 3], [rows], [rows]]
-        shapes += [[rows, 8], [rows], [rows], [rows, 4]]
-        frames, lengths, labels, *changes = (
+        found = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.int32], stateful=False)
+        shapes = [[rows, size.frames, size.height, size.width, 3], [rows], [rows]]
+        frames, lengths, labels = (
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
-        frames = augmentation.apply(frames, augmentation.Changes(*changes))
-        real = tf.sequence_mask(lengths, size.frames)
-        frames *= tf.cast(real, tf.uint8)[:, :, None, None, None]
         inputs = {"frames": frames, "length": lengths}
         wanted = tf.one_hot(labels, classes)
         if not config.model.per_frame:
             return inputs, wanted
-        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), tf.cast(real, tf.float32)
+        real = tf.sequence_mask(lengths, size.frames, tf.float32)
+        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), real
 
     stream = tf.data.Dataset.counter(first_step)
     return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
