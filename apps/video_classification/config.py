@@ -57,8 +57,8 @@ class ModelConfig:
     convolutional_lstm_filters: int = 16
     layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"
     layer_count: int = 1
-    units: int = 128  # of each recurrent layer (of each direction)
-    pooling: Literal["last", "mean", "attention"] = "mean"  # of a clip's frames
+    units: int = 96  # of each recurrent layer (of each direction)
+    pooling: Literal["last", "mean", "attention"] = "last"  # of a clip's frames
     per_frame: bool = False  # the label at every frame, from what was seen so far
     dropout: float = 0.1
     spatial_dropout: float = 0.0  # share of the CNN's channels, the same over a clip's frames
