@@ -23,7 +23,7 @@ from apps.video_classification import cache_folder, clip_store, clips, decoding,
 from apps.video_classification.config import Config
 from apps.video_classification.opencv import cv2
 
-_VERSION = 1  # raise it whenever the same files give other pixels than before
+_VERSION = 2  # raise it whenever the same files give other pixels than before
 _SHARD_VIDEOS = 500
 _TOLD = 3  # unreadable files that an error names
 

@@ -82,7 +82,18 @@ def _cut(height: tf.Tensor, width: tf.Tensor, of_height: tf.Tensor, of_width: tf
 
 
 def _resized(frames: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Means where an axis shrinks, then linear where one grows; uint8 as OpenCV rounds it."""
+    """Halved, means where an axis shrinks, linear where one grows; uint8 as OpenCV rounds it."""
+
+    def large(frames: tf.Tensor) -> tf.Tensor:
+        size = tf.shape(frames)
+        return (size[1] >= 2 * height) & (size[2] >= 2 * width)
+
+    def halved(frames: tf.Tensor) -> tuple[tf.Tensor]:
+        means = tf.nn.avg_pool2d(tf.cast(frames, tf.float32), 2, 2, "VALID")
+        return (tf.cast(tf.floor(means + 0.5), tf.uint8),)
+
+    any_size = tf.TensorShape([None, None, None, 3])
+    (frames,) = tf.while_loop(large, halved, (frames,), shape_invariants=(any_size,))
     size = tf.shape(frames)[1:3]
     smaller = tf.minimum(size, tf.stack([height, width]))
     shrunk = _rounded(tf.image.resize(frames, smaller, method="area"))

@@ -5,7 +5,7 @@ import tensorflow as tf
 from apps.video_classification import fitting, preprocessing, sampling
 from apps.video_classification.config import ClipConfig
 
-SHAPES = [(48, 64), (64, 48), (17, 90), (20, 12), (10, 70), (1, 1), (32, 40)]
+SHAPES = [(48, 64), (64, 48), (17, 90), (20, 12), (10, 70), (1, 1), (32, 40), (131, 165)]
 
 
 def pictures(count, height, width):
@@ -68,7 +68,7 @@ def test_rows_with_fewer_frames_do_not_depend_on_what_stands_behind_them():
         np.testing.assert_array_equal(alone[0], whole[row])
 
 
-@pytest.mark.parametrize("shape", [(0, 5, 20, 24, 3), (2, 0, 20, 24, 3)])
+@pytest.mark.parametrize("shape", [(0, 5, 20, 24, 3), (0, 5, 70, 64, 3), (2, 0, 20, 24, 3)])
 def test_no_videos_and_videos_without_frames_have_an_answer(shape):
     config = ClipConfig(frames=6, height=16, width=16)
     counts = np.zeros(shape[0], np.int32)
