@@ -25,7 +25,7 @@ from apps.video_classification.opencv import cv2
 
 Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of frames and lengths, rows of numbers
 
-_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # scikit-learn's C
+_STRENGTHS = (1e-3, 1e-2, 1e-1)  # scikit-learn's C
 _MOST_ITERATIONS = 300
 _FIELDS = 8  # along each side of a picture
 _DIRECTIONS = 8  # of gradients
