@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.video_classification import baselines, clips, single_frame
+from apps.video_classification import baselines, clips, data, single_frame
+from apps.video_classification import config as configs
 from tests.apps.video_classification import moving_spots, small_run
 
 FRAMES, SIDE = 8, 24
@@ -100,3 +101,17 @@ def test_frames_behind_the_end_change_nothing(describe, length):
     found = describe(frames, lengths)
     assert np.all(np.isfinite(found))
     np.testing.assert_array_equal(found, describe(padded, lengths))
+
+
+@pytest.mark.slow
+def test_no_single_frame_of_moving_digits_tells_the_motion():
+    """Nine motions: chance is 11 %. Differences of frames do tell something."""
+    preset = dataclasses.replace(configs.PRESETS["default"], data="moving_digits/small")
+    corpus = data.load(preset)
+    parts = corpus.train, corpus.validation, corpus.test
+    found = baselines.evaluate(*parts, len(corpus.label_names), preset)
+    labels = corpus.test.video_labels
+    right = {name: (each.argmax(axis=1) == labels).mean() for name, each in found.items()}
+    assert right["single_frame"] < 0.25
+    assert right["mean_of_frames"] < 0.25
+    assert right["frame_differences"] > 0.25
