@@ -25,7 +25,6 @@ def encode(config: configs.Config, frames: Any) -> Any:
                              which carries a picture of what has moved, and the other blocks
 
     Positions are kept up to the end: where something is now and where it was is what motion is.
-    A dense layer makes `frame_features` of it.
     """
     sizes = config.model
     if sizes.backbone == "keras_applications":
@@ -37,8 +36,6 @@ def encode(config: configs.Config, frames: Any) -> Any:
             if depth == 0 and sizes.backbone == "convolutional_lstm":
                 values = _memory(sizes, values)
         values = FrameByFrame(keras.layers.Flatten(), name="flat")(values)
-    if sizes.frame_features:
-        values = keras.layers.Dense(sizes.frame_features, "relu", name="frame_features")(values)
     return values
 
 
@@ -84,4 +81,9 @@ def _application(config: configs.Config, frames: Any) -> Any:
     )
     # Frozen layers keep their statistics of the batch normalisation, too
     network.trainable = sizes.fine_tune
-    return FrameByFrame(network, name="application")(frames)
+    values = FrameByFrame(network, name="application")(frames)
+    if sizes.application_weights == applications.RANDOM:
+        # Layer by layer, weights that have learned nothing let their input shrink to 1e-12
+        options = {"epsilon": 1e-30, "center": False, "scale": False}
+        values = keras.layers.LayerNormalization(**options, name="application_scale")(values)
+    return values

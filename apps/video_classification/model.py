@@ -1,6 +1,7 @@
 """The classifier: frames become features one by one, recurrent layers read them, a clip is told.
 
-    x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`)
+    x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`), and
+                                                    a dense layer of `frame_features` behind it
     h_t = recurrent(x)_t                            from itself and what came before
     u_t = W_u h_t + b_u                             evidence for each class
     a_t = w · tanh(W_a h_t + b_a)                   how much this frame counts (attention pooling)
@@ -93,6 +94,8 @@ def _judge(
     # A layer that runs forward ends each row where its frames end whatever stands behind; only
     # the backward half of a BiLSTM would begin in the padding.
     mask = real if config.model.layer == "bilstm" else None
+    if config.model.frame_features:
+        values = layers["frame_features"](values)
     for depth in range(config.model.layer_count):
         values = layers[f"dropout_{depth}"](values)
         values, *_ = layers[f"recurrent_{depth}"](values, mask=mask)
@@ -108,6 +111,7 @@ def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
     sizes = config.model
     made = [
         FrameMask(name="real"),
+        keras.layers.Dense(max(1, sizes.frame_features), "relu", name="frame_features"),
         *(
             keras.layers.Dropout(sizes.dropout, name=f"dropout_{n}")
             for n in range(sizes.layer_count)

@@ -12,6 +12,8 @@ from apps import errors, run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import model  # noqa: F401  (registers the model's layers)
 
+_ROWS = 32  # clips at a time
+
 
 class TrainedModel(NamedTuple):
     """A model (`model.build`), the names of its classes, and the config of its run."""
@@ -30,14 +32,16 @@ class TrainedModel(NamedTuple):
         Returns:
             Float32 [clips, classes]; with `evaluation.flip` the mean with the mirrored clips.
         """
-        if not len(frames):
-            return np.zeros((0, len(self.label_names)), np.float32)
-        views = [frames, frames[:, :, :, ::-1]] if self.config.evaluation.flip else [frames]
-        found = []
-        for view in views:
-            logits = self.model({"frames": view, "length": lengths}, training=False)
-            found.append(keras.ops.convert_to_numpy(keras.ops.softmax(logits)))
-        return np.asarray(np.mean(found, axis=0), np.float32)
+        found = np.zeros((len(frames), len(self.label_names)), np.float32)
+        for first in range(0, len(frames), _ROWS):
+            rows = slice(first, first + _ROWS)
+            seen = frames[rows]
+            views = [seen, seen[:, :, :, ::-1]] if self.config.evaluation.flip else [seen]
+            for view in views:
+                logits = self.model({"frames": view, "length": lengths[rows]}, training=False)
+                answers = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+                found[rows] += answers / len(views)
+        return found
 
 
 def load(run: Path) -> TrainedModel:
