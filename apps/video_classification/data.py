@@ -1,0 +1,157 @@
+"""The clips in their three parts, and what a training step sees of them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps import errors
+from apps.video_classification import (
+    clip_store,
+    decoded_clips,
+    division,
+    example_batches,
+    own_data,
+    preprocessing,
+    set_data,
+)
+from apps.video_classification import clips as parts_of_data
+from apps.video_classification import config as configs
+
+DEFAULT = "moving_digits"
+
+
+def load(config: configs.Config) -> parts_of_data.Corpus:
+    """Finds the videos of `config.data`, samples their frames, and divides them.
+
+    `config.data` is a folder or a csv of the user's own (see `own_data.find`) or the name of a
+    TFDS set with videos and labels (see `set_data.find`); what exists on disk comes first. The
+    division is the data's own, else by group, else by file (see `division.divide`).
+
+    Videos of the training part have `clips.clips_per_video` clips, others
+    `evaluation.clips_per_video`. The frames are on disk, in the cache folder, and mapped into
+    memory.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be learned: the message names the
+            file, line or label.
+    """
+    many = {
+        "train": config.clips.clips_per_video,
+        "validation": config.evaluation.clips_per_video,
+        "test": config.evaluation.clips_per_video,
+    }
+    found = {count: _find(config, count) for count in sorted(set(many.values()))}
+    source = found[many["train"]][0]
+    stores = {part: found[count][1] for part, count in many.items()}
+    whole = np.unique(stores["train"].video)  # what could be decoded
+    videos = [source.videos[number] for number in whole]
+    parts, split = division.divide(videos, source.divided_by, config)
+    _check(videos, parts, source.source)
+    held = {
+        part: _clips(source, stores[part], whole[[each == part for each in parts]])
+        for part in parts_of_data.PARTS
+    }
+    reasons = stores["train"].facts.get("reason", np.array([""] * len(source.videos)))
+    return parts_of_data.Corpus(
+        name=source.name,
+        licence=source.licence,
+        source=source.source,
+        fingerprint=_fingerprint(source, held),
+        split=split,
+        label_names=source.label_names,
+        **held,
+        counts={part: len(clips.names) for part, clips in held.items()},
+        skipped=tuple(
+            f"{video.name}: {reason}"
+            for video, reason in zip(source.videos, reasons.tolist(), strict=True)
+            if reason
+        ),
+    )
+
+
+def preprocess(
+    frames: tf.Tensor, counts: tf.Tensor, config: configs.Config
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """One clip of each video of any count and size of frames: see `preprocessing.preprocess`."""
+    return preprocessing.preprocess(frames, counts, config.clips)
+
+
+def batches(
+    clips: parts_of_data.Clips, classes: int, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """An endless stream of (inputs of the model, labels): see `example_batches.endless`."""
+    return example_batches.endless(clips, classes, config, first_step)
+
+
+def _find(
+    config: configs.Config, clips_per_video: int
+) -> tuple[parts_of_data.Source, clip_store.Store]:
+    name = config.data or DEFAULT
+    path = Path(name).expanduser()
+    if path.exists():
+        source = own_data.find(path, config.own)
+        return source, decoded_clips.decoded(source, config, clips_per_video)
+    if path.suffix == ".csv" or name.startswith((".", "/", "~")):
+        raise errors.UserError(f"{name}: no such file or folder")
+    return set_data.find(name, config.clips, clips_per_video)
+
+
+def _clips(
+    source: parts_of_data.Source, store: clip_store.Store, videos: np.ndarray
+) -> parts_of_data.Clips:
+    """The clips of these videos, numbers in the source, ascending."""
+    rows = np.flatnonzero(np.isin(store.video, videos))
+    video = np.searchsorted(videos, store.video[rows]).astype(np.int32)
+    chosen = [source.videos[number] for number in videos]
+    number_of = {name: number for number, name in enumerate(source.label_names)}
+    labels = np.array([number_of[each.label] for each in chosen], np.int32)
+    groups = tuple(each.group for each in chosen)
+    return parts_of_data.Clips(
+        store=store.frames,
+        rows=rows,
+        lengths=store.lengths[rows],
+        labels=labels[video],
+        video=video,
+        names=tuple(each.name for each in chosen),
+        groups=groups if any(groups) else None,
+    )
+
+
+def _check(videos: list[parts_of_data.Video], parts: list[str], source: str) -> None:
+    """UserError where what was found cannot be learned or measured."""
+    labels = {
+        name: {video.label for video, part in zip(videos, parts, strict=True) if part == name}
+        for name in parts_of_data.PARTS
+    }
+    if len(labels["train"]) < 2:
+        only = ", ".join(map(repr, labels["train"])) or "none"
+        raise errors.UserError(
+            f"{source}: two labels or more are needed, the train part has {only}; "
+            "add videos of another"
+        )
+    for name in ("validation", "test"):
+        if not labels[name]:
+            raise errors.UserError(f"{source}: no video in the part {name}")
+        unseen = sorted(labels[name] - labels["train"])
+        if unseen:
+            pairs = zip(videos, parts, strict=True)
+            which = next(v.name for v, part in pairs if (v.label, part) == (unseen[0], name))
+            raise errors.UserError(
+                f"{source}: label {unseen[0]!r} is in {name} ({which}) and not in train; add "
+                "videos of it that are of other groups, or remove it"
+            )
+
+
+def _fingerprint(source: parts_of_data.Source, held: dict[str, parts_of_data.Clips]) -> str:
+    """SHA-256 over what is in each part and over the content of it all."""
+    digest = hashlib.sha256("\n".join(source.digests).encode())
+    for part, clips in held.items():
+        labels = clips.video_labels.tolist()
+        groups = clips.groups or [""] * len(labels)
+        for name, label, group in zip(clips.names, labels, groups, strict=True):
+            digest.update(f"{part}\n{name}\n{source.label_names[label]}\n{group}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,147 @@
+"""The classifier: frames become features one by one, recurrent layers read them, a clip is told.
+
+    x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`), and
+                                                    a dense layer of `frame_features` behind it
+    h_t = recurrent(x)_t                            from itself and what came before
+    u_t = W_u h_t + b_u                             evidence for each class
+    a_t = w · tanh(W_a h_t + b_a)                   how much this frame counts (attention pooling)
+    logits = Σ_t softmax(a)_t u_t                   over a clip's frames: all, or the last alone
+
+`per_frame` shows u itself: what the model takes the action for at each frame, from the frames so
+far. `streaming_model` computes the same frame after frame. A BiLSTM reads whole clips alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+import lstm_layers
+from apps import precision
+from apps.video_classification import config as configs
+from apps.video_classification import frame_encoder
+from apps.video_classification.evidence_pooling import EvidencePooling
+from apps.video_classification.frame_mask import FrameMask
+
+FEATURES, EVIDENCE = "features", "evidence"
+
+
+def build(config: configs.Config, classes: int, *, trains: bool = False) -> keras.Model:
+    """The classifier of whole clips, uncompiled.
+
+    Args:
+        config: backbone, layers, pooling, size of the frames.
+        classes: number of labels.
+        trains: whether in the precision of `training.precision`; else in float32, which every
+            machine computes. The weights are the same in number, shape and order, and float32 in
+            both.
+
+    Returns:
+        A model of a dictionary: `frames` uint8 (batch, time, height, width, 3), as
+        `data.preprocess` gives them, and `length` int32 (batch,), frames of each clip; to logits
+        float32 (batch, classes). Frames behind `length` change nothing.
+
+    Raises:
+        UserError: an application or weights that cannot be had (`applications.build`).
+    """
+    policy = precision.resolve(config.training.precision) if trains else "float32"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        clips = config.clips
+        frames = keras.Input((None, clips.height, clips.width, 3), dtype="uint8", name="frames")
+        length = keras.Input((), dtype="int32", name="length")
+        features = keras.layers.Identity(name=FEATURES)(frame_encoder.encode(config, frames))
+        logits, _ = _judge(config, _layers(config, classes), features, length)
+    finally:
+        keras.config.set_dtype_policy(before)
+    return keras.Model({"frames": frames, "length": length}, logits, name="video_classification")
+
+
+def per_frame(trained: keras.Model) -> keras.Model:
+    """What `build` returned, answering at every frame: its evidence u, (batch, time, classes).
+
+    The weights are shared. At a frame behind `length` the answer means nothing.
+    """
+    evidence = trained.get_layer(EVIDENCE).output
+    return keras.Model(trained.input, evidence, name="video_classification_per_frame")
+
+
+def encoder(trained: keras.Model) -> keras.Model:
+    """The part that sees frames by themselves: frames (batch, time, …) to what it hands on."""
+    return keras.Model(trained.input["frames"], trained.get_layer(FEATURES).output, name="encoder")
+
+
+def head(config: configs.Config, trained: keras.Model, every_frame: bool = False) -> keras.Model:
+    """The part behind `encoder`, weights shared: `features` and `length` to logits.
+
+    With `every_frame` those of each frame, as `per_frame` gives them.
+    """
+    features = keras.Input(trained.get_layer(FEATURES).output.shape[1:], name="features")
+    length = keras.Input((), dtype="int32", name="length")
+    layers = {layer.name: layer for layer in trained.layers}
+    logits, evidence = _judge(config, layers, features, length)
+    told = evidence if every_frame else logits
+    return keras.Model({"features": features, "length": length}, told, name="head")
+
+
+def _judge(
+    config: configs.Config, layers: dict[str, keras.Layer], values: Any, length: Any
+) -> tuple[Any, Any]:
+    """Logits and evidence of features: `layers`, by their names, one behind the other."""
+    real = layers["real"](values, length)
+    # A layer that runs forward ends each row where its frames end whatever stands behind; only
+    # the backward half of a BiLSTM would begin in the padding.
+    mask = real if config.model.layer == "bilstm" else None
+    if config.model.frame_features:
+        values = layers["frame_features"](values)
+    for depth in range(config.model.layer_count):
+        values = layers[f"dropout_{depth}"](values)
+        values, *_ = layers[f"recurrent_{depth}"](values, mask=mask)
+    values = layers["dropout"](values)
+    evidence, attention = layers[EVIDENCE](values), None
+    if "attention" in layers:
+        attention = layers["attention"](layers["attention_hidden"](values))[..., 0]
+    return layers["pooling"](evidence, real, attention), evidence
+
+
+def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
+    """What `_judge` needs; evidence is float32 in any precision."""
+    sizes = config.model
+    made = [
+        FrameMask(name="real"),
+        keras.layers.Dense(max(1, sizes.frame_features), "relu", name="frame_features"),
+        *(
+            keras.layers.Dropout(sizes.dropout, name=f"dropout_{n}")
+            for n in range(sizes.layer_count)
+        ),
+        *(_recurrent(sizes, depth) for depth in range(sizes.layer_count)),
+        keras.layers.Dropout(sizes.dropout, name="dropout"),
+        keras.layers.Dense(classes, dtype="float32", name=EVIDENCE),
+        EvidencePooling(sizes.pooling == "last", dtype="float32", name="pooling"),
+    ]
+    if sizes.pooling == "attention":
+        hidden = max(1, sizes.units // 2)
+        made += [
+            keras.layers.Dense(hidden, "tanh", dtype="float32", name="attention_hidden"),
+            keras.layers.Dense(1, use_bias=False, dtype="float32", name="attention"),
+        ]
+    return {layer.name: layer for layer in made}
+
+
+def _recurrent(sizes: configs.ModelConfig, depth: int) -> keras.Layer:
+    """One layer over all frames; a stream needs its states as well."""
+    kind, units = sizes.layer, sizes.units
+    options: dict[str, Any] = {
+        "return_sequences": True,
+        "return_state": True,
+        "name": f"recurrent_{depth}",
+    }
+    if kind == "bilstm":
+        return lstm_layers.BiLSTM(units, **options)
+    if kind == "gru":
+        return lstm_layers.GRU(units, **options)
+    return lstm_layers.PeepholeLSTM(
+        units, peepholes="ifo" if kind == "peephole_lstm" else "", **options
+    )

@@ -1,0 +1,98 @@
+"""What a model says of clips: probabilities of clips, of videos, and after each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.video_classification import config as configs
+from apps.video_classification import model
+from apps.video_classification.clips import Clips
+
+_ROWS = 32  # clips a batch
+
+
+class Scorer:
+    """Answers clips with the weights that the model has at the time.
+
+    Args:
+        trained: what `model.build` or `model.head` returned.
+    """
+
+    def __init__(self, trained: keras.Model) -> None:
+        self._classes = trained.outputs[0].shape[-1]
+        self._seen = next(name for name in trained.input if name != "length")
+        given = {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            for name, tensor in trained.input.items()
+        }
+
+        def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+            return tf.nn.softmax(tf.cast(trained(inputs, training=False), tf.float32))
+
+        self._answer = tf.function(answer, input_signature=[given], autograph=False)
+
+    def __call__(self, clips: Clips, flip: bool = False) -> np.ndarray:
+        """Float32 [clips, labels]; with `flip` the mean with what the mirrored clips give.
+
+        For a `model.head`, the clips hold features in the place of frames.
+        """
+        found = np.empty((len(clips), self._classes), np.float32)
+        for rows, frames, lengths in _batches(clips):
+            views = [frames, frames[:, :, :, ::-1]] if flip else [frames]
+            asked = [self.answer(**{self._seen: view, "length": lengths}) for view in views]
+            found[rows] = np.mean(asked, axis=0)
+        return found
+
+    def answer(self, **inputs: np.ndarray) -> np.ndarray:
+        """Float32 [rows, labels] of the model's inputs by name."""
+        return self._answer({name: tf.constant(value) for name, value in inputs.items()}).numpy()
+
+
+def of_videos(probabilities: np.ndarray, clips: Clips) -> np.ndarray:
+    """The mean over the clips of each video: float32 [videos, labels]."""
+    counts = np.bincount(clips.video, minlength=len(clips.names))
+    sums = np.zeros((len(counts), probabilities.shape[1]), np.float32)
+    np.add.at(sums, clips.video, probabilities)
+    return sums / counts[:, None]
+
+
+def features(trained: keras.Model, clips: Clips) -> np.ndarray:
+    """What `model.encoder` hands on, float32 [clips, time, features]."""
+    network = model.encoder(trained)
+
+    def answer(frames: tf.Tensor) -> tf.Tensor:
+        return network(frames, training=False)
+
+    spec = tf.TensorSpec(network.inputs[0].shape, tf.uint8)
+    encode = tf.function(answer, input_signature=[spec], autograph=False)
+    parts = [encode(tf.constant(frames)).numpy() for _, frames, _ in _batches(clips)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def by_frames_seen(trained: keras.Model, config: configs.Config, clips: Clips) -> np.ndarray:
+    """What the model says of videos after 1, 2, … frames of their clips.
+
+    Returns:
+        Float32 [time, videos, labels], without mirrored views. A clip that is shorter stays at its
+        whole length.
+    """
+    known, ask = features(trained, clips), Scorer(model.head(config, trained))
+    found = []
+    for seen in range(1, known.shape[1] + 1):
+        lengths = np.minimum(clips.lengths, seen).astype(np.int32)
+        parts = [
+            ask.answer(features=known[first : first + _ROWS], length=lengths[first : first + _ROWS])
+            for first in range(0, len(clips), _ROWS)
+        ]
+        found.append(of_videos(np.concatenate(parts), clips))
+    return np.stack(found)
+
+
+def _batches(clips: Clips) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    for first in range(0, len(clips), _ROWS):
+        rows = slice(first, min(first + _ROWS, len(clips)))
+        yield rows, clips.read(rows), clips.lengths[rows]

@@ -1,0 +1,131 @@
+"""Videos of TFDS sets, sampled once in the order in which they are stored."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps import dataset_builders, errors
+from apps.video_classification import cache_folder, clip_store, clips, fitting, sampling
+from apps.video_classification.config import ClipConfig
+
+_VERSION = 2  # raise it whenever the same set gives other numbers than before
+_GROUPS = ("group", "scene", "actor")  # features that say what belongs together; the first there is
+_ASSUMED_FRAMES_PER_SECOND = 25.0  # sets hold frames without their times
+
+
+def find(
+    name: str, config: ClipConfig, clips_per_video: int
+) -> tuple[clips.Source, clip_store.Store]:
+    """The videos of a TFDS set with a `video` and a `label` feature, and their clips.
+
+    A `group`, `scene` or `actor` feature says what must not be on two sides. The splits train,
+    validation and test are the parts; other splits are left alone. Frames are read one video at a
+    time; the first call writes the sampled ones into the cache folder, where later ones find them.
+
+    Raises:
+        UserError: no such set, not one of labelled videos, or one without the split train.
+    """
+    builder = dataset_builders.prepare(name)
+    features, info = builder.info.features, builder.info
+    lacking = [feature for feature in ("video", "label") if feature not in features]
+    if lacking:
+        raise errors.UserError(
+            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
+        )
+    if "train" not in info.splits:
+        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
+    folder = cache_folder.folder("video_clips") / _key(builder, config, clips_per_video)
+    with cache_folder.locked(folder):
+        store = clip_store.read(folder, config)
+        if store is None:
+            clip_store.write(folder, _sampled(builder, name, config, clips_per_video))
+            store = clip_store.read(folder, config)
+            assert store is not None
+    counts: dict[str, int] = {}
+    videos = []
+    facts = (store.facts[field].tolist() for field in ("part", "label", "group"))
+    for part, label, group in zip(*facts, strict=True):
+        videos.append(clips.Video(f"{part}/{counts.get(part, 0):05d}", label, group, part))
+        counts[part] = counts.get(part, 0) + 1
+    whole = {"train", "test"} <= set(counts)
+    names = features["label"].names if hasattr(features["label"], "names") else None
+    source = clips.Source(
+        name=name,
+        licence=info.redistribution_info.license or "see source",
+        source=info.homepage or info.full_name,
+        videos=tuple(videos),
+        label_names=tuple(names or sorted({video.label for video in videos})),
+        divided_by=f"the splits of {info.full_name}" if whole else "",
+        digests=(hashlib.sha256("\n".join(_facts(builder)).encode()).hexdigest(),),
+    )
+    return source, store
+
+
+def _facts(builder: Any) -> list[str]:
+    """What is in a set: its version, and the sizes and checksums that TFDS keeps of its splits."""
+    found = [builder.info.full_name]
+    for name, split in sorted(builder.info.splits.items()):
+        found.append(f"{name} {split.num_examples} {split.num_bytes} {split.shard_lengths}")
+    return found
+
+
+def _key(builder: Any, config: ClipConfig, clips_per_video: int) -> str:
+    """SHA-256 of all that decides the sampled frames, the files' dates among it."""
+    files = sorted(file for file in Path(builder.data_path).iterdir() if file.is_file())
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    decisive = {
+        "version": _VERSION,
+        "set": _facts(builder),
+        "files": stats,
+        "clips": sampling.decisive(config, clips_per_video),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _sampled(
+    builder: Any, name: str, config: ClipConfig, clips_per_video: int
+) -> Iterator[clip_store.Sampled]:
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    group = next((feature for feature in _GROUPS if feature in features), None)
+    wanted = {feature: True for feature in ("video", "label", group) if feature}
+    for part in (part for part in clips.PARTS if part in builder.info.splits):
+        examples = builder.as_dataset(
+            split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
+        )
+        for number, example in enumerate(examples.as_numpy_iterator()):
+            frames = example["video"]
+            if frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+                raise errors.UserError(
+                    f"{name}: {part}/{number:05d} is of the shape {frames.shape}; "
+                    "(frames, height, width, 3) with at least one frame is needed"
+                )
+            if frames.dtype != np.uint8:
+                raise errors.UserError(
+                    f"{name}: {part}/{number:05d} holds {frames.dtype}, uint8 is needed"
+                )
+            chosen = sampling.sample(
+                len(frames), _ASSUMED_FRAMES_PER_SECOND, config, clips_per_video
+            )
+            small = {i: fitting.fit(frames[i], config) for i in np.unique(chosen.indices).tolist()}
+            facts = {
+                "part": part,
+                "label": _text(features["label"], example["label"]),
+                "group": _text(features[group], example[group]) if group else "",
+            }
+            yield clip_store.Sampled(
+                fitting.stacked(small, chosen, config),
+                chosen.length,
+                facts,
+            )
+
+
+def _text(feature: Any, value: Any) -> str:
+    if hasattr(feature, "int2str") and feature.num_classes:
+        return str(feature.int2str(int(value)))
+    return value.decode() if isinstance(value, bytes) else str(value)

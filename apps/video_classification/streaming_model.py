@@ -1,0 +1,98 @@
+"""The same model over a stream: frames go in as they come, all states are tensors in and out.
+
+Stock operations on tensors of any length, so that it runs eagerly, in a `tf.function` and in an
+export alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from apps.video_classification import frame_encoder, model
+
+States = dict[str, tf.Tensor]
+PREVIOUS, STARTED = "previous_frame", "started"
+
+
+def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
+    """What `chunk` takes at the start of a stream, zeros, all float32.
+
+    `previous_frame` (batch, height, width, channels) and `started` (batch,), 1 once there was a
+    frame (not with keras_applications); `convolutional_lstm_h` and `_c` (batch, height / 2, width
+    / 2, filters) where there is one; `recurrent_0_h`, `recurrent_0_c` (not of a GRU),
+    `recurrent_1_h`, …: (batch, units).
+
+    Raises:
+        ValueError: a BiLSTM, which needs what comes later.
+    """
+    layers = {layer.name: layer for layer in trained.layers}
+    states: States = {}
+    if frame_encoder.CHANNELS in layers:
+        channels = 3 if layers[frame_encoder.CHANNELS].colour else 1
+        height, width = trained.input["frames"].shape[2:4]
+        states[PREVIOUS] = tf.zeros((batch, height, width, channels))
+        states[STARTED] = tf.zeros((batch,))
+    if frame_encoder.MEMORY in layers:
+        shape = layers[frame_encoder.MEMORY].output[1].shape[1:]
+        for name in "hc":
+            states[f"{frame_encoder.MEMORY}_{name}"] = tf.zeros((batch, *shape))
+    for layer in _recurrent(trained):
+        for name, size in zip("hc", layer.state_size, strict=False):
+            states[f"{layer.name}_{name}"] = tf.zeros((batch, size))
+    return states
+
+
+def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+    """The next frames of a stream.
+
+    Args:
+        trained: what `model.build` returns, with a causal layer.
+        frames: uint8 (batch, time, height, width, 3), at least one row and one frame.
+        states: those of `initial_states`, or what the last call returned.
+
+    Returns:
+        Evidence (batch, time, classes), which a softmax makes probabilities of, and the new
+        states. One behind the other the chunks' results are those of `model.per_frame`.
+    """
+    after: States = {}
+
+    def run(layer: keras.Layer, values: Any) -> Any:
+        """A layer's output; of those with states the next ones are noted."""
+        if layer.name == frame_encoder.CHANNELS:
+            values, after[PREVIOUS] = layer.chunk(values, states[PREVIOUS], states[STARTED])
+            after[STARTED] = tf.ones_like(states[STARTED])
+            return values
+        if layer.name == frame_encoder.MEMORY or layer.name.startswith("recurrent_"):
+            names = [name for name in states if name.startswith(f"{layer.name}_")]
+            given = [states[name] for name in names]
+            values, *new = layer(values, initial_state=given, training=False)
+            after.update(zip(names, new, strict=True))
+            return values
+        return layer(values, training=False) if layer._call_has_training_arg else layer(values)
+
+    if not states.keys() >= {f"{layer.name}_h" for layer in _recurrent(trained)}:
+        raise ValueError("states are missing: take those of initial_states")
+    values: Any = frames
+    for layer in _trunk(trained):
+        values = run(layer, values)
+    return values, after
+
+
+def _trunk(trained: keras.Model) -> list[keras.Layer]:
+    """The layers from the frames to the evidence, which stand one behind the other."""
+    layer, found = trained.get_layer(model.EVIDENCE), []
+    while not isinstance(layer, keras.layers.InputLayer):
+        found.append(layer)
+        node = layer._inbound_nodes[0]
+        layer = node.parent_nodes[0].operation
+    return found[::-1]
+
+
+def _recurrent(trained: keras.Model) -> list[keras.Layer]:
+    found = [layer for layer in trained.layers if layer.name.startswith("recurrent_")]
+    if any(not hasattr(layer, "state_size") for layer in found):
+        raise ValueError("a bilstm cannot answer a stream: it needs what comes later")
+    return found

@@ -1,0 +1,113 @@
+"""Learns to tell actions apart: `python -m apps.video_classification.train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps import configuration
+from apps.video_classification import config as configs
+
+TASK = "video_classification"
+
+
+def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+
+    The frames are sampled first, or come from the cache. The weights with the lowest loss on the
+    validation videos, each the mean of its clips, end in model.keras, in float32; the labels'
+    names are in config.json. With a frozen application and `cache_features` its features are
+    computed once, and the layers behind it learn from them.
+
+    Raises:
+        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+    """
+    # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
+
+    from apps import optimization, run_folder, training, whole_files
+    from apps.video_classification import (
+        applications,
+        data,
+        evaluate,
+        feature_batches,
+        measures,
+        model,
+        scoring,
+    )
+
+    corpus = data.load(config)
+    training.seed_everything(config.seed)
+    settings, sizes, classes = config.training, config.model, len(corpus.label_names)
+    description = {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "label_names": list(corpus.label_names),
+    }
+    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        network = model.build(config, classes, trains=True)
+        kept = model.build(config, classes)
+        scored, stream = network, data.batches
+        learned_from, held_out = corpus.train, corpus.validation
+        learned = model.per_frame(network) if sizes.per_frame else network
+        flip = config.evaluation.flip
+        if sizes.backbone == "keras_applications":
+            told = applications.describe(sizes.application_weights, sizes.fine_tune)
+            print(f"{sizes.application}: {told}")
+            if sizes.cache_features and not sizes.fine_tune:
+                learned = model.head(config, network, every_frame=sizes.per_frame)
+                scored, stream, flip = model.head(config, network), feature_batches.endless, False
+                held_out = feature_batches.encoded(network, corpus.validation)
+                learned_from = feature_batches.encoded(network, corpus.train)
+        learned.compile(
+            optimization.optimizer(settings),
+            keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=settings.label_smoothing
+            ),
+            weighted_metrics=["accuracy"],
+            jit_compile=settings.jit_compile,
+        )
+        print(
+            f"{corpus.name}: {corpus.counts['train']:,} training videos, {len(corpus.train):,} "
+            f"clips of them, {classes} labels; {network.count_params():,} parameters; "
+            f"{settings.steps:,} steps"
+        )
+        score = scoring.Scorer(scored)
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            answers = scoring.of_videos(score(held_out, flip), held_out)
+            labels = held_out.video_labels
+            return {
+                "loss": measures.cross_entropy(labels, answers),
+                "accuracy": measures.scores(labels, answers)["accuracy"],
+            }
+
+        def save_best(_: keras.Model) -> None:
+            kept.set_weights(network.get_weights())
+            with whole_files.replacing(folder.model_file) as partial:
+                kept.save(partial)
+
+        record = training.fit(
+            learned,
+            lambda first_step: stream(learned_from, classes, config, first_step),
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
+            patience_checkpoints=settings.patience_checkpoints,
+        )
+        folder.finish_training(record.train_seconds)
+    evaluate.evaluate(folder.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

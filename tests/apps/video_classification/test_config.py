@@ -1,0 +1,72 @@
+import dataclasses
+
+import pytest
+
+from apps import config_fields
+from apps.video_classification import config as configs
+
+
+def changed(preset="tiny", **groups):
+    config = configs.PRESETS[preset]
+    return dataclasses.replace(
+        config,
+        **{
+            name: dataclasses.replace(getattr(config, name), **changes)
+            for name, changes in groups.items()
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "changes", "message"),
+    [
+        ("clips", {"frames": 0}, "frames must be at least 1, is 0"),
+        ("clips", {"test_fraction": 1.0}, "test_fraction must be at least 0 and below 1"),
+        (
+            "clips",
+            {"test_fraction": 0.6, "validation_fraction": 0.5},
+            "validation_fraction and test_fraction must leave something to train",
+        ),
+        ("clips", {"clip_seconds": 0.0}, "clip_seconds must be above 0"),
+        ("own", {"folds": 2}, "folds must be 0 or at least 3"),
+        ("own", {"folds": 5, "fold": 5}, "and fold from 0 to folds - 1"),
+        ("own", {"fold": -1}, "fold must be at least 0"),
+        ("augmentation", {"highest_zoom_share": 1.0}, "highest_zoom_share must be at least 0"),
+        ("augmentation", {"erase_probability": 1.1}, "erase_probability must be from 0 to 1"),
+        ("augmentation", {"highest_brightness": -0.1}, "highest_brightness must be at least 0"),
+        ("model", {"units": 0}, "units must be at least 1, is 0"),
+        ("model", {"cnn_filters": ()}, "cnn_filters must be one or more numbers"),
+        ("model", {"cnn_filters": (8, 0)}, "cnn_filters must be one or more numbers"),
+        ("model", {"layer": "bilstm", "pooling": "last"}, 'pooling "last" needs a causal layer'),
+        ("model", {"per_frame": True, "pooling": "attention"}, "per_frame knows no frame to come"),
+        (
+            "model",
+            {"per_frame": True, "layer": "bilstm", "pooling": "mean"},
+            "per_frame knows no frame to come",
+        ),
+        ("training", {"steps": 61}, "steps must be a multiple of steps_per_checkpoint"),
+        ("training", {"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ("evaluation", {"clips_per_video": 0}, "clips_per_video must be at least 1"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, message):
+    with pytest.raises(ValueError, match=message):
+        changed(**{group: changes})
+
+
+@pytest.mark.parametrize("preset", configs.PRESETS)
+def test_presets_survive_json(preset):
+    config = configs.PRESETS[preset]
+    assert config_fields.from_dict(configs.Config, config_fields.to_dict(config)) == config
+
+
+def test_only_a_model_that_looks_back_streams():
+    assert configs.PRESETS["default"].streams
+    assert not changed(model={"layer": "bilstm", "pooling": "mean"}).streams
+
+
+def test_left_and_right_are_never_mirrored_where_they_are_labels():
+    for preset in ("tiny", "default"):
+        config = configs.PRESETS[preset]
+        assert not config.augmentation.flip
+        assert not config.evaluation.flip

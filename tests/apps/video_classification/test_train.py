@@ -1,0 +1,148 @@
+"""The training ends the same though killed, and leaves what the next commands need."""
+
+import csv
+import dataclasses
+import json
+import multiprocessing
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from apps import errors, run_folder
+from apps.video_classification import config as configs
+from apps.video_classification import train, trained_model
+from tests.apps import small_training
+from tests.apps.video_classification import moving_spots
+
+pytestmark = pytest.mark.slow
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+
+
+def settings_of(file, **sizes):
+    sizes = {"cnn_filters": (8, 16), "frame_features": 32, "units": 24, **sizes}
+    return dataclasses.replace(
+        configs.PRESETS["tiny"],
+        data=str(file),
+        clips=configs.ClipConfig(frames=8, height=24, width=24, clips_per_video=2),
+        model=configs.ModelConfig(**sizes),
+        training=configs.TrainingConfig(
+            batch_size=8, steps=60, steps_per_checkpoint=20, learning_rate=5e-3
+        ),
+        evaluation=configs.EvaluationConfig(clips_per_video=1, strips=1),
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data_file(tmp_path_factory):
+    return moving_spots.write_csv(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def settings(data_file):
+    return settings_of(data_file)
+
+
+@pytest.fixture(scope="module")
+def run(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert _ends(settings, folder) == 0
+    return folder
+
+
+def _ends(settings, folder, *before):
+    """Exit status of a training in a process of its own."""
+    child = _CONTEXT.Process(target=_child, args=(settings, folder, *before))
+    child.start()
+    child.join(300)
+    return child.exitcode
+
+
+def _child(settings, folder, before=None, *arguments):
+    if before is not None:
+        before(*arguments)
+    train.train(settings, folder)
+
+
+def weights(folder):
+    return keras.models.load_model(folder / "model.keras", compile=False).get_weights()
+
+
+def test_it_learns_what_no_single_frame_tells(run):
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [20, 40, 60]
+    assert float(rows[-1]["validation_loss"]) < float(rows[0]["validation_loss"])
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] > 0.9
+    assert metrics["baselines"]["single frame"]["accuracy"] < 0.9
+
+
+def test_the_run_holds_the_model_in_float32_and_the_label_names(run, settings):
+    trained = trained_model.load(run)
+    assert trained.label_names == moving_spots.LABELS
+    assert trained.config == settings
+    assert {layer.dtype_policy.name for layer in trained.model.layers} == {"float32"}
+    corpus = json.loads((run / "config.json").read_text())["data"]
+    assert {"name", "fingerprint", "licence", "source", "label_names"} == corpus.keys()
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(run, settings, tmp_path):
+    folder = tmp_path / "killed"
+    # About as many accesses as come before the second checkpoint is whole
+    killed = _ends(settings, folder, small_training.kill_at_access, folder, 40)
+    assert killed == -signal.SIGKILL
+    assert not (folder / "metrics.json").exists()
+    assert list((folder / "checkpoints").glob("[0-9]*.checkpoint"))
+    assert _ends(settings, folder) == 0
+    for weight, expected in zip(weights(folder), weights(run), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert (folder / "history.csv").read_text() == (run / "history.csv").read_text()
+
+
+@pytest.mark.parametrize("sizes", [{"per_frame": True, "layer": "gru"}], ids=["per_frame"])
+def test_it_learns_to_answer_at_every_frame(data_file, tmp_path, sizes):
+    train.train(settings_of(data_file, **sizes), tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] > 0.9
+    assert metrics["test"]["accuracy_after_4_frames"] > 0.8
+
+
+def test_a_frozen_network_s_features_are_computed_once_and_its_weights_kept(data_file, tmp_path):
+    settings = settings_of(data_file, backbone="keras_applications", application="MobileNetV2")
+    small = dataclasses.replace(
+        settings,
+        clips=dataclasses.replace(settings.clips, height=32, width=32),
+        training=configs.TrainingConfig(batch_size=8, steps=4, steps_per_checkpoint=2),
+    )
+    train.train(small, tmp_path / "run")
+    trained = trained_model.load(tmp_path / "run").model
+    network = trained.get_layer("application").layer
+    assert not network.trainable
+    moving = [weight for weight in network.weights if "moving_mean" in weight.path]
+    assert moving
+    assert not any(np.any(weight.numpy()) for weight in moving)
+
+
+def test_a_damaged_model_is_one_line(run, tmp_path):
+    opened = run_folder.open_trained(run, train.TASK, configs.Config)
+    opened.model_file = tmp_path / "model.keras"
+    opened.model_file.write_bytes(b"no model")
+    with pytest.raises(errors.UserError, match=r"model\.keras: cannot be read \(\w+\); train"):
+        trained_model.read(opened)
+
+
+def test_a_model_of_other_labels_is_one_line(run):
+    opened = run_folder.open_trained(run, train.TASK, configs.Config)
+    opened._record["data"]["label_names"] = ["high", "low", "middle"]
+    with pytest.raises(errors.UserError, match=r"knows 2 labels, .*config\.json names 3"):
+        trained_model.read(opened)
