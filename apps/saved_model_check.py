@@ -55,13 +55,18 @@ def check(version: Path) -> list[Checked]:
         every += served_batches.variants(request, signatures[request.signature])
     given = _answers(version, [request for _, request in every], signatures)
     for (what, request), answers in zip(every, given, strict=True):
-        found = answers if isinstance(answers, str) else difference(request.answers, answers)
-        found = found or served_batches.wrong_labels(answers)
+        found = answers if isinstance(answers, str) else _wrong(what, request.answers, answers)
         if found:
             which = f"signature {request.signature}" + (f", asked {what}" if what else "")
             failed = "fails" if isinstance(answers, str) else "reloaded, it differs from Keras"
             raise RuntimeError(f"{version}: {which}: {failed}: {found}")
     return [_checked(name, every, given) for name in signatures]
+
+
+def _wrong(what: str, expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """What is wrong about the answers to a request, or to some of its rows, or ""."""
+    wanted = served_batches.cropped(expected, given) if what else expected
+    return difference(wanted, given) or served_batches.wrong_labels(given)
 
 
 def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -116,7 +121,7 @@ def _checked(
     differences = [
         float(np.max(np.abs(answers[name] - wanted), initial=0.0, where=~np.isnan(wanted)))
         for _, expected, answers in mine
-        for name, wanted in expected.items()
+        for name, wanted in served_batches.cropped(expected, answers).items()
         if np.issubdtype(np.asarray(wanted).dtype, np.floating)
     ]
     own = sum(not what for what, _, _ in mine)

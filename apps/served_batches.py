@@ -36,6 +36,21 @@ def variants(
     yield "no row", _rows(request, inputs, outputs, everywhere[:0])
 
 
+def cropped(expected: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The expected answers of fewer rows, at the sizes that these rows alone ask for.
+
+    Sides behind the rows may be as long as the longest wish among the rows: the first k items, say.
+    """
+    found = {}
+    for name, wanted in expected.items():
+        sides = np.shape(given.get(name, wanted))
+        fits = len(sides) == wanted.ndim and sides[:1] == wanted.shape[:1]
+        if fits and all(side > 0 or not sides[0] for side in sides):
+            wanted = wanted[tuple(slice(side) for side in sides)]
+        found[name] = wanted
+    return found
+
+
 def wrong_labels(answers: Mapping[str, Any]) -> str:
     """What is wrong about labels beside their names and probabilities, or ""."""
     if not {"label", "label_names", "probabilities"} <= answers.keys():

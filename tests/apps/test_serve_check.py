@@ -52,6 +52,11 @@ class LooksAtNeighbours(Labeller):
         return values - tf.reduce_mean(values, axis=0)
 
 
+class AnswersNobody(Labeller):
+    def centred(self, values):
+        return tf.pad(values, [[0, tf.cast(tf.shape(values)[0] == 0, tf.int32)], [0, 0]])
+
+
 class WrongNames(Labeller):
     def named(self, numbers):
         return self.names.lookup(1 - numbers)
@@ -117,6 +122,11 @@ def test_requests_that_do_not_belong_to_the_version(version, capsys):
 def test_answers_that_depend_on_the_rows_beside_them(tmp_path, capsys):
     LooksAtNeighbours(tmp_path).save(tmp_path / "1")
     assert "asked its first row alone" in refused(capsys, tmp_path / "1")
+
+
+def test_an_answer_without_a_question(tmp_path, capsys):
+    AnswersNobody(tmp_path).save(tmp_path / "1")
+    assert "asked no row: reloaded, it differs" in refused(capsys, tmp_path / "1")
 
 
 def test_labels_under_wrong_names(tmp_path, capsys):
