@@ -186,7 +186,7 @@ def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]
     return [
         report.Commands(
             "At the command line, with a video file or a folder of them:",
-            f"python -m apps.{task}.predict --run {run} clip.mp4",
+            f"python -m apps.{task}.predict --run {run} datasets/moving_digits/dummy_data/circle.mp4",
         ),
         report.Commands(
             "As a service, with stock TensorFlow Serving:",
