@@ -44,6 +44,7 @@ SETTINGS = {
     "training.batch_size": 16,
     "training.learning_rate": 2e-3,
     "training.steps": 600,
+    "training.precision": "auto",
     "training.steps_per_checkpoint": 100,
     "evaluation.flip": True,
 }

@@ -48,8 +48,8 @@ class ModelConfig:
     colour: bool = False  # of small_cnn and convolutional_lstm; else they see grey
     frame_differences: bool = True  # the difference to the frame before as further channels
     cnn_filters: tuple[int, ...] = (16, 32, 64)  # of the blocks of small_cnn, each halves the size
-    cnn_normalisation: Literal["none", "batch"] = "batch"
-    frame_features: int = 128  # that the CNN hands to the recurrent layers, 0 = its own
+    cnn_normalisation: Literal["none", "batch"] = "none"
+    frame_features: int = 64  # that the CNN hands to the recurrent layers, 0 = its own
     application: str = "MobileNetV2"  # a name of keras.applications
     application_weights: str = "random"  # random, imagenet (downloaded), or a path
     fine_tune: bool = False  # train the application as well; else it is frozen
@@ -60,16 +60,16 @@ class ModelConfig:
     units: int = 96  # of each recurrent layer (of each direction)
     pooling: Literal["last", "mean", "attention"] = "last"  # of a clip's frames
     per_frame: bool = False  # the label at every frame, from what was seen so far
-    dropout: float = 0.1
+    dropout: float = 0.2
     spatial_dropout: float = 0.0  # share of the CNN's channels, the same over a clip's frames
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     batch_size: int = 32
-    steps: int = 2_400
+    steps: int = 2_000
     steps_per_checkpoint: int = 200  # a validation, a history row and a resume point each
-    learning_rate: float = 4e-3  # at its highest
+    learning_rate: float = 2e-3  # at its highest
     schedule: Literal["cosine", "constant"] = "cosine"  # after the warm-up, down to 0
     warmup_fraction: float = 0.05  # of the steps
     weight_decay: float = 0.01
@@ -78,7 +78,7 @@ class TrainingConfig:
     gradient_clip_norm: float = 1.0  # over all gradients together; 0 = off
     average_fraction: float = 0.1  # share of the steps that weights are averaged over; 0 = off
     patience_checkpoints: int | None = None  # checkpoints without a better validation before a stop
-    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = False
 
 

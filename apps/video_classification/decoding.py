@@ -106,8 +106,11 @@ def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    """An open video; one thread, as several are decoded side by side."""
-    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    """An open video. Two threads: one decodes ahead while Python looks at what the other gave.
+
+    FFmpeg's own choice is as many as there are cores, for each of several videos side by side.
+    """
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 2])
     try:
         if not capture.isOpened():
             empty = path.stat().st_size == 0

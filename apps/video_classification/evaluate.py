@@ -14,6 +14,7 @@ from apps import run_folder as run_folders
 from apps.video_classification import config as configs
 
 TASK = "video_classification"
+EXAMPLE = "datasets/moving_digits/dummy_data/circle.mp4"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _tell(folder: run_folders.RunFolder[configs.Config], source: str, metrics: A
     )
     print(f"\nreport:  {folder.report_file}")
     run = shlex.quote(str(folder.path))
-    example = shlex.quote(source) if Path(source).is_dir() else "VIDEO_FILE_OR_FOLDER"
+    example = shlex.quote(source) if Path(source).is_dir() else EXAMPLE
     print(f"next:    python -m apps.{TASK}.predict --run {run} {example}")
 
 

@@ -183,10 +183,11 @@ def _strip(
 
 def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
     run, task = shlex.quote(str(folder.path)), folder.task
+    example = "datasets/moving_digits/dummy_data/circle.mp4"
     return [
         report.Commands(
             "At the command line, with a video file or a folder of them:",
-            f"python -m apps.{task}.predict --run {run} clip.mp4",
+            f"python -m apps.{task}.predict --run {run} {example}",
         ),
         report.Commands(
             "As a service, with stock TensorFlow Serving:",
