@@ -10,8 +10,9 @@ import tensorflow as tf
 from apps import errors
 from apps.recommendation import config as configs
 from apps.recommendation.histories import Histories, padded
+from apps.recommendation.next_moments import NextMoments
 
-_ORDER, _STARTS = range(2)  # what a seed is for
+_ORDER, _STARTS, _TARGETS = range(3)  # what a seed is for
 
 
 def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
@@ -24,14 +25,16 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
 
     Returns:
         A data set of (inputs, targets): inputs["history"] int32 [batch_size, history_items], codes
-        at the row's beginning and zeros behind; targets int32 likewise, the item that comes next
-        at each step, 0 where there is none.
+        at the row's beginning and zeros behind; targets int32 likewise, an item that
+        comes next at each step (see `next_moments`), 0 where there is none.
     """
     rows, window = config.training.batch_size, config.model.history_items
     lengths = train.lengths
     visits = -(-(lengths - 1) // window)  # none for a single event
     visited = np.repeat(np.arange(len(lengths)), visits)
     refuse_nothing_to_learn(visited)
+
+    following = NextMoments(train, config.split)
 
     @functools.lru_cache(maxsize=2)
     def order(number: int) -> np.ndarray:
@@ -51,7 +54,12 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
         targets = np.minimum(lengths[chosen] - 1, window)
         return (
             padded(train.items, starts, targets, window),
-            padded(train.items, starts + 1, targets, window),
+            following.draw(
+                starts,
+                targets,
+                window,
+                np.random.default_rng((config.seed, _TARGETS, int(step))),
+            ),
         )
 
     def batch(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

@@ -122,12 +122,14 @@ class ServedItems:
         seen = data.preprocess(history, self.codes)
         hidden = tf.where(tf.broadcast_to(exclude_seen, [batch])[:, None], seen, 0)
         hidden = tf.concat([hidden, excluded], axis=1)
-        queries, is_empty = self._queries(seen)
+        recent = self._recent(seen)
+        outputs, _ = model.recurrent_outputs(self.layers, recent, training=False)
+        queries = model.queries(self.layers, outputs[:, -1])
         rows_at_once = max(1, _SCORES_AT_ONCE // self.item_count)
 
         def block(first: tf.Tensor, best: tf.TensorArray, codes: tf.TensorArray) -> tuple:
             rows = slice(first, first + rows_at_once)
-            scores = self._scores(queries[rows], is_empty[rows])
+            scores = self._scores(queries[rows], recent[rows])
             if included is not None:
                 scores = _only(scores, included[0][rows], included[1][rows])
             top = tf.math.top_k(_without(scores, hidden[rows]), width)
@@ -153,22 +155,24 @@ class ServedItems:
             "unknown": data.unknown(history, self.codes),
         }
 
-    def _queries(self, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Vectors float32 [b, units] to hold against the items, and whether a row has no item."""
+    def _recent(self, seen: tf.Tensor) -> tf.Tensor:
+        """The codes that the model reads, int32 [b, time], one step or more, with zeros behind."""
         lengths = tf.math.count_nonzero(seen, axis=1, dtype=tf.int32)
-        # One step at least, for the layers to have a last one
         seen = tf.pad(seen, [[0, 0], [0, 1]])
         longest = tf.reduce_max(tf.concat([[1], tf.minimum(lengths, self.history_items)], axis=0))
         begins = tf.maximum(lengths - self.history_items, 0)
-        recent = tf.gather(seen, begins[:, None] + tf.range(longest), axis=1, batch_dims=1)
-        outputs, _ = model.recurrent_outputs(self.layers, recent, training=False)
-        return model.queries(self.layers, outputs[:, -1]), lengths == 0
+        return tf.gather(seen, begins[:, None] + tf.range(longest), axis=1, batch_dims=1)
 
-    def _scores(self, queries: tf.Tensor, is_empty: tf.Tensor) -> tf.Tensor:
-        """float32 [rows, items]; of rows without a known item the logarithms of the counts."""
+    def _scores(self, queries: tf.Tensor, recent: tf.Tensor) -> tf.Tensor:
+        """float32 [rows, items]; of rows without a known item the logarithms of the counts.
+
+        The model's own last product, without the copy that turning its matrix around makes.
+        """
         table = self.layers["items"]
         products = tf.matmul(queries, table.embeddings.value, transpose_b=True)
         scores = products + table.bias.value
+        scores = model.with_repeats(self.layers, scores, queries, recent)
+        is_empty = recent[:, 0] == 0
         return tf.cond(
             tf.reduce_any(is_empty),
             lambda: tf.where(is_empty[:, None], self.popularity, scores),

@@ -16,6 +16,9 @@ import tensorflow as tf
 from apps.recommendation import config as configs
 from apps.recommendation.example_batches import refuse_nothing_to_learn
 from apps.recommendation.histories import Histories, padded
+from apps.recommendation.next_moments import NextMoments
+
+_TARGETS = 2  # what a seed is for
 
 
 def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
@@ -30,7 +33,7 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
         A data set of (inputs, targets): inputs["history"] int32 [batch_size, window_items], codes
         and zeros behind; inputs["fresh"] bool [batch_size], whether the row must begin this window
         with an empty state: at a history's first window, and at a pass's first step; targets int32
-        like the history, 0 where there is none.
+        like the history, of `next_moments`, 0 where there is none.
     """
     rows, window = config.training.batch_size, config.training.window_items
     lengths = train.lengths
@@ -39,6 +42,8 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
     refuse_nothing_to_learn(learned)
     total = int(windows.sum())
     steps_a_pass = -(-total // rows)
+
+    following = NextMoments(train, config.split)
 
     @functools.lru_cache(maxsize=2)
     def walk(number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +64,12 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
         return (
             padded(train.items, starts, targets, window),
             fresh,
-            padded(train.items, starts + 1, targets, window),
+            following.draw(
+                starts,
+                targets,
+                window,
+                np.random.default_rng((config.seed, _TARGETS, int(step))),
+            ),
         )
 
     def batch(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

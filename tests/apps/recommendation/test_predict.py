@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from apps.recommendation import config as configs
 from apps.recommendation import predict
 from tests.apps.recommendation import small_shop
 
@@ -185,3 +186,14 @@ def test_a_damaged_run_names_the_file(capsys, tmp_path):
     status, out, err = ask(capsys, "--run", tmp_path, "x")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "model.keras" in err
+
+
+def test_of_several_sessions_the_latest_is_asked(tmp_path):
+    file = tmp_path / "clicks.csv"
+    rows = ["ada,a,100000", "ada,b,100060", "bob,x,5", "ada,c,1", "ada,d,30", "bob,y,9000"]
+    file.write_text("\n".join(["user,item,time", *rows]))
+    by_gap = configs.SessionsConfig(by="gap", gap_minutes=2)
+    users, histories = predict._of_file(file, configs.ColumnsConfig(), by_gap)
+    assert (users, histories) == (["ada", "bob"], [("a", "b"), ("y",)])
+    _, whole = predict._of_file(file, configs.ColumnsConfig(), configs.SessionsConfig())
+    assert whole == [("c", "d", "a", "b"), ("x", "y")]
