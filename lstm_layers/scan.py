@@ -52,21 +52,22 @@ def scan(
     )
 
     first, end = steps or (0, time)
-    mirrored = first + end - 1
+    # The loop counts t itself. Were t computed from a number outside of the loop, XLA would compile
+    # anew for each value of that number, and so for each mask.
+    begin, change = (end - 1, -1) if reverse else (first, 1)
 
-    def body(count, carry, arrays):
-        t = mirrored - count if reverse else count
+    def body(t, carry, arrays):
         carry, values = step(t, carry)
         return (
-            count + 1,
+            t + change,
             carry,
             tuple(array.write(t, value) for array, value in zip(arrays, values, strict=True)),
         )
 
     _, carry, arrays = tf.while_loop(
-        lambda count, *_: count < end,
+        (lambda t, *_: t >= first) if reverse else (lambda t, *_: t < end),
         body,
-        (tf.convert_to_tensor(first), carry, arrays),
+        (tf.convert_to_tensor(begin), carry, arrays),
         maximum_iterations=time,
     )
     return carry, [array.stack() for array in arrays]
