@@ -160,8 +160,8 @@ _TINY = Config(
 )
 # Eight hundred thousand purchases in minutes on two cores.
 _DEFAULT = Config(
-    model=ModelConfig(repeats=True),
-    training=TrainingConfig(batch_size=64, loss="sampled_softmax"),
+    model=ModelConfig(repeats=True, history_items=100),
+    training=TrainingConfig(batch_size=32),
 )
 # A hundred thousand events of ten thousand items, as Amazon Beauty has them, in minutes: wide
 # vectors learn in fewer passes, and have to be kept from learning the histories by heart.
