@@ -159,7 +159,10 @@ _TINY = Config(
     evaluation=EvaluationConfig(validation_queries=200),
 )
 # Eight hundred thousand purchases in minutes on two cores.
-_DEFAULT = Config(model=ModelConfig(repeats=True))
+_DEFAULT = Config(
+    model=ModelConfig(repeats=True, history_items=100),
+    training=TrainingConfig(batch_size=32),
+)
 # A hundred thousand events of ten thousand items, as Amazon Beauty has them, in minutes: wide
 # vectors learn in fewer passes, and have to be kept from learning the histories by heart.
 _MEDIUM = Config(
@@ -173,6 +176,7 @@ _MEDIUM = Config(
         history_items=20,
     ),
     training=TrainingConfig(steps=1_500),
+    evaluation=EvaluationConfig(exclude_seen=True),  # nobody reviews a thing twice
 )
 # Nobody has measured it yet.
 _LARGE = Config(

@@ -23,7 +23,7 @@ def layer():
     made = Repeats(UNITS, OLDEST)
     made.build()
     for weight in made.weights:
-        weight.assign(np.random.default_rng(1).normal(0, 1, weight.shape))
+        weight.assign(np.random.default_rng(1).normal(0, 0.2, weight.shape))
     return made
 
 
@@ -34,8 +34,8 @@ def expected(layer, scores, query, history):
     items = [code for code in history if code]
     if not items:
         return p
-    share = 1 / (1 + np.exp(-(query @ gate + bias)))
-    weights = np.exp([ages[min(age, OLDEST - 1)] for age in range(len(items))][::-1])
+    share = 1 / (1 + np.exp(-(query @ gate + 10 * bias)))
+    weights = np.exp([10 * ages[min(age, OLDEST - 1)] for age in range(len(items))][::-1])
     pointed = np.zeros(ITEMS)
     for weight, code in zip(weights / weights.sum(), items, strict=True):
         pointed[code - 1] += weight
