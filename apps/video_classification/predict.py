@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from apps.video_classification.timeline import Segment
 
 TASK = "video_classification"
+_DRAWN_LABELS = 10  # the likeliest ones, in a picture
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def _answer(
             over_time.seconds,
             over_time.probabilities,
             asked.label_names,
+            _DRAWN_LABELS,
         )
     if video.annotated is not None:
         frame_seconds = found.seconds / found.frame_count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -62,34 +62,41 @@ def of_videos(probabilities: np.ndarray, clips: Clips) -> np.ndarray:
 
 def features(trained: keras.Model, clips: Clips) -> np.ndarray:
     """What `model.encoder` hands on, float32 [clips, time, features]."""
-    network = model.encoder(trained)
-
-    def answer(frames: tf.Tensor) -> tf.Tensor:
-        return network(frames, training=False)
-
-    spec = tf.TensorSpec(network.inputs[0].shape, tf.uint8)
-    encode = tf.function(answer, input_signature=[spec], autograph=False)
-    parts = [encode(tf.constant(frames)).numpy() for _, frames, _ in _batches(clips)]
-    return np.concatenate(parts).astype(np.float32)
+    encode = _encoding(trained)
+    return np.concatenate([encode(tf.constant(frames)).numpy() for _, frames, _ in _batches(clips)])
 
 
 def by_frames_seen(trained: keras.Model, config: configs.Config, clips: Clips) -> np.ndarray:
     """What the model says of videos after 1, 2, … frames of their clips.
 
+    Each frame goes through the convolutions once, and what is behind them answers each beginning.
+
     Returns:
         Float32 [time, videos, labels], without mirrored views. A clip that is shorter stays at its
         whole length.
     """
-    known, ask = features(trained, clips), Scorer(model.head(config, trained))
-    found = []
-    for seen in range(1, known.shape[1] + 1):
-        lengths = np.minimum(clips.lengths, seen).astype(np.int32)
-        parts = [
-            ask.answer(features=known[first : first + _ROWS], length=lengths[first : first + _ROWS])
-            for first in range(0, len(clips), _ROWS)
-        ]
-        found.append(of_videos(np.concatenate(parts), clips))
-    return np.stack(found)
+    encode, ask, found = _encoding(trained), Scorer(model.head(config, trained)), []
+    for _, frames, lengths in _batches(clips):
+        known = encode(tf.constant(frames)).numpy()
+        beginnings = np.arange(1, known.shape[1] + 1, dtype=np.int32)
+        found.append(
+            [
+                ask.answer(features=known, length=np.minimum(lengths, seen).astype(np.int32))
+                for seen in beginnings
+            ]
+        )
+    of_clips = np.concatenate(found, axis=1)
+    return np.stack([of_videos(each, clips) for each in of_clips])
+
+
+def _encoding(trained: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    network = model.encoder(trained)
+
+    def answer(frames: tf.Tensor) -> tf.Tensor:
+        return tf.cast(network(frames, training=False), tf.float32)
+
+    spec = tf.TensorSpec(network.inputs[0].shape, tf.uint8)
+    return tf.function(answer, input_signature=[spec], autograph=False)
 
 
 def _batches(clips: Clips) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
