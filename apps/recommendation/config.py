@@ -176,7 +176,6 @@ _MEDIUM = Config(
         history_items=20,
     ),
     training=TrainingConfig(steps=1_500),
-    evaluation=EvaluationConfig(exclude_seen=True),  # nobody reviews a thing twice
 )
 # Nobody has measured it yet.
 _LARGE = Config(

@@ -57,7 +57,7 @@ def decoded(
     _show(line + (f", {len(bad):,} left out that cannot be decoded" if bad else ""))
     if bad and (not good or not config.own.skip_unreadable):
         named = "; ".join(bad[:_TOLD]) + ("; …" if len(bad) > _TOLD else "")
-        advice = "none is left" if not good else "--own.skip_unreadable true leaves them out"
+        advice = "none is left" if not good else "--own.skip_unreadable True leaves them out"
         raise errors.UserError(
             f"{source.source}: {len(bad):,} of {len(reasons):,} files cannot be decoded: "
             f"{named}; {advice}"

@@ -194,7 +194,7 @@ def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]
             f"python -m apps.{task}.export --run {run} --to exports\n"
             f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
             f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            """echo '{"signature_name": "encoded", "inputs": {"frames": [[{"b64": "'"""
+            """echo '{"signature_name": "encoded", "inputs": {"encoded": [[{"b64": "'"""
             """$(base64 -w 0 frame.jpg)'"}]]}}' |\n"""
             f"    curl -X POST localhost:8501/v1/models/{task}:predict -d @-",
         ),

@@ -59,9 +59,12 @@ SIGNATURES: dict[str, dict[str, tuple[Tensors, Tensors]]] = {
     "recommendation": {
         "serving_default": (
             {"history": ("string", 2), "k": (None, None), "exclude_seen": ("bool", None)},
+            {"items": ("string", 2), "scores": ("float32", 2), "unknown": ("int32", 1)},
+        ),
+        "candidates": (
+            {"include": ("string", 2), "exclude": ("string", 2)},
             {"items": ("string", 2), "scores": ("float32", 2)},
         ),
-        "candidates": ({}, {}),
     },
 }
 

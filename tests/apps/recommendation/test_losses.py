@@ -63,8 +63,8 @@ def test_top1_max_is_its_equation():
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda *scores: losses.sampled_softmax(*scores, tf.zeros(7), 0.1),
-        lambda *scores: losses.bpr_max(*scores, 1.0),
+        lambda right, drawn, hits: losses.sampled_softmax(right, drawn, hits, tf.zeros(7), 0.1),
+        lambda right, drawn, hits: losses.bpr_max(right, drawn, hits, 1.0),
         losses.top1_max,
     ],
     ids=["sampled_softmax", "bpr_max", "top1_max"],

@@ -3,6 +3,8 @@
 Nothing is trained: what these tests protect holds for any weights.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,7 +14,7 @@ from apps.video_classification import model
 
 NAMES = ("down", "left", "right", "up")
 FRAMES, HEIGHT, WIDTH = 6, 16, 20
-EVERY_KIND = [
+EVERY_KIND: list[dict[str, Any]] = [
     {},
     {"pooling": "attention", "layer": "gru", "colour": True, "layer_count": 2},
     {"pooling": "mean", "layer": "bilstm", "cnn_normalisation": "batch"},

@@ -23,7 +23,7 @@ class ActionsInTwoSplits(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     COUNTS = {"train": 24, "test": 6}  # noqa: RUF012
-    OTHERS = {}  # noqa: RUF012
+    OTHERS: dict[str, object] = {}  # noqa: RUF012
 
     def _info(self):
         return tfds.core.DatasetInfo(
