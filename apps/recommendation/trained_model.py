@@ -12,7 +12,7 @@ import lstm_layers  # noqa: F401  (registers its layers, which model.keras names
 from apps import errors, run_folder
 from apps.recommendation import config as configs
 from apps.recommendation import item_file, scoring
-from apps.recommendation import item_table as item_tables  # noqa: F401  (registers its layers)
+from apps.recommendation import model as networks  # noqa: F401  (registers what they are made of)
 
 
 class TrainedModel(NamedTuple):
