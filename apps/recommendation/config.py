@@ -175,7 +175,7 @@ _MEDIUM = Config(
         dropout=0.5,
         history_items=20,
     ),
-    training=TrainingConfig(steps=1_500),
+    training=TrainingConfig(steps=3_000),
 )
 # Nobody has measured it yet.
 _LARGE = Config(
