@@ -63,6 +63,11 @@ def write(folder: pathlib.Path, step: int, tree: Any) -> None:
     first_line = _MAGIC + digest.hexdigest().encode() + b"\n"
     with whole_files.replacing(file_of(folder, step)) as partial, partial.open("wb") as file:
         file.writelines([first_line, *parts])
+    remove_old(folder, step)
+
+
+def remove_old(folder: pathlib.Path, step: int) -> None:
+    """Removes all checkpoints but the newest `KEPT` up to that step; later ones are left alone."""
     for old in [kept for kept in steps(folder) if kept <= step][KEPT:]:
         file_of(folder, old).unlink(missing_ok=True)
 

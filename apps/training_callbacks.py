@@ -98,6 +98,8 @@ class Keeper(keras.callbacks.Callback):
             source, tree = self._found
             training_state.restore(self.model, self._callbacks, tree["training"], source)
             self._found = None
+            # A process that was killed right behind its last checkpoint has not come to that
+            checkpoints.remove_old(self._folder.checkpoints, self.record.step)
             progress.show(f"Going on from step {self.record.step} of {self._steps}")
             self._write_history()
             if self.record.best_step == self.record.step:

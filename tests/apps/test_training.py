@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import resource
+import shutil
 import signal
 import time
 import zipfile
@@ -64,6 +65,15 @@ def test_killed_at_any_time_and_its_newest_checkpoint_cut_short_it_ends_the_same
     before = int(newest.stem) - small_training.SETTINGS["steps_per_checkpoint"]
     assert f"{newest} is damaged: going back to the checkpoint before it" in log_of(tmp_path)
     assert f"Going on from step {before} of 24" in log_of(tmp_path)
+    assert_same_training(tmp_path, uninterrupted)
+
+
+def test_killed_before_its_oldest_checkpoint_was_removed_it_ends_the_same(uninterrupted, tmp_path):
+    assert small_training.run(tmp_path) == 0, log_of(tmp_path)
+    names = sorted(file.name for file in (tmp_path / "checkpoints").glob("[0-9]*.checkpoint"))
+    older = tmp_path / "checkpoints" / f"{int(names[0].split('.')[0]) - 4:08d}.checkpoint"
+    shutil.copy(tmp_path / "checkpoints" / names[0], older)
+    assert small_training.run(tmp_path) == 0, log_of(tmp_path)
     assert_same_training(tmp_path, uninterrupted)
 
 

@@ -93,7 +93,7 @@ def test_unreadable_files_are_named_counted_and_left_out_only_if_told_so(folder,
         told.value
     )
     assert "right/notes.txt has no pictures" in str(told.value)
-    assert str(told.value).endswith("--own.skip_unreadable true leaves them out")
+    assert str(told.value).endswith("--own.skip_unreadable True leaves them out")
     assert "\n" not in str(told.value)
     source, store = decoded(folder, own={"skip_unreadable": True})
     assert sorted(set(store.video.tolist())) == list(range(1, 12))
