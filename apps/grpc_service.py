@@ -11,6 +11,7 @@ from concurrent import futures
 from typing import Any
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -72,7 +73,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
                 raise Refusal("INVALID_ARGUMENT", told)
             answer = predict_pb2.PredictResponse()
             for name in wanted:
-                answer.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
+                _write(outputs[name], answer.outputs[name])
             answer.model_spec.name = spec.name
             answer.model_spec.signature_name = signature
             answer.model_spec.version.value = served.number
@@ -93,6 +94,17 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
                 answer.model_spec.version.value = served.number
                 answer.metadata[_SIGNATURES].Pack(described)
                 return answer
+
+
+def _write(values: np.ndarray, tensor: Any) -> None:
+    """Into a TensorProto; `tf.make_tensor_proto` takes several times as long for numbers."""
+    if values.dtype == object:  # strings
+        tensor.CopyFrom(tf.make_tensor_proto(values))
+        return
+    tensor.dtype = tf.as_dtype(values.dtype).as_datatype_enum
+    for side in values.shape:
+        tensor.tensor_shape.dim.add(size=side)
+    tensor.tensor_content = values.tobytes()
 
 
 class _Status(model_service_pb2_grpc.ModelServiceServicer):

@@ -26,6 +26,7 @@ import numpy as np
 from apps import serve_check
 
 _LOOP_SECONDS = 10.0
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 class Measured(NamedTuple):
@@ -70,21 +71,33 @@ def _loop_in_process(version, seconds, answers):
 
 
 def _clients(address, model, version, count, seconds, ready, answers):
-    """Asks from threads until the time is up; puts latencies in seconds, and failures' messages."""
-    from apps import errors, prediction_client
+    """Asks from threads until the time is up; puts latencies in seconds, and failures' messages.
 
-    inputs, taken, failed = first_request(version).inputs, [], []
+    The request is made into bytes once, and the answers are left as bytes, as load generators do:
+    the server is measured, and not Python's reading and writing of messages beside it.
+    """
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    request, taken, failed = predict_pb2.PredictRequest(), [], []
+    request.model_spec.name = model
+    request.model_spec.signature_name = "serving_default"
+    for name, value in first_request(version).inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    content = request.SerializeToString()
 
     def ask():
-        with prediction_client.connect(address) as client:
-            client.predict(model, inputs)
+        with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            predict = channel.unary_unary(_PREDICT)
+            predict(content)
             begun.wait()
             while (begin := time.perf_counter()) < end:
                 try:
-                    client.predict(model, inputs)
+                    predict(content)
                     taken.append(time.perf_counter() - begin)
-                except errors.UserError as error:
-                    failed.append(str(error))
+                except grpc.RpcError as error:
+                    failed.append(f"{error.code().name}: {error.details()}")
 
     begun = threading.Barrier(count + 1)
     end = math.inf
