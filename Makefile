@@ -5,11 +5,12 @@ STAMP := $(VENV)/installed.stamp
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-jax check notebooks benchmarks lock clean
+.PHONY: help demo test test-slow test-jax check notebooks benchmarks lock clean
 
 help:
 	@echo "make demo        train, evaluate and export the text model, then ask the export for text"
-	@echo "make test        every test except the notebooks and test-jax, under 12 minutes on 2 cores"
+	@echo "make test        every test that takes seconds, under 12 minutes on 2 cores"
+	@echo "make test-slow   those that train, kill, serve or browse as a person would"
 	@echo "make test-jax    the tests of the layers on Keras's JAX backend"
 	@echo "make check       ruff (lint and format) and mypy"
 	@echo "make notebooks   run every notebook on its tiny preset"
@@ -63,7 +64,11 @@ check: $(STAMP)
 ON_JAX := tests/lstm_layers/backends/test_other_backends.py::test_every_layer_is_right_there[jax]
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook" --deselect "$(ON_JAX)"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook and not slow"
+
+# A file's tests stay with one worker here too: they share runs and servers that take long to make.
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not notebook" --deselect "$(ON_JAX)"
 
 test-jax: $(STAMP)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/lstm_layers/backends
