@@ -48,7 +48,7 @@ class Options:
     rows_per_batch: int = 64
     """Rows that are asked together, at most."""
     workers: int = 1
-    """Processes on this machine, each with the model."""
+    """Shards that are scored at the same time on this machine."""
 
     def __post_init__(self) -> None:
         for name in ("rows_per_batch", "workers", "rows_per_shard"):
@@ -65,6 +65,7 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
     """Runs a job to its end, and prints how it went.
 
     Raises:
+        SystemExit: with status 1, where every row was set aside.
         UserError: before anything is written, for inputs, options or a model that don't fit
             together, or a folder of another job; later, what ends the job in one of its shards.
     """
@@ -98,6 +99,9 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
     print(f"scores: {options.to / f'part-*.{options.format}'} ({summary.shards:,} files)")
     if summary.bad_rows:
         print(f"why rows were set aside: {options.to / scoring_job.BAD_ROWS}")
+    if not summary.rows:
+        print("no row was scored", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -63,7 +63,7 @@ def check_same(folder: Path, begun: Mapping[str, Any], options: Mapping[str, Any
     choose = f"give another --to, or remove {folder}"
     for name, value in options.items():
         was = begun.get(name)
-        if was == value:
+        if was == value or name == "model":  # a copy elsewhere is the same model
             continue
         if name == "model_sha256":
             told = f"its job was begun with another model than {options['model']} is now"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -117,11 +118,20 @@ def _asked(
         yield batch, model.answer(work.binding.signature, request)
     except Refusal as error:
         if len(batch) == 1:
-            yield batch, str(error)
+            yield batch, _in_plain_words(str(error))
             return
         half = len(batch) // 2
         yield from _asked(batch[:half], window, work, model)
         yield from _asked(batch[half:], window, work, model)
+
+
+def _in_plain_words(message: str) -> str:
+    """A graph's message without the operation that it comes from, and the signs around its data."""
+    message = re.sub(r" *\[\[\{\{node .*", "", message).removeprefix("Graph execution error: ")
+    asserted, found, data = message.partition("assertion failed: ")
+    if not found:
+        return message
+    return asserted + re.sub(r"^\[|\]$", "", data.strip()).replace("] [", " ")
 
 
 def _note_once(once: dict[str, Any], answers: Mapping[str, Any], work: Work) -> None:
