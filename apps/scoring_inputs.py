@@ -48,7 +48,11 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
             raise errors.UserError(f"--input {pattern}: matches no file that can be read ({known})")
         found.update(matching)
     kinds = {kind: [path for path in found if found[path] == kind] for kind in SUFFIXES}
-    several = [f"{len(paths):,} {kind}s" for kind, paths in kinds.items() if paths]
+    several = [
+        f"{len(paths):,} {kind}{'s' if len(paths) > 1 else ''}"
+        for kind, paths in kinds.items()
+        if paths
+    ]
     if len(several) > 1:
         raise errors.UserError(
             f"--input: matches {' and '.join(several)}; a job reads one kind: give a pattern"

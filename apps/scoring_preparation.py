@@ -102,7 +102,7 @@ def prepare(
         binding,
         outputs,
         columns,
-        options.keep,
+        tuple(kept),
         settings,
         options.rows_per_batch,
     )
@@ -118,7 +118,7 @@ def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str
         "inputs": {name: ",".join(columns) for name, columns in binding.columns.items()},
         "constant": input_columns.pairs("--constant", options.constant),
         "outputs": list(options.outputs),
-        "keep": list(options.keep),
+        "keep": list(dict.fromkeys(options.keep)),
         "separator": options.separator,
         "format": options.format,
         "rows_per_shard": rows_per_shard,
@@ -145,7 +145,7 @@ def _kept_types(
             if given:
                 raise errors.UserError(f"{option}: {kind}s have no columns")
         return {}
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {}  # in the order in which they were named
     for path in paths:
         there = table_rows.columns(path)
         for name, columns in binding.columns.items():

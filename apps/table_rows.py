@@ -97,6 +97,13 @@ class _Lines:
         self.place += len(line)
         return text
 
+    def text_from(self, place: int) -> bytes:
+        """What was taken since `place`, without moving on."""
+        self._binary.seek(place)
+        found = self._binary.read(self.place - place)
+        self._binary.seek(self.place)
+        return found
+
     def go_to(self, place: int) -> None:
         self._binary.seek(place)
         self.place = place
@@ -127,9 +134,10 @@ def _check_columns(path: str, columns: list[str]) -> None:
 def _pieces(path: str, number: int, lines: _Lines, rows_per_piece: int | None) -> list[Piece]:
     reader, found = _reader(path, lines), list[Piece]()
     first, count, begins = 0, 0, lines.place
-    before = begins
+    before = begins_last = begins
     try:
         for row in reader:
+            begins_last = before
             if row:
                 if count == rows_per_piece:
                     found.append(Piece(number, first, count, begins))
@@ -139,6 +147,10 @@ def _pieces(path: str, number: int, lines: _Lines, rows_per_piece: int | None) -
     except csv.Error as error:
         line = reader.line_num + 1
         raise errors.UserError(f"{path}, up to line {line}: {error}; is a quote open?") from error
+    last = lines.text_from(begins_last)
+    if last.count(b"\n") > 1 and last.count(b'"') % 2:
+        line = reader.line_num + 2 - last.count(b"\n")
+        raise errors.UserError(f"{path}, line {line}: a quote is opened and never closed")
     return [*found, Piece(number, first, count, begins)] if count else found
 
 

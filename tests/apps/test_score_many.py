@@ -17,6 +17,8 @@ from tests.apps.scoring_job_files import (
     write_parquet,
 )
 
+GOOD_DIVISORS = ("7", "5", "4", "25")
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
@@ -96,9 +98,7 @@ def test_bad_rows_are_set_aside_with_their_reason_and_all_others_answered(run, t
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     assert run("--input", "a.csv", "--signature", "divide") == 0
     found = {row["row"]: row["quotient"] for row in scores(tmp_path / "scores")}
-    good = {
-        at: 100 // int(cell) for at, cell in enumerate(cells, 1) if cell in ["7", "5", "4", "25"]
-    }
+    good = {at: 100 // int(cell) for at, cell in enumerate(cells, 1) if cell in GOOD_DIVISORS}
     assert found == good
     reasons = dict(bad_rows(tmp_path / "scores"))
     assert set(reasons) == {*range(1, len(cells) + 3)} - set(good)
