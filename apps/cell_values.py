@@ -52,13 +52,18 @@ def many(cell: Any, wanted: Wanted, separator: str) -> Any:
     Args:
         cell: a list; or a text of values with `separator` between them, any white space for " ".
         wanted: with one side.
-        separator: of texts.
+        separator: of texts; between the entries that it parts, other space belongs to them.
 
     Raises:
         CellError: an entry is no value, or the list has another length than is needed.
     """
     if isinstance(cell, str):
-        cell = cell.split(None if separator == " " else separator) if cell else []
+        # As bytes: texts, which are most of all lists, then need no look at each
+        between = None if separator == " " else separator.encode()
+        values = _text(cell).split(between) if cell else []
+        if wanted.kind.hasobject and wanted.sides == (None,):
+            return values
+        cell = [value.decode() for value in values]
     if cell is None or not isinstance(cell, Sequence | np.ndarray) or isinstance(cell, bytes):
         raise CellError("is empty" if cell is None else "is no list")
     values = [one(entry, wanted.kind) for entry in cell]

@@ -47,11 +47,12 @@ def batches(rows: Sequence[Row], rows_per_batch: int) -> Iterator[list[int]]:
     for at, row in enumerate(rows):
         shape = tuple(np.shape(value) for value in row.values.values() if _is_number(value))
         shapes.setdefault(shape, []).append(at)
+    weights = [_bytes(row) for row in rows]
     for places in shapes.values():
         batch: list[int] = []
-        for at in sorted(places, key=lambda at: _bytes(rows[at])):  # stable
+        for at in sorted(places, key=weights.__getitem__):  # stable
             full = len(batch) == rows_per_batch
-            if batch and (full or (len(batch) + 1) * _bytes(rows[at]) > _MOST_BYTES):
+            if batch and (full or (len(batch) + 1) * weights[at] > _MOST_BYTES):
                 yield batch
                 batch = []
             batch.append(at)

@@ -40,14 +40,14 @@ class Options:
     keep: tuple[str, ...] = ()
     """Columns of the input that are written beside the scores."""
     separator: str = " "
-    """Between the entries of a list in a csv; the default is any white space."""
+    """Between the entries of a list in a csv; the default is white space."""
     format: Literal["parquet", "jsonl"] = "parquet"
     """Of the scores."""
     rows_per_shard: int | None = None
     """Rows of an output file; else 10,000 rows of a table, 256 sounds or 16 videos."""
     rows_per_batch: int = 64
     """Rows that are asked together, at most."""
-    workers: int = 1
+    workers: int = 2
     """Shards that are scored at the same time on this machine."""
 
     def __post_init__(self) -> None:

@@ -163,6 +163,6 @@ def _columns(binding: Binding) -> Iterator[str]:
 
 def _kept(cell: Any) -> Any:
     """A cell for the output; bytes of a csv that are not UTF-8 are written as numbers."""
-    if isinstance(cell, str) and any("\udc80" <= sign <= "\udcff" for sign in cell):
-        return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return cell
+    if not isinstance(cell, str) or cell.isascii():
+        return cell
+    return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

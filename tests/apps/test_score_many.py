@@ -93,7 +93,7 @@ def test_an_input_of_several_columns_and_files_of_a_folder_in_order(run, tmp_pat
 
 
 def test_bad_rows_are_set_aside_with_their_reason_and_all_others_answered(run, tmp_path, capsys):
-    cells = ["7", "0", "x", "5", "", "-3", "9" * 30, "1.5", *["4"] * 200, "0", "25"]
+    cells = ["7", "-1", "x", "5", "", "-3", "9" * 30, "1.5", *["4"] * 200, "-9", "25"]
     lines = ["divisor,note", *(f"{cell},n" for cell in cells), "3", "2,b,c"]
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     assert run("--input", "a.csv", "--signature", "divide") == 0
