@@ -113,7 +113,7 @@ def _real(cell: Any, kind: np.dtype, missing: bool) -> float:
         value = float(cell)
     except (TypeError, ValueError) as error:
         raise CellError(f"is {_shown(cell)}, and has to be a number") from error
-    if (missing and math.isnan(value)) or abs(value) <= np.finfo(kind).max:
+    if (missing and math.isnan(value)) or abs(value) <= float(np.finfo(kind).max):
         return value
     raise CellError(f"is {value}, and has to be a finite {kind.name}")
 

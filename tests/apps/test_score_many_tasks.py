@@ -1,6 +1,5 @@
 """Exports of every task score files as they answer the same rows asked one by one."""
 
-import csv
 import math
 import shutil
 
@@ -129,8 +128,13 @@ def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
     assert counts == [131, 81, 50]
 
 
-def test_sound_files_get_their_labels_at_any_rate_and_length(run, tmp_path):
-    version, ask = exported(speech_export, small_speech.write, tmp_path)
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    return exported(speech_export, small_speech.write, tmp_path_factory.mktemp("speech"))
+
+
+def test_sound_files_get_their_labels_at_any_rate_and_length(run, speech, tmp_path):
+    version, ask = speech
     rate = small_speech.RATE_HZ
     files = []
     for at, seconds in enumerate((0.4, 0.4, 0.1, 0.7, 0.4)):
@@ -156,8 +160,8 @@ def test_sound_files_get_their_labels_at_any_rate_and_length(run, tmp_path):
     assert manifest(tmp_path / "scores")["once"] == {"label_names": names}
 
 
-def test_bytes_of_wav_files_are_scored_by_the_signature_that_takes_them(run, tmp_path):
-    version, ask = exported(speech_export, small_speech.write, tmp_path)
+def test_bytes_of_wav_files_are_scored_by_the_signature_that_takes_them(run, speech, tmp_path):
+    version, ask = speech
     sound = small_speech.sound(0.4)
     good = recorded_words.write(tmp_path / "in" / "a.wav", sound, small_speech.RATE_HZ)
     recorded_words.write(tmp_path / "in" / "b.wav", sound, 44_100)
@@ -201,15 +205,3 @@ def every_frame(file):
             capture.release()
             return np.stack(frames)
         frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-
-
-def test_rows_of_a_csv_and_of_a_plain_reader_are_the_same_ones(tmp_path):
-    """What the column `row` counts is what `csv.DictReader` counts."""
-    from apps import table_rows
-
-    file = tmp_path / "a.csv"
-    file.write_text('\ufeffa,b\n1,"x\ny"\n\n2,"""q"""\r\n3,\n', "utf-8")
-    with file.open(encoding="utf-8-sig", newline="") as opened:
-        expected = [(at, [row["a"], row["b"]]) for at, row in enumerate(csv.DictReader(opened), 1)]
-    (piece,) = table_rows.pieces(str(file), 0, None)
-    assert list(table_rows.read(str(file), piece, ["a", "b"])) == expected
