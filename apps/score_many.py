@@ -7,6 +7,7 @@ command. All that stands behind `--` are Beam's own options, such as another run
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from apps import command_line, configuration, environment, errors
 class Options:
     """Score tables, sounds or videos with an export; what was killed goes on by the same command.
 
-    Behind -- stand Beam's own options: … -- --runner=FlinkRunner --flink_master=HOST:PORT
+    What stands behind -- are options of Apache Beam, which runs the job: another runner, say.
     """
 
     model: Path
@@ -28,7 +29,7 @@ class Options:
     input: tuple[str, ...]
     """Files, folders or patterns of one kind: csv, tsv, parquet; wav, flac, ogg; or videos."""
     to: Path
-    """Folder of the scores: part-….parquet (or .jsonl), bad_rows.jsonl, manifest.json."""
+    """Folder of the scores: part-….parquet (or .jsonl), _bad_rows.jsonl, _manifest.json."""
     signature: str = "serving_default"
     """Which signature is asked."""
     inputs: tuple[str, ...] = ()
@@ -92,7 +93,8 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
         print("this job has ended before:")
     else:
         with scoring_job.writing(options.to, prepared) as (shards, waiting):
-            scoring_pipeline.run(options.model, prepared.work, waiting, given)
+            if waiting:
+                scoring_pipeline.run(options.model, prepared.work, waiting, given)
             summary = scoring_job.finish(options.to, shards, prepared.record)
     counts = f"{summary.rows:,} scored, {summary.bad_rows:,} set aside"
     print(f"{summary.input_rows:,} rows in, {counts}")
@@ -114,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Options,
             given[:at],
             program="python -m apps.score_many",
-            description=Options.__doc__ or "",
+            description=inspect.cleandoc(Options.__doc__ or ""),
         )
         environment.quiet_tensorflow()
         score_many(options, given[at + 1 :])

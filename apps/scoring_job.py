@@ -1,11 +1,12 @@
 """The folder of a scoring job: what it is made from, which shards are whole, how it ended.
 
-    job.json        model, options and files, written first; another job is refused by it
-    part-….parquet  the rows of each shard, each file whole or not there
-    bad_rows.jsonl  what was set aside: file, row, reason
-    manifest.json   counts, and the hash of each part, written last: the job has ended
+    _job.json        model, options and files, written first; another job is refused by it
+    part-….parquet   the rows of each shard, each file whole or not there
+    _bad_rows.jsonl  what was set aside: file, row, reason
+    _manifest.json   counts, and the hash of each part, written last: the job has ended
 
-While it runs, `.shards` holds a record of each shard that is whole.
+Readers of folders, such as pandas and Spark, pass over names that begin with a line or a dot: to
+them the folder is one table. While it runs, `.shards` holds a record of each shard that is whole.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from apps.shard_scorer import Shard
 if TYPE_CHECKING:
     from apps.scoring_preparation import Prepared
 
-JOB, MANIFEST, BAD_ROWS = "job.json", "manifest.json", "bad_rows.jsonl"
+JOB, MANIFEST, BAD_ROWS = "_job.json", "_manifest.json", "_bad_rows.jsonl"
 
 
 class Summary(NamedTuple):
@@ -45,7 +46,7 @@ class Summary(NamedTuple):
 
 
 def before(folder: Path) -> dict[str, Any] | None:
-    """The job.json of a folder; None of one that is not there or empty.
+    """The _job.json of a folder; None of one that is not there or empty.
 
     Raises UserError for a folder that holds something else.
     """
@@ -123,7 +124,7 @@ def writing(folder: Path, prepared: Prepared) -> Iterator[tuple[list[Shard], lis
 
 
 def finish(folder: Path, all_shards: Sequence[Shard], options: Mapping[str, Any]) -> Summary:
-    """Gathers what was set aside, checks that no row is missing, and writes manifest.json.
+    """Gathers what was set aside, checks that no row is missing, and writes _manifest.json.
 
     Raises:
         UserError: a shard without its record, rows that are missing, a full disk.

@@ -32,7 +32,7 @@ _ROWS_PER_SHARD = {"table": 10_000, "sound": 256, "video": 16}
 class Prepared(NamedTuple):
     """A job that can run.
 
-    record: what job.json says of it, without the files.
+    record: what _job.json says of it, without the files.
     files, shards: of which rows of which files each part of the output is made.
     work: what is the same for all shards.
     """

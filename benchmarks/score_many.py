@@ -84,7 +84,7 @@ def taken_by_loop(command: list[str]) -> Taken:
 def taken_by_job(command: list[str], to: Path) -> Taken:
     shutil.rmtree(to, ignore_errors=True)
     wall, processor, _ = _run(command)
-    begun, ended = ((to / name).stat().st_mtime for name in ("job.json", "manifest.json"))
+    begun, ended = ((to / name).stat().st_mtime for name in ("_job.json", "_manifest.json"))
     return Taken(wall, ended - begun, processor)
 
 

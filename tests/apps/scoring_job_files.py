@@ -33,12 +33,12 @@ def scores(folder):
 
 def bad_rows(folder):
     """(row, reason) of what was set aside."""
-    lines = (folder / "bad_rows.jsonl").read_text("utf-8").splitlines()
+    lines = (folder / "_bad_rows.jsonl").read_text("utf-8").splitlines()
     return [(row["row"], row["reason"]) for row in map(json.loads, lines)]
 
 
 def manifest(folder):
-    return json.loads((folder / "manifest.json").read_text("utf-8"))
+    return json.loads((folder / "_manifest.json").read_text("utf-8"))
 
 
 def content(folder):
@@ -46,5 +46,5 @@ def content(folder):
     return {
         file.name: file.read_bytes()
         for file in sorted(folder.iterdir())
-        if file.is_file() and file.name[0] != "." and file.name != "job.json"
+        if file.is_file() and file.name[0] != "." and file.name != "_job.json"
     }

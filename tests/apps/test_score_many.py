@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pyarrow
+import pyarrow.parquet
 import pytest
 
 from apps import score_many
@@ -53,6 +54,7 @@ def test_every_row_of_a_csv_is_answered_as_the_export_answers_it(run, tmp_path, 
     assert [row["id"] for row in found] == [str(at) for at in range(230)]
     assert {row["file"] for row in found} == {"a.csv"}
     assert len(list((tmp_path / "scores").glob("part-*-of-00003.parquet"))) == 3
+    assert pyarrow.parquet.read_table(tmp_path / "scores").to_pylist() == found
     assert "230 rows in, 230 scored, 0 set aside" in capsys.readouterr().out
     assert not (tmp_path / "scores" / ".shards").exists()
 
@@ -168,7 +170,7 @@ def test_a_part_that_was_changed_after_the_end_is_named(run, tmp_path, capsys):
 def test_job_json_says_what_the_scores_are_made_from(run, tmp_path):
     write_csv(tmp_path / "a.csv", ["divisor"], [[1]])
     assert run("--input", "a.csv", "--signature", "divide") == 0
-    job = json.loads((tmp_path / "scores" / "job.json").read_text())
+    job = json.loads((tmp_path / "scores" / "_job.json").read_text())
     assert job["files"][0][0] == "a.csv"
     assert len(job["files"][0][3]) == len(job["model_sha256"]) == 64
     assert job["inputs"] == {"divisor": "divisor"}

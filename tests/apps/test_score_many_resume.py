@@ -61,7 +61,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(arguments,
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed").glob("part-*")}
     whole = len(list(records.glob("*.json")))
     assert 5 <= whole < SHARDS
-    assert not (tmp_path / "killed" / "manifest.json").exists()
+    assert not (tmp_path / "killed" / "_manifest.json").exists()
     (tmp_path / "killed" / ".partial-1-part-00399-of-00400.parquet").write_text("half")
     damaged = max(records.glob("*.json"))
     damaged.write_text(damaged.read_text()[:20])
@@ -77,11 +77,10 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(arguments,
     assert not [entry.name for entry in (tmp_path / "killed").iterdir() if "partial" in entry.name]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_a_full_disk_is_one_line_and_the_job_goes_on_when_there_is_room(
-    arguments, tmp_path, capsys, form
+    arguments, tmp_path, capsys
 ):
-    arguments = [*arguments, "--to", "scores", "--format", form, "--rows_per_shard", "5000"]
+    arguments = [*arguments, "--to", "scores", "--rows_per_shard", "5000"]
     job = started(
         arguments,
         cwd=tmp_path,
@@ -112,3 +111,27 @@ def test_a_csv_that_is_much_larger_than_its_rows_is_never_in_memory(model, tmp_p
         job.returncode = 0
         job.stdout.close(), job.stderr.close()
     assert peaks["large"] - peaks["small"] < 60, peaks  # MB; the file has 120
+
+
+def test_processes_that_beam_starts_write_the_same_bytes(arguments, tmp_path):
+    shards = ["--rows_per_shard", "2000"]
+    assert score_many.main([*arguments, *shards, "--to", "threads"]) == 0
+    beam = ["--", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    job = started([*arguments, *shards, "--to", "processes", *beam], cwd=tmp_path)
+    said, complaints = job.communicate()
+    assert job.returncode == 0, complaints
+    assert "10,000 rows in, 9,600 scored, 400 set aside" in said
+    assert content(tmp_path / "threads") == content(tmp_path / "processes")
+
+
+def test_ctrl_c_is_one_line_and_the_job_goes_on(arguments, tmp_path, capsys):
+    job = started([*arguments, "--to", "scores"], cwd=tmp_path)
+    while not list((tmp_path / "scores" / ".shards").glob("*.json")):
+        assert job.poll() is None, job.stderr.read()
+        time.sleep(0.01)
+    job.send_signal(signal.SIGINT)
+    _, complaints = job.communicate(timeout=60)
+    assert job.returncode == 130, complaints
+    assert complaints == "interrupted: the same command goes on where it was\n"
+    assert score_many.main([*arguments, "--to", "scores"]) == 0
+    assert "whole already" in capsys.readouterr().out
