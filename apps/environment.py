@@ -4,6 +4,7 @@ import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -37,6 +38,17 @@ def divide_cores(parts: int) -> None:
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(max(1, _cores() // parts))
         tf.config.threading.set_inter_op_parallelism_threads(max(parts, 2))
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Has Python's loggers keep everything below an error to themselves."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _cores() -> int:

@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from apps import environment
+from apps.opencv import cv2
 from apps.video_classification import decoded_clips, fitting, own_data, sampling
 from apps.video_classification.config import ClipConfig, Config
-from apps.video_classification.opencv import cv2
 
 # (height, width, frames, videos) of the made folders
 MADE = {"phone, 720p": (720, 1280, 150, 16), "small, 240p": (240, 320, 60, 120)}

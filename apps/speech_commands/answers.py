@@ -63,7 +63,7 @@ def answers(
     """
     import numpy as np
 
-    from apps.speech_commands import audio_files
+    from apps import audio_files
 
     longest = audio_files.LONGEST_CLIP_SECONDS
     if mode != "clip":

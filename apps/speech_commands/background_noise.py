@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.speech_commands import audio_files, recordings
+from apps import audio_files
+from apps.speech_commands import recordings
 
 # Of each file in order of time, so that no sound of the test is heard in training
 _SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.speech_commands import audio_files, recordings
+from apps import audio_files
+from apps.speech_commands import recordings
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from apps import errors
-from apps.speech_commands import audio_files, file_reader, recordings, recordings_csv
+from apps import audio_files, errors
+from apps.speech_commands import file_reader, recordings, recordings_csv
 
 _LISTS = {"validation_list.txt": "validation", "testing_list.txt": "test"}
 

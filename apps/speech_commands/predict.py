@@ -56,7 +56,8 @@ def predict(options: Options) -> Iterator[answers.Answer]:
     Raises:
         UserError: no finished run or no export, no such input, or one that cannot be read.
     """
-    from apps.speech_commands import audio_files, recogniser
+    from apps import audio_files
+    from apps.speech_commands import recogniser
 
     inputs = list(_inputs(options.inputs))
     heard = (
@@ -115,7 +116,7 @@ def _object(answer: answers.Answer) -> dict[str, Any]:
 
 def _inputs(names: Sequence[str]) -> Iterator[str]:
     """The files that are meant; a folder stands for all sound files in it, in order."""
-    from apps.speech_commands import audio_files
+    from apps import audio_files
 
     for name in names:
         path = Path(name)

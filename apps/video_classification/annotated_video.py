@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from apps import errors, whole_files
+from apps.opencv import cv2
 from apps.video_classification import decoding
-from apps.video_classification.opencv import cv2
 from apps.video_classification.timeline import Timeline, timed_frames
 
 _LEAST_WIDTH = 320  # pixels; what is smaller is enlarged, or no label could be read

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.opencv import cv2
 from apps.video_classification.config import AugmentationConfig
-from apps.video_classification.opencv import cv2
 
 _HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP  # a transform says where a new pixel comes from
 _MIRRORED = cv2.BORDER_REFLECT

@@ -18,10 +18,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from apps.opencv import cv2
 from apps.video_classification import config as configs
 from apps.video_classification import scoring, single_frame
 from apps.video_classification.clips import Clips
-from apps.video_classification.opencv import cv2
 
 Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of frames and lengths, rows of numbers
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from apps import errors, whole_files
+from apps.opencv import cv2
 from apps.video_classification import cache_folder, clip_store, clips, decoding, sampling
 from apps.video_classification.config import Config
-from apps.video_classification.opencv import cv2
 
 _VERSION = 2  # raise it whenever the same files give other pixels than before
 _SHARD_VIDEOS = 500

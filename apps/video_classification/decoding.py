@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.video_classification import container_end, fitting, sampling
+from apps import container_end
+from apps.opencv import cv2
+from apps.video_classification import fitting, sampling
 from apps.video_classification.config import ClipConfig
-from apps.video_classification.opencv import cv2
 
 _ASSUMED_FRAMES_PER_SECOND = 25.0  # where nothing says it
 _LEAST_SHARE = 0.5  # of the frames that a header promises; with fewer a file is damaged

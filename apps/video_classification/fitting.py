@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from apps.opencv import cv2
 from apps.video_classification import sampling
 from apps.video_classification.config import ClipConfig
-from apps.video_classification.opencv import cv2
 
 
 def stacked(

@@ -2,8 +2,7 @@ import struct
 
 import pytest
 
-from apps import errors
-from apps.speech_commands import wav_header
+from apps import errors, wav_header
 from tests.apps.speech_commands import recorded_words
 
 

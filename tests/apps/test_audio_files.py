@@ -4,8 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from apps import errors
-from apps.speech_commands import audio_files
+from apps import audio_files, errors
 from tests.apps.speech_commands import recorded_words, sounds
 from tests.apps.speech_commands.recorded_words import tone, write
 

@@ -7,8 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from apps import errors
-from apps.speech_commands import wav_header
+from apps import errors, wav_header
 
 SUFFIXES = (".flac", ".ogg", ".wav")
 LONGEST_CLIP_SECONDS = 60.0

@@ -1,0 +1,207 @@
+"""Exports of every task score files as they answer the same rows asked one by one."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps import audio_files, score_many
+from apps.anomaly_detection import export as anomaly_export
+from apps.recommendation import export as recommendation_export
+from apps.speech_commands import export as speech_export
+from apps.text_generation import export as text_export
+from apps.video_classification import export as video_export
+from tests.apps.anomaly_detection import small_model, test_export
+from tests.apps.recommendation import small_shop
+from tests.apps.scoring_job_files import bad_rows, manifest, scores, write_csv, write_parquet
+from tests.apps.speech_commands import recorded_words
+from tests.apps.speech_commands import small_run as small_speech
+from tests.apps.text_generation import small_run as small_text
+from tests.apps.video_classification import made_videos
+from tests.apps.video_classification import small_run as small_video
+
+pytestmark = [
+    pytest.mark.slow,
+    # Of Keras, when it saves a model
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+def exported(export, write, folder):
+    """A small run's export, and a function that asks one of its signatures."""
+    write(folder / "run")
+    version = export.export(folder / "run", folder / "exports")
+    loaded = tf.saved_model.load(str(version))
+
+    def ask(signature="serving_default", **inputs):
+        found = loaded.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+        return {name: value.numpy() for name, value in found.items()}
+
+    ask.loaded = loaded
+    return version, ask
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(version, *arguments):
+        options = ["--model", str(version), "--to", "scores", *map(str, arguments)]
+        assert score_many.main(options) == 0
+        return scores(tmp_path / "scores")
+
+    return run
+
+
+def test_texts_of_a_csv_get_their_nats_a_character(run, tmp_path):
+    version, ask = exported(text_export, small_text.write, tmp_path)
+    drawn = np.random.default_rng(0)
+    texts = ["", "In the", "\n", "unknown ~ and ü", 'a "quote", and\na line' * 40]
+    texts += [small_text.TEXT[: drawn.integers(1, 90)] for _ in range(60)]
+    write_csv(tmp_path / "a.csv", ["id", "review"], list(enumerate(texts)))
+    found = run(version, "--input", "a.csv", "--signature", "score", "--inputs", "text=review",
+                "--rows_per_batch", 16, "--rows_per_shard", 40)  # fmt: skip
+    expected = [ask("score", text=[text])["nats_per_character"][0] for text in texts]
+    np.testing.assert_allclose([row["nats_per_character"] for row in found], expected, rtol=1e-5)
+
+
+def test_histories_of_tables_get_their_next_items(run, tmp_path):
+    version, ask = exported(recommendation_export, small_shop.write, tmp_path)
+    drawn = np.random.default_rng(0)
+    histories = [list(drawn.choice(small_shop.NAMES, drawn.integers(0, 12))) for _ in range(150)]
+    write_csv(tmp_path / "a.csv", ["user", "history"],
+              [(f"u{at}", "|".join(names)) for at, names in enumerate(histories[:70])])  # fmt: skip
+    users = [f"u{at}" for at in range(70, 150)]
+    write_parquet(tmp_path / "b.parquet", user=users, history=histories[70:])
+    found = run(version, "--input", "*.csv", "*.parquet", "--separator", "|", "--keep", "user",
+                "--constant", "k=7", "exclude_seen=true")  # fmt: skip
+    assert [row["user"] for row in found] == [f"u{at}" for at in range(150)]
+    for row, history in zip(found, histories, strict=True):
+        names = np.array([history], object) if history else np.zeros((1, 0), object)
+        expected = ask(history=tf.constant(names, tf.string), k=np.int32(7), exclude_seen=True)
+        assert row["items"] == [name.decode() for name in expected["items"][0]]
+        np.testing.assert_allclose(row["scores"], expected["scores"][0], rtol=1e-5, atol=1e-5)
+        assert row["unknown"] == expected["unknown"][0]
+
+
+def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
+    def write(folder):
+        test_export.write_run(folder, test_export.made())
+
+    version, ask = exported(anomaly_export, write, tmp_path)
+    drawn = np.random.default_rng(0)
+    lengths = {"a.csv": 50, "b.csv": 31}
+    series = {}
+    for name, steps in lengths.items():
+        values = drawn.normal(small_model.MEAN, small_model.DEVIATION, (steps, 3))
+        values = values.astype(np.float32)
+        values[7, 1] = math.nan
+        series[name] = values
+        rows = [
+            (at, *("" if math.isnan(cell) else cell for cell in values[at].tolist()))
+            for at in range(steps)
+        ]
+        # The columns stand in another order than those of the training
+        flipped = [(row[0], row[3], row[2], row[1]) for row in rows]
+        write_csv(tmp_path / name, ["time", *reversed(small_model.NAMES)], flipped)
+    shutil.copy(tmp_path / "a.csv", tmp_path / "c.csv")
+    lines = (tmp_path / "c.csv").read_text().splitlines()
+    (tmp_path / "c.csv").write_text("\n".join([*lines[:5], "4,x,1,1", *lines[6:]]) + "\n")
+    found = run(version, "--input", "*.csv", "--keep", "time")
+    assert [(row["file"], row["row"]) for row in found] == [
+        (name, at + 1) for name, steps in lengths.items() for at in range(steps)
+    ]
+    for name, values in series.items():
+        expected = ask(values=values[None])
+        rows = [row for row in found if row["file"] == name]
+        for output in ("score", "is_anomaly", "alarm", "contribution"):
+            given = np.array([row[output] for row in rows])
+            np.testing.assert_allclose(given, expected[output][0], rtol=1e-5, atol=1e-5)
+        assert {row["threshold"] for row in rows} == {expected["threshold"][0]}
+        assert [row["time"] for row in rows] == [str(at) for at in range(len(values))]
+    assert manifest(tmp_path / "scores")["once"] == {"channel_names": list(small_model.NAMES)}
+    told = "row 5: command: is 'x', and has to be a number"
+    assert bad_rows(tmp_path / "scores") == [(1, told)]
+    counts = [manifest(tmp_path / "scores")[name] for name in ("input_rows", "rows", "bad_rows")]
+    assert counts == [131, 81, 50]
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    return exported(speech_export, small_speech.write, tmp_path_factory.mktemp("speech"))
+
+
+def test_sound_files_get_their_labels_at_any_rate_and_length(run, speech, tmp_path):
+    version, ask = speech
+    rate = small_speech.RATE_HZ
+    files = []
+    for at, seconds in enumerate((0.4, 0.4, 0.1, 0.7, 0.4)):
+        sound = small_speech.sound(seconds, seed=at)
+        files.append(recorded_words.write(tmp_path / "in" / f"{at}.wav", sound, rate))
+    tone = recorded_words.tone(440, 0.4, 44_100)
+    files.append(recorded_words.write(tmp_path / "in" / "deep" / "5.flac", tone, 44_100))
+    whole = files[0].read_bytes()
+    (tmp_path / "in" / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "in" / "junk.ogg").write_text("no sound")
+    found = {row["file"]: row for row in run(version, "--input", "in")}
+    assert set(found) == {str(file.relative_to(tmp_path)) for file in files}
+    for file in files:
+        expected = ask(waveform=audio_files.read(file, rate)[None])
+        row = found[str(file.relative_to(tmp_path))]
+        assert row["label"] == expected["label"][0].decode()
+        np.testing.assert_allclose(row["probabilities"], expected["probabilities"][0], atol=1e-5)
+    reasons = [reason for _, reason in bad_rows(tmp_path / "scores")]
+    assert len(reasons) == 2
+    assert "it is cut off" in reasons[0]
+    assert "cannot be read as audio" in reasons[1]
+    names = [name.decode() for name in expected["label_names"]]
+    assert manifest(tmp_path / "scores")["once"] == {"label_names": names}
+
+
+def test_bytes_of_wav_files_are_scored_by_the_signature_that_takes_them(run, speech, tmp_path):
+    version, ask = speech
+    sound = small_speech.sound(0.4)
+    good = recorded_words.write(tmp_path / "in" / "a.wav", sound, small_speech.RATE_HZ)
+    recorded_words.write(tmp_path / "in" / "b.wav", sound, 44_100)
+    found = run(version, "--input", "in/*.wav", "--signature", "wav")
+    expected = ask("wav", wav=[good.read_bytes()])
+    assert [row["file"] for row in found] == ["in/a.wav"]
+    np.testing.assert_allclose(found[0]["probabilities"], expected["probabilities"][0], atol=1e-5)
+    told = "wav: the sample rate has to be"
+    assert [reason.startswith(told) for _, reason in bad_rows(tmp_path / "scores")] == [True]
+
+
+def test_videos_get_their_labels(run, tmp_path):
+    version, ask = exported(video_export, small_video.write, tmp_path)
+    drawn, sizes = np.random.default_rng(0), [(3, 48, 64), (25, 48, 64), (40, 32, 32)]
+    for at, (count, height, width) in enumerate(sizes):
+        frames = made_videos.numbered(count, height, width)
+        frames[:, : height // 2] += drawn.integers(0, 40, (count, 1, 1, 3), np.uint8)
+        made_videos.write(tmp_path / "in" / f"{at}.avi", frames)
+    whole = (tmp_path / "in" / "1.avi").read_bytes()
+    (tmp_path / "in" / "cut.avi").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "in" / "junk.mp4").write_text("no video")
+    found = run(version, "--input", "in", "--rows_per_batch", 2)
+    assert [row["file"] for row in found] == ["in/0.avi", "in/1.avi", "in/2.avi"]
+    for row in found:
+        expected = ask(frames=every_frame(tmp_path / row["file"])[None])
+        assert row["label"] == expected["label"][0].decode()
+        np.testing.assert_allclose(row["probabilities"], expected["probabilities"][0], atol=1e-5)
+    reasons = [reason for _, reason in bad_rows(tmp_path / "scores")]
+    assert "is cut off" in reasons[0]
+    assert "not a video" in reasons[1]
+
+
+def every_frame(file):
+    """Uint8 [frames, height, width, 3] of a whole video."""
+    import cv2
+
+    capture, frames = cv2.VideoCapture(str(file)), []
+    while True:
+        found, frame = capture.read()
+        if not found:
+            capture.release()
+            return np.stack(frames)
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
