@@ -1,6 +1,7 @@
 """Holds every task's commands to the house's contract by running them once on the tiny preset."""
 
 import csv
+import importlib
 import json
 import os
 import re
@@ -177,3 +178,26 @@ def test_the_export_holds_stock_operations_only(tiny):
     operations = served_contract.operations(tiny.version)
     assert operations
     assert not [name for name in operations if re.search(r"PyFunc|Cudnn|XlaLaunch", name)]
+
+
+def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_version(
+    tiny, tmp_path, monkeypatch
+):
+    # Keras's answers must not come from the operation that the export holds: what is wrong in it
+    # would be wrong in both.
+    from lstm_layers import lstm_block
+
+    original = lstm_block._forward
+
+    def wrong(*arguments):
+        steps = original(*arguments)
+        return steps._replace(h=steps.h * 1.1)
+
+    monkeypatch.setattr(lstm_block, "_forward", wrong)
+    export = importlib.import_module(f"apps.{tiny.task}.export").export
+    if "BlockLSTMV2" in served_contract.operations(tiny.version):
+        with pytest.raises(RuntimeError, match="it differs from Keras"):
+            export(tiny.run, tmp_path)
+        assert not list((tmp_path / tiny.task).iterdir())
+    else:
+        assert tiny.task == "recommendation", "its layer is a GRU, which has no such operation"
