@@ -10,7 +10,8 @@ as they choose by themselves. Or it takes the newest versions of exports that ar
 before. Both are loaded as a server loads them and asked for one row and for 16, in turn, on one
 core, with the first request of the version's own warm-up file, made as long as `SIZES` says. The
 answers of both must be the same before anything is timed. Prints for each signature its operations
-over time, and median milliseconds with the median ratio of a pair: below 1 the export is faster.
+over time, and median milliseconds of the processor with the median ratio of a pair: below 1 the
+export is faster.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import importlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -129,7 +131,7 @@ def measure(task: str, before: Path, after: Path, pairs: int) -> None:
             wrong = saved_model_check.difference(theirs(), ours())
             if wrong:
                 sys.exit(f"{task}, {signature}: the two answer differently: {wrong}")
-            found = paired.compare(ours, theirs, pairs)
+            found = paired.compare(ours, theirs, pairs, time.process_time)
             print(
                 f"| {task} | {signature} | {held[0]} | {held[1]} | {count} | {found.theirs:.2f} "
                 f"| {found.ours:.2f} | **{found.ratio:.2f}** |",
@@ -147,7 +149,9 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="folder of exports to compare with")
     parser.add_argument("--pairs", type=int, default=15, help="measurements of each line")
     options = parser.parse_args()
-    tasks = [each.name for each in sorted(options.runs.glob("*/")) if (each / "model.keras").exists()]
+    tasks = [
+        each.name for each in sorted(options.runs.glob("*/")) if (each / "model.keras").exists()
+    ]
     tasks = [task for task in tasks if options.only in (None, task)]
     if not tasks:
         sys.exit(f"{options.runs}: no finished run" + (f" {options.only}" if options.only else ""))

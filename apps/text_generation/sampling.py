@@ -84,9 +84,7 @@ def start_tokens(tokenizer: tokenizers.Tokenizer) -> np.ndarray:
     return np.maximum(tokenizer.encode("\n")[:1], 1)
 
 
-def read(
-    streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]
-) -> list[tf.Tensor]:
+def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
     """The states after tokens int32 (batch, time), none as well, without their logits.
 
     Many tokens in one call of the model: what `model.step` says of one after the other.
