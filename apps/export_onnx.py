@@ -37,12 +37,11 @@ def export(run_folder: Path, destination: Path) -> Path:
     Raises:
         UserError: no finished run, or what `onnx_file.write` raises.
     """
-    from apps import onnx_file, whole_files
+    from apps import onnx_file
 
     task = task_of(run_folder)
     network = importlib.import_module(f"apps.{task}.onnx_network").network(run_folder)
     folder = destination / task
-    whole_files.make_folder(folder)
     numbers = [int(file.stem) for file in folder.glob("*.onnx") if file.stem.isdecimal()]
     file = folder / f"{1 + max(numbers, default=0)}.onnx"
     onnx_file.write(network, file)

@@ -47,6 +47,7 @@ def write(network: Network, file: Path) -> None:
     """
     content = _converted(network)
     _check(network, content)
+    whole_files.make_folder(file.parent)
     whole_files.write_atomically(file, content)
 
 

@@ -149,9 +149,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="folder of exports to compare with")
     parser.add_argument("--pairs", type=int, default=15, help="measurements of each line")
     options = parser.parse_args()
-    tasks = [
-        each.name for each in sorted(options.runs.glob("*/")) if (each / "model.keras").exists()
-    ]
+    tasks = sorted(each.parent.name for each in options.runs.glob("*/model.keras"))
     tasks = [task for task in tasks if options.only in (None, task)]
     if not tasks:
         sys.exit(f"{options.runs}: no finished run" + (f" {options.only}" if options.only else ""))

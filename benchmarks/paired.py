@@ -39,8 +39,8 @@ def compare(
     """Calls both in turn, and takes the ratio within each pair.
 
     What else the machine does at the time then slows both. With `time.process_time` as the clock it
-    is the processor's time for this process, without the waiting. A measurement repeats a call until
-    it has lasted 5 milliseconds.
+    is the processor's time for this process, without the waiting. A measurement repeats a call
+    until it has lasted 5 milliseconds.
     """
     repeats = {ours: _repeats(ours, clock), theirs: _repeats(theirs, clock)}
     seconds = np.array(

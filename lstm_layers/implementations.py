@@ -28,9 +28,9 @@ import keras
 
 IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
 
-# The block operation reads W and R anew at every step; the loop of "graph" multiplies all inputs with
-# W at once, for some 25 microseconds of TensorFlow's own a step. Of so many weights, 1.6 MB, both take
-# the same time (measured from 1 to 64 steps of 1 and 16 rows, `benchmarks/layers.py --only loops`).
+# The block operation reads W and R anew at every step; the loop of "graph" multiplies all inputs
+# with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
+# 1.6 MB, the block was hardly ever slower (`benchmarks/layers.py --only loops`).
 _BLOCK_WEIGHTS = 400_000
 
 

@@ -17,9 +17,7 @@ def network(run: Path) -> onnx_file.Network:
     draw = np.random.default_rng(0)
     examples = [
         {
-            "frames": draw.integers(0, 256, (len(lengths), time, height, width, 3)).astype(
-                np.uint8
-            ),
+            "frames": draw.integers(0, 256, (len(lengths), time, height, width, 3), np.uint8),
             "length": np.array(lengths, np.int32),
         }
         for lengths, time in (([1], 1), ([16], 16), ([9, 4, 1], 9))
