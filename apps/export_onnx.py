@@ -53,8 +53,7 @@ def task_of(run_folder: Path) -> str:
     file = run_folder / "config.json"
     if not file.is_file():
         raise errors.UserError(f"--run {run_folder}: no such run folder, or it holds no run")
-    record = json_files.read(file)
-    task = record.get("task") if isinstance(record, dict) else None
+    task = json_files.read(file).get("task")
     known = sorted(each.parent.name for each in Path(__file__).parent.glob("*/onnx_network.py"))
     if task not in known:
         raise errors.UserError(f"{file}: task {task!r} is none of {', '.join(known)}")

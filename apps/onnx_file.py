@@ -54,13 +54,15 @@ def write(network: Network, file: Path) -> None:
 def _converted(network: Network) -> bytes:
     onnx, loader, convert = map(_installed, ("onnx", "tf2onnx.tf_loader", "tf2onnx.convert"))
     inputs = keras.tree.flatten(network.model.inputs)
-    specs = {
-        each.name: tf.TensorSpec(each.shape, tf.as_dtype(each.dtype), each.name) for each in inputs
-    }
+    specs = [tf.TensorSpec(each.shape, tf.as_dtype(each.dtype), each.name) for each in inputs]
+
+    def answered(*values: tf.Tensor) -> list[tf.Tensor]:
+        by_name = {each.name: value for each, value in zip(inputs, values, strict=True)}
+        return _asked(network.model, by_name)
+
     # The portable loops are made of operations that ONNX has; the fast ones are TensorFlow's own.
     with _quiet(), lstm_layers.computed_by("portable", network.model):
-        ask = tf.function(lambda **given: _asked(network.model, given), autograph=False)
-        concrete = ask.get_concrete_function(**specs)
+        concrete = tf.function(answered, autograph=False).get_concrete_function(*specs)
         given = [each.name for each in concrete.inputs if each.dtype != tf.resource]
         given = given[: len(inputs)]  # behind them stand the numbers that the function has caught
         returned = [each.name for each in concrete.outputs]

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.apps import served_contract, task_folders
@@ -201,3 +202,20 @@ def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_ver
         assert not list((tmp_path / tiny.task).iterdir())
     else:
         assert tiny.task == "recommendation", "its layer is a GRU, which has no such operation"
+
+
+def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_path, capsys):
+    pytest.importorskip("tf2onnx", reason="comes with the extra onnx")
+    import onnxruntime
+
+    from apps import export_onnx
+
+    for number in ("1", "2"):  # compared with Keras before it is there
+        assert export_onnx.main(["--run", str(tiny.run), "--to", str(tmp_path)]) == 0
+        assert f"{number}.onnx" in capsys.readouterr().out
+    network = importlib.import_module(f"apps.{tiny.task}.onnx_network").network(tiny.run)
+    session = onnxruntime.InferenceSession(tmp_path / tiny.task / "2.onnx")
+    assert {each.name for each in session.get_inputs()} == network.examples[0].keys()
+    assert all(isinstance(each.shape[0], str) for each in session.get_inputs()), "rows are free"
+    (answer, *_) = session.run([network.answer], dict(network.examples[-1]))
+    assert np.isfinite(answer).all()
