@@ -58,7 +58,7 @@ def _converted(network: Network) -> bytes:
 
     def answered(*values: tf.Tensor) -> list[tf.Tensor]:
         by_name = {each.name: value for each, value in zip(inputs, values, strict=True)}
-        return _asked(network.model, by_name)
+        return asked(network.model, by_name)
 
     # The portable loops are made of operations that ONNX has; the fast ones are TensorFlow's own.
     with _quiet(), lstm_layers.computed_by("portable", network.model):
@@ -101,8 +101,8 @@ def _check(network: Network, content: bytes) -> None:
         raise errors.UserError(f"{name}: ONNX Runtime does not load it: {_line(error)}") from error
     wanted = _outputs(network)
     for example in network.examples:
-        asked = _asked(network.model, {key: tf.constant(each) for key, each in example.items()})
-        expected = {key: each.numpy() for key, each in zip(wanted, asked, strict=True)}
+        answers = asked(network.model, {key: tf.constant(each) for key, each in example.items()})
+        expected = {key: each.numpy() for key, each in zip(wanted, answers, strict=True)}
         try:
             given = dict(zip(wanted, session.run(wanted, dict(example)), strict=True))
         except Exception as error:
@@ -112,8 +112,8 @@ def _check(network: Network, content: bytes) -> None:
             raise errors.UserError(f"{name}: in ONNX Runtime it differs from Keras: {difference}")
 
 
-def _asked(model: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
-    """The model's outputs for inputs by name."""
+def asked(model: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
+    """What a model returns for inputs by name, as a flat list."""
     given = keras.tree.map_structure(lambda each: inputs[each.name], model.input)
     return list(keras.tree.flatten(model(given, training=False)))
 

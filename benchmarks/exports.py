@@ -156,6 +156,7 @@ def main() -> None:
     core = paired.pin_to_one_core()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.get_logger().setLevel("ERROR")  # a loader that serves a session is an old one
     print(f"TensorFlow {tf.__version__}, core {core}, median of {options.pairs} pairs\n")
     print("| task | signature | before | export | rows | before, ms | export, ms | ratio |")
     print("|---|---|---|---|---|---|---|---|")
