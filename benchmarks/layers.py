@@ -8,7 +8,6 @@ input stands for all. Shapes are (batch, time, features, units), everything is f
     python benchmarks/layers.py
     python benchmarks/layers.py --only training --pairs 15
     python benchmarks/layers.py --only gru
-    python benchmarks/layers.py --only loops
 """
 
 from __future__ import annotations
@@ -194,17 +193,6 @@ def gru(table: Table) -> None:
             _peers(table, f"GRU, forward, {implementation}", name, case, False, implementation)
 
 
-def loops(table: Table) -> None:
-    """Of one layer two implementations: what "auto" chooses by in a graph."""
-    for features, units in ((64, 96), (128, 128), (640, 128), (256, 256), (256, 512)):
-        for batch in (1, 16):
-            for steps in (1, 4, 16, 64):
-                case = Case((batch, steps, features, units), peepholes=0.3)
-                block, graph = (case.forward(case.ours(name)) for name in ("block", "graph"))
-                shape = f"{batch},{steps},{features},{units}"
-                table.line("forward, block", '"graph"', shape, block, graph)
-
-
 def _peers(
     table: Table, what: str, name: str, case: Case, train: bool, implementation: str = "auto"
 ) -> None:
@@ -285,7 +273,6 @@ def main() -> None:
         "forward": forward,
         "exported": exported,
         "gru": gru,
-        "loops": loops,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=sorted(parts), help="one part of the table")

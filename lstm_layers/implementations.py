@@ -30,8 +30,8 @@ IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
 
 # The block operation reads W and R anew at every step; the loop of "graph" multiplies all inputs
 # with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
-# 1.6 MB, the block was hardly ever slower (`benchmarks/layers.py --only loops`).
-_BLOCK_WEIGHTS = 400_000
+# 1.2 MB, the block is faster; with 400,000 it is level, with more it loses (`benchmarks/loops.py`).
+_BLOCK_WEIGHTS = 300_000
 
 
 def checked(implementation: str) -> str:
