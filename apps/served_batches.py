@@ -21,8 +21,8 @@ def variants(
         request: with answers.
         signature: the `SignatureDef` of it, which tells by free first sides what has rows.
     """
-    inputs = _with_rows(request.inputs, signature.inputs)
-    outputs = _with_rows(request.answers, signature.outputs)
+    inputs = with_rows(request.inputs, signature.inputs)
+    outputs = with_rows(request.answers, signature.outputs)
     counts = {len(request.inputs[name]) for name in inputs}
     if len(counts) != 1 or any({len(request.answers[name])} != counts for name in outputs):
         return
@@ -68,7 +68,7 @@ def wrong_labels(answers: Mapping[str, Any]) -> str:
     return f"label is {label.tolist()}, and the likeliest of label_names {likeliest.tolist()}"
 
 
-def _with_rows(arrays: Mapping[str, Any], described: Mapping[str, Any]) -> list[str]:
+def with_rows(arrays: Mapping[str, Any], described: Mapping[str, Any]) -> list[str]:
     """The names of what has a row for each question: whose first side the signature leaves free."""
     found = []
     for name, values in arrays.items():

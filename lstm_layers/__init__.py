@@ -1,6 +1,7 @@
 """Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks."""
 
 from lstm_layers.bilstm import BiLSTM
+from lstm_layers.computed_by import computed_by
 from lstm_layers.gru import GRU, GRUCell
 from lstm_layers.keras_weights import from_keras, to_keras
 from lstm_layers.lstm_variants import (
@@ -41,6 +42,7 @@ __all__ = [
     "VariantLSTM",
     "VariantLSTMCell",
     "ZoneoutLSTM",
+    "computed_by",
     "export_onnx",
     "from_addons",
     "from_keras",

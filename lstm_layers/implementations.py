@@ -2,9 +2,9 @@
 
 "graph"     a While loop of stock TensorFlow operations with a backward loop derived by hand: any
             shape, any precision, any device, and it exports.
-"block"     TensorFlow's `BlockLSTM` operation forward, the backward loop of "graph"
+"block"     TensorFlow's `BlockLSTMV2` operation forward, the backward loop of "graph"
             (`lstm_block`): one operation for the whole loop, so by far the fastest for few rows
-            and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU; no mask, no
+            and for eager calls. `PeepholeLSTM` with tanh and sigmoid, float32, on CPU; any mask, no
             recurrent dropout, not within a graph that XLA compiles. It exports.
 "xla"       both loops compiled (`lstm_xla`, `gru_xla`): the fastest training on CPU.
             `PeepholeLSTM` and `GRU`. Compiles for each new shape, which takes seconds, and stock
@@ -13,8 +13,9 @@
             layers without a derived gradient, always run.
 
 "auto", where more than one would do, is "xla" in the training of a graph whose number of steps is
-static, in 32 or 64 bits on CPU; else "block" where nothing forbids it; else "graph". It never takes
-"xla" when `training` is not true, so that what is exported runs anywhere.
+static, in 32 or 64 bits on CPU; else "block" where nothing forbids it, in a graph for weights that
+stay in the processor's cache; else "graph". It never takes "xla" when `training` is not true, so
+that what is exported runs anywhere.
 
 An implementation that is asked for by name and can't run a call is a ValueError that says why.
 """
@@ -27,8 +28,10 @@ import keras
 
 IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
 
-# Reordering the weights for the block operation costs about as much as so many of its steps.
-_BLOCK_STEPS = 8
+# The block operation reads W and R anew at every step; the loop of "graph" multiplies all inputs
+# with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
+# 1.2 MB, the block is faster; with 400,000 it is level, with more it loses (`benchmarks/loops.py`).
+_BLOCK_WEIGHTS = 300_000
 
 
 def checked(implementation: str) -> str:
@@ -38,14 +41,13 @@ def checked(implementation: str) -> str:
     return implementation
 
 
-def choose(implementation: str, cell: Any, inputs, mask, training: bool, unroll: bool) -> str:
+def choose(implementation: str, cell: Any, inputs, training: bool, unroll: bool) -> str:
     """The implementation that a call takes.
 
     Args:
         implementation: as asked for.
         cell: of the layer; its `implementations` are those it has.
         inputs: (time, batch, features), of which shape and dtype are read.
-        mask: whether None.
         training: whether the call is one of a training.
         unroll: whether the loop is to be written out.
 
@@ -53,11 +55,11 @@ def choose(implementation: str, cell: Any, inputs, mask, training: bool, unroll:
         ValueError: the implementation that was asked for can't run this call.
     """
     hindrances = {
-        name: _hindrance(name, cell, inputs, mask, training, unroll) for name in IMPLEMENTATIONS[1:]
+        name: _hindrance(name, cell, inputs, training, unroll) for name in IMPLEMENTATIONS[1:]
     }
     possible = [name for name, hindrance in hindrances.items() if hindrance is None]
     if implementation == "auto":
-        return _fastest(possible, inputs, training)
+        return _fastest(possible, cell, inputs, training)
     if implementation not in possible:
         raise ValueError(
             f"implementation={implementation!r} cannot run this call: "
@@ -66,15 +68,27 @@ def choose(implementation: str, cell: Any, inputs, mask, training: bool, unroll:
     return implementation
 
 
-def _fastest(possible: list[str], inputs, training: bool) -> str:
+def _fastest(possible: list[str], cell: Any, inputs, training: bool) -> str:
     steps = inputs.shape[0]
     # Products of 16 bits are faster outside XLA, where oneDNN does them.
     wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")
     if "xla" in possible and training and wide and steps is not None and _in_cpu_graph():
         return "xla"
-    if "block" in possible and (steps is None or steps >= _BLOCK_STEPS):
+    if "block" in possible and (_eager() or _weights(cell, inputs) <= _BLOCK_WEIGHTS):
         return "block"
     return "graph" if "graph" in possible else "portable"
+
+
+def _weights(cell: Any, inputs) -> int:
+    """How many numbers W and R have together."""
+    rows, columns = cell.recurrent_kernel.shape
+    return int((inputs.shape[-1] + rows) * columns)
+
+
+def _eager() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())
 
 
 def _in_cpu_graph() -> bool:
@@ -88,7 +102,7 @@ def _in_cpu_graph() -> bool:
     )
 
 
-def _hindrance(name: str, cell: Any, inputs, mask, training: bool, unroll: bool) -> str | None:
+def _hindrance(name: str, cell: Any, inputs, training: bool, unroll: bool) -> str | None:
     """Why an implementation cannot run a call, or None."""
     if name == "portable":
         return None
@@ -102,8 +116,6 @@ def _hindrance(name: str, cell: Any, inputs, mask, training: bool, unroll: bool)
         return "it does not unroll"
     if name == "xla":
         return None
-    if mask is not None:
-        return "it knows no mask"
     if training and cell.recurrent_dropout:
         return "it knows no recurrent dropout"
     if keras.backend.standardize_dtype(inputs.dtype) != "float32":

@@ -113,7 +113,7 @@ class PeepholeLSTMCell(RecurrentCell):
             if run.implementation == "block":
                 from lstm_layers import lstm_block  # these three are TensorFlow's alone
 
-                h, h_last, c_last = lstm_block.lstm(run.inputs, *weights, run.state)
+                h, h_last, c_last = lstm_block.lstm(run.inputs, *weights, run.state, run.mask)
             else:
                 from lstm_layers import lstm_step, lstm_xla
 

@@ -157,7 +157,7 @@ class RecurrentLayer(keras.layers.RNN):
             recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
 
         self.implementation_used = implementations.choose(
-            self.implementation, cell, inputs, mask, bool(training), self.unroll
+            self.implementation, cell, inputs, bool(training), self.unroll
         )
         outputs, states = cell.recurrence(
             Run(

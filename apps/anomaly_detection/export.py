@@ -47,12 +47,14 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
+    import lstm_layers
     from apps import saved_model
     from apps.anomaly_detection import served_detector, served_requests, trained_model
 
     trained = trained_model.load(run_folder)
     served = served_detector.ServedDetector(trained)
-    requests = served_requests.requests(trained)
+    with lstm_layers.computed_by("portable", trained.network):  # and not as the export does
+        requests = served_requests.requests(trained)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 

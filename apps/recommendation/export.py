@@ -48,6 +48,7 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
+    import lstm_layers
     from apps import saved_model
     from apps.recommendation import served_items, served_requests, trained_model
 
@@ -56,9 +57,10 @@ def export(run_folder: Path, destination: Path) -> Path:
     served = served_items.ServedItems(
         trained.model, trained.item_names, trained.titles, trained.item_counts, history_items
     )
-    requests = served_requests.requests(
-        trained.model, trained.item_names, trained.item_counts, history_items
-    )
+    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
+        requests = served_requests.requests(
+            trained.model, trained.item_names, trained.item_counts, history_items
+        )
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 

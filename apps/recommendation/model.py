@@ -56,23 +56,24 @@ def recurrent_outputs(
     history: Any,
     states: list[list[Any]] | None = None,
     training: bool | None = None,
+    zeros_behind: bool = False,
 ) -> tuple[Any, list[list[Any]]]:
     """What the recurrent layers say after each item, and their states after the last one.
 
     Args:
         layers: of `layers_of`.
         history: int32 (batch, time), 0 = no item: states and output stay as they were.
-            In training the zeros have to stand behind the items, and the outputs there mean
-            nothing: nobody asks for them, and without a mask the loop over time is faster.
         states: of each recurrent layer before the first item; zeros if None.
-        training: whether items are hidden and dropout acts.
+        training: whether items are hidden and dropout acts. The zeros then have to stand behind.
+        zeros_behind: whether the zeros stand behind the items of each row. Outputs there, and
+            states after them, mean nothing: without a mask the loop over time is faster.
 
     Returns:
         (batch, time, units), and the states of each layer, (batch, units) each.
     """
     codes = layers["hidden_items"](history, training=training)
     values = layers["items"](codes)
-    mask = None if training else history != 0
+    mask = None if training or zeros_behind else history != 0
     values = layers["embedding_dropout"](values, training=training)
     after = []
     for depth in range(sum(name.startswith("recurrent_") for name in layers)):
@@ -85,6 +86,20 @@ def recurrent_outputs(
         after.append(new)
         values = layers[f"dropout_{depth}"](values, training=training)
     return values, after
+
+
+def last_outputs(layers: dict[str, keras.Layer], history: Any) -> Any:
+    """What the recurrent layers say after the last item of each row, (batch, units).
+
+    Args:
+        layers: of `layers_of`.
+        history: int32 (batch, time), one step or more, with zeros behind the items alone. Of a row
+            without an item the output means nothing.
+    """
+    outputs, _ = recurrent_outputs(layers, history, training=False, zeros_behind=True)
+    lengths = keras.ops.count_nonzero(history, axis=1)
+    last = keras.ops.maximum(lengths - 1, 0)[:, None, None]
+    return keras.ops.take_along_axis(outputs, last, axis=1)[:, 0]
 
 
 def queries(layers: dict[str, keras.Layer], outputs: Any) -> Any:

@@ -109,4 +109,4 @@ class Repeats(keras.layers.Layer):
 
 def _log_add(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     """ln(exp a + exp b)."""
-    return tf.maximum(one, other) + tf.math.log1p(tf.exp(-tf.abs(one - other)))
+    return tf.maximum(one, other) + tf.math.softplus(-tf.abs(one - other))

@@ -123,8 +123,7 @@ class ServedItems:
         hidden = tf.where(tf.broadcast_to(exclude_seen, [batch])[:, None], seen, 0)
         hidden = tf.concat([hidden, excluded], axis=1)
         recent = self._recent(seen)
-        outputs, _ = model.recurrent_outputs(self.layers, recent, training=False)
-        queries = model.queries(self.layers, outputs[:, -1])
+        queries = model.queries(self.layers, model.last_outputs(self.layers, recent))
         rows_at_once = max(1, _SCORES_AT_ONCE // self.item_count)
 
         def block(first: tf.Tensor, best: tf.TensorArray, codes: tf.TensorArray) -> tuple:

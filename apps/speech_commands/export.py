@@ -47,6 +47,7 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
+    import lstm_layers
     from apps import saved_model
     from apps.speech_commands import served_requests, served_speech, trained_model
 
@@ -54,7 +55,8 @@ def export(run_folder: Path, destination: Path) -> Path:
     served = served_speech.ServedSpeech(
         trained.model, trained.label_names, trained.config, trained.thresholds
     )
-    requests = served_requests.requests(trained.model, trained.label_names, trained.config)
+    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
+        requests = served_requests.requests(trained.model, trained.label_names, trained.config)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 

@@ -45,12 +45,14 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
+    import lstm_layers
     from apps import saved_model
     from apps.text_generation import served_requests, served_text, trained_model
 
     trained = trained_model.load(run_folder)
     served = served_text.ServedText(trained.streaming, trained.tokenizer)
-    requests = served_requests.requests(trained.streaming, trained.tokenizer)
+    with lstm_layers.computed_by("portable", trained.streaming):  # and not as the export does
+        requests = served_requests.requests(trained.streaming, trained.tokenizer)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 

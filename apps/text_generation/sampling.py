@@ -9,6 +9,7 @@ import tensorflow as tf
 from apps.text_generation import model
 from apps.text_generation import tokenizer as tokenizers
 
+WINDOW_TOKENS = 256  # read in one call of the model, which bounds its memory
 _BLOCK = 256  # uniform numbers that one call draws; a change of it changes every seeded text
 
 
@@ -83,23 +84,24 @@ def start_tokens(tokenizer: tokenizers.Tokenizer) -> np.ndarray:
     return np.maximum(tokenizer.encode("\n")[:1], 1)
 
 
-def read(
-    streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Reads all tokens but the last; returns the last, int32 (batch,), and the states before it.
+def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The states after tokens int32 (batch, time), none as well, without their logits.
+
+    Many tokens in one call of the model: what `model.step` says of one after the other.
 
     Args:
         streaming: what `model.build_streaming` returns.
-        tokens: int32 (batch, time), one at least.
+        tokens: the next ones of each row.
         states: as `model.initial_states` returns them.
     """
-    last = tf.shape(tokens)[1] - 1
+    count = tf.shape(tokens)[1]
 
-    def advance(position: tf.Tensor, before: list[tf.Tensor]) -> tuple:
-        return position + 1, model.step(streaming, tokens[:, position], before)[1]
+    def advance(start: tf.Tensor, before: list[tf.Tensor]) -> tuple:
+        end = tf.minimum(start + WINDOW_TOKENS, count)
+        _, *after = streaming([tokens[:, start:end], *before], training=False)
+        return end, after
 
-    _, states = tf.while_loop(lambda position, _: position < last, advance, (0, states))
-    return tokens[:, -1], states
+    return tf.while_loop(lambda start, _: start < count, advance, (0, states))[1]
 
 
 def generate(
@@ -114,6 +116,7 @@ def generate(
 ) -> tf.RaggedTensor:
     """Continues each prompt by `length` tokens, in one loop over the positions of all rows.
 
+    The loop begins where the shortest prompt ends; what stands before is read many tokens a call.
     A row's tokens depend on its own prompt, options and seed, not on the other rows; and a longer
     continuation begins with the shorter one.
 
@@ -140,7 +143,8 @@ def generate(
     given = tf.concat([prompts.to_tensor(), tf.zeros([batch, 1], tf.int32)], axis=1)
     given = tf.where((prompts.row_lengths() == 0)[:, None], start, given)
     most = tf.reduce_max(tf.concat([length, [1]], 0))
-    steps = tf.reduce_max(tf.concat([prompt_length + length - 1, [1]], 0))
+    begin = tf.reduce_min(tf.concat([prompt_length - 1, tf.shape(given)[1:] - 1], 0))
+    end = tf.reduce_max(tf.concat([prompt_length + length - 1, [begin + 1]], 0))
     draws = uniforms(seed, most)
 
     def advance(
@@ -152,15 +156,15 @@ def generate(
         drawn = next_token(logits, uniform, temperature, top_k, top_p)
         prompt = given[:, tf.minimum(position + 1, tf.shape(given)[1] - 1)]
         token = tf.where(generated < 0, prompt, drawn)
-        return position + 1, token, states, tokens.write(position, token)
+        return position + 1, token, states, tokens.write(position - begin, token)
 
-    first = given[:, 0]
-    states = model.initial_states(streaming, batch)
-    array = tf.TensorArray(tf.int32, steps, element_shape=first.shape)
+    states = read(streaming, given[:, :begin], model.initial_states(streaming, batch))
+    first = given[:, begin]
+    array = tf.TensorArray(tf.int32, end - begin, element_shape=first.shape)
     *_, array = tf.while_loop(
-        lambda position, *_: position < steps, advance, (0, first, states, array)
+        lambda position, *_: position < end, advance, (begin, first, states, array)
     )
-    places = tf.ragged.range(prompt_length - 1, prompt_length - 1 + length)
+    places = tf.ragged.range(prompt_length - 1 - begin, prompt_length - 1 - begin + length)
     rows = tf.cast(places.value_rowids(), tf.int32)
     return places.with_values(tf.gather(array.concat(), places.values * batch + rows))
 

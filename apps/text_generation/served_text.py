@@ -10,8 +10,6 @@ import tensorflow as tf
 from apps.text_generation import data, model, sampling
 from apps.text_generation import tokenizer as tokenizers
 
-_WINDOW_TOKENS = 256  # of a text that is scored, in one call of the model: bounds its memory
-
 
 class ServedText:
     """A language model and its tokenizer behind strings.
@@ -105,7 +103,7 @@ class ServedText:
         last = tf.shape(read)[1] - 1
 
         def advance(start: tf.Tensor, nats: tf.Tensor, states: list[tf.Tensor]) -> tuple:
-            end = tf.minimum(start + _WINDOW_TOKENS, last)
+            end = tf.minimum(start + sampling.WINDOW_TOKENS, last)
             logits, *states = self.streaming([read[:, start:end], *states], training=False)
             following = read[:, start + 1 : end + 1]
             here = tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits)

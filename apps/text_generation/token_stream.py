@@ -74,10 +74,10 @@ def read_prompt(
 ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
     """The prompt's last token int32 (1,), the states before it, and which tokens were in it."""
     tokens = tf.constant(prompt, tf.int32)[None, :]
-    token, states = _read(streaming, tokens, model.initial_states(streaming, 1))
+    states = _read(streaming, tokens[:, :-1], model.initial_states(streaming, 1))
     seen = np.zeros((1, streaming.outputs[0].shape[-1]), bool)
     seen[0, prompt] = True
-    return token, states, tf.constant(seen)
+    return tokens[:, -1], states, tf.constant(seen)
 
 
 def penalised(logits: tf.Tensor, seen: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
@@ -90,7 +90,7 @@ def penalised(logits: tf.Tensor, seen: tf.Tensor, penalty: tf.Tensor) -> tf.Tens
 
 
 @tf.function(autograph=False, reduce_retracing=True)
-def _read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+def _read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list:
     return sampling.read(streaming, tokens, states)
 
 

@@ -48,12 +48,14 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
+    import lstm_layers
     from apps import saved_model
     from apps.video_classification import served_requests, served_video, trained_model
 
     trained = trained_model.load(run_folder)
     served = served_video.ServedVideo(trained.model, trained.label_names, trained.config)
-    requests = served_requests.requests(trained.model, trained.label_names, trained.config)
+    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
+        requests = served_requests.requests(trained.model, trained.label_names, trained.config)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 

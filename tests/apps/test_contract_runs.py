@@ -1,6 +1,7 @@
 """Holds every task's commands to the house's contract by running them once on the tiny preset."""
 
 import csv
+import importlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.apps import served_contract, task_folders
@@ -177,3 +179,43 @@ def test_the_export_holds_stock_operations_only(tiny):
     operations = served_contract.operations(tiny.version)
     assert operations
     assert not [name for name in operations if re.search(r"PyFunc|Cudnn|XlaLaunch", name)]
+
+
+def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_version(
+    tiny, tmp_path, monkeypatch
+):
+    # Keras's answers must not come from the operation that the export holds: what is wrong in it
+    # would be wrong in both.
+    from lstm_layers import lstm_block
+
+    original = lstm_block._forward
+
+    def wrong(*arguments):
+        steps = original(*arguments)
+        return steps._replace(h=steps.h * 1.1)
+
+    monkeypatch.setattr(lstm_block, "_forward", wrong)
+    export = importlib.import_module(f"apps.{tiny.task}.export").export
+    if "BlockLSTMV2" in served_contract.operations(tiny.version):
+        with pytest.raises(RuntimeError, match="it differs from Keras"):
+            export(tiny.run, tmp_path)
+        assert not list((tmp_path / tiny.task).iterdir())
+    else:
+        assert tiny.task == "recommendation", "its layer is a GRU, which has no such operation"
+
+
+def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_path, capsys):
+    pytest.importorskip("tf2onnx", reason="comes with the extra onnx")
+    import onnxruntime
+
+    from apps import export_onnx
+
+    for number in ("1", "2"):  # compared with Keras before it is there
+        assert export_onnx.main(["--run", str(tiny.run), "--to", str(tmp_path)]) == 0
+        assert f"{number}.onnx" in capsys.readouterr().out
+    network = importlib.import_module(f"apps.{tiny.task}.onnx_network").network(tiny.run)
+    session = onnxruntime.InferenceSession(tmp_path / tiny.task / "2.onnx")
+    assert {each.name for each in session.get_inputs()} == network.examples[0].keys()
+    assert all(isinstance(each.shape[0], str) for each in session.get_inputs()), "rows are free"
+    (answer, *_) = session.run([network.answer], dict(network.examples[-1]))
+    assert np.isfinite(answer).all()

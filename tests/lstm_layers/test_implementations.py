@@ -37,6 +37,7 @@ NAMES = list(MODULES["lstm"])
 GRU_NAMES = list(MODULES["gru"])
 MIXED = {"dtype": "mixed_bfloat16"}
 DROPOUT = {"recurrent_dropout": 0.5}
+WIDE = {"units": 400}  # 643,200 weights
 
 
 @pytest.fixture
@@ -60,8 +61,8 @@ def x():
     return np.random.default_rng(0).normal(size=STATIC).astype("float32")
 
 
-def _lstm(**options):
-    layer = PeepholeLSTM(UNITS, peephole_initializer="random_normal", **options)
+def _lstm(units=UNITS, **options):
+    layer = PeepholeLSTM(units, peephole_initializer="random_normal", **options)
     layer.build(STATIC)
     return layer
 
@@ -106,9 +107,15 @@ TRAINING = {"training": True}
         ("xla", _graph, {"dtype": "float64"}, TRAINING),
         ("xla", _graph, {}, {"shape": (None, TIME, FEATURES), **TRAINING}),
         ("xla", _graph, {}, {"jit_compile": True, **TRAINING}),
-        ("graph", _graph, {}, MASK),
-        ("graph", _eager, {}, MASK),
-        ("graph", _eager, {}, SHORT),
+        ("block", _graph, {}, MASK),
+        ("block", _eager, {}, MASK),
+        ("block", _eager, {}, {**MASK, **TRAINING}),
+        ("block", _graph, {}, {**MASK, **DYNAMIC}),
+        ("block", _graph, {}, SHORT),
+        ("block", _eager, {}, SHORT),
+        ("block", _eager, WIDE, {}),
+        ("graph", _graph, WIDE, {}),
+        ("graph", _graph, WIDE, DYNAMIC),
         ("graph", _graph, {}, {"jit_compile": True}),
         ("graph", _graph, {}, {"jit_compile": True, **DYNAMIC, **TRAINING}),
         ("graph", _graph, {"activation": "softsign"}, {}),
@@ -120,7 +127,7 @@ TRAINING = {"training": True}
         ("graph", _graph, {"unroll": True}, TRAINING),
         ("graph", _graph, DROPOUT, {**DYNAMIC, **TRAINING}),
         ("graph", _eager, DROPOUT, TRAINING),
-        ("graph", _eager, {}, {**MASK, **TRAINING}),
+        ("graph", _eager, {**DROPOUT, "unroll": True}, TRAINING),
     ],
 )
 def test_what_auto_takes(expected, call, options, situation, ran):
@@ -196,10 +203,10 @@ def test_layers_of_layers_hand_on_what_is_asked_for(make, name, ran):
 
 def test_the_operations_are_those_of_the_implementation():
     block, xla, graph = (_graph(_lstm(implementation=name)) for name in ("block", "xla", "graph"))
-    assert "BlockLSTM" in _operations(block.as_graph_def())
+    assert "BlockLSTMV2" in _operations(block.as_graph_def())
     assert not {"While", "StatelessWhile"} & _operations(block.as_graph_def())
     assert _compiled_functions(xla.as_graph_def())
-    assert "BlockLSTM" not in _operations(graph.as_graph_def())
+    assert "BlockLSTMV2" not in _operations(graph.as_graph_def())
     assert not _compiled_functions(graph.as_graph_def())
 
 
@@ -219,7 +226,6 @@ def _compiled_functions(graph):
 @pytest.mark.parametrize(
     ("name", "options", "call", "situation", "why"),
     [
-        ("block", {}, _eager, MASK, "it knows no mask"),
         ("block", DROPOUT, _eager, TRAINING, "it knows no recurrent dropout"),
         ("block", {"dtype": "float64"}, _eager, {}, "it computes in float32"),
         ("block", MIXED, _graph, {}, "it computes in float32"),
@@ -356,7 +362,7 @@ def test_what_a_trained_model_exports_runs_anywhere(layer_class, save, x, tmp_pa
     save(model, tmp_path)
     graph = _saved_graph(tmp_path)
     assert not _compiled_functions(graph)
-    loop = {"BlockLSTM"} if layer_class is PeepholeLSTM else {"While", "StatelessWhile"}
+    loop = {"BlockLSTMV2"} if layer_class is PeepholeLSTM else {"While", "StatelessWhile"}
     assert loop & _operations(graph)
     (answer,) = tf.saved_model.load(tmp_path).signatures["serving_default"](tf.constant(x)).values()
     np.testing.assert_allclose(answer, model(x), rtol=1e-5, atol=1e-6)

@@ -19,6 +19,14 @@ def test_the_mix_in_is_the_one_that_keras_looks_for():
     assert keras_private.DropoutRNNCell in PeepholeLSTMCell.__mro__
 
 
+def test_layers_within_a_layer_are_found_in_any_depth():
+    inner = keras.layers.Dense(1, name="inner")
+    model = keras.Sequential([keras.layers.TimeDistributed(keras.Sequential([inner]))])
+    assert inner in list(keras_private.layers_within(model))
+    public = [name for name in ("flatten_layers", "layers") if hasattr(keras.layers.Layer, name)]
+    assert not public, f"use keras.layers.Layer.{public[0]} in keras_private.layers_within"
+
+
 def test_the_mix_in_keeps_a_mask_until_it_is_told_to_forget_it():
     cell = PeepholeLSTMCell(2, dropout=0.5, seed=0)
     ones = keras.ops.ones((1, 64))

@@ -45,6 +45,15 @@ def test_order_and_every_item_count(network):
         assert np.abs(scores(network, changed) - expected).max() > 1e-3
 
 
+def test_with_zeros_behind_alone_the_last_item_is_heard_without_a_mask(network):
+    layers = model.layers_of(network)
+    history = tf.constant([[3, 1, 9, 4], [7, 2, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0]])
+    masked, _ = model.recurrent_outputs(layers, history, training=False)
+    found = model.last_outputs(layers, history)
+    np.testing.assert_allclose(found[:3], masked[:3, -1], atol=1e-6)
+    assert np.isfinite(found[3]).all()  # and without a meaning
+
+
 def test_scores_are_products_with_the_table_that_reads_the_items(network):
     layers = model.layers_of(network)
     outputs, _ = model.recurrent_outputs(layers, tf.constant(HISTORY), training=False)

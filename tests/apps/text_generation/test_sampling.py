@@ -189,14 +189,16 @@ def test_greedy_text_is_the_most_probable_one_of_the_whole_model_at_each_step(tr
     assert generate(trained, ["In the "], temperature=0.0) == [written[len(ids) :]]
 
 
-def test_reading_a_prompt_is_reading_its_tokens_one_by_one(trained):
-    tokens = prompts(trained, "In the", "God sa").to_tensor()
-    states = model.initial_states(trained.streaming, 2)
-    last, after = sampling.read(trained.streaming, tokens, states)
-    np.testing.assert_array_equal(last, tokens[:, -1])
-    _, *whole = trained.streaming([tokens[:, :-1], *states])
-    for state, expected in zip(after, whole, strict=True):
-        np.testing.assert_allclose(state, expected, atol=1e-6)
+@pytest.mark.parametrize("count", [0, 1, 6, sampling.WINDOW_TOKENS, sampling.WINDOW_TOKENS + 3])
+def test_reading_a_prompt_is_reading_its_tokens_one_by_one(trained, count):
+    tokens = tf.constant(np.arange(2 * count).reshape(2, count) % 20 + 1, tf.int32)
+    before = model.initial_states(trained.streaming, 2)
+    after = tf.function(sampling.read, autograph=False)(trained.streaming, tokens, before)
+    expected = before
+    for token in tf.unstack(tokens, axis=1):
+        expected = model.step(trained.streaming, token, expected)[1]
+    for one, other in zip(after, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
