@@ -1,0 +1,139 @@
+"""The demo page's tab for a model that watches measurements, as `anomaly_detection` exports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio
+import numpy as np
+
+from apps import demo_html, demo_series_plot, demo_watched, errors
+from apps.demo_models import ExportedModel
+from apps.demo_watched import Watched
+
+EXPLAINED = "Give measurements over time; the model marks the stretches that it finds unusual."
+LARGEST_FILE_BYTES = 20 * 1024 * 1024
+_DAY_SECONDS = 86_400
+_COLUMNS = ("event", "from", "to", "steps", "highest score", "mostly by")
+
+
+def tab(model: ExportedModel) -> None:
+    """Puts the tab's fields into the page that is being built."""
+    with gradio.Row():
+        with gradio.Column(scale=2, min_width=300):
+            file = gradio.File(label="A csv file", file_count="single", height=110)
+            text = gradio.Textbox(
+                label="or the csv itself", lines=8, max_lines=12,
+                placeholder=f"time,{','.join(demo_watched.channels_of(model))}\n…",
+            )  # fmt: skip
+            with gradio.Row():
+                ask = gradio.Button("Look for anomalies", variant="primary")
+                example = gradio.Button("Fill in an example")
+            gradio.HTML(demo_html.note(_wanted(model)))
+        with gradio.Column(scale=3, min_width=300):
+            note, summary, picture, table = (gradio.HTML() for _ in range(4))
+
+    @demo_html.answered(outputs=3)
+    def show(given: str | None) -> tuple[str, str, str]:
+        watched = demo_watched.watch(model, given)
+        return (
+            demo_html.heading(_summary(watched), _spacing(model, watched)),
+            demo_series_plot.picture(watched),
+            _table(watched),
+        )
+
+    def opened(path: str | None) -> tuple[str, str]:
+        try:
+            return read(path), ""
+        except errors.UserError as error:
+            return "", demo_html.note(str(error), "wrong")
+
+    shown = [note, summary, picture, table]
+    ask.click(show, text, shown, api_visibility="private")
+    taken = file.upload(opened, file, [text, note], api_visibility="private")
+    filled = example.click(lambda: demo_watched.example_csv(model), None, text, api_visibility="private")
+
+    def show_if_read(given: str | None, said: str) -> tuple:
+        return show(given) if given else (said, "", "", "")
+
+    taken.then(show_if_read, [text, note], shown, api_visibility="private")
+    filled.then(show, text, shown, api_visibility="private")
+
+
+def read(path: str | None) -> str:
+    """The text of a file; UserError where it is too large or no text."""
+    if not path:
+        return ""
+    file = Path(path)
+    if file.stat().st_size > LARGEST_FILE_BYTES:
+        raise errors.UserError(
+            f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give a part of it."
+        )
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise errors.UserError(f"{file.name} is no csv file in UTF-8.") from error
+    if "\0" in text:
+        raise errors.UserError(f"{file.name} is no csv file: it holds bytes that are no text.")
+    if not text.strip():
+        raise errors.UserError(f"{file.name} is empty.")
+    return text
+
+
+def _wanted(model: ExportedModel) -> str:
+    """What a csv has to hold."""
+    seconds = model.settings.get("step_seconds")
+    step = f", one row each {_duration(seconds)}" if seconds else ""
+    named = ", ".join(demo_watched.channels_of(model))
+    return f"Columns: {named}{step}; a column of times if there is one. Empty cells are missing."
+
+
+def _summary(watched: Watched) -> str:
+    count, steps = len(watched.events), len(watched.scores)
+    what = "1 event" if count == 1 else f"{count:,} events" if count else "nothing unusual"
+    return f"{what} in {steps:,} {'step' if steps == 1 else 'steps'}"
+
+
+def _spacing(model: ExportedModel, watched: Watched) -> str:
+    """A warning where the rows are further apart, or closer, than those of the training."""
+    learned, times = model.settings.get("step_seconds"), watched.given.times
+    if not learned or times is None or len(times) < 2:
+        return ""
+    apart = float(np.median(np.diff(times) / np.timedelta64(1, "s")))
+    if abs(apart - learned) <= 0.01 * learned:
+        return ""
+    return (
+        f"The rows are {_duration(apart)} apart; the model has learned from steps of "
+        f"{_duration(learned)}, so that its scores mean little here."
+    )
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", _DAY_SECONDS), ("h", 3600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _table(watched: Watched) -> str:
+    if not watched.events:
+        return ""
+
+    def when(step: int) -> str:
+        times = watched.given.times
+        if times is None:
+            return f"step {step + 1:,}"
+        return str(times[step].astype("datetime64[s]")).replace("T", " ")
+
+    rows = [
+        (
+            at,
+            when(event.start),
+            when(event.end - 1),
+            event.end - event.start,
+            f"{event.highest:.2f}",
+            f"{event.channel} ({event.share:.0%})",
+        )
+        for at, event in enumerate(watched.events, 1)
+    ]
+    return demo_html.table(_COLUMNS, rows, f"Events; the threshold is {watched.threshold:.2f}")
