@@ -112,8 +112,10 @@ def _offline(uploads: str) -> Iterator[None]:
 
 def _source(options: Options) -> str:
     if options.server:
-        return f"The models of {options.models}, asked at the server {options.server}."
-    return f"The models of {options.models}, loaded here."
+        where = f"asked at the server {options.server}: what you enter goes there and nowhere else."
+    else:
+        where = "loaded on this machine: what you enter stays on it."
+    return f"Models from {options.models}, {where}"
 
 
 def _show(options: Options) -> None:

@@ -89,9 +89,9 @@ def write(frames: np.ndarray) -> Path:
 
     scale = max(1, round(_SHOWN_PIXELS / frames.shape[1]))
     height, width = (2 * (side * scale // 2) for side in frames.shape[1:3])
-    with tempfile.NamedTemporaryFile(prefix="example-", suffix=".webm", delete=False) as file:
+    with tempfile.NamedTemporaryFile(prefix="example-", suffix=".mp4", delete=False) as file:
         path = Path(file.name)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 12, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"vp09"), 12, (width, height))
     for frame in frames:
         large = cv2.resize(frame, (width, height), interpolation=cv2.INTER_NEAREST)
         writer.write(cv2.cvtColor(large, cv2.COLOR_RGB2BGR))

@@ -15,42 +15,32 @@ from apps import errors, plot_style
 _ENTRIES_SHOWN = 200  # of a table; a page with many thousand rows is slow to scroll
 
 
-def answered(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., tuple]]:
-    """Has a handler say what was wrong instead of failing: a note, and its outputs left empty.
+def answered(handler: Callable[..., str]) -> Callable[..., str]:
+    """Has a handler that gives HTML say what was wrong, as a note, instead of failing."""
 
-    The handler gives `outputs` strings of HTML, or is a generator of such; before them stands a
-    note, empty as long as all is well.
-    """
+    @functools.wraps(handler)
+    def told(*values: Any) -> str:
+        try:
+            return handler(*values)
+        except Exception as error:
+            return _said(error)
 
-    def decorate(handler: Callable[..., Any]) -> Callable[..., tuple]:
-        @functools.wraps(handler)
-        def told(*values: Any) -> tuple:
-            try:
-                return "", *handler(*values)
-            except Exception as error:
-                return _said(error), *[""] * outputs
-
-        return told
-
-    return decorate
+    return told
 
 
-def streamed(outputs: int) -> Callable[[Callable[..., Iterator[Any]]], Callable[..., Any]]:
-    """As `answered`, for a handler that yields; what it had yielded stays."""
+def streamed(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+    """As `answered`, for a handler that gives ever more of its HTML; the note stands above it."""
 
-    def decorate(handler: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
-        @functools.wraps(handler)
-        def told(*values: Any) -> Iterator[tuple]:
-            latest: Sequence[str] = [""] * outputs
-            try:
-                for latest in handler(*values):
-                    yield "", *latest
-            except Exception as error:
-                yield _said(error), *latest
+    @functools.wraps(handler)
+    def told(*values: Any) -> Iterator[str]:
+        latest = ""
+        try:
+            for latest in handler(*values):
+                yield latest
+        except Exception as error:
+            yield _said(error) + latest
 
-        return told
-
-    return decorate
+    return told
 
 
 def _said(error: Exception) -> str:
@@ -59,6 +49,13 @@ def _said(error: Exception) -> str:
     # A mistake of ours: the page goes on, and the terminal has what is needed to find it.
     traceback.print_exception(error, file=sys.stderr)
     return note(f"This did not work ({type(error).__name__}); the terminal says more.", "wrong")
+
+
+def place(content: str = "") -> Any:
+    """A field of the page that shows HTML, in the page's own style."""
+    import gradio
+
+    return gradio.HTML(content, apply_default_css=False, padding=False)
 
 
 def note(text: str, kind: str = "hint") -> str:
@@ -97,7 +94,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) 
     """A table with a caption; numbers come as they are to be read."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(map(_cell, row)) + "</tr>"
         for row in rows[:_ENTRIES_SHOWN]
     )
     rest = len(rows) - _ENTRIES_SHOWN
@@ -106,6 +103,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) 
         f'<div class="table"><table><caption>{escape(title)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{left_out}</div>"
     )
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    figures = "" if any(map(str.isalpha, text)) else ' class="figures"'
+    return f"<td{figures}>{escape(text)}</td>"
 
 
 def preformatted(text: str, title: str) -> str:

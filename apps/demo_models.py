@@ -36,7 +36,7 @@ class ExportedModel:
         self.inputs, self.outputs = _signatures(folder)
 
     def ask(self, signature: str = "serving_default", **inputs: Any) -> dict[str, np.ndarray]:
-        """The outputs of a signature by name; strings are bytes. Whole numbers become what it wants.
+        """The outputs of a signature by name; strings are bytes. Inputs are brought to its types.
 
         Raises:
             UserError: the model refuses, with its reason, or the server is not there.

@@ -62,10 +62,7 @@ def page(models: Sequence[ExportedModel], source: str) -> gradio.Blocks:
     """
     order = [*TABS, *sorted(model.name for model in models if model.name not in TABS)]
     with gradio.Blocks(analytics_enabled=False, title=TITLE) as blocks:
-        gradio.HTML(
-            f"<header><h1>{TITLE}</h1><p>{demo_html.escape(source)} Nothing that you enter "
-            "leaves the machines that run them.</p></header>"
-        )
+        demo_html.place(f"<header><h1>{TITLE}</h1><p>{demo_html.escape(source)}</p></header>")
         with gradio.Tabs():
             for model in sorted(models, key=lambda each: order.index(each.name)):
                 shown = TABS.get(model.name)
@@ -76,7 +73,7 @@ def page(models: Sequence[ExportedModel], source: str) -> gradio.Blocks:
 
 def _fill(model: ExportedModel, shown: Tab | None) -> None:
     explained = shown.explained if shown else demo_requests.EXPLAINED
-    gradio.HTML(
+    demo_html.place(
         f'<p class="explained">{demo_html.escape(explained)} '
         f"<span>{demo_html.escape(model.name)}, version {model.number}</span></p>"
     )
@@ -92,7 +89,13 @@ def application(blocks: gradio.Blocks, host: str, port: int) -> fastapi.FastAPI:
     """The page as an ASGI application, in the fonts of the machine that shows it."""
     theme = gradio.themes.Base(
         primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONOSPACE
-    )
+    ).set(  # the theme's own greys are too faint to be read by everybody
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*neutral_700", block_title_text_color="*neutral_800",
+        input_placeholder_color="*neutral_500", button_large_text_weight="500",
+        button_medium_text_weight="500",
+    )  # fmt: skip
     app = fastapi.FastAPI(openapi_url=None)
     gradio.mount_gradio_app(
         app, blocks, path="/", server_name=host, server_port=port, theme=theme, css_paths=[_STYLE],

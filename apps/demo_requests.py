@@ -20,23 +20,22 @@ _LONGEST_EXAMPLE, _LONGEST_ANSWER = 20_000, 50_000  # characters
 def tab(model: ExportedModel) -> None:
     """Puts the box into the page that is being built."""
     names = sorted(model.inputs, key=lambda name: (name != "serving_default", name))
-    gradio.HTML(signatures(model))
+    demo_html.place(signatures(model))
     signature = gradio.Dropdown(names, value=names[0], label="Signature", filterable=False)
     request = gradio.Code(
         example(model, names[0]), language="json", label="Request", lines=6, max_lines=16
     )
-    ask = gradio.Button("Ask", variant="primary")
-    note = gradio.HTML()
-    answered = gradio.HTML()
+    ask = gradio.Button("Ask", variant="primary", size="md")
+    answered = demo_html.place()
 
-    @demo_html.answered(outputs=1)
-    def show(chosen: str, body: str) -> tuple[str]:
-        return (demo_html.preformatted(answer(model, chosen, body), "Answer"),)
+    @demo_html.answered
+    def show(chosen: str, body: str) -> str:
+        return demo_html.preformatted(answer(model, chosen, body), "Answer")
 
     signature.change(
         lambda chosen: example(model, chosen), signature, request, api_visibility="private"
     )
-    ask.click(show, [signature, request], [note, answered], api_visibility="private")
+    ask.click(show, [signature, request], answered, api_visibility="private")
 
 
 def signatures(model: ExportedModel) -> str:

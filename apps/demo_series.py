@@ -14,32 +14,32 @@ from apps.demo_watched import Watched
 EXPLAINED = "Give measurements over time; the model marks the stretches that it finds unusual."
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _DAY_SECONDS = 86_400
-_COLUMNS = ("event", "from", "to", "steps", "highest score", "mostly by")
+_COLUMNS = ("event", "from", "to", "steps", "highest score")
 
 
 def tab(model: ExportedModel) -> None:
     """Puts the tab's fields into the page that is being built."""
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
-            file = gradio.File(label="A csv file", file_count="single", height=110)
+            file = gradio.File(label="A csv file", file_count="single", height=140)
             text = gradio.Textbox(
                 label="or the csv itself", lines=8, max_lines=12,
                 placeholder=f"time,{','.join(demo_watched.channels_of(model))}\n…",
             )  # fmt: skip
             with gradio.Row():
-                ask = gradio.Button("Look for anomalies", variant="primary")
-                example = gradio.Button("Fill in an example")
-            gradio.HTML(demo_html.note(_wanted(model)))
+                ask = gradio.Button("Look for anomalies", variant="primary", size="md")
+                example = gradio.Button("Fill in an example", size="md")
+            demo_html.place(demo_html.note(_wanted(model)))
         with gradio.Column(scale=3, min_width=300):
-            note, summary, picture, table = (gradio.HTML() for _ in range(4))
+            answer = demo_html.place()
 
-    @demo_html.answered(outputs=3)
-    def show(given: str | None) -> tuple[str, str, str]:
+    @demo_html.answered
+    def show(given: str | None) -> str:
         watched = demo_watched.watch(model, given)
         return (
-            demo_html.heading(_summary(watched), _spacing(model, watched)),
-            demo_series_plot.picture(watched),
-            _table(watched),
+            demo_html.heading(_summary(watched), _spacing(model, watched))
+            + demo_series_plot.picture(watched)
+            + _table(watched)
         )
 
     def opened(path: str | None) -> tuple[str, str]:
@@ -48,16 +48,17 @@ def tab(model: ExportedModel) -> None:
         except errors.UserError as error:
             return "", demo_html.note(str(error), "wrong")
 
-    shown = [note, summary, picture, table]
-    ask.click(show, text, shown, api_visibility="private")
-    taken = file.upload(opened, file, [text, note], api_visibility="private")
-    filled = example.click(lambda: demo_watched.example_csv(model), None, text, api_visibility="private")
+    ask.click(show, text, answer, api_visibility="private")
+    taken = file.upload(opened, file, [text, answer], api_visibility="private")
+    filled = example.click(
+        lambda: demo_watched.example_csv(model), None, text, api_visibility="private"
+    )
 
-    def show_if_read(given: str | None, said: str) -> tuple:
-        return show(given) if given else (said, "", "", "")
+    def show_if_read(given: str | None, said: str) -> str:
+        return show(given) if given else said
 
-    taken.then(show_if_read, [text, note], shown, api_visibility="private")
-    filled.then(show, text, shown, api_visibility="private")
+    taken.then(show_if_read, [text, answer], answer, api_visibility="private")
+    filled.then(show, text, answer, api_visibility="private")
 
 
 def read(path: str | None) -> str:
@@ -119,21 +120,25 @@ def _table(watched: Watched) -> str:
     if not watched.events:
         return ""
 
+    times = watched.given.times
+    whole_minutes = times is not None and not (times.astype("datetime64[s]").view(int) % 60).any()
+
     def when(step: int) -> str:
-        times = watched.given.times
         if times is None:
             return f"step {step + 1:,}"
-        return str(times[step].astype("datetime64[s]")).replace("T", " ")
+        return str(times[step].astype(f"datetime64[{'m' if whole_minutes else 's'}]"))
 
+    several = len(watched.channels) > 1
     rows = [
         (
             at,
-            when(event.start),
-            when(event.end - 1),
+            when(event.start).replace("T", " "),
+            when(event.end - 1).replace("T", " "),
             event.end - event.start,
             f"{event.highest:.2f}",
-            f"{event.channel} ({event.share:.0%})",
+            *([f"{event.channel} ({event.share:.0%})"] if several else []),
         )
         for at, event in enumerate(watched.events, 1)
     ]
-    return demo_html.table(_COLUMNS, rows, f"Events; the threshold is {watched.threshold:.2f}")
+    columns = (*_COLUMNS, "mostly by") if several else _COLUMNS
+    return demo_html.table(columns, rows, f"Events; the threshold is {watched.threshold:.2f}")

@@ -26,9 +26,7 @@ def picture(watched: Watched) -> str:
         panels = [axes.inset_axes((0.0, 0.0, 1.0, 0.82 * height))]
         for place in range(len(shown)):
             bottom = (rows - 1 - place) * height
-            panels.append(
-                axes.inset_axes((0.0, bottom, 1.0, 0.86 * height), sharex=panels[0])
-            )
+            panels.append(axes.inset_axes((0.0, bottom, 1.0, 0.86 * height), sharex=panels[0]))
         scores, *channels = panels
         for panel, at in zip(channels, shown, strict=True):
             panel.plot(*_thinned(x, watched.given.values[:, at]), color=theme.ink, linewidth=1)
@@ -43,11 +41,12 @@ def picture(watched: Watched) -> str:
             scores.set_ylim(bottom=watched.threshold / 30)
         else:
             scores.set_ylim(0, 1.1 * max(highest, 1e-12))
-        for at, event in enumerate(watched.events):
-            for panel in panels:
+        for panel in panels:
+            for at, event in enumerate(watched.events):
+                named = "alarm" if at == 0 and panel is scores else None
                 panel.axvspan(
                     x[event.start], x[min(event.end, len(x) - 1)], color=theme.model,
-                    alpha=0.25, linewidth=0, label="alarm" if at + (panel is not scores) == 0 else None,
+                    alpha=0.25, linewidth=0, label=named,
                 )  # fmt: skip
         for panel in channels[:1]:
             panel.plot(

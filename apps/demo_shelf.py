@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ EXPLAINED = "Pick what somebody has taken so far, in that order; the model fills
 MOST_SHOWN = 30
 _OFFERED = 200  # of a list to choose from; a search brings the others
 _SURPRISES = 3
+_CAPTION = "The shelf: title, how likely beside the first one, score"
 
 
 class Place(NamedTuple):
@@ -82,8 +84,8 @@ def tab(model: ExportedModel) -> None:
                 label="Taken so far, the oldest first", info="Type to search; the order counts",
             )  # fmt: skip
             with gradio.Row():
-                ask = gradio.Button("Fill the shelf", variant="primary")
-                surprise = gradio.Button("Pick some for me")
+                ask = gradio.Button("Fill the shelf", variant="primary", size="md")
+                surprise = gradio.Button("Pick some for me", size="md")
             places = gradio.Slider(
                 1, min(MOST_SHOWN, count), min(10, count), step=1, label="Places on the shelf"
             )
@@ -92,19 +94,19 @@ def tab(model: ExportedModel) -> None:
                 info="Off: what is taken again and again may stand on the shelf, too",
             )  # fmt: skip
         with gradio.Column(scale=3, min_width=300):
-            note, shelf = gradio.HTML(), gradio.HTML()
+            shelf = demo_html.place()
 
-    @demo_html.answered(outputs=1)
-    def show(taken: list[str] | None, k: float, leave_out: bool) -> tuple[str]:
+    @demo_html.answered
+    def show(taken: list[str] | None, k: float, leave_out: bool) -> str:
         filled = recommend(model, items, taken or [], int(k), leave_out)
-        return (_page(filled, bool(taken)),)
+        return _page(filled, bool(taken))
 
-    asked, shown = [history, places, exclude], [note, shelf]
+    asked = [history, places, exclude]
     private: dict[str, Any] = {"api_visibility": "private"}
-    ask.click(show, asked, shown, **private)
+    ask.click(show, asked, shelf, **private)
     for changed in (history, exclude):
-        changed.input(show, asked, shown, **private)
-    places.release(show, asked, shown, **private)
+        changed.input(show, asked, shelf, **private)
+    places.release(show, asked, shelf, **private)
     search.change(
         lambda words, taken: gradio.Dropdown(choices=items.found(words or "", taken or [])),
         [search, history], history, **private,
@@ -115,7 +117,7 @@ def tab(model: ExportedModel) -> None:
         taken = some.tolist()
         return gradio.Dropdown(choices=items.found("", taken), value=taken)
 
-    surprise.click(pick, None, history, **private).then(show, asked, shown, **private)
+    surprise.click(pick, None, history, **private).then(show, asked, shelf, **private)
 
 
 def recommend(
@@ -146,11 +148,12 @@ def recommend(
 def _page(filled: Sequence[Place], has_history: bool) -> str:
     if not filled:
         return demo_html.note("Nothing is left for the shelf.")
-    told = "" if has_history else demo_html.note("Nothing was taken yet: these are the most popular.")
-    highest, lowest = filled[0].score, min(0.0, filled[-1].score)
+    told = (
+        "" if has_history else demo_html.note("Nothing was taken yet: these are the most popular.")
+    )
     rows = []
     for place in filled:
-        share = (place.score - lowest) / (highest - lowest) if highest > lowest else 1.0
+        share = math.exp(min(0.0, place.score - filled[0].score))  # scores are logarithms
         name = f"<small>{escape(place.name)}</small>" if place.name != place.title else ""
         rows.append(
             f"<li><span>{escape(place.title)}{name}</span>"
@@ -158,6 +161,6 @@ def _page(filled: Sequence[Place], has_history: bool) -> str:
             f"<span>{place.score:.2f}</span></li>"
         )
     return (
-        f'{told}<figure class="shelf"><figcaption>The shelf; a higher score is likelier</figcaption>'
+        f'{told}<figure class="shelf"><figcaption>{_CAPTION}</figcaption>'
         f"<ol>{''.join(rows)}</ol></figure>"
     )

@@ -34,34 +34,34 @@ def tab(model: ExportedModel) -> None:
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
             sound = gradio.Audio(
-                label="A word: record it, or drop a file (wav, flac, ogg, mp3)",
+                label="Your word",
                 sources=["microphone", "upload"], type="filepath", editable=False,
+                buttons=[],
             )  # fmt: skip
-            ask = gradio.Button("Recognise", variant="primary")
+            ask = gradio.Button("Recognise", variant="primary", size="md")
             with gradio.Accordion("No microphone? Have the computer say it", open=True):
                 words = gradio.Dropdown(
                     words_of(model), label="Word (or write another one)", allow_custom_value=True
                 )
                 voice = gradio.Dropdown(list(demo_voice.VOICES), label="Voice", filterable=False)
-                say = gradio.Button("Say it")
-            gradio.HTML(demo_html.note(f"The model knows: {', '.join(names_of(model))}."))
+                say = gradio.Button("Say it", size="md")
+            demo_html.place(demo_html.note(f"The model knows: {', '.join(names_of(model))}."))
         with gradio.Column(scale=3, min_width=300):
-            note, answer, shares, picture = (gradio.HTML() for _ in range(4))
+            answer = demo_html.place()
 
-    @demo_html.answered(outputs=3)
-    def show(file: str | None) -> tuple[str, str, str]:
+    @demo_html.answered
+    def show(file: str | None) -> str:
         heard = recognise(model, file)
         return (
-            demo_html.heading(heard.label, "is what the model hears"),
-            demo_html.bars(heard.label_names, heard.probabilities.tolist(), "Probability of each"),
-            spectrogram(heard.samples, rate),
+            demo_html.heading(heard.label, "is what the model hears")
+            + demo_html.bars(heard.label_names, heard.probabilities.tolist(), "Probability of each")
+            + spectrogram(heard.samples, rate)
         )
 
-    shown = [note, answer, shares, picture]
-    ask.click(show, sound, shown, api_visibility="private")
+    ask.click(show, sound, answer, api_visibility="private")
     for event in (sound.upload, sound.stop_recording):
-        event(show, sound, shown, api_visibility="private")
-    sound.clear(lambda: [""] * 4, None, shown, api_visibility="private")
+        event(show, sound, answer, api_visibility="private")
+    sound.clear(lambda: "", None, answer, api_visibility="private")
 
     def spoken(word: str, how: str) -> tuple[str | None, str]:
         try:
@@ -69,8 +69,8 @@ def tab(model: ExportedModel) -> None:
         except errors.UserError as error:
             return None, demo_html.note(str(error), "wrong")
 
-    said = say.click(spoken, [words, voice], [sound, note], api_visibility="private")
-    said.success(show, sound, shown, api_visibility="private")
+    said = say.click(spoken, [words, voice], [sound, answer], api_visibility="private")
+    said.success(show, sound, answer, api_visibility="private")
 
 
 def sample_rate_hz(model: ExportedModel) -> int:
@@ -168,5 +168,5 @@ def spectrogram(samples: np.ndarray, rate_hz: int) -> str:
 
     length = len(samples) / rate_hz
     told = f"Spectrogram of a sound of {length:.2f} seconds, up to {rate_hz / 2000:g} kilohertz."
-    title = "The sound: darker is louder"
+    title = "The sound: a stronger colour is louder"
     return demo_html.picture(title, told, draw, height_inches=2.9)

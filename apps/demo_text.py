@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 
 import gradio
 import numpy as np
@@ -28,10 +29,11 @@ def tab(model: ExportedModel) -> None:
                 label="Prompt", lines=3, max_lines=10, max_length=LONGEST_PROMPT, autofocus=True,
                 placeholder="How does the text begin?",
             )  # fmt: skip
+            advice = demo_html.place()
             with gradio.Row():
-                write = gradio.Button("Write", variant="primary", min_width=80)
-                stop = gradio.Button("Stop", variant="stop", min_width=80)
-                suggest = gradio.Button("Suggest a beginning", min_width=120)
+                write = gradio.Button("Write", variant="primary", min_width=70, size="md")
+                stop = gradio.Button("Stop", variant="stop", min_width=70, size="md")
+                suggest = gradio.Button("Suggest a prompt", min_width=150, size="md")
             length = gradio.Slider(20, LONGEST, 300, step=10, label=f"Length ({unit})")
             temperature = gradio.Slider(
                 0, 1.5, 0.7, step=0.05, label="Temperature",
@@ -42,21 +44,25 @@ def tab(model: ExportedModel) -> None:
                 info="Another number, another text; the same number, the same text",
             )  # fmt: skip
         with gradio.Column(scale=3, min_width=300):
-            note, text = gradio.HTML(), gradio.HTML(_page("", ""))
+            text = demo_html.place(_page("", ""))
 
-    @demo_html.streamed(outputs=1)
-    def show(*values: object) -> Iterator[tuple[str]]:
-        asked = str(values[0] or "")
-        for continuation in continued(model, *values):  # type: ignore[arg-type]
-            yield (_page(asked, continuation),)
+    @demo_html.streamed
+    def show(
+        given: str | None, pieces: float, warmth: float, number: float | None
+    ) -> Iterator[str]:
+        for continuation in continued(model, given, pieces, warmth, number):
+            yield _page(given or "", continuation)
 
     asked = [prompt, length, temperature, seed]
-    going = [
-        event(show, asked, [note, text], concurrency_limit=4, api_visibility="private")
+    going: list[Any] = [
+        event(show, asked, text, concurrency_limit=4, api_visibility="private")
         for event in (write.click, prompt.submit)
     ]
     stop.click(None, cancels=going, api_visibility="private")
-    prompt.change(lambda given: _advice(model, given), prompt, note, api_visibility="private")
+    prompt.change(
+        lambda given: _advice(model, given), prompt, advice,
+        trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     suggest.click(lambda: beginning(model), None, prompt, api_visibility="private")
 
 
@@ -141,4 +147,5 @@ def _unit(model: ExportedModel) -> str:
 def _page(prompt: str, continuation: str) -> str:
     written = f"<b>{escape(prompt)}</b>{escape(continuation)}"
     empty = '<span class="faint">The text appears here.</span>'
-    return f'<div class="written" aria-live="polite">{written if prompt + continuation else empty}</div>'
+    shown = written if prompt + continuation else empty
+    return f'<div class="written" aria-live="polite">{shown}</div>'

@@ -30,37 +30,39 @@ def tab(model: ExportedModel) -> None:
     """Puts the tab's fields into the page that is being built."""
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
-            clip = gradio.Video(label="A clip", sources=["upload", "webcam"], include_audio=True)
-            ask = gradio.Button("Name it", variant="primary")
+            clip = gradio.Video(
+                label="A clip", sources=["upload", "webcam"], include_audio=True, height=300,
+                buttons=[],
+            )  # fmt: skip
+            ask = gradio.Button("Name it", variant="primary", size="md")
             examples = [
                 gradio.Button(f"Example {at + 1}: a spot that moves", size="sm")
                 for at, _ in enumerate(example_videos(model))
             ]
             names = ", ".join(model.settings.get("label_names", []))
-            gradio.HTML(demo_html.note(f"The model knows: {names}."))
+            demo_html.place(demo_html.note(f"The model knows: {names}."))
         with gradio.Column(scale=3, min_width=300):
-            note, answer, shares, picture = (gradio.HTML() for _ in range(4))
+            answer = demo_html.place()
 
-    @demo_html.answered(outputs=3)
-    def show(file: str | None) -> tuple[str, str, str]:
+    @demo_html.answered
+    def show(file: str | None) -> str:
         seen = classify(model, file)
         return (
-            demo_html.heading(seen.label, "is what the model sees"),
-            demo_html.bars(seen.label_names, seen.probabilities.tolist(), "Probability of each"),
-            strip(seen),
+            demo_html.heading(seen.label, "is what the model sees")
+            + demo_html.bars(seen.label_names, seen.probabilities.tolist(), "Probability of each")
+            + strip(seen)
         )
 
-    shown = [note, answer, shares, picture]
-    ask.click(show, clip, shown, api_visibility="private")
+    ask.click(show, clip, answer, api_visibility="private")
     for event in (clip.upload, clip.stop_recording):
-        event(show, clip, shown, api_visibility="private")
-    clip.clear(lambda: [""] * 4, None, shown, api_visibility="private")
+        event(show, clip, answer, api_visibility="private")
+    clip.clear(lambda: "", None, answer, api_visibility="private")
     for at, button in enumerate(examples):
         made = button.click(
             lambda at=at: str(demo_clips.write(example_videos(model)[at])),
             None, clip, api_visibility="private",
         )  # fmt: skip
-        made.success(show, clip, shown, api_visibility="private")
+        made.success(show, clip, answer, api_visibility="private")
 
 
 def classify(model: ExportedModel, file: str | None) -> Seen:
