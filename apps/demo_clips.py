@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from apps import errors
+from apps import environment, errors
+
+# Read when it opens its first video: FFmpeg would print about damaged files, which are told of here
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 MOST_FRAMES = 20_000  # of a video: a quarter of an hour at 25 a second
 _ASSUMED_FRAMES_PER_SECOND = 25.0  # where a file does not say it
-_SHOWN_PIXELS = 240  # height of an example, which a page would otherwise show as a stamp
+_SHOWN_PIXELS = 160  # height of an example, which a page would otherwise show as a stamp
 
 
 def indices(count: int, frames_per_second: float, settings: Mapping[str, Any]) -> np.ndarray:
@@ -89,9 +92,13 @@ def write(frames: np.ndarray) -> Path:
 
     scale = max(1, round(_SHOWN_PIXELS / frames.shape[1]))
     height, width = (2 * (side * scale // 2) for side in frames.shape[1:3])
-    with tempfile.NamedTemporaryFile(prefix="example-", suffix=".mp4", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        prefix="example-", suffix=".webm", dir=os.environ.get("GRADIO_TEMP_DIR"), delete=False
+    ) as file:
         path = Path(file.name)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"vp09"), 12, (width, height))
+    size = (width, height)
+    with environment.stderr_set_aside():  # OpenCV doubts that VP8 belongs into webm
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 12, size)
     for frame in frames:
         large = cv2.resize(frame, (width, height), interpolation=cv2.INTER_NEAREST)
         writer.write(cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
@@ -101,7 +108,6 @@ def write(frames: np.ndarray) -> Path:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # damaged files are told of here
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -93,10 +93,7 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str, most: int = 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) -> str:
     """A table with a caption; numbers come as they are to be read."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = "".join(
-        "<tr>" + "".join(map(_cell, row)) + "</tr>"
-        for row in rows[:_ENTRIES_SHOWN]
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows[:_ENTRIES_SHOWN])
     rest = len(rows) - _ENTRIES_SHOWN
     left_out = f"<p>{rest:,} more are not shown.</p>" if rest > 0 else ""
     return (

@@ -37,9 +37,9 @@ def tab(model: ExportedModel) -> None:
     def show(given: str | None) -> str:
         watched = demo_watched.watch(model, given)
         return (
-            demo_html.heading(_summary(watched), _spacing(model, watched))
+            demo_html.heading(_summary(watched), spacing(model, watched))
             + demo_series_plot.picture(watched)
-            + _table(watched)
+            + table(watched)
         )
 
     def opened(path: str | None) -> tuple[str, str]:
@@ -95,7 +95,7 @@ def _summary(watched: Watched) -> str:
     return f"{what} in {steps:,} {'step' if steps == 1 else 'steps'}"
 
 
-def _spacing(model: ExportedModel, watched: Watched) -> str:
+def spacing(model: ExportedModel, watched: Watched) -> str:
     """A warning where the rows are further apart, or closer, than those of the training."""
     learned, times = model.settings.get("step_seconds"), watched.given.times
     if not learned or times is None or len(times) < 2:
@@ -116,7 +116,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def _table(watched: Watched) -> str:
+def table(watched: Watched) -> str:
+    """The events with their times, or with the numbers of their steps, from 1."""
     if not watched.events:
         return ""
 

@@ -29,10 +29,10 @@ def picture(watched: Watched) -> str:
             panels.append(axes.inset_axes((0.0, bottom, 1.0, 0.86 * height), sharex=panels[0]))
         scores, *channels = panels
         for panel, at in zip(channels, shown, strict=True):
-            panel.plot(*_thinned(x, watched.given.values[:, at]), color=theme.ink, linewidth=1)
+            panel.plot(*thinned(x, watched.given.values[:, at]), color=theme.ink, linewidth=1)
             panel.set_ylabel(watched.channels[at])
             panel.tick_params(labelbottom=False)
-        scores.plot(*_thinned(x, watched.scores), color=theme.model, linewidth=1, label="score")
+        scores.plot(*thinned(x, watched.scores), color=theme.model, linewidth=1, label="score")
         scores.axhline(watched.threshold, color=theme.other, linestyle="dashed", label="threshold")
         scores.set_ylabel("score")
         highest = max(float(watched.scores.max()), watched.threshold)
@@ -87,7 +87,7 @@ def _chosen(watched: Watched) -> list[int]:
     return sorted(order[:_MOST_CHANNELS])
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The curve with so many points at most; a stretch keeps its least and its greatest value."""
     if len(y) <= _MOST_POINTS:
         return x, y

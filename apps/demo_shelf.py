@@ -46,7 +46,8 @@ class Catalogue:
             raise errors.UserError(f"{model.name}: assets/items.txt is missing; export again")
         self.names = listed.split("\n")[:-1]
         titles = json.loads(model.asset("titles.json") or "null") or self.names
-        self.title_of = dict(zip(self.names, titles, strict=True))
+        pairs = zip(self.names, titles, strict=True)
+        self.title_of = {name: title or name for name, title in pairs}
 
     def label(self, name: str) -> str:
         """The title, and the name where that is another one."""
@@ -99,7 +100,7 @@ def tab(model: ExportedModel) -> None:
     @demo_html.answered
     def show(taken: list[str] | None, k: float, leave_out: bool) -> str:
         filled = recommend(model, items, taken or [], int(k), leave_out)
-        return _page(filled, bool(taken))
+        return page(filled, bool(taken))
 
     asked = [history, places, exclude]
     private: dict[str, Any] = {"api_visibility": "private"}
@@ -145,7 +146,8 @@ def recommend(
     ]
 
 
-def _page(filled: Sequence[Place], has_history: bool) -> str:
+def page(filled: Sequence[Place], has_history: bool) -> str:
+    """The shelf as a list; bars show how likely an item is beside the first one."""
     if not filled:
         return demo_html.note("Nothing is left for the shelf.")
     told = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -137,7 +138,9 @@ def write_spoken(words: str | None, voice: str) -> Path:
     if not (words or "").strip():
         raise errors.UserError("Choose a word that the computer is to say.")
     samples, rate_hz = demo_voice.say(str(words), voice)
-    with tempfile.NamedTemporaryFile(prefix="spoken-", suffix=".wav", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        prefix="spoken-", suffix=".wav", dir=os.environ.get("GRADIO_TEMP_DIR"), delete=False
+    ) as file:
         soundfile.write(file, samples, rate_hz, subtype="PCM_16", format="WAV")
     return Path(file.name)
 

@@ -44,14 +44,14 @@ def tab(model: ExportedModel) -> None:
                 info="Another number, another text; the same number, the same text",
             )  # fmt: skip
         with gradio.Column(scale=3, min_width=300):
-            text = demo_html.place(_page("", ""))
+            text = demo_html.place(page("", ""))
 
     @demo_html.streamed
     def show(
         given: str | None, pieces: float, warmth: float, number: float | None
     ) -> Iterator[str]:
         for continuation in continued(model, given, pieces, warmth, number):
-            yield _page(given or "", continuation)
+            yield page(given or "", continuation)
 
     asked = [prompt, length, temperature, seed]
     going: list[Any] = [
@@ -60,7 +60,7 @@ def tab(model: ExportedModel) -> None:
     ]
     stop.click(None, cancels=going, api_visibility="private")
     prompt.change(
-        lambda given: _advice(model, given), prompt, advice,
+        lambda given: advice(model, given), prompt, advice,
         trigger_mode="always_last", show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     suggest.click(lambda: beginning(model), None, prompt, api_visibility="private")
@@ -112,7 +112,7 @@ def beginning(model: ExportedModel) -> str:
     return " ".join(itertools.islice(words, 3)) or text.strip()
 
 
-def _advice(model: ExportedModel, prompt: str | None) -> str:
+def advice(model: ExportedModel, prompt: str | None) -> str:
     """What is good to know of a prompt before it is continued."""
     if not (prompt or "").strip():
         told = "The prompt is empty: the model begins a text of its own, as on a new line."
@@ -144,8 +144,9 @@ def _unit(model: ExportedModel) -> str:
     return "characters" if all(len(piece) == 1 for piece in pieces) else "pieces of words"
 
 
-def _page(prompt: str, continuation: str) -> str:
+def page(prompt: str, continuation: str) -> str:
+    """A prompt and what follows it, told apart by their looks."""
     written = f"<b>{escape(prompt)}</b>{escape(continuation)}"
     empty = '<span class="faint">The text appears here.</span>'
-    shown = written if prompt + continuation else empty
-    return f'<div class="written" aria-live="polite">{shown}</div>'
+    content = written if prompt + continuation else empty
+    return f'<div class="written" aria-live="polite">{content}</div>'

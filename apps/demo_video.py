@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,9 +58,14 @@ def tab(model: ExportedModel) -> None:
     for event in (clip.upload, clip.stop_recording):
         event(show, clip, answer, api_visibility="private")
     clip.clear(lambda: "", None, answer, api_visibility="private")
+
+    @functools.cache
+    def example(at: int) -> str:
+        return str(demo_clips.write(example_videos(model)[at]))
+
     for at, button in enumerate(examples):
         made = button.click(
-            lambda at=at: str(demo_clips.write(example_videos(model)[at])),
+            functools.partial(example, at),
             None, clip, api_visibility="private",
         )  # fmt: skip
         made.success(show, clip, answer, api_visibility="private")
