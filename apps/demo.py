@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import command_line, configuration, environment, errors
+from apps import command_line, configuration, environment, errors, model_versions
 
 _LONGEST_GOODBYE_SECONDS = 2  # for what a browser still waits for when the page ends
 
@@ -48,6 +48,7 @@ def showing(options: Options) -> Iterator[str]:
         UserError: no exports, a port that is taken, an address of a server that is none, or
             packages that are missing.
     """
+    model_versions.find(options.models)
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(_listen(options.host, options.port))
         uploads = tempfile.mkdtemp(prefix="demo-page-")

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from tensorflow.core.protobuf import saved_model_pb2
 
-from apps import errors, prediction_client, served_models, served_version, warmup_requests
+from apps import (
+    errors,
+    model_versions,
+    prediction_client,
+    served_models,
+    served_version,
+    warmup_requests,
+)
 
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
@@ -84,10 +91,7 @@ def opened(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
     Raises:
         UserError: no folder, no version in it, or none that loads.
     """
-    versions = [folder / name / str(n) for name, n in sorted(served_models.newest(folder).items())]
-    if not versions:
-        reason = "holds no MODEL/VERSION/saved_model.pb" if folder.is_dir() else "is no folder"
-        raise errors.UserError(f"--models: {folder} {reason}; export a run there first")
+    versions = model_versions.find(folder)
     if server:
         with prediction_client.connect(server) as client:
             yield [ExportedModel(version, _through(client, version)) for version in versions]

@@ -10,7 +10,7 @@ import numpy as np
 
 from apps import dataset_builders, errors
 
-VOICES = {"a woman, American": ("en-us", "f3"), "a man, British": ("en-gb", "m3")}
+VOICES = {"a woman, American": ("en-us", "f3"), "a man, British": ("en-gb-x-rp", "m3")}
 _WORDS_A_MINUTE, _PITCH, _PITCH_RANGE = 150, 50, 50  # of espeak-ng: as it usually speaks
 _speaking = threading.Lock()  # espeak-ng has one state for the whole process
 _voice: Any = None

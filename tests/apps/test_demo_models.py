@@ -83,6 +83,14 @@ def test_a_folder_without_a_version_is_told(tmp_path):
             pass
 
 
+def test_an_address_that_is_none_is_told(folder):
+    with (
+        pytest.raises(errors.UserError, match="needs HOST:PORT"),
+        demo_models.opened(folder, "nowhere"),
+    ):
+        pass
+
+
 def test_a_version_that_does_not_load_is_left_out_and_the_others_stay(tmp_path, capsys):
     version = echo_model.write(tmp_path, 1)
     (tmp_path / "broken" / "1").mkdir(parents=True)
