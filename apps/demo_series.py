@@ -49,6 +49,7 @@ def tab(model: ExportedModel) -> None:
             return "", demo_html.note(str(error), "wrong")
 
     ask.click(show, text, answer, api_visibility="private")
+    file.clear(lambda: ("", ""), None, [text, answer], api_visibility="private")
     taken = file.upload(opened, file, [text, answer], api_visibility="private")
     filled = example.click(
         lambda: demo_watched.example_csv(model), None, text, api_visibility="private"

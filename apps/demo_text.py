@@ -29,7 +29,7 @@ def tab(model: ExportedModel) -> None:
                 label="Prompt", lines=3, max_lines=10, max_length=LONGEST_PROMPT, autofocus=True,
                 placeholder="How does the text begin?",
             )  # fmt: skip
-            advice = demo_html.place()
+            advised = demo_html.place()
             with gradio.Row():
                 write = gradio.Button("Write", variant="primary", min_width=70, size="md")
                 stop = gradio.Button("Stop", variant="stop", min_width=70, size="md")
@@ -60,7 +60,7 @@ def tab(model: ExportedModel) -> None:
     ]
     stop.click(None, cancels=going, api_visibility="private")
     prompt.change(
-        lambda given: advice(model, given), prompt, advice,
+        demo_html.answered(lambda given: advice(model, given)), prompt, advised,
         trigger_mode="always_last", show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     suggest.click(lambda: beginning(model), None, prompt, api_visibility="private")
