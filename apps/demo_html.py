@@ -58,6 +58,17 @@ def place(content: str = "") -> Any:
     return gradio.HTML(content, apply_default_css=False, padding=False)
 
 
+ANSWER: dict[str, Any] = {"api_visibility": "private"}
+"""How an event asks a model: in turn, with a sign of progress; no other program is offered it."""
+
+AT_ONCE: dict[str, Any] = {**ANSWER, "queue": False}
+"""How an event does what takes next to no time.
+
+It is kept out of the queue: Gradio's browser side closes the queue's stream behind the last event,
+and at times loses one that is asked for in that moment.
+"""
+
+
 def note(text: str, kind: str = "hint") -> str:
     """A line that a screen reader reads out: kind "hint", or "wrong"."""
     role = "alert" if kind == "wrong" else "status"

@@ -32,10 +32,8 @@ def tab(model: ExportedModel) -> None:
     def show(chosen: str, body: str) -> str:
         return demo_html.preformatted(answer(model, chosen, body), "Answer")
 
-    signature.change(
-        lambda chosen: example(model, chosen), signature, request, api_visibility="private"
-    )
-    ask.click(show, [signature, request], answered, api_visibility="private")
+    signature.change(lambda chosen: example(model, chosen), signature, request, **demo_html.AT_ONCE)
+    ask.click(show, [signature, request], answered, **demo_html.ANSWER)
 
 
 def signatures(model: ExportedModel) -> str:

@@ -48,18 +48,16 @@ def tab(model: ExportedModel) -> None:
         except errors.UserError as error:
             return "", demo_html.note(str(error), "wrong")
 
-    ask.click(show, text, answer, api_visibility="private")
-    file.clear(lambda: ("", ""), None, [text, answer], api_visibility="private")
-    taken = file.upload(opened, file, [text, answer], api_visibility="private")
-    filled = example.click(
-        lambda: demo_watched.example_csv(model), None, text, api_visibility="private"
-    )
+    ask.click(show, text, answer, **demo_html.ANSWER)
+    file.clear(lambda: ("", ""), None, [text, answer], **demo_html.AT_ONCE)
+    taken = file.upload(opened, file, [text, answer], **demo_html.AT_ONCE)
+    filled = example.click(lambda: demo_watched.example_csv(model), None, text, **demo_html.AT_ONCE)
 
     def show_if_read(given: str | None, said: str) -> str:
         return show(given) if given else said
 
-    taken.then(show_if_read, [text, answer], answer, api_visibility="private")
-    filled.then(show, text, answer, api_visibility="private")
+    taken.then(show_if_read, [text, answer], answer, **demo_html.ANSWER)
+    filled.then(show, text, answer, **demo_html.ANSWER)
 
 
 def read(path: str | None) -> str:

@@ -103,14 +103,13 @@ def tab(model: ExportedModel) -> None:
         return page(filled, bool(taken))
 
     asked = [history, places, exclude]
-    private: dict[str, Any] = {"api_visibility": "private"}
-    ask.click(show, asked, shelf, **private)
+    ask.click(show, asked, shelf, **demo_html.ANSWER)
     for changed in (history, exclude):
-        changed.input(show, asked, shelf, **private)
-    places.release(show, asked, shelf, **private)
+        changed.input(show, asked, shelf, **demo_html.ANSWER)
+    places.release(show, asked, shelf, **demo_html.ANSWER)
     search.change(
         lambda words, taken: gradio.Dropdown(choices=items.found(words or "", taken or [])),
-        [search, history], history, **private,
+        [search, history], history, **demo_html.AT_ONCE,
     )  # fmt: skip
 
     def pick() -> Any:
@@ -118,7 +117,9 @@ def tab(model: ExportedModel) -> None:
         taken = some.tolist()
         return gradio.Dropdown(choices=items.found("", taken), value=taken)
 
-    surprise.click(pick, None, history, **private).then(show, asked, shelf, **private)
+    surprise.click(pick, None, history, **demo_html.AT_ONCE).then(
+        show, asked, shelf, **demo_html.ANSWER
+    )
 
 
 def recommend(

@@ -59,10 +59,10 @@ def tab(model: ExportedModel) -> None:
             + spectrogram(heard.samples, rate)
         )
 
-    ask.click(show, sound, answer, api_visibility="private")
+    ask.click(show, sound, answer, **demo_html.ANSWER)
     for event in (sound.upload, sound.stop_recording):
-        event(show, sound, answer, api_visibility="private")
-    sound.clear(lambda: "", None, answer, api_visibility="private")
+        event(show, sound, answer, **demo_html.ANSWER)
+    sound.clear(lambda: "", None, answer, **demo_html.AT_ONCE)
 
     def spoken(word: str, how: str) -> tuple[str | None, str]:
         try:
@@ -70,8 +70,8 @@ def tab(model: ExportedModel) -> None:
         except errors.UserError as error:
             return None, demo_html.note(str(error), "wrong")
 
-    said = say.click(spoken, [words, voice], [sound, answer], api_visibility="private")
-    said.success(show, sound, answer, api_visibility="private")
+    said = say.click(spoken, [words, voice], [sound, answer], **demo_html.AT_ONCE)
+    said.success(show, sound, answer, **demo_html.ANSWER)
 
 
 def sample_rate_hz(model: ExportedModel) -> int:

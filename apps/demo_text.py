@@ -55,15 +55,15 @@ def tab(model: ExportedModel) -> None:
 
     asked = [prompt, length, temperature, seed]
     going: list[Any] = [
-        event(show, asked, text, concurrency_limit=4, api_visibility="private")
+        event(show, asked, text, concurrency_limit=4, **demo_html.ANSWER)
         for event in (write.click, prompt.submit)
     ]
-    stop.click(None, cancels=going, api_visibility="private")
+    stop.click(None, cancels=going, **demo_html.ANSWER)
     prompt.change(
         demo_html.answered(lambda given: advice(model, given)), prompt, advised,
-        trigger_mode="always_last", show_progress="hidden", api_visibility="private",
+        trigger_mode="always_last", show_progress="hidden", **demo_html.AT_ONCE,
     )  # fmt: skip
-    suggest.click(lambda: beginning(model), None, prompt, api_visibility="private")
+    suggest.click(lambda: beginning(model), None, prompt, **demo_html.ANSWER)
 
 
 def continued(

@@ -54,10 +54,10 @@ def tab(model: ExportedModel) -> None:
             + strip(seen)
         )
 
-    ask.click(show, clip, answer, api_visibility="private")
+    ask.click(show, clip, answer, **demo_html.ANSWER)
     for event in (clip.upload, clip.stop_recording):
-        event(show, clip, answer, api_visibility="private")
-    clip.clear(lambda: "", None, answer, api_visibility="private")
+        event(show, clip, answer, **demo_html.ANSWER)
+    clip.clear(lambda: "", None, answer, **demo_html.AT_ONCE)
 
     @functools.cache
     def example(at: int) -> str:
@@ -66,9 +66,9 @@ def tab(model: ExportedModel) -> None:
     for at, button in enumerate(examples):
         made = button.click(
             functools.partial(example, at),
-            None, clip, api_visibility="private",
+            None, clip, **demo_html.AT_ONCE,
         )  # fmt: skip
-        made.success(show, clip, answer, api_visibility="private")
+        made.success(show, clip, answer, **demo_html.ANSWER)
 
 
 def classify(model: ExportedModel, file: str | None) -> Seen:
