@@ -81,13 +81,13 @@ class _QuietLoader(importlib.machinery.SourceFileLoader):
     """
 
     def exec_module(self, module: ModuleType) -> None:
-        with _stderr_set_aside():
+        with stderr_set_aside():
             super().exec_module(module)
             module.config.list_physical_devices()
 
 
 @contextlib.contextmanager
-def _stderr_set_aside() -> Iterator[None]:
+def stderr_set_aside() -> Iterator[None]:
     """Sends file descriptor 2 to a temporary file; an exception brings its text back."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from apps import model_versions
 from apps.served_version import Refusal, ServedVersion
 
 
@@ -43,11 +44,11 @@ class ServedModels:
         """Loads what is new, drops what is gone; a line for each change."""
         told = []
         with self._changing:
-            for model, number in self._newest().items():
+            for model, number in model_versions.newest(self.folder).items():
                 serving = self._serving.get(model)
                 if serving is None or serving.number != number:
                     told += self._load(model, number)
-            for model in self._serving.keys() - self._newest().keys():
+            for model in self._serving.keys() - model_versions.newest(self.folder).keys():
                 gone = self._serving[model]
                 if not (self.folder / model / str(gone.number)).exists():
                     with self._choosing:
@@ -94,15 +95,6 @@ class ServedModels:
                 dropped, self._serving = self._serving, {}
             for model, version in dropped.items():
                 self._drop(model, version)
-
-    def _newest(self) -> dict[str, int]:
-        """The highest version number in each model's folder."""
-        found: dict[str, int] = {}
-        for file in self.folder.glob("*/*/saved_model.pb"):
-            model, number = file.parts[-3], file.parts[-2]
-            if number.isdecimal() and str(int(number)) == number:
-                found[model] = max(found.get(model, 0), int(number))
-        return found
 
     def _load(self, model: str, number: int) -> list[str]:
         folder = self.folder / model / str(number)

@@ -34,6 +34,11 @@ class Tensor(NamedTuple):
     kind: np.dtype
     shape: list[int | None] | None  # None: of any rank
 
+    def described(self) -> str:
+        """Both, as in `float32[any, 3]`."""
+        shape = "" if self.shape is None else _shape_name(self.shape)
+        return f"{_kind_name(self.kind)}{shape}"
+
 
 class ServedVersion:
     """A loaded version; any number of threads may ask it at the same time.
@@ -54,13 +59,9 @@ class ServedVersion:
         with self._graph.as_default():
             self._session = tf.compat.v1.Session()
             loaded = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
-        self.described = {
-            name: signature
-            for name, signature in loaded.signature_def.items()
-            if name != _HIDDEN_SIGNATURE
-        }
-        self.inputs = {name: _tensors(each.inputs) for name, each in self.described.items()}
-        self.outputs = {name: _tensors(each.outputs) for name, each in self.described.items()}
+        self.described = public(loaded.signature_def)
+        self.inputs = {name: tensors(each.inputs) for name, each in self.described.items()}
+        self.outputs = {name: tensors(each.outputs) for name, each in self.described.items()}
         self._functions = {
             name: self._session.make_callable(
                 [each.outputs[output].name for output in self.outputs[name]],
@@ -152,7 +153,13 @@ def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
     return array if wanted.kind == np.dtype(object) else array.astype(wanted.kind, copy=False)
 
 
-def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+def public(signatures: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a SavedModel's signatures that are for asking."""
+    return {name: each for name, each in signatures.items() if name != _HIDDEN_SIGNATURE}
+
+
+def tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The inputs or the outputs of a signature by name, in the order of their names."""
     found = {}
     for name in sorted(described):
         kind, shape = tf.dtypes.as_dtype(described[name].dtype), described[name].tensor_shape

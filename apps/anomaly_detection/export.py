@@ -16,6 +16,9 @@ at the first step of each event. The contributions of a step's channels add up t
 Each series of `serving_default` is read from an empty state. `stream` begins with states of zeros;
 fed one step at a time, it gives the same scores. Of a model that reconstructs windows, it gives
 those of `window_steps - 1` steps before; a forecaster's are of the step itself.
+
+`assets/settings.json` holds the channels' names, means and deviations in their units, how many of
+them are scored, and the seconds from a step to the next and the steps of a season.
 """
 
 from __future__ import annotations

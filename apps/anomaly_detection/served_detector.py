@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import trained_model
+
+SETTINGS = "settings.json"
+"""The asset that tells a client what the signatures cannot."""
 
 
 class ServedDetector:
@@ -19,6 +28,7 @@ class ServedDetector:
     Attributes:
         saved: what has to be saved for the signatures.
         state_names: of the stream's states, in order.
+        settings: the asset settings.json: what a client has to know beside the signatures.
     """
 
     def __init__(self, trained: trained_model.TrainedModel) -> None:
@@ -28,6 +38,13 @@ class ServedDetector:
         # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
         self.saved.weights = [variable.value for variable in trained.network.variables]
         self.state_names = list(self.detector.initial_states(1))
+        self.settings = _settings(trained)
+        # A file of this name has to be there until the export is written.
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        file = folder / SETTINGS
+        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        self.saved.settings = tf.saved_model.Asset(str(file))
 
     def signatures(self) -> dict[str, Any]:
         """A traceable function by the name of its signature."""
@@ -69,6 +86,19 @@ class ServedDetector:
             "channel_names": tf.tile(self.names[None], [rows, 1]),
         }
         return answers, states
+
+
+def _settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
+    """What somebody has to know to bring measurements in, beside the signatures."""
+    scaling = trained.network.get_layer("scaling")
+    return {
+        "channel_names": list(trained.feature_names),
+        "scored_channels": trained.scored_count,  # the first so many; the others are only read
+        "step_seconds": trained.step_seconds,
+        "season_steps": trained.config.model.season_steps or 0,  # 0: none is known
+        "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
+        "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
+    }
 
 
 def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,5 +1,7 @@
 """The export answers as Keras does, in a process of its own, whole series and streams alike."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -64,6 +66,18 @@ def test_inputs_and_outputs_have_their_names_and_free_sizes(loaded):
     assert live.output_shapes.keys() == answers | states
     shape = whole.structured_input_signature[1]["values"].shape
     assert shape.as_list() == [None, None, small_model.FEATURES]
+
+
+def test_the_settings_tell_what_the_signatures_cannot(exported):
+    settings = json.loads((exported / "assets" / "settings.json").read_text(encoding="utf-8"))
+    trained = made()
+    assert settings["channel_names"] == [*small_model.NAMES]
+    assert settings["scored_channels"] == trained.scored_count
+    assert settings["step_seconds"] == trained.step_seconds
+    assert settings["season_steps"] == (trained.config.model.season_steps or 0)
+    scaling = trained.network.get_layer("scaling")
+    for name in ("mean", "deviation"):
+        np.testing.assert_allclose(settings[name], np.asarray(getattr(scaling, name)), rtol=1e-6)
 
 
 def test_whole_series_get_the_scores_of_the_evaluation_and_name_their_channels(loaded):

@@ -1,0 +1,72 @@
+"""What the page shows is escaped, and a handler that fails says so instead of a traceback."""
+
+import pytest
+
+from apps import demo_html, errors
+
+NASTY = "<script>alert('x')</script>&"
+ESCAPED = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        demo_html.note(NASTY),
+        demo_html.heading(NASTY, NASTY),
+        demo_html.bars([NASTY], [1.0], NASTY),
+        demo_html.table([NASTY], [[NASTY]], NASTY),
+        demo_html.preformatted(NASTY, NASTY),
+    ],
+)
+def test_nothing_from_a_model_or_a_user_becomes_markup(shown):
+    assert "<script" not in shown
+    assert ESCAPED in shown
+
+
+def test_bars_are_ordered_and_say_what_they_leave_out():
+    shown = demo_html.bars(["a", "b", "c"], [0.2, 0.7, 0.1], "title", most=2)
+    assert shown.index(">b<") < shown.index(">a<")
+    assert ">c<" not in shown
+    assert "70.0 %" in shown
+    assert "1 less likely ones are not shown" in shown
+
+
+def test_a_long_table_says_how_many_rows_it_leaves_out():
+    assert "50 more are not shown" in demo_html.table(["n"], [[at] for at in range(250)], "rows")
+
+
+def test_what_a_user_can_mend_is_a_note_and_nothing_on_the_terminal(capsys):
+    @demo_html.answered
+    def handler(given):
+        raise errors.UserError(f"no {given}")
+
+    assert handler("wav & mp4") == demo_html.note("no wav & mp4", "wrong")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_mistake_of_ours_is_a_note_without_the_traceback_which_the_terminal_gets(capsys):
+    @demo_html.answered
+    def handler():
+        return {}["key"]
+
+    assert "KeyError" in handler()
+    assert "Traceback" not in handler()
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_was_written_before_an_error_stays():
+    @demo_html.streamed
+    def handler():
+        yield "<p>one</p>"
+        raise errors.UserError("the server is gone")
+
+    *_, last = handler()
+    assert last.endswith("<p>one</p>")
+    assert "the server is gone" in last
+
+
+def test_a_picture_comes_for_light_and_dark_pages_with_words_for_who_cannot_see_it():
+    shown = demo_html.picture("title", "a line & more", lambda axes, _: axes.plot([1, 2]), 2.0)
+    assert shown.count("data:image/png;base64,") == 2
+    assert shown.count('alt="a line &amp; more"') == 2
+    assert 'class="on-dark"' in shown
