@@ -40,6 +40,7 @@ class AugmentationConfig:
     highest_brightness: float = 0.1  # added to or taken from all pixels, of the range from 0 to 1
     highest_contrast: float = 0.2  # share by which distances from the mean grow or shrink
     erase_probability: float = 0.0  # that a rectangle is grey in all frames
+    mixup_alpha: float = 0.0  # of the shares in which two clips and their labels are mixed; 0 = off
     highest_late_share: float = 0.0  # of a clip's frames that are left out at its start or end
 
 
@@ -111,7 +112,12 @@ _COUNTS = {
 }
 _AMOUNTS = {
     "own": ("folds", "fold"),
-    "augmentation": ("highest_brightness", "highest_contrast", "erase_probability"),
+    "augmentation": (
+        "highest_brightness",
+        "highest_contrast",
+        "erase_probability",
+        "mixup_alpha",
+    ),
     "model": ("frame_features",),
     "training": ("weight_decay", "gradient_clip_norm"),
     "evaluation": ("strips",),
