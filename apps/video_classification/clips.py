@@ -54,6 +54,21 @@ class Clips:
         return np.asarray(self.store[self.rows[clips]])
 
 
+def joined(first: Clips, second: Clips) -> Clips:
+    """Two parts of one store as one, the videos of `second` behind those of `first`."""
+    if first.store is not second.store:
+        raise ValueError("clips of two stores cannot be joined")
+    return Clips(
+        store=first.store,
+        rows=np.concatenate([first.rows, second.rows]),
+        lengths=np.concatenate([first.lengths, second.lengths]),
+        labels=np.concatenate([first.labels, second.labels]),
+        video=np.concatenate([first.video, second.video + len(first.names)]).astype(np.int32),
+        names=first.names + second.names,
+        groups=first.groups + second.groups if first.groups and second.groups else None,
+    )
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A data set, divided and sampled."""

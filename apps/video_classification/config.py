@@ -27,6 +27,7 @@ class OwnConfig:
     skip_unreadable: bool = False  # leave out what cannot be decoded, and count it
     folds: int = 0  # of a cross-validation by group; 0 = one split by the fractions
     fold: int = 0  # which of them is the test part, from 0
+    validation_fold: bool = False  # the fold behind it is the validation part; else the fraction
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ class AugmentationConfig:
     highest_brightness: float = 0.1  # added to or taken from all pixels, of the range from 0 to 1
     highest_contrast: float = 0.2  # share by which distances from the mean grow or shrink
     erase_probability: float = 0.0  # that a rectangle is grey in all frames
+    mixup_alpha: float = 0.0  # of the shares in which two clips and their labels are mixed; 0 = off
     highest_late_share: float = 0.0  # of a clip's frames that are left out at its start or end
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    backbone: Literal["small_cnn", "keras_applications", "convolutional_lstm"] = "small_cnn"
+    backbone: Literal[
+        "small_cnn", "keras_applications", "convolutional_lstm", "motion_statistics"
+    ] = "small_cnn"
     colour: bool = False  # of small_cnn and convolutional_lstm; else they see grey
     frame_differences: bool = True  # the difference to the frame before as further channels
     cnn_filters: tuple[int, ...] = (16, 32, 64)  # of the blocks of small_cnn, each halves the size
@@ -53,12 +57,15 @@ class ModelConfig:
     application: str = "MobileNetV2"  # a name of keras.applications
     application_weights: str = "random"  # random, imagenet (downloaded), or a path
     fine_tune: bool = False  # train the application as well; else it is frozen
-    cache_features: bool = True  # compute a frozen application once a frame; no augmentation then
+    # Compute a frozen application, or motion_statistics, once a frame; no augmentation then
+    cache_features: bool = True
+    motion_scales: int = 3  # sizes of a frame, each half of the one before, for motion_statistics
     convolutional_lstm_filters: int = 16
     layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"
     layer_count: int = 1
     units: int = 96  # of each recurrent layer (of each direction)
     pooling: Literal["last", "mean", "attention"] = "last"  # of a clip's frames
+    beside_recurrent: bool = False  # the evidence also sees the features that go into the layers
     per_frame: bool = False  # the label at every frame, from what was seen so far
     dropout: float = 0.2
     spatial_dropout: float = 0.0  # share of the CNN's channels, the same over a clip's frames
@@ -74,6 +81,7 @@ class TrainingConfig:
     warmup_fraction: float = 0.05  # of the steps
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
+    learn_from_validation: bool = False  # from both parts, and keep the weights of the last step
     balance_labels: bool = False  # draw each label as often, however many videos it has
     gradient_clip_norm: float = 1.0  # over all gradients together; 0 = off
     average_fraction: float = 0.1  # share of the steps that weights are averaged over; 0 = off
@@ -98,13 +106,18 @@ _SHARES = {
 }
 _COUNTS = {
     "clips": ("frames", "height", "width", "clips_per_video"),
-    "model": ("convolutional_lstm_filters", "layer_count", "units"),
+    "model": ("convolutional_lstm_filters", "layer_count", "units", "motion_scales"),
     "training": ("batch_size", "steps", "steps_per_checkpoint"),
     "evaluation": ("clips_per_video",),
 }
 _AMOUNTS = {
     "own": ("folds", "fold"),
-    "augmentation": ("highest_brightness", "highest_contrast", "erase_probability"),
+    "augmentation": (
+        "highest_brightness",
+        "highest_contrast",
+        "erase_probability",
+        "mixup_alpha",
+    ),
     "model": ("frame_features",),
     "training": ("weight_decay", "gradient_clip_norm"),
     "evaluation": ("strips",),
@@ -147,6 +160,10 @@ class Config:
             raise ValueError("erase_probability must be from 0 to 1")
         if self.own.folds in (1, 2) or (self.own.folds and self.own.fold >= self.own.folds):
             raise ValueError("folds must be 0 or at least 3, and fold from 0 to folds - 1")
+        if self.own.validation_fold and not self.own.folds:
+            raise ValueError("validation_fold needs folds")
+        if self.training.learn_from_validation and self.training.patience_checkpoints is not None:
+            raise ValueError("patience_checkpoints needs a validation part that is not learned")
         if not self.model.cnn_filters or min(self.model.cnn_filters) < 1:
             raise ValueError("cnn_filters must be one or more numbers of at least 1")
         if self.model.layer == "bilstm" and self.model.pooling == "last":
@@ -160,6 +177,13 @@ class Config:
             raise ValueError(
                 "per_frame knows no frame to come: layer must not be bilstm, nor pooling attention"
             )
+
+    @property
+    def caches_features(self) -> bool:
+        """Whether what the backbone makes of a frame is computed once, before the training."""
+        sizes = self.model
+        frozen = sizes.backbone == "keras_applications" and not sizes.fine_tune
+        return sizes.cache_features and (frozen or sizes.backbone == "motion_statistics")
 
     @property
     def streams(self) -> bool:

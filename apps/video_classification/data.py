@@ -31,7 +31,7 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
     TFDS set with videos and labels (see `set_data.find`); what exists on disk comes first. The
     division is the data's own, else by group, else by file (see `division.divide`).
 
-    Videos of the training part have `clips.clips_per_video` clips, others
+    Videos that are learned have `clips.clips_per_video` clips, others
     `evaluation.clips_per_video`. The frames are on disk, in the cache folder, and mapped into
     memory.
 
@@ -44,6 +44,8 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
         "validation": config.evaluation.clips_per_video,
         "test": config.evaluation.clips_per_video,
     }
+    if config.training.learn_from_validation:
+        many["validation"] = many["train"]
     found = {count: _find(config, count) for count in sorted(set(many.values()))}
     source = found[many["train"]][0]
     stores = {part: found[count][1] for part, count in many.items()}

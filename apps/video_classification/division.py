@@ -31,10 +31,17 @@ def divide(videos: Sequence[Video], divided_by: str, config: Config) -> tuple[li
     parts = [video.part or "train" for video in videos]
     if config.own.folds:
         fold, folds = config.own.fold, config.own.folds
-        chosen = _folds(videos, list(range(len(videos))), folds, config.seed)[fold]
-        parts = ["test" if number in chosen else "train" for number in range(len(videos))]
-        parts = _taken(videos, parts, "validation", config.clips.validation_fraction, config.seed)
+        found = _folds(videos, list(range(len(videos))), folds, config.seed)
+        parts = ["test" if number in found[fold] else "train" for number in range(len(videos))]
         how = f"fold {fold + 1} of {folds}, "
+        if config.own.validation_fold:
+            following = found[(fold + 1) % len(found)]
+            parts = [
+                "validation" if number in following else each for number, each in enumerate(parts)
+            ]
+        else:
+            share = config.clips.validation_fraction
+            parts = _taken(videos, parts, "validation", share, config.seed)
     else:
         for part, share in (
             ("test", config.clips.test_fraction),

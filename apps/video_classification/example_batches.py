@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from apps.video_classification import augmentation
+from apps.video_classification import augmentation, mixing
 from apps.video_classification import config as configs
 from apps.video_classification.clips import Clips
 
@@ -24,7 +24,7 @@ def endless(
     videos of rarer labels come several times in it, so that every label is as frequent. With
     `clips.sampling` "segment" each place of a clip is drawn from the clips of its video, one frame
     from each part of it (Wang et al. 2016, temporal segment networks); else one of its clips is
-    drawn. Then `augmentation` changes the clip.
+    drawn. Then `augmentation` changes the clip, and with `mixup_alpha` it is mixed with another.
 
     Args:
         clips: of the training part.
@@ -34,9 +34,9 @@ def endless(
 
     Returns:
         A data set of (inputs, labels): `frames` uint8 [batch, time, height, width, 3], `length`
-        int32 [batch], and labels float32 [batch, classes], one 1 in each row. With
-        `model.per_frame`, (inputs, labels, weights): labels [batch, time, classes], and weights
-        float32 [batch, time], 0 in the padding.
+        int32 [batch], and labels float32 [batch, classes], one 1 in each row, or the shares
+        of two labels where clips are mixed. With `model.per_frame`, (inputs, labels, weights):
+        labels [batch, time, classes], and weights float32 [batch, time], 0 in the padding.
     """
     rows, seed = config.training.batch_size, config.seed
     size = config.clips
@@ -44,6 +44,7 @@ def endless(
     firsts = clips.first_clips
     counts = np.diff([*firsts, len(clips)])
     segment = size.sampling == "segment"
+    one_hot = np.eye(classes, dtype=np.float32)
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng((seed, _DRAWS, int(step)))
@@ -59,16 +60,19 @@ def endless(
         changes = augmentation.draw(random, rows, size.height, size.width, config.augmentation)
         frames = augmentation.apply(frames, changes)
         frames[np.arange(size.frames) >= lengths[:, None]] = 0
-        return frames, lengths, clips.labels[firsts[videos]]
+        labels = one_hot[clips.labels[firsts[videos]]]
+        frames, labels = mixing.mixed(
+            random, frames, lengths, labels, config.augmentation.mixup_alpha
+        )
+        return frames, lengths, labels
 
     def batch(step: tf.Tensor) -> tuple[Any, ...]:
-        found = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.int32], stateful=False)
-        shapes = [[rows, size.frames, size.height, size.width, 3], [rows], [rows]]
-        frames, lengths, labels = (
+        found = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.float32], stateful=False)
+        shapes = [[rows, size.frames, size.height, size.width, 3], [rows], [rows, classes]]
+        frames, lengths, wanted = (
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
         inputs = {"frames": frames, "length": lengths}
-        wanted = tf.one_hot(labels, classes)
         if not config.model.per_frame:
             return inputs, wanted
         real = tf.sequence_mask(lengths, size.frames, tf.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.video_classification import config as configs
-from apps.video_classification import scoring
+from apps.video_classification import mixing, scoring
 from apps.video_classification.clips import Clips
 
 
@@ -26,9 +26,9 @@ def endless(
 ) -> tf.data.Dataset:
     """`example_batches.endless` of clips that `encoded` returned, `features` in place of `frames`.
 
-    No frame is altered any more. With the sampling "segment" each place of a clip is drawn from
-    the clips of its video; else one of its clips is. Labels are as frequent as in the data, or
-    all alike with `training.balance_labels`.
+    No frame is altered any more; `augmentation.mixup_alpha` mixes features. With the sampling
+    "segment" each place of a clip is drawn from the clips of its video; else one of its clips is.
+    Labels are as frequent as in the data, or all alike with `training.balance_labels`.
     """
     rows, seed, size = config.training.batch_size, config.seed, config.clips
     firsts, labels = clips.first_clips, clips.video_labels
@@ -37,6 +37,7 @@ def endless(
     if config.training.balance_labels:
         share = 1.0 / np.bincount(labels)[labels]
     share /= share.sum()
+    one_hot = np.eye(classes, dtype=np.float32)
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng((seed, int(step)))
@@ -46,17 +47,19 @@ def endless(
             drawn[:] = drawn[:, :1]
         places = clips.rows[firsts[chosen][:, None] + drawn]
         found = clips.store[places, np.arange(size.frames)]
-        return found.astype(np.float32), clips.lengths[firsts[chosen]], labels[chosen]
+        features, lengths = found.astype(np.float32), clips.lengths[firsts[chosen]]
+        alpha = config.augmentation.mixup_alpha
+        features, wanted = mixing.mixed(random, features, lengths, one_hot[labels[chosen]], alpha)
+        return features, lengths, wanted
 
     def batch(step: tf.Tensor) -> tuple[Any, ...]:
-        types = [tf.float32, tf.int32, tf.int32]
+        types = [tf.float32, tf.int32, tf.float32]
         found = tf.numpy_function(read, [step], types, stateful=False)
-        shapes = [[rows, *clips.store.shape[1:]], [rows], [rows]]
-        features, lengths, answers = (
+        shapes = [[rows, *clips.store.shape[1:]], [rows], [rows, classes]]
+        features, lengths, wanted = (
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
         inputs = {"features": features, "length": lengths}
-        wanted = tf.one_hot(answers, classes)
         if not config.model.per_frame:
             return inputs, wanted
         real = tf.sequence_mask(lengths, size.frames, tf.float32)

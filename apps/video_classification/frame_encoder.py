@@ -1,4 +1,4 @@
-"""From frames to features frame by frame: the three kinds of `model.backbone`."""
+"""From frames to features frame by frame: the kinds of `model.backbone`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from apps.video_classification import applications
 from apps.video_classification import config as configs
 from apps.video_classification.frame_by_frame import FrameByFrame
 from apps.video_classification.motion_channels import MotionChannels
+from apps.video_classification.motion_statistics import MotionStatistics
 
 CHANNELS = "channels"
 MEMORY = "convolutional_lstm"
@@ -23,12 +24,19 @@ def encode(config: configs.Config, frames: Any) -> Any:
         keras_applications   a network of `keras.applications` on the frames in colour
         convolutional_lstm   the first block of small_cnn, a convolutional LSTM (Shi et al. 2015),
                              which carries a picture of what has moved, and the other blocks
+        motion_statistics    how much moves, how fast and in what order, without a weight; for
+                             a few hundred videos, whose scenes a network would learn by heart
 
-    Positions are kept up to the end: where something is now and where it was is what motion is.
+    Of a network, positions are kept up to the end: where something is now and where it was is what
+    motion is.
     """
     sizes = config.model
     if sizes.backbone == "keras_applications":
         values = _application(config, frames)
+    elif sizes.backbone == "motion_statistics":
+        # Flow divides small differences of brightness, which bfloat16 rounds away
+        layer = MotionStatistics(sizes.motion_scales, dtype="float32", name=CHANNELS)
+        values = layer(frames)
     else:
         values = MotionChannels(sizes.colour, sizes.frame_differences, name=CHANNELS)(frames)
         for depth, filters in enumerate(sizes.cnn_filters):

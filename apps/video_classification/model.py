@@ -3,7 +3,9 @@
     x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`), and
                                                     a dense layer of `frame_features` behind it
     h_t = recurrent(x)_t                            from itself and what came before
-    u_t = W_u h_t + b_u                             evidence for each class
+    u_t = W_u h_t + b_u                             evidence for each class; with
+                                                    `beside_recurrent` of (h_t, x_t), x before the
+                                                    dense layer
     a_t = w · tanh(W_a h_t + b_a)                   how much this frame counts (attention pooling)
     logits = Σ_t softmax(a)_t u_t                   over a clip's frames: all, or the last alone
 
@@ -22,9 +24,11 @@ from apps import precision
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder
 from apps.video_classification.evidence_pooling import EvidencePooling
+from apps.video_classification.feature_scale import FeatureScale
 from apps.video_classification.frame_mask import FrameMask
 
 FEATURES, EVIDENCE = "features", "evidence"
+SCALE, BESIDE = "feature_scale", "beside"
 
 
 def build(config: configs.Config, classes: int, *, trains: bool = False) -> keras.Model:
@@ -94,11 +98,16 @@ def _judge(
     # A layer that runs forward ends each row where its frames end whatever stands behind; only
     # the backward half of a BiLSTM would begin in the padding.
     mask = real if config.model.layer == "bilstm" else None
+    if SCALE in layers:
+        values = layers[SCALE](values)
+    features = values
     if config.model.frame_features:
         values = layers["frame_features"](values)
     for depth in range(config.model.layer_count):
         values = layers[f"dropout_{depth}"](values)
         values, *_ = layers[f"recurrent_{depth}"](values, mask=mask)
+    if BESIDE in layers:
+        values = layers[BESIDE]([values, features])
     values = layers["dropout"](values)
     evidence, attention = layers[EVIDENCE](values), None
     if "attention" in layers:
@@ -121,6 +130,10 @@ def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
         keras.layers.Dense(classes, dtype="float32", name=EVIDENCE),
         EvidencePooling(sizes.pooling == "last", dtype="float32", name="pooling"),
     ]
+    if sizes.backbone == "motion_statistics":
+        made.append(FeatureScale(name=SCALE))
+    if sizes.beside_recurrent:
+        made.append(keras.layers.Concatenate(name=BESIDE))
     if sizes.pooling == "attention":
         hidden = max(1, sizes.units // 2)
         made += [

@@ -62,6 +62,20 @@ class Measured(NamedTuple):
     parameters: int
 
 
+_LEARNING = (
+    "The training loss is measured on altered clips, with dropout and smoothed labels, while the "
+    "weights change"
+)
+_HELD = (
+    "; the validation loss on whole videos as they are, with the weights that a stop at this step "
+    "would keep."
+)
+_ALL = (
+    ". The validation part was learned as well, by settings that were chosen before, and the "
+    "weights of the last step were kept."
+)
+
+
 def write(
     folder: run_folder.RunFolder[configs.Config],
     corpus: Corpus,
@@ -90,9 +104,7 @@ def write(
         learning=[
             plots.learning_curve(folder.plots, folder.history_file, "nats a video"),
             report.Paragraph(
-                "The training loss is measured on altered clips, with dropout and smoothed labels, "
-                "while the weights change; the validation loss on whole videos as they are, with "
-                "the weights that a stop at this step would keep."
+                _LEARNING + (_ALL if config.training.learn_from_validation else _HELD)
             ),
         ],
         examples=_examples(folder, corpus, measured.probabilities),

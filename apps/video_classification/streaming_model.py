@@ -58,6 +58,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
         states. One behind the other the chunks' results are those of `model.per_frame`.
     """
     after: States = {}
+    seen: dict[str, Any] = {}  # what each layer gave, by its name
 
     def run(layer: keras.Layer, values: Any) -> Any:
         """A layer's output; of those with states the next ones are noted."""
@@ -71,24 +72,30 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
             values, *new = layer(values, initial_state=given, training=False)
             after.update(zip(names, new, strict=True))
             return values
+        if layer.name == model.BESIDE:
+            return layer([seen[node.operation.name] for node in _made_of(layer)])
         return layer(values, training=False) if layer._call_has_training_arg else layer(values)
 
     if not states.keys() >= {f"{layer.name}_h" for layer in _recurrent(trained)}:
         raise ValueError("states are missing: take those of initial_states")
     values: Any = frames
     for layer in _trunk(trained):
-        values = run(layer, values)
+        values = seen[layer.name] = run(layer, values)
     return values, after
 
 
 def _trunk(trained: keras.Model) -> list[keras.Layer]:
-    """The layers from the frames to the evidence, which stand one behind the other."""
+    """The layers from the frames to the evidence, one behind the other."""
     layer, found = trained.get_layer(model.EVIDENCE), []
     while not isinstance(layer, keras.layers.InputLayer):
         found.append(layer)
-        node = layer._inbound_nodes[0]
-        layer = node.parent_nodes[0].operation
+        layer = _made_of(layer)[0].operation
     return found[::-1]
+
+
+def _made_of(layer: keras.Layer) -> list[Any]:
+    """The nodes whose outputs a layer takes; of several the first one is in the trunk."""
+    return list(layer._inbound_nodes[0].parent_nodes)
 
 
 def _recurrent(trained: keras.Model) -> list[keras.Layer]:

@@ -18,7 +18,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     The frames are sampled first, or come from the cache. The weights with the lowest loss on the
     validation videos, each the mean of its clips, end in model.keras, in float32; the labels'
     names are in config.json. With a frozen application and `cache_features` its features are
-    computed once, and the layers behind it learn from them.
+    computed once, and the layers behind it learn from them; so with motion_statistics.
+
+    With `training.learn_from_validation` the validation part is learned, too: nothing is chosen by
+    it, and the weights at the end are kept.
 
     Raises:
         UserError: data that cannot be read, a run folder that is not this run's, a full disk.
@@ -29,6 +32,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps import optimization, run_folder, training, whole_files
     from apps.video_classification import (
         applications,
+        clips,
         data,
         evaluate,
         feature_batches,
@@ -39,6 +43,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     corpus = data.load(config)
     training.seed_everything(config.seed)
+    last = config.training.learn_from_validation  # then every checkpoint is better than all before
     settings, sizes, classes = config.training, config.model, len(corpus.label_names)
     description = {
         "name": corpus.name,
@@ -57,11 +62,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         if sizes.backbone == "keras_applications":
             told = applications.describe(sizes.application_weights, sizes.fine_tune)
             print(f"{sizes.application}: {told}")
-            if sizes.cache_features and not sizes.fine_tune:
-                learned = model.head(config, network, every_frame=sizes.per_frame)
-                scored, stream, flip = model.head(config, network), feature_batches.endless, False
-                held_out = feature_batches.encoded(network, corpus.validation)
-                learned_from = feature_batches.encoded(network, corpus.train)
+        if settings.learn_from_validation:
+            learned_from = clips.joined(corpus.train, corpus.validation)
+        described = learned_from
+        if config.caches_features or sizes.backbone == "motion_statistics":
+            described = feature_batches.encoded(network, learned_from)
+        if sizes.backbone == "motion_statistics":
+            network.get_layer(model.SCALE).fit(described.store, described.lengths)
+        if config.caches_features:
+            learned = model.head(config, network, every_frame=sizes.per_frame)
+            scored, stream, flip = model.head(config, network), feature_batches.endless, False
+            held_out = feature_batches.encoded(network, corpus.validation)
+            learned_from = described
         learned.compile(
             optimization.optimizer(settings),
             keras.losses.CategoricalCrossentropy(
@@ -71,7 +83,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             jit_compile=settings.jit_compile,
         )
         print(
-            f"{corpus.name}: {corpus.counts['train']:,} training videos, {len(corpus.train):,} "
+            f"{corpus.name}: {len(learned_from.names):,} training videos, {len(learned_from):,} "
             f"clips of them, {classes} labels; {network.count_params():,} parameters; "
             f"{settings.steps:,} steps"
         )
@@ -97,7 +109,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             steps_per_checkpoint=settings.steps_per_checkpoint,
             folder=folder,
             save_best=save_best,
-            validate=validate,
+            **({"monitor": "step", "higher_is_better": True} if last else {"validate": validate}),
             patience_checkpoints=settings.patience_checkpoints,
         )
         folder.finish_training(record.train_seconds)

@@ -113,3 +113,13 @@ def test_what_cannot_be_divided_is_told(found, message):
 def test_three_groups_are_enough():
     parts, _ = division.divide(videos(3), "", Config(clips=ClipConfig(test_fraction=0.34)))
     assert set(parts) == set(PARTS)
+
+
+def test_the_fold_behind_the_tested_one_validates_if_it_is_to_and_every_group_does_once():
+    found = videos(17)
+    folds = [division.divide(found, "", config(folds=5, fold=fold))[0] for fold in range(5)]
+    for fold in range(5):
+        parts, _ = division.divide(found, "", config(folds=5, fold=fold, validation_fold=True))
+        behind = folds[(fold + 1) % 5]
+        assert groups_of(found, parts, "test") == groups_of(found, folds[fold], "test")
+        assert groups_of(found, parts, "validation") == groups_of(found, behind, "test")

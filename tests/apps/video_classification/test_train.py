@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
+from apps import checkpoints, errors, run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import train, trained_model
 from tests.apps import small_training
@@ -131,6 +131,38 @@ def test_a_frozen_network_s_features_are_computed_once_and_its_weights_kept(data
     moving = [weight for weight in network.weights if "moving_mean" in weight.path]
     assert moving
     assert not any(np.any(weight.numpy()) for weight in moving)
+
+
+def test_motion_is_described_once_and_the_validation_part_learned_if_it_is_to(data_file, tmp_path):
+    sizes = {"backbone": "motion_statistics", "motion_scales": 2, "beside_recurrent": True}
+    settings = settings_of(data_file, **sizes, pooling="mean")
+    found = {}
+    for both in (False, True):
+        made = dataclasses.replace(
+            settings,
+            training=dataclasses.replace(settings.training, learn_from_validation=both),
+        )
+        train.train(made, tmp_path / str(both))
+        found[both] = trained_model.load(tmp_path / str(both)).model.get_layer("feature_scale")
+        with (tmp_path / str(both) / "history.csv").open() as file:
+            assert ("validation_loss" in next(csv.DictReader(file))) != both
+        metrics = json.loads((tmp_path / str(both) / "metrics.json").read_text())
+        assert metrics["data"]["examples"]["validation"] > 0
+        report = (tmp_path / str(both) / "report.html").read_text()
+        assert ("The validation part was learned as well" in report) == both
+    assert np.all(found[False].deviation.numpy() > 0)
+    # Other videos were described: the validation part is among them
+    assert np.abs(found[True].mean.numpy() - found[False].mean.numpy()).max() > 1e-4
+
+
+def test_the_weights_of_the_last_step_are_kept_where_nothing_is_held_out(data_file, tmp_path):
+    made = settings_of(data_file)
+    training = dataclasses.replace(
+        made.training, learn_from_validation=True, steps=6, steps_per_checkpoint=2
+    )
+    train.train(dataclasses.replace(made, training=training), tmp_path / "run")
+    _, tree = checkpoints.newest(tmp_path / "run" / "checkpoints")
+    assert tree["history"]["best_step"] == 6
 
 
 def test_a_damaged_model_is_one_line(run, tmp_path):
