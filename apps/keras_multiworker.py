@@ -1,20 +1,24 @@
-"""Keras's `fit` across machines, mended: the one place that knows what is wrong with it.
+"""Keras's `fit` under `tf.distribute`, mended: the one place that knows what is wrong with it.
 
-Keras 3.0 to 3.15 (https://github.com/keras-team/keras/issues/20585) fails in `Model.fit` under
-`tf.distribute.MultiWorkerMirroredStrategy` for two reasons, both in its TensorFlow trainer:
+Three faults of Keras 3.0 to 3.15, all of its TensorFlow backend. The first two make `Model.fit` fail
+under `MultiWorkerMirroredStrategy` (https://github.com/keras-team/keras/issues/20585); the third
+makes it another training than that of one process, under any strategy:
 
 - `_maybe_symbolic_build` reduces a distributed batch to learn its shapes, outside of a function,
   where the batches of a worker cannot be reduced. Shapes need one replica's batch, and no more.
 - The logs of a step are scalars, and are averaged over replicas along axis 0, which a scalar
   lacks. Logs with one axis go through.
+- `clipnorm`, `global_clipnorm` and `clipvalue` act on each replica's gradient, before they are
+  added up, and not on the gradient of the whole batch.
 
-Each is tried first as Keras has it, and replaced where that fails: with a Keras that is mended,
-nothing here acts. tests/apps/test_keras_multiworker.py fails on the day when this file can go.
+Each is looked for, and replaced where it is there: with a Keras that is mended, nothing here acts.
+tests/apps/test_keras_multiworker.py fails on the day when this file can go.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,22 +26,34 @@ import keras
 import tensorflow as tf
 
 # Private, therefore used in this file alone
+from keras.src.backend.tensorflow import optimizer as keras_optimizer
 from keras.src.backend.tensorflow import trainer as keras_trainer
 
 
 @contextlib.contextmanager
 def mended(model: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """While the block runs, `model.fit` works under the model's strategy."""
+    """While the block runs, `model.fit` is right under the model's strategy."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if not builds_from_a_distributed_batch(strategy):
         model._maybe_symbolic_build = _symbolic_build(model, strategy)
     if not averages_scalars(strategy):
         model.train_step = _with_an_axis(model.train_step)
+    if not clips_what_is_added_up():
+        add_up = optimizer._all_reduce_sum_gradients
+        optimizer._clip_gradients = _clipping(optimizer._clip_gradients, add_up)
+        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
     try:
         yield
     finally:
-        for name in ("_maybe_symbolic_build", "train_step"):
-            if name in vars(model):
-                delattr(model, name)
+        for changed in (model, optimizer):
+            for name in (
+                "_maybe_symbolic_build",
+                "train_step",
+                "_clip_gradients",
+                "_all_reduce_sum_gradients",
+            ):
+                if name in vars(changed):
+                    delattr(changed, name)
         model.train_function = None  # it holds the step
 
 
@@ -63,6 +79,21 @@ def averages_scalars(strategy: tf.distribute.Strategy) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def clips_what_is_added_up() -> bool:
+    """Whether Keras adds gradients up before it clips them; adding up in the step is too late."""
+    step = inspect.getsource(keras_optimizer.TFOptimizer._backend_update_step)
+    return "_all_reduce_sum_gradients" not in step
+
+
+def _clipping(
+    clip: Callable[[list], list], add_up: Callable[[list], list]
+) -> Callable[[list], list]:
+    def clipped(gradients: list) -> list:
+        return clip([gradient for gradient, _ in add_up([(each, None) for each in gradients])])
+
+    return clipped
 
 
 def _symbolic_build(model: keras.Model, strategy: tf.distribute.Strategy) -> Callable[..., None]:

@@ -26,14 +26,14 @@ def of(batch_size: int) -> int:
     return batch_size // distribution.replica_count()
 
 
-def state(model: keras.Model, batch_size: int, units: int, name: str) -> keras.Variable:
-    """A variable of the model, zeros (rows of a replica, units), that each replica has its own of.
+def state(batch_size: int, units: int, name: str) -> keras.Variable:
+    """Zeros (rows of a replica, units), not trained, of which each replica has its own.
 
-    To be made inside `distribution.scope`.
+    To be made inside `distribution.scope`, and kept in an attribute of the model.
     """
-    return model.add_weight(
+    return keras.Variable(
+        "zeros",
         shape=(of(batch_size), units),
-        initializer="zeros",
         trainable=False,
         name=name,
         synchronization=_MARK,
