@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -24,3 +26,24 @@ def share(total: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 def share_of_equals(mean: tf.Tensor) -> tf.Tensor:
     """`share` of a mean over this replica's part, where all replicas have as much."""
     return mean / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def once(values: tf.Tensor) -> tf.Tensor:
+    """`values`, rows that all replicas looked up alike; their gradient comes from the first alone.
+
+    The norm by which Keras clips takes rows of a table that were looked up twice as two rows. Here
+    what all replicas say of a row stays one, as in one process.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+
+    @tf.custom_gradient
+    def alike(values: tf.Tensor) -> Any:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            total = context.all_reduce(tf.distribute.ReduceOp.SUM, upstream)
+            return total * tf.cast(context.replica_id_in_sync_group == 0, total.dtype)
+
+        return tf.identity(values), gradient
+
+    return alike(values)

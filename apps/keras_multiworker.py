@@ -4,8 +4,9 @@ Three faults of Keras 3.0 to 3.15, all of its TensorFlow backend. The first two 
 under `MultiWorkerMirroredStrategy` (https://github.com/keras-team/keras/issues/20585); the third
 makes it another training than that of one process, under any strategy:
 
-- `_maybe_symbolic_build` reduces a distributed batch to learn its shapes, outside of a function,
-  where the batches of a worker cannot be reduced. Shapes need one replica's batch, and no more.
+- `_maybe_symbolic_build` takes the mean of a distributed batch to learn its shapes, outside of a
+  function, where the batches of a worker cannot be reduced; under any strategy booleans cannot.
+  Shapes need one replica's batch, and no more.
 - The logs of a step are scalars, and are averaged over replicas along axis 0, which a scalar
   lacks. Logs with one axis go through.
 - `clipnorm`, `global_clipnorm` and `clipvalue` act on each replica's gradient, before they are
@@ -59,10 +60,10 @@ def mended(model: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[Non
 
 def builds_from_a_distributed_batch(strategy: tf.distribute.Strategy) -> bool:
     """Whether Keras's own way to a batch's shapes works; asks as Keras does."""
-    batch = strategy.experimental_distribute_values_from_function(lambda _: tf.zeros((1,)))
+    batch = strategy.experimental_distribute_values_from_function(lambda _: tf.constant([True]))
     try:
         strategy.reduce("MEAN", (batch,), axis=None)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError):
         return False
     return True
 

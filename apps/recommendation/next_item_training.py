@@ -120,10 +120,10 @@ class NextItemTraining(keras.Model):
         of_right += tf.gather(bias, right)
         products = tf.matmul(
             tf.cast(vectors, self.products),
-            tf.cast(tf.gather(embeddings, drawn), self.products),
+            tf.cast(global_mean.once(tf.gather(embeddings, drawn)), self.products),
             transpose_b=True,
         )
-        of_drawn = tf.cast(products, tf.float32) + tf.gather(bias, drawn)
+        of_drawn = tf.cast(products, tf.float32) + global_mean.once(tf.gather(bias, drawn))
         hits = right[:, None] == drawn
         if settings.loss == "bpr_max":
             return losses.bpr_max(of_right, of_drawn, hits, settings.bpr_regularization)

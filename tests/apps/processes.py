@@ -80,6 +80,17 @@ class Workers:
         return "\n".join(f"--- {index}\n{self.log(index)[-6000:]}" for index in self.children)
 
 
+def divide_cpu(devices: int) -> None:
+    """Has TensorFlow see so many CPU devices in this process."""
+    import tensorflow as tf
+
+    if devices > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * devices
+        )
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens at."""
     sockets = [socket.socket() for _ in range(count)]

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from apps import configuration, distribution
+from tests.apps import processes
 
 # What is drawn for each row apart is drawn otherwise where a replica has fewer rows
 _WITHOUT_DRAWS = {
@@ -42,11 +43,13 @@ def config_of(task: str, **training: Any) -> Any:
 
 
 def run(
-    task: str, config: Any, path: pathlib.Path, kind: distribution.Kind, whole: bool = False
+    task: str, config: Any, path: pathlib.Path, kind: distribution.Kind, whole: bool = False,
+    devices: int = 1,
 ) -> int:
     """Trains as `python -m apps.<task>.train` does; with `whole` it evaluates as well."""
 
     def train() -> None:
+        processes.divide_cpu(devices)
         with distribution.begun(kind, config.training.batch_size):
             module = importlib.import_module(f"apps.{task}.train")
             if not whole:

@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from apps import configuration, distribution
-from tests.apps import small_training
+from tests.apps import processes, small_training
 
 BATCH = small_training.BATCH
 
@@ -13,13 +13,7 @@ def run(path: pathlib.Path, kind: distribution.Kind, devices: int = 1, **setting
     """Trains in this process to the end; returns the exit status of a command."""
 
     def train() -> None:
-        import tensorflow as tf
-
-        if devices > 1:
-            cpu = tf.config.list_physical_devices("CPU")[0]
-            tf.config.set_logical_device_configuration(
-                cpu, [tf.config.LogicalDeviceConfiguration()] * devices
-            )
+        processes.divide_cpu(devices)
         with distribution.begun(kind, BATCH):
             _train(path, **settings)
 
