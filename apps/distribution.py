@@ -96,9 +96,9 @@ def replica_count() -> int:
     return 1 if _strategy is None else int(_strategy.num_replicas_in_sync)
 
 
-def refuse_uneven(batch_size: int) -> None:
-    """Raises errors.UserError where the rows of a step can't be shared out evenly."""
-    replicas = replica_count()
+def refuse_uneven(batch_size: int, replicas: int | None = None) -> None:
+    """Raises errors.UserError where replicas, by default all there are, can't share rows evenly."""
+    replicas = replica_count() if replicas is None else replicas
     if batch_size % replicas:
         near = max(1, round(batch_size / replicas)) * replicas
         raise errors.UserError(
@@ -186,8 +186,6 @@ def _mirrored() -> Any:
 
 
 def _joined(place: cluster.Cluster) -> Any:
-    # What is told in C++ of a lost worker fills pages; a line of ours tells it
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     here = place.workers[place.index]

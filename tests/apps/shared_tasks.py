@@ -3,15 +3,16 @@
 import dataclasses
 import importlib
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from apps import configuration, distribution
 from tests.apps import processes
 
+BATCH = 8
 # What is drawn for each row apart is drawn otherwise where a replica has fewer rows
 _WITHOUT_DRAWS = {
     "text_generation": {
-        "data": "TEXT",
         "model": {"dropout": 0.0, "units": 16},
         "training": {"batch_parts": 2, "reset_windows": 4, "window_tokens": 8},
     },
@@ -29,7 +30,7 @@ def config_of(task: str, **training: Any) -> Any:
     """The tiny preset in float32 without dropout, eight steps of eight rows."""
     config = importlib.import_module(f"apps.{task}.config").PRESETS["tiny"]
     changes = _WITHOUT_DRAWS[task]
-    small = {"batch_size": 8, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
+    small = {"batch_size": BATCH, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
     groups = {
         "model": changes.get("model", {}),
         "training": small | changes.get("training", {}) | training,
@@ -43,17 +44,23 @@ def config_of(task: str, **training: Any) -> Any:
 
 
 def run(
-    task: str, config: Any, path: pathlib.Path, kind: distribution.Kind, whole: bool = False,
+    configs: Mapping[str, Any],
+    path: pathlib.Path,
+    kind: distribution.Kind,
     devices: int = 1,
+    evaluates: bool = False,
 ) -> int:
-    """Trains as `python -m apps.<task>.train` does; with `whole` it evaluates as well."""
+    """Trains each task as `python -m apps.<task>.train` does, into a folder of its name."""
 
     def train() -> None:
         processes.divide_cpu(devices)
-        with distribution.begun(kind, config.training.batch_size):
-            module = importlib.import_module(f"apps.{task}.train")
-            if not whole:
-                importlib.import_module(f"apps.{task}.evaluate").evaluate = lambda run: None
-            module.train(config, path)
+        with distribution.begun(kind, BATCH):
+            for task, config in configs.items():
+                if not evaluates:
+                    importlib.import_module(f"apps.{task}.evaluate").evaluate = lambda run: None
+                try:
+                    importlib.import_module(f"apps.{task}.train").train(config, path / task)
+                except SystemExit:  # where a worker's command would end
+                    assert not distribution.is_chief()
 
     return configuration.exit_status(train)
