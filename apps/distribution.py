@@ -64,9 +64,12 @@ def begun(kind: Kind, batch_size: int) -> Iterator[None]:
             _place = cluster.read()
             _strategy = _joined(_place)
         refuse_uneven(batch_size)
-        with _silent() if not is_chief() else contextlib.nullcontext():
-            with _peers_watched() if _place else contextlib.nullcontext():
-                yield
+        with contextlib.ExitStack() as stack:
+            if not is_chief():
+                stack.enter_context(_silent())
+            if _place is not None:
+                stack.enter_context(_peers_watched())
+            yield
     finally:
         _strategy = _place = None
 

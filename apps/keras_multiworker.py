@@ -1,8 +1,8 @@
 """Keras's `fit` under `tf.distribute`, mended: the one place that knows what is wrong with it.
 
-Three faults of Keras 3.0 to 3.15, all of its TensorFlow backend. The first two make `Model.fit` fail
-under `MultiWorkerMirroredStrategy` (https://github.com/keras-team/keras/issues/20585); the third
-makes it another training than that of one process, under any strategy:
+Three faults of Keras 3.0 to 3.15, all of its TensorFlow backend. The first two make `Model.fit`
+fail under `MultiWorkerMirroredStrategy` (https://github.com/keras-team/keras/issues/20585); the
+third makes it another training than that of one process, under any strategy:
 
 - `_maybe_symbolic_build` takes the mean of a distributed batch to learn its shapes, outside of a
   function, where the batches of a worker cannot be reduced; under any strategy booleans cannot.
@@ -42,7 +42,9 @@ def mended(model: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[Non
     if not clips_what_is_added_up():
         add_up = optimizer._all_reduce_sum_gradients
         optimizer._clip_gradients = _clipping(optimizer._clip_gradients, add_up)
-        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+        optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: (
+            gradients_and_variables
+        )
     try:
         yield
     finally:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
 
-from apps import cluster, command_line, configuration, distribution, environment, errors, run_folder
+from apps import (
+    command_line,
+    configuration,
+    distribution,
+    environment,
+    errors,
+    ray_workers,
+    run_folder,
+)
 
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Options:
     """Start a task's training on several workers, and again when one of them is lost.
 
@@ -48,16 +55,7 @@ class Options:
             raise ValueError(f"--cpus must be above 0, is {self.cpus:g}")
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a worker is told."""
-
-    module: str
-    arguments: tuple[str, ...]
-    folder: str  # that relative paths are meant from
-
-
-def _checked(options: Options) -> _Work:
+def _checked(options: Options) -> ray_workers.Work:
     """The training to be started; refuses what its own command would refuse at once.
 
     Raises errors.UserError; SystemExit(0) where the training's `--help` was asked for.
@@ -76,7 +74,7 @@ def _checked(options: Options) -> _Work:
     run_folder.refuse_finished(told.run, parts[1], told.overwrite)
     replicas = options.workers * max(1, options.gpus)
     distribution.refuse_uneven(told.config.training.batch_size, replicas)
-    return _Work(module, tuple(arguments), str(Path.cwd()))
+    return ray_workers.Work(module, tuple(arguments), str(Path.cwd()))
 
 
 def launch(options: Options) -> None:
@@ -100,10 +98,17 @@ def launch(options: Options) -> None:
         ) from error
 
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # or each line comes twice
+    }
     started = {"address": options.address} if options.address else {"include_dashboard": False}
     try:
         ray.init(
-            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}},
+            runtime_env={
+                "env_vars": variables,
+                "worker_process_setup_hook": "apps.ray_workers.set_up",
+            },
             logging_level="ERROR",
             **started,
         )
@@ -116,7 +121,7 @@ def launch(options: Options) -> None:
         with tempfile.TemporaryDirectory(prefix="lstm_tasks_ray_") as storage:
             resources = {"CPU": options.cpus} | ({"GPU": options.gpus} if options.gpus else {})
             trainer = TensorflowTrainer(
-                _train,
+                ray_workers.train,
                 train_loop_config={"work": work},
                 scaling_config=ScalingConfig(
                     num_workers=options.workers,
@@ -152,18 +157,6 @@ def _refuse_too_few(options: Options, there: dict[str, float]) -> None:
             )
 
 
-def _train(told: dict[str, Any]) -> None:
-    """What Ray calls on each worker, with TF_CONFIG set."""
-    work = told["work"]
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)  # Ray asks for Keras 2
-    if Path(work.folder).is_dir():
-        os.chdir(work.folder)
-    command = importlib.import_module(work.module).main
-    status = command([*work.arguments, "--distribute", "multiworker"])
-    if status:
-        raise RuntimeError(f"{cluster.read().name} ended with status {status}")
-
-
 def _divided(given: Sequence[str]) -> tuple[list[str], list[str]]:
     """The arguments of this command, and the training's with its module ahead of them."""
     for place, argument in enumerate(given):
@@ -187,8 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not training:
             raise errors.UserError("which training? Give apps.<task>.train and its arguments")
         environment.quiet_tensorflow()
-        import dataclasses
-
         launch(dataclasses.replace(options, command=tuple(training)))
 
     return configuration.exit_status(

@@ -66,7 +66,7 @@ class CarriedModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The mean of -ln p of the next tokens `y`, int32 (batch, time); a replica's share of it."""
+        """A replica's share of the mean of -ln p of the next tokens `y`, int32 (batch, time)."""
         nats = [
             tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits))
             for following, logits in zip(tf.split(y, self.parts), y_pred, strict=True)

@@ -147,9 +147,7 @@ def test_two_workers_end_as_one_process_on_the_same_batches(alone, together):
     differences = differences_of(path, alone)
     assert len(differences) > 20
     assert max(differences) < 1e-5
-    ours, theirs = (
-        (each / "history.csv").read_text().splitlines() for each in (path, alone)
-    )
+    ours, theirs = ((each / "history.csv").read_text().splitlines() for each in (path, alone))
     assert len(ours) == len(theirs) == 7
     for our_row, their_row in zip(ours[1:], theirs[1:], strict=True):
         numbers = (np.array(row.split(","), float) for row in (our_row, their_row))
@@ -178,7 +176,9 @@ def test_two_devices_of_one_machine_end_as_one(alone, tmp_path):
 def test_one_device_is_one_replica_and_says_so(alone, tmp_path):
     workers = processes.Workers(tmp_path, shared_training.run, tmp_path, "mirrored", count=1)
     assert workers.statuses() == [0], workers.logs()
-    assert "mirrored: this machine has one device (CPU:0), so there is one replica" in workers.log(0)
+    assert "mirrored: this machine has one device (CPU:0), so there is one replica" in workers.log(
+        0
+    )
     assert max(differences_of(tmp_path, alone)) < 1e-6
 
 
