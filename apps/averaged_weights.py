@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from apps import training_state
+from apps import replica_rows, training_state
 
 
 def arrays(model: keras.Model) -> list[np.ndarray]:
@@ -21,7 +21,7 @@ def arrays(model: keras.Model) -> list[np.ndarray]:
     for weights that aren't trained, they are the model's own.
     """
     averages = _averages(model)
-    return [averages.get(id(weight), weight).numpy() for weight in model.weights]
+    return [replica_rows.copies(averages.get(id(one), one))[0].numpy() for one in model.weights]
 
 
 @contextlib.contextmanager
@@ -29,25 +29,26 @@ def in_place(model: keras.Model) -> Iterator[None]:
     """While the block runs, the model holds the averages.
 
     At its end every variable of the model is what it was before, to the bit, whatever the block
-    has done to it: stateful layers' states, too.
+    has done to it: stateful layers' states, too. Only this process's copies are looked at.
     """
-    held = [(variable, variable.numpy()) for variable in training_state.variables(model)]
+    variables = training_state.variables(model)
+    held = [(copy, copy.numpy()) for each in variables for copy in replica_rows.copies(each)]
     averages = _averages(model)
     try:
-        for variable, _ in held:
+        for variable in variables:
             if id(variable) in averages:
                 variable.assign(averages[id(variable)])
         yield
     finally:
-        for variable, value in held:
-            variable.assign(value)
+        for copy, value in held:
+            copy.assign(value)
 
 
 def _averages(model: keras.Model) -> dict[int, keras.Variable]:
     """id of a trainable weight -> its average; empty when there are none yet."""
     optimizer = model.optimizer
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # that of a LossScaleOptimizer
-    if not getattr(inner, "use_ema", False) or int(optimizer.iterations) == 0:
+    if not getattr(inner, "use_ema", False) or int(optimizer.iterations.numpy()) == 0:
         return {}
     # Keras has no public way to an average but its name. Equal names come in the weights' order.
     by_name = collections.defaultdict(list)

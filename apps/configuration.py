@@ -19,7 +19,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import tyro
 
-from apps import command_line, environment, errors, run_folder
+from apps import command_line, distribution, environment, errors, run_folder
 
 Config = TypeVar("Config")
 Options = TypeVar("Options")
@@ -42,6 +42,8 @@ class TrainOptions(Generic[Config]):
     """Folder of this run: created, or resumed where it was interrupted."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the run that the folder holds."""
+    distribute: distribution.Kind = "none"
+    """Over the devices of this machine, or over the machines of TF_CONFIG (docs/scaling.md)."""
 
 
 def train_options(
@@ -82,10 +84,17 @@ def train_command(
         given = sys.argv[1:] if arguments is None else arguments
         options = train_options(task, presets, given)
         run_folder.refuse_finished(options.run, task, options.overwrite)
-        environment.quiet_tensorflow()
-        train(options.config, options.run, overwrite=options.overwrite)
+        # Of a lost worker C++ prints pages, where one line of ours tells it
+        environment.quiet_tensorflow(3 if options.distribute == "multiworker" else 2)
+        with distribution.begun(options.distribute, _batch_size(options.config)):
+            train(options.config, options.run, overwrite=options.overwrite)
 
     return exit_status(run, interrupted="the same command goes on from the last checkpoint")
+
+
+def _batch_size(config: Any) -> int:
+    """Rows of a training step; 0, which any number of replicas can share, where none is told."""
+    return getattr(getattr(config, "training", None), "batch_size", 0)
 
 
 def run_command(
@@ -137,7 +146,7 @@ def exit_status(run: Callable[[], None], interrupted: str = "nothing was changed
         run()
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         print(f"interrupted: {interrupted}", file=sys.stderr)
         return 130

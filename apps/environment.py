@@ -12,15 +12,18 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 
-def quiet_tensorflow() -> None:
+def quiet_tensorflow(log_level: int = 2) -> None:
     """Keeps TensorFlow's start-up notes out of the terminal, whenever it is imported later on.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
     once. Errors stay: if the import fails, what was held back is printed. Environment variables
     that the user has set stay as well.
+
+    Args:
+        log_level: what its C++ part prints: 2 errors, 3 only what ends the process.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
     if "tensorflow" not in sys.modules and not any(
         isinstance(finder, _QuietFinder) for finder in sys.meta_path
     ):

@@ -10,14 +10,25 @@ A run is trained once `finish_training` was called, and finished once metrics.js
 """
 
 import shutil
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
-from apps import config_fields, errors, json_files, run_record, whole_files, writer_lock
+from apps import (
+    config_fields,
+    distribution,
+    errors,
+    json_files,
+    run_record,
+    whole_files,
+    writer_lock,
+)
 
 Config = TypeVar("Config")
 write_atomically = whole_files.write_atomically
+_SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
 
 
 class RunFolder(Generic[Config]):
@@ -36,6 +47,7 @@ class RunFolder(Generic[Config]):
         config: Config,
         record: dict[str, Any],
         lock: writer_lock.WriterLock | None = None,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         self.path = path
         self.config = config
@@ -49,6 +61,7 @@ class RunFolder(Generic[Config]):
         self.report_file = path / "report.html"
         self._record = record
         self._lock = lock
+        self._scratch = scratch
 
     @property
     def task(self) -> str:
@@ -97,6 +110,8 @@ class RunFolder(Generic[Config]):
         """Lets another process write to the folder; harmless when called twice."""
         if self._lock is not None:
             self._lock.release()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -126,8 +141,26 @@ def start(
     `data` has at least "name" and "fingerprint". Raises errors.UserError as `refuse_finished`
     does, when another training writes to the folder, and when the run was begun with another
     config or other data, naming the first field that differs with both values.
+
+    Of several workers that train together the chief alone writes to the folder: the others get
+    one whose files are in a folder of their own that goes when it is closed, all but
+    `checkpoints`, the chief's, to be read. Raises errors.UserError on a worker whose config or
+    data are not the chief's, or that doesn't see the chief's folder.
     """
     path = Path(path)
+    started: list[RunFolder[Config]] = []
+
+    def start_and_tell() -> dict[str, Any]:
+        started.append(_start(path, task, config, data, overwrite))
+        return started[0]._record
+
+    record = distribution.from_chief(start_and_tell)
+    return started[0] if started else _of_a_follower(path, config, data, record)
+
+
+def _start(
+    path: Path, task: str, config: Config, data: Mapping[str, Any], overwrite: bool
+) -> RunFolder[Config]:
     refuse_finished(path, task, overwrite)
     whole_files.make_folder(path)
     lock = writer_lock.WriterLock(path)
@@ -148,6 +181,27 @@ def start(
     except BaseException:
         lock.release()
         raise
+    return folder
+
+
+def _of_a_follower(
+    path: Path, config: Config, data: Mapping[str, Any], record: dict[str, Any]
+) -> RunFolder[Config]:
+    """The folder of a worker that is not the chief; `record` is the chief's."""
+    run_record.refuse_other(path, record, config, data)
+    deadline = time.monotonic() + _SHARED_STORAGE_SECONDS
+    while not (path / "config.json").is_file():
+        if time.monotonic() > deadline:
+            raise errors.UserError(
+                f"{path}: {distribution.worker_name()} does not see the chief's files there; "
+                "--run must be a folder on storage that all workers share"
+            )
+        time.sleep(0.5)
+    scratch = tempfile.TemporaryDirectory(prefix="lstm_tasks_worker_")
+    folder = RunFolder(Path(scratch.name), config, record, scratch=scratch)
+    for needed in (folder.tensorboard, folder.plots):
+        whole_files.make_folder(needed)
+    folder.checkpoints = path / "checkpoints"
     return folder
 
 

@@ -8,13 +8,22 @@ The weights don't depend on `steps_per_checkpoint`, unless a callback or the pat
 what a checkpoint shows.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from apps import checkpoints, history, progress, training_callbacks
+from apps import (
+    checkpoints,
+    distribution,
+    history,
+    keras_multiworker,
+    progress,
+    replica_rows,
+    training_callbacks,
+)
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended
 
@@ -48,7 +57,9 @@ def fit(
 
     Args:
         batches: `batches(first_step)` is the endless stream from that step on, of what
-            `Model.fit` takes; a function of the seed and the step and of nothing else.
+            `Model.fit` takes; a function of the seed and the step and of nothing else. Inside
+            `distribution.begun` each replica gets its share of the rows (`replica_rows`), and
+            the model has to be built and compiled in `distribution.scope`.
         steps: a multiple of `steps_per_checkpoint`.
         folder: `checkpoints`, `history_file`, `tensorboard`, as a `run_folder.RunFolder` has.
         save_best: writes the model; called when `monitor` improves, and again when a run resumes
@@ -69,11 +80,13 @@ def fit(
         ValueError: arguments that don't fit together.
         errors.UserError: the disk is full, the loss is no longer finite, or the checkpoints are
             of another training. What was written before stays whole.
-        SystemExit: with `INTERRUPTED` after Ctrl-C; a line has said how to go on.
+        SystemExit: with `INTERRUPTED` after Ctrl-C; a line has said how to go on. With 0 at the
+            end of the training on a worker that is not the chief, which has all that follows.
     """
     _check(model, steps, steps_per_checkpoint)
     if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+        with distribution.scope():
+            model.optimizer.build(model.trainable_variables)
     judge = training_callbacks.Judge(validate, monitor, higher_is_better, patience_checkpoints)
     keeper = training_callbacks.Keeper(folder, callbacks, judge, save_best, steps)
     record = keeper.record
@@ -87,26 +100,43 @@ def fit(
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     done = record.step // steps_per_checkpoint
     try:
-        model.fit(
-            batches(record.step).apply(endless),
-            initial_epoch=done,
-            epochs=done if record.stopped_early else steps // steps_per_checkpoint,
-            steps_per_epoch=steps_per_checkpoint,
-            # The judge first, that all others see the validation; the keeper last, to keep them
-            callbacks=[judge, *callbacks, *live, keeper],
-            shuffle=False,  # the stream has its order
-            verbose=0,
-        )
+        with _fit_mended(model):
+            model.fit(
+                replica_rows.shared_out(batches(record.step).apply(endless)),
+                initial_epoch=done,
+                epochs=done if record.stopped_early else steps // steps_per_checkpoint,
+                steps_per_epoch=steps_per_checkpoint,
+                # The judge first, that all others see the validation; the keeper last, to keep them
+                callbacks=[judge, *callbacks, *live, keeper],
+                shuffle=False,  # the stream has its order
+                verbose=0,
+            )
     except KeyboardInterrupt:
         kept = max(checkpoints.steps(folder.checkpoints), default=0)
         progress.show(f"Interrupted: the same command goes on from step {kept}.")
         raise SystemExit(INTERRUPTED) from None
+    if not distribution.is_chief():
+        raise SystemExit(0)
     return record
+
+
+def _fit_mended(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    """Where `model.fit` works under the distribution of this process."""
+    strategy = distribution.strategy()
+    if strategy is None:
+        return contextlib.nullcontext()
+    if model.jit_compile:
+        progress.show("XLA compiles no step that is distributed: jit_compile is left off")
+        model.jit_compile = False
+    return keras_multiworker.mended(model, strategy)
 
 
 def _check(model: keras.Model, steps: int, steps_per_checkpoint: int) -> None:
     if not model.built or getattr(model, "optimizer", None) is None:
         raise ValueError("fit needs a model that is built and compiled")
+    strategy = distribution.strategy()
+    if strategy is not None and model.distribute_strategy is not strategy:
+        raise ValueError("the model was built outside of distribution.scope")
     if steps < 1 or steps_per_checkpoint < 1 or steps % steps_per_checkpoint:
         raise ValueError(
             f"steps ({steps}) must be a multiple of steps_per_checkpoint ({steps_per_checkpoint})"

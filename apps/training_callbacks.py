@@ -11,6 +11,7 @@ import keras
 from apps import (
     averaged_weights,
     checkpoints,
+    distribution,
     errors,
     history,
     progress,
@@ -19,6 +20,7 @@ from apps import (
 )
 
 _VALIDATION = "validation_"
+_SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
 
 
 class Folder(Protocol):
@@ -55,13 +57,20 @@ class Judge(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.training_seconds = time.monotonic() - self._began
         assert logs is not None
-        if self._validate is not None:
-            with averaged_weights.in_place(self.model):
-                metrics = self._validate(self.model)
-            for name, value in metrics.items():
-                column = name if name.startswith(_VALIDATION) else _VALIDATION + name
-                logs[column] = float(value)
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        found = {column: float(value) for column, value in logs.items()}
+        # All workers go by what the chief saw: no two of them may decide otherwise
+        logs |= distribution.from_chief(lambda: found | self._validation())
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate.numpy())
+
+    def _validation(self) -> dict[str, float]:
+        if self._validate is None:
+            return {}
+        with averaged_weights.in_place(self.model):
+            metrics = self._validate(self.model)
+        return {
+            name if name.startswith(_VALIDATION) else _VALIDATION + name: float(value)
+            for name, value in metrics.items()
+        }
 
     def enter(self, row: history.Row, record: history.History) -> bool:
         """Adds the row to the record; returns whether it is the best, and may stop the model."""
@@ -73,7 +82,10 @@ class Judge(keras.callbacks.Callback):
 
 
 class Keeper(keras.callbacks.Callback):
-    """Puts a training back to its newest checkpoint, and writes one at the end of every epoch."""
+    """Puts a training back to its newest checkpoint, and writes one at the end of every epoch.
+
+    Of several workers all read the chief's file, and the chief alone writes.
+    """
 
     def __init__(
         self,
@@ -89,7 +101,7 @@ class Keeper(keras.callbacks.Callback):
         self._judge = judge
         self._save_best = save_best
         self._steps = steps
-        self._found = checkpoints.newest(folder.checkpoints)
+        self._found = _agreed(folder.checkpoints)
         self.record = history.History(**self._found[1]["history"] if self._found else {})
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -98,6 +110,9 @@ class Keeper(keras.callbacks.Callback):
             source, tree = self._found
             training_state.restore(self.model, self._callbacks, tree["training"], source)
             self._found = None
+        if not distribution.is_chief():
+            return
+        if self.record.step:
             # A process that was killed right behind its last checkpoint has not come to that
             checkpoints.remove_old(self._folder.checkpoints, self.record.step)
             progress.show(f"Going on from step {self.record.step} of {self._steps}")
@@ -130,6 +145,8 @@ class Keeper(keras.callbacks.Callback):
             "history": record.to_dict(),
             "training": training_state.collect(self.model, self._callbacks),
         }
+        if not distribution.is_chief():
+            return
         checkpoints.write(self._folder.checkpoints, record.step, tree)
         self._write_history()
         if is_best:
@@ -142,7 +159,8 @@ class Keeper(keras.callbacks.Callback):
             progress.show(f"Stopped early: the best checkpoint is that of step {record.best_step}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._events.close()
+        if distribution.is_chief():
+            self._events.close()
 
     def _write_history(self) -> None:
         whole_files.write_atomically(self._folder.history_file, self.record.to_csv())
@@ -150,3 +168,23 @@ class Keeper(keras.callbacks.Callback):
     def _save_best_model(self) -> None:
         with averaged_weights.in_place(self.model):
             self._save_best(self.model)
+
+
+def _agreed(folder: pathlib.Path) -> tuple[pathlib.Path, Any] | None:
+    """`checkpoints.newest` of the chief, read by every worker."""
+    found = checkpoints.newest(folder) if distribution.is_chief() else None
+    name = distribution.from_chief(lambda: found[0].name if found else None)
+    if distribution.is_chief() or name is None:
+        return found
+    path = folder / name
+    deadline = time.monotonic() + _SHARED_STORAGE_SECONDS
+    while True:
+        try:
+            return path, checkpoints.read(path)
+        except checkpoints.DamagedCheckpoint:  # or not there yet
+            if time.monotonic() > deadline:
+                raise errors.UserError(
+                    f"{path}: {distribution.worker_name()} cannot read this checkpoint, the chief "
+                    "can; --run must be a folder on storage that all workers share"
+                ) from None
+        time.sleep(0.5)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from apps import checkpoints, errors
+from apps import checkpoints, errors, replica_rows
 
 # Set anew by every `fit`; of another length when a run is prolonged
 _NOT_STATE = {"params"}
@@ -43,10 +43,12 @@ def collect(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -
 
     Of a callback it takes the attributes that hold plain values, arrays or functions of
     `keras.ops`; others, such as the model or an open file, are the callback's own to renew.
+
+    Where training is distributed every worker has to come here, and finds the same.
     """
     return {
-        "variables": [variable.numpy() for variable in variables(model)],
-        "optimizer": [variable.numpy() for variable in model.optimizer.variables],
+        "variables": [replica_rows.read(variable) for variable in variables(model)],
+        "optimizer": [replica_rows.read(variable) for variable in model.optimizer.variables],
         "callbacks": [
             {"class": type(callback).__name__, "attributes": _attributes(callback)}
             for callback in callbacks
@@ -68,7 +70,7 @@ def restore(
     held_by = {"variables": variables(model), "optimizer": model.optimizer.variables}
     for name, held in held_by.items():
         written = [(array.shape, array.dtype.name) for array in state[name]]
-        expected = [(tuple(variable.shape), str(variable.dtype)) for variable in held]
+        expected = [(replica_rows.whole_shape(one), str(one.dtype)) for one in held]
         if written != expected:
             raise _another(source, name, len(written), len(expected))
     written_names = ", ".join(entry["class"] for entry in state["callbacks"])
@@ -77,7 +79,7 @@ def restore(
         raise _another(source, "callbacks", written_names or "none", expected_names or "none")
     for name, held in held_by.items():
         for variable, array in zip(held, state[name], strict=True):
-            variable.assign(array)
+            replica_rows.write(variable, array)
     for callback, entry in zip(callbacks, state["callbacks"], strict=True):
         vars(callback).update(entry["attributes"])
 

@@ -25,7 +25,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import optimization, run_folder, training, whole_files
+    from apps import distribution, optimization, run_folder, training, whole_files
     from apps.anomaly_detection import (
         calibration,
         column_statistics,
@@ -49,10 +49,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "source": collection.source,
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        learner = model.build(learned, len(collection.feature_names), collection.scored_count)
+        with distribution.scope():
+            learner = model.build(learned, len(collection.feature_names), collection.scored_count)
+            learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
         network = learner.network
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
-        learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
         plain = calibration.plain_detector(network, learned, collection.scored_count)
         for note in collection.notes:
             print(note)

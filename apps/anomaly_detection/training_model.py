@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps import global_mean
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import gaps
 
@@ -79,6 +80,6 @@ class TrainingModel(keras.Model):
 
 
 def _mean_square(parts: list[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
-    """Of errors with weights 0 or 1, 0 where all are 0."""
+    """Of errors with weights 0 or 1, 0 where all are 0; a replica's share of it."""
     total = tf.add_n([tf.reduce_sum(weights * errors**2) for errors, weights in parts])
-    return tf.math.divide_no_nan(total, tf.add_n([tf.reduce_sum(weights) for _, weights in parts]))
+    return global_mean.share(total, tf.add_n([tf.reduce_sum(weights) for _, weights in parts]))

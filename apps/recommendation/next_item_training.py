@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps import precision
+from apps import global_mean, precision, replica_rows
 from apps.recommendation import config as configs
 from apps.recommendation import losses, model
 from apps.recommendation.full_softmax import full_softmax
@@ -83,7 +83,7 @@ class NextItemTraining(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The mean of the config's loss over the steps that have a target.
+        """The mean of the config's loss over the steps that have a target; a replica's share of it.
 
         `y` is int32 (batch, time), the code of the item that follows, 0 where none does.
         """
@@ -110,7 +110,7 @@ class NextItemTraining(keras.Model):
             repeats = self.network.get_layer("repeats")
             shares = tf.gather_nd(repeats.right_shares(x["history"], y), places)
             each = repeats.mixed_loss(each, vectors, shares)
-        return tf.reduce_sum(each * weights) / tf.maximum(tf.cast(count, tf.float32), 1.0)
+        return global_mean.share(tf.reduce_sum(each * weights), tf.cast(count, tf.float32))
 
     def _against_negatives(self, table: Any, vectors: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
         settings = self.settings
@@ -120,10 +120,10 @@ class NextItemTraining(keras.Model):
         of_right += tf.gather(bias, right)
         products = tf.matmul(
             tf.cast(vectors, self.products),
-            tf.cast(tf.gather(embeddings, drawn), self.products),
+            tf.cast(global_mean.once(tf.gather(embeddings, drawn)), self.products),
             transpose_b=True,
         )
-        of_drawn = tf.cast(products, tf.float32) + tf.gather(bias, drawn)
+        of_drawn = tf.cast(products, tf.float32) + global_mean.once(tf.gather(bias, drawn))
         hits = right[:, None] == drawn
         if settings.loss == "bpr_max":
             return losses.bpr_max(of_right, of_drawn, hits, settings.bpr_regularization)
@@ -139,9 +139,4 @@ class NextItemTraining(keras.Model):
         return model.layers_of(self.network).items()
 
     def _state(self, depth: int, part: int, size: int) -> keras.Variable:
-        return self.add_weight(
-            shape=(self.settings.batch_size, size),
-            initializer="zeros",
-            trainable=False,
-            name=f"state_{depth}_{part}",
-        )
+        return replica_rows.state(self.settings.batch_size, size, f"state_{depth}_{part}")

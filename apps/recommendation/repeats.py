@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps import global_mean
+
 _NOTHING = -1e9  # a weight's logarithm that no softmax sees
 _FASTER = 10.0
 _TINY = 1e-20  # keeps the logarithm of a share finite
@@ -82,7 +84,8 @@ class Repeats(keras.layers.Layer):
         """
         steps = tf.range(tf.shape(history)[1])
         age = steps[:, None] - steps[None, :]
-        weights = tf.nn.softmax(tf.where(age >= 0, self._of_age(tf.maximum(age, 0)), _NOTHING))
+        of_age = global_mean.once(self._of_age(tf.maximum(age, 0)))
+        weights = tf.nn.softmax(tf.where(age >= 0, of_age, _NOTHING))
         same = tf.cast(targets[:, :, None] == history[:, None, :], weights.dtype)
         return tf.einsum("ij,bij->bi", weights, same)
 

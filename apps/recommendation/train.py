@@ -24,7 +24,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import optimization, run_folder, training, whole_files
+    from apps import distribution, optimization, run_folder, training, whole_files
     from apps.recommendation import (
         answered_queries,
         data,
@@ -48,9 +48,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         items = item_file.Items(dataset.item_names, dataset.titles, dataset.item_counts)
         item_file.write(folder.path, items)
-        network = model.build(config, item_count, dataset.item_counts)
-        learner = next_item_training.NextItemTraining(network, config, dataset.item_counts)
-        learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+        with distribution.scope():
+            network = model.build(config, item_count, dataset.item_counts)
+            learner = next_item_training.NextItemTraining(network, config, dataset.item_counts)
+            learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
         print(
             f"{dataset.name}: {len(dataset.train.items):,} training events of {item_count:,} "
             f"items; {network.count_params():,} parameters; {settings.steps:,} steps"

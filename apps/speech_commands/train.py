@@ -27,7 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import optimization, run_folder, training, whole_files
+    from apps import distribution, optimization, run_folder, training, whole_files
     from apps.speech_commands import (
         data,
         evaluate,
@@ -64,15 +64,16 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         mean, variance = example_batches.statistics(learned)
-        network = model.build(config, classes, len(mean), mean, variance)
-        network.compile(
-            optimization.optimizer(settings),
-            keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=settings.label_smoothing
-            ),
-            metrics=["accuracy"],
-            jit_compile=settings.jit_compile,
-        )
+        with distribution.scope():
+            network = model.build(config, classes, len(mean), mean, variance)
+            network.compile(
+                optimization.optimizer(settings),
+                keras.losses.CategoricalCrossentropy(
+                    from_logits=True, label_smoothing=settings.label_smoothing
+                ),
+                metrics=["accuracy"],
+                jit_compile=settings.jit_compile,
+            )
         clips = len(corpus.train.recordings)
         print(
             f"{corpus.name}: {clips:,} training clips, {copies} altered copies of each, "

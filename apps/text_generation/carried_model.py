@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from apps import global_mean, replica_rows
 
 
 class CarriedModel(keras.Model):
@@ -20,11 +23,12 @@ class CarriedModel(keras.Model):
     Args:
         streaming: a model of [tokens, *states] to [logits, *states], as `model.build_streaming`
             returns it; this one trains its weights.
-        batch_size: rows, a multiple of `parts`.
-        parts: groups of rows.
+        batch_size: rows, a multiple of `parts`. Where training is distributed, of all replicas
+            together: each computes and carries its share of them.
+        parts: groups of rows; fewer where a replica's rows cannot be cut into as many.
 
     Call arguments:
-        tokens: int32 (batch, time).
+        tokens: int32 (batch, time), of this replica.
         training: whether dropout acts.
 
     Returns:
@@ -36,14 +40,9 @@ class CarriedModel(keras.Model):
         if batch_size % parts:
             raise ValueError(f"{batch_size} rows cannot be cut into {parts} equal parts")
         self.streaming = streaming
-        self.parts = parts
+        self.parts = math.gcd(parts, replica_rows.of(batch_size))
         self.states = [
-            self.add_weight(
-                shape=(batch_size, state.shape[-1]),
-                initializer="zeros",
-                trainable=False,
-                name=state.name,
-            )
+            replica_rows.state(batch_size, state.shape[-1], state.name)
             for state in streaming.inputs[1:]
         ]
         self.built = True
@@ -67,9 +66,9 @@ class CarriedModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The mean of -ln p of the next tokens `y`, int32 (batch, time)."""
+        """A replica's share of the mean of -ln p of the next tokens `y`, int32 (batch, time)."""
         nats = [
             tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits))
             for following, logits in zip(tf.split(y, self.parts), y_pred, strict=True)
         ]
-        return tf.add_n(nats) / self.parts
+        return global_mean.share_of_equals(tf.add_n(nats) / self.parts)

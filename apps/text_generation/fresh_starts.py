@@ -12,11 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from apps import replica_rows
+
 
 class FreshStarts(keras.callbacks.Callback):
     """Sets a row's states to zero before every window whose number is a multiple of `windows`.
 
-    The model keeps its states, each (rows, units), in a list `states`.
+    The model keeps its states, each (rows, units), in a list `states` (`replica_rows.state`).
 
     Rows take turns, so that about the same number of them begin at each step. Which ones is a
     function of the step alone: a resumed training does as one that was not interrupted.
@@ -38,7 +40,9 @@ class FreshStarts(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         step = self._epoch * self.steps_per_checkpoint + batch
         for state in self.model.states:
-            state.assign(state * self.kept(step, state.shape[0])[:, None])
+            kept = self.kept(step, replica_rows.whole_shape(state)[0])[:, None]
+            for rows, part in replica_rows.parts(state):
+                part.assign(part * kept[rows])
 
     def kept(self, step: int, rows: int) -> np.ndarray:
         """1 for rows that go on at this step and 0 for those that begin anew, float32 (rows,)."""

@@ -25,7 +25,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import environment, optimization, run_folder, training, whole_files
+    from apps import distribution, environment, optimization, run_folder, training, whole_files
     from apps.text_generation import data, evaluate, fresh_starts, model, scoring, vocabulary
 
     environment.divide_cores(config.training.batch_parts)
@@ -44,8 +44,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         tokenizer.save(folder.path / "tokenizer")
         streaming = model.build_streaming(config, tokenizer.vocabulary_size)
-        network = model.build(config, tokenizer.vocabulary_size, settings.batch_parts)
-        network.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+        with distribution.scope():
+            network = model.build(config, tokenizer.vocabulary_size, settings.batch_parts)
+            network.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
         print(
             f"{text.name}: {len(tokens.train):,} training tokens of {tokenizer.vocabulary_size} "
             f"kinds; {streaming.count_params():,} parameters; {settings.steps:,} steps"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from apps.video_classification import applications
 from apps.video_classification import config as configs
@@ -60,7 +61,9 @@ def _block(sizes: configs.ModelConfig, depth: int, filters: int, values: Any) ->
     )
     values = FrameByFrame(convolution, name=f"convolution_{depth}")(values)
     if batch_norm:
-        layer = keras.layers.BatchNormalization(momentum=0.9)
+        # Over the whole batch where replicas share it
+        shared = tf.distribute.has_strategy()
+        layer = keras.layers.BatchNormalization(momentum=0.9, synchronized=shared)
         values = FrameByFrame(layer, name=f"normalisation_{depth}")(values)
         values = keras.layers.ReLU(name=f"relu_{depth}")(values)
     if sizes.spatial_dropout:

@@ -29,7 +29,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import optimization, run_folder, training, whole_files
+    from apps import distribution, optimization, run_folder, training, whole_files
     from apps.video_classification import (
         applications,
         clips,
@@ -53,11 +53,12 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "label_names": list(corpus.label_names),
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        network = model.build(config, classes, trains=True)
+        with distribution.scope():
+            network = model.build(config, classes, trains=True)
+            learned = model.per_frame(network) if sizes.per_frame else network
         kept = model.build(config, classes)
         scored, stream = network, data.batches
         learned_from, held_out = corpus.train, corpus.validation
-        learned = model.per_frame(network) if sizes.per_frame else network
         flip = config.evaluation.flip
         if sizes.backbone == "keras_applications":
             told = applications.describe(sizes.application_weights, sizes.fine_tune)
@@ -70,18 +71,20 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         if sizes.backbone == "motion_statistics":
             network.get_layer(model.SCALE).fit(described.store, described.lengths)
         if config.caches_features:
-            learned = model.head(config, network, every_frame=sizes.per_frame)
+            with distribution.scope():
+                learned = model.head(config, network, every_frame=sizes.per_frame)
             scored, stream, flip = model.head(config, network), feature_batches.endless, False
             held_out = feature_batches.encoded(network, corpus.validation)
             learned_from = described
-        learned.compile(
-            optimization.optimizer(settings),
-            keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=settings.label_smoothing
-            ),
-            weighted_metrics=["accuracy"],
-            jit_compile=settings.jit_compile,
-        )
+        with distribution.scope():
+            learned.compile(
+                optimization.optimizer(settings),
+                keras.losses.CategoricalCrossentropy(
+                    from_logits=True, label_smoothing=settings.label_smoothing
+                ),
+                weighted_metrics=["accuracy"],
+                jit_compile=settings.jit_compile,
+            )
         print(
             f"{corpus.name}: {len(learned_from.names):,} training videos, {len(learned_from):,} "
             f"clips of them, {classes} labels; {network.count_params():,} parameters; "

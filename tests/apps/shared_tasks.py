@@ -1,0 +1,66 @@
+"""The tasks' own trainings at their smallest, run by one process or shared by several."""
+
+import dataclasses
+import importlib
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from apps import configuration, distribution
+from tests.apps import processes
+
+BATCH = 8
+# What is drawn for each row apart is drawn otherwise where a replica has fewer rows
+_WITHOUT_DRAWS = {
+    "text_generation": {
+        "model": {"dropout": 0.0, "units": 16},
+        "training": {"batch_parts": 2, "reset_windows": 4, "window_tokens": 8},
+    },
+    "speech_commands": {"model": {"dropout": 0.0, "units": 16}},
+    "video_classification": {
+        "model": {"dropout": 0.0, "cnn_normalisation": "batch", "per_frame": True}
+    },
+    "anomaly_detection": {"model": {"dropout": 0.0}, "training": {"hidden_fraction": 0.0}},
+    "recommendation": {"model": {"dropout": 0.0, "embedding_dropout": 0.0}},
+}
+TASKS = tuple(_WITHOUT_DRAWS)
+
+
+def config_of(task: str, **training: Any) -> Any:
+    """The tiny preset in float32 without dropout, eight steps of eight rows."""
+    config = importlib.import_module(f"apps.{task}.config").PRESETS["tiny"]
+    changes = _WITHOUT_DRAWS[task]
+    small = {"batch_size": BATCH, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
+    groups = {
+        "model": changes.get("model", {}),
+        "training": small | changes.get("training", {}) | training,
+    }
+    for name, values in groups.items():
+        group = getattr(config, name)
+        known = {field.name for field in dataclasses.fields(group)}
+        values = {field: value for field, value in values.items() if field in known}
+        config = dataclasses.replace(config, **{name: dataclasses.replace(group, **values)})
+    return config
+
+
+def run(
+    configs: Mapping[str, Any],
+    path: pathlib.Path,
+    kind: distribution.Kind,
+    devices: int = 1,
+    evaluates: bool = False,
+) -> int:
+    """Trains each task as `python -m apps.<task>.train` does, into a folder of its name."""
+
+    def train() -> None:
+        processes.divide_cpu(devices)
+        with distribution.begun(kind, BATCH):
+            for task, config in configs.items():
+                if not evaluates:
+                    importlib.import_module(f"apps.{task}.evaluate").evaluate = lambda run: None
+                try:
+                    importlib.import_module(f"apps.{task}.train").train(config, path / task)
+                except SystemExit:  # where a worker's command would end
+                    assert not distribution.is_chief()
+
+    return configuration.exit_status(train)
