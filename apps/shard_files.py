@@ -93,14 +93,22 @@ def read_record(folder: Path, number: int) -> Record | None:
 
 
 def write_failure(folder: Path, reason: str) -> None:
-    """Notes what ends the job, for its other workers and for the process that began it."""
-    whole_files.write_atomically(folder / RECORDS / _FAILED, reason)
+    """Notes what ends the job, for its other workers and for the process that began it.
+
+    Of several workers the first one is heard, and a full disk may take no more than the name.
+    """
+    with (
+        contextlib.suppress(OSError),
+        (folder / RECORDS / _FAILED).open("x", encoding="utf-8") as file,
+    ):
+        file.write(reason)
 
 
 def failure(folder: Path) -> str:
     """What `write_failure` noted, or ""."""
     try:
-        return (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
+        noted = (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
+        return noted or f"{folder} cannot be written"
     except FileNotFoundError:
         return ""
 
