@@ -8,6 +8,7 @@ command. All that stands behind `--` are Beam's own options, such as another run
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,4 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == 130:  # threads are still scoring: the end of Python under them would be a crash
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -116,7 +116,7 @@ def table(
     for name, tensor in given.columns.items():
         values = np.asarray(answers[name])
         wanted = (len(rows), counts[0]) if given.series and _has_steps(tensor) else (len(rows),)
-        if values.shape[: len(wanted)] != wanted:
+        if values.shape[: len(wanted)] != wanted or values.ndim != len(tensor.shape or [None]):
             raise errors.UserError(
                 f"signature {given.signature}: {name} has shape {list(values.shape)} for "
                 f"{len(rows)} rows; leave it out by --outputs"

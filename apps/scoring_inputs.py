@@ -112,8 +112,8 @@ def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
         return
     matching = path.rglob("*") if path.is_dir() else _globbed(path)
     for entry in matching:
-        inside = entry.relative_to(path) if path.is_dir() else entry
-        hidden = any(part.startswith(".") and part.strip(".") for part in inside.parts)
+        inside = entry.relative_to(path).parts if path.is_dir() else (entry.name,)
+        hidden = any(part.startswith(".") for part in inside)
         if hidden or leave_out in entry.resolve().parents or not entry.is_file():
             continue
         if kind := _kind(entry):

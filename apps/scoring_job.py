@@ -100,7 +100,7 @@ def writing(folder: Path, prepared: Prepared) -> Iterator[tuple[list[Shard], lis
     try:
         whole_files.remove_partial(folder)
         whole_files.make_folder(folder / shard_files.RECORDS)
-        shard_files.forget_failures(folder)
+        shard_files.forget_failure(folder)
         if not (folder / JOB).exists():
             files = [list(file) for file in prepared.files]
             pieces = [[list(piece) for piece in shard] for shard in prepared.shards]

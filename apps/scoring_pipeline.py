@@ -39,12 +39,12 @@ class ShardHandler(base.ModelHandler[Shard, int, Any]):
         self, batch: Sequence[Shard], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Iterable[int]:
         for shard in batch:
-            if shard_files.failures(self._work.folder):
+            if shard_files.failure(self._work.folder):
                 return  # what one shard can't do, such as write to a full disk, none can
             try:
                 shard_scorer.score(shard, self._work, model)
             except errors.UserError as error:
-                shard_files.write_failure(self._work.folder, shard.number, str(error))
+                shard_files.write_failure(self._work.folder, str(error))
                 return
             yield shard.number
 
@@ -116,6 +116,6 @@ def run(model: Path, work: Work, shards: Sequence[Shard], given: PipelineOptions
             | "Shards" >> apache_beam.Create(shards, reshuffle=True)
             | "Score" >> base.RunInference(ShardHandler(model, work))
         )
-    failed = shard_files.failures(work.folder)
+    failed = shard_files.failure(work.folder)
     if failed:
-        raise errors.UserError(failed[0])
+        raise errors.UserError(failed)

@@ -15,6 +15,8 @@ from apps.scoring_rows import BadRow
 RECORDS = ".shards"
 """Folder of the records while a job runs, below its own."""
 
+_FAILED = "failed"
+
 
 class Record(NamedTuple):
     """A shard that is whole.
@@ -90,22 +92,30 @@ def read_record(folder: Path, number: int) -> Record | None:
     return record if whole else None
 
 
-def write_failure(folder: Path, number: int, reason: str) -> None:
-    """Notes what ends the job, for the process that began it."""
-    whole_files.write_atomically(folder / RECORDS / f"{number:05d}.failed", reason)
+def write_failure(folder: Path, reason: str) -> None:
+    """Notes what ends the job, for its other workers and for the process that began it.
+
+    Of several workers the first one is heard, and a full disk may take no more than the name.
+    """
+    with (
+        contextlib.suppress(OSError),
+        (folder / RECORDS / _FAILED).open("x", encoding="utf-8") as file,
+    ):
+        file.write(reason)
 
 
-def failures(folder: Path) -> list[str]:
-    """What `write_failure` noted."""
-    return [
-        file.read_text(encoding="utf-8") for file in sorted((folder / RECORDS).glob("*.failed"))
-    ]
+def failure(folder: Path) -> str:
+    """What `write_failure` noted, or ""."""
+    try:
+        noted = (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
+        return noted or f"{folder} cannot be written"
+    except FileNotFoundError:
+        return ""
 
 
-def forget_failures(folder: Path) -> None:
+def forget_failure(folder: Path) -> None:
     """Removes what an earlier attempt noted."""
-    for file in (folder / RECORDS).glob("*.failed"):
-        file.unlink()
+    (folder / RECORDS / _FAILED).unlink(missing_ok=True)
 
 
 def finished(folder: Path) -> int:

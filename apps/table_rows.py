@@ -38,7 +38,7 @@ def columns(path: str) -> dict[str, Any]:
         with _parquet(path) as file:
             schema = file.schema_arrow
         _check_columns(path, schema.names)
-        return {each.name: each.type for each in schema}
+        return {each.name: _type(each.type) for each in schema}
     with Path(path).open("rb") as binary:
         return dict.fromkeys(_header(path, _Lines(binary)), pyarrow.string())
 
@@ -121,6 +121,8 @@ def _header(path: str, lines: _Lines) -> list[str]:
         raise errors.UserError(f"{path}, line 1: {error}") from error
     if not columns:
         raise errors.UserError(f"{path}: line 1 has to name the columns, and is empty")
+    if any("\ud800" <= sign <= "\udfff" for column in columns for sign in column):
+        raise errors.UserError(f"{path}, line 1: is not UTF-8; convert the file")
     _check_columns(path, columns)
     return columns
 
@@ -165,6 +167,14 @@ def _parquet(path: str) -> Any:
         raise errors.UserError(told) from error
 
 
+def _type(kind: Any) -> Any:
+    """Times to the microsecond, as Python has them, in place of the nanosecond."""
+    import pyarrow
+
+    is_finer = pyarrow.types.is_timestamp(kind) and kind.unit == "ns"
+    return pyarrow.timestamp("us", kind.tz) if is_finer else kind
+
+
 def _read_parquet(path: str, piece: Piece, columns: list[str]) -> Iterator[tuple[int, list[Any]]]:
     with _parquet(path) as file:
         counts = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
@@ -179,7 +189,8 @@ def _read_parquet(path: str, piece: Piece, columns: list[str]) -> Iterator[tuple
         for batch in file.iter_batches(_BATCH_ROWS, groups, columns):
             skipped = max(0, piece.first_row - place)
             kept = batch.slice(skipped, max(0, min(batch.num_rows, end - place) - skipped))
-            cells = [kept.column(name).to_pylist() for name in columns]
+            arrays = [kept.column(name) for name in columns]
+            cells = [array.cast(_type(array.type), safe=False).to_pylist() for array in arrays]
             for at, row in enumerate(zip(*cells, strict=True), place + skipped + 1):
                 yield at, list(row)
             place += batch.num_rows

@@ -1,6 +1,7 @@
 """A small export scores tables: what is answered, what is set aside, what is refused."""
 
 import json
+import resource
 
 import numpy as np
 import pyarrow
@@ -143,6 +144,29 @@ def test_the_size_of_requests_and_the_number_of_workers_change_no_answer(run, tm
         assert run("--input", "a.csv", "--to", to, *arguments) == 0
     assert scores(tmp_path / "one") == scores(tmp_path / "seven") == scores(tmp_path / "many")
     assert content(tmp_path / "many") == content(tmp_path / "workers")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_a_full_disk_is_one_line_and_the_job_goes_on_when_there_is_room(
+    run, tmp_path, capsys, form
+):
+    notes = np.random.default_rng(0).bytes(80_000).hex()  # which no compression makes small
+    rows = [(at + 1, notes[at * 40 : at * 40 + 40]) for at in range(4000)]
+    write_csv(tmp_path / "a.csv", ["divisor", "note"], rows)
+    named = ("--input", "a.csv", "--signature", "divide", "--keep", "note", "--format", form)
+    arguments = (*named, "--rows_per_shard", 2000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        assert run(*arguments) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "cannot be written: the file would be larger than the limit" in said
+    assert not list((tmp_path / "scores").glob("part-*"))
+    assert run(*arguments) == 0
+    assert "4,000 rows in, 4,000 scored" in capsys.readouterr().out
 
 
 def test_a_job_that_has_ended_is_told_again_and_not_run_again(run, tmp_path, capsys):

@@ -30,6 +30,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
     write_csv(tmp_path / "row.csv", ["row", "values"], [[1, 2]])
     (tmp_path / "bad.parquet").write_text("PAR1")
     (tmp_path / "a.wav").write_text("RIFF")
+    (tmp_path / "wide.csv").write_text("values\n1\n", "utf-16")
     (tmp_path / "a.doc").write_text("text")
     write_parquet(tmp_path / "a.parquet", id=[1], values=[[1.0]])
 
@@ -51,7 +52,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
     [
         ("--input no/*.csv", "--input no/*.csv: matches no file that can be read"),
         ("--input a.doc", "--input a.doc: is none of .csv, .parquet"),
-        ("--input .", "--input: matches 9 tables and 1 sound; a job reads one kind"),
+        ("--input .", "--input: matches 10 tables and 1 sound; a job reads one kind"),
         ("--input b.csv", "b.csv: no column 'values'; there is id: choose with --inputs values="),
         ("--input a.csv --inputs values=x", "no column 'x'; there is id, values, review"),
         (
@@ -63,6 +64,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
         ("--input a.csv a.parquet --keep id", "a.parquet: id is int64, and string in a.csv"),
         ("--input none.csv", "--input none.csv: holds no row"),
         ("--input empty.csv", "empty.csv: line 1 has to name the columns, and is empty"),
+        ("--input wide.csv", "wide.csv, line 1: is not UTF-8; convert the file"),
         ("--input twice.csv", "twice.csv: two columns are called 'values'"),
         ("--input bad.parquet", "bad.parquet: is no parquet file, or a damaged one"),
         ("--input a.csv --signature x", "--signature x: "),
@@ -184,3 +186,20 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
     assert ended.returncode == 0, ended.stderr
     assert "--rows_per_shard" in ended.stdout
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+def test_without_beam_a_line_says_what_to_install(refused, model, tmp_path):
+    program = (
+        "import sys; sys.modules['apache_beam'] = None; from apps import score_many;"
+        "sys.exit(score_many.main(sys.argv[1:]))"
+    )
+    arguments = ["--model", model, "--input", tmp_path / "a.csv", "--to", tmp_path / "scores"]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=task_folders.ROOT,
+    )
+    told = "error: scoring needs apache_beam: pip install '.[beam]'\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
+    assert not (tmp_path / "scores").exists()

@@ -1,6 +1,7 @@
 """Tables are divided and read row by row as a plain reader reads them, in little memory."""
 
 import csv
+import datetime
 import tracemalloc
 
 import pyarrow
@@ -61,6 +62,15 @@ def test_pieces_of_parquet_cross_its_row_groups(tmp_path, rows_per_piece):
     found = [row for piece in pieces for row in table_rows.read(file, piece, ["b", "a"])]
     expected = [piece.first_row + at for piece in pieces for at in range(piece.rows)]
     assert found == [(at + 1, [[at] * (at % 3), at]) for at in expected]
+
+
+def test_times_of_parquet_are_kept_to_the_microsecond(tmp_path):
+    when = pyarrow.array([1_700_000_000_123_456_789], pyarrow.timestamp("ns"))
+    pyarrow.parquet.write_table(pyarrow.table({"when": when}), tmp_path / "a.parquet")
+    assert table_rows.columns(str(tmp_path / "a.parquet")) == {"when": pyarrow.timestamp("us")}
+    (piece,) = table_rows.pieces(str(tmp_path / "a.parquet"), 0, None)
+    ((_, [cell]),) = table_rows.read(str(tmp_path / "a.parquet"), piece, ["when"])
+    assert cell == datetime.datetime(2023, 11, 14, 22, 13, 20, 123_456)
 
 
 def test_a_quote_that_swallows_the_rest_of_a_file_is_found(tmp_path):
