@@ -64,7 +64,10 @@ def watch(model: ExportedModel, text: str | None) -> Watched:
 
 
 def example_csv(model: ExportedModel) -> str:
-    """A made-up day after day around the means that the model knows, with three faults."""
+    """The export's own example, or a made-up wave around the means that it knows, with faults."""
+    found = model.asset("example.csv")
+    if found is not None:
+        return found
     channels, settings = channels_of(model), model.settings
     step_seconds = float(settings.get("step_seconds", 60.0)) or 60.0
     season = int(settings.get("season_steps", 0))
