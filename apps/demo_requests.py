@@ -23,7 +23,12 @@ def tab(model: ExportedModel) -> None:
     demo_html.place(signatures(model))
     signature = gradio.Dropdown(names, value=names[0], label="Signature", filterable=False)
     request = gradio.Code(
-        example(model, names[0]), language="json", label="Request", lines=6, max_lines=16
+        example(model, names[0]),
+        language="json",
+        label="Request",
+        lines=6,
+        max_lines=16,
+        wrap_lines=True,
     )
     ask = gradio.Button("Ask", variant="primary", size="md")
     answered = demo_html.place()
@@ -74,7 +79,7 @@ def answer(model: ExportedModel, signature: str, body: str) -> str:
         written = rest_values.write(model.ask(signature, **inputs), by_rows)
     except Refusal as refusal:
         raise errors.UserError(str(refusal)) from refusal
-    text = json.dumps(written, ensure_ascii=False, indent=1)
+    text = json.dumps(written, ensure_ascii=False)
     if len(text) > _LONGEST_ANSWER:
         return f"{text[:_LONGEST_ANSWER]}\n… {len(text) - _LONGEST_ANSWER:,} more characters"
     return text

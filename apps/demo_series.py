@@ -37,7 +37,7 @@ def tab(model: ExportedModel) -> None:
     def show(given: str | None) -> str:
         watched = demo_watched.watch(model, given)
         return (
-            demo_html.heading(_summary(watched), spacing(model, watched))
+            demo_html.heading(summary(watched), spacing(model, watched))
             + demo_series_plot.picture(watched)
             + table(watched)
         )
@@ -88,7 +88,8 @@ def _wanted(model: ExportedModel) -> str:
     return f"Columns: {named}{step}; a column of times if there is one. Empty cells are missing."
 
 
-def _summary(watched: Watched) -> str:
+def summary(watched: Watched) -> str:
+    """How much there is to see, in a line."""
     count, steps = len(watched.events), len(watched.scores)
     what = "1 event" if count == 1 else f"{count:,} events" if count else "nothing unusual"
     return f"{what} in {steps:,} {'step' if steps == 1 else 'steps'}"

@@ -41,7 +41,8 @@ def tab(model: ExportedModel) -> None:
                 for at, _ in enumerate(example_videos(model))
             ]
             names = ", ".join(model.settings.get("label_names", []))
-            demo_html.place(demo_html.note(f"The model knows: {names}."))
+            told = f"The model knows: {names}. Files that the browser cannot play are read as well."
+            demo_html.place(demo_html.note(told))
         with gradio.Column(scale=3, min_width=300):
             answer = demo_html.place()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ import numpy as np
 from apps import demo_csv
 from apps.demo_models import ExportedModel
 
-_EXAMPLE_STEPS, _EXAMPLE_PERIOD_STEPS = 240, 48
+_EXAMPLE_STEPS, _EXAMPLE_PERIOD_STEPS, _MOST_EXAMPLE_STEPS = 240, 48, 5_000
+_NORMAL = 1.4826  # deviation of a normal distribution, in median absolute deviations
 _DAY_SECONDS = 86_400
 
 
@@ -37,7 +39,7 @@ class Watched(NamedTuple):
 def channels_of(model: ExportedModel) -> list[str]:
     """The names of the columns that the model reads, in order."""
     named = model.settings.get("channel_names")
-    if named is None:  # exports have settings since 2026; the signature says it as well
+    if named is None:  # of an export without settings; the signature says it as well
         width = model.inputs["serving_default"]["values"].shape[-1]
         answer = model.ask(values=np.zeros((1, 1, width), np.float32))
         named = [name.decode() for name in answer["channel_names"][0]]
@@ -62,13 +64,18 @@ def watch(model: ExportedModel, text: str | None) -> Watched:
 
 
 def example_csv(model: ExportedModel) -> str:
-    """A made-up day after day around the means that the model knows, with three faults."""
+    """The export's own example, or a made-up wave around the means that it knows, with faults."""
+    found = model.asset("example.csv")
+    if found is not None:
+        return found
     channels, settings = channels_of(model), model.settings
     step_seconds = float(settings.get("step_seconds", 60.0)) or 60.0
     season = int(settings.get("season_steps", 0))
     day = round(_DAY_SECONDS / step_seconds)
     period = day if season and season % max(1, day) == 0 else season or _EXAMPLE_PERIOD_STEPS
     steps = max(_EXAMPLE_STEPS, 2 * season + 3 * period)
+    if steps > _MOST_EXAMPLE_STEPS:
+        steps, period = _EXAMPLE_STEPS, _EXAMPLE_PERIOD_STEPS
     times = np.arange(steps)
     wave = math.sqrt(2) * np.sin(2 * np.pi * (times[:, None] / period - 0.3))
     wave = wave + np.random.default_rng(0).normal(0, 0.03, (steps, len(channels)))
@@ -76,7 +83,8 @@ def example_csv(model: ExportedModel) -> str:
     wave[end - 2 * period : end - 2 * period + 2, 0] += 4  # a spike,
     wave[end - period : end - period + max(3, period // 6), 0] = wave[end - period, 0]  # stuck,
     wave[end - 4 : end - 1, 0] = np.nan  # and missing
-    values = np.array(settings.get("mean", 0)) + np.array(settings.get("deviation", 1)) * wave
+    mean, deviation = _scale(model, len(channels))
+    values = mean + deviation * wave
     start = np.datetime64("2026-01-05T00:00:00")
     lines = [f"time,{','.join(channels)}"]
     for step, row in enumerate(values):
@@ -86,12 +94,21 @@ def example_csv(model: ExportedModel) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _scale(model: ExportedModel, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each channel: from the settings, or else from the export's requests."""
+    if "mean" in model.settings:
+        return np.array(model.settings["mean"]), np.array(model.settings["deviation"])
+    values = np.reshape(model.example()["values"], (-1, channels))
+    median = np.nanmedian(values, axis=0)
+    return median, _NORMAL * np.nanmedian(np.abs(values - median), axis=0)
+
+
 def _stretches(is_anomaly: np.ndarray, alarm: np.ndarray) -> list[tuple[int, int]]:
     """[start, end) of each event: from an alarm to the last step above the threshold."""
     starts = np.flatnonzero(alarm)
     above = np.flatnonzero(is_anomaly)
     found = []
-    for start, following in zip(starts, [*starts[1:], len(alarm)], strict=True):
+    for start, following in itertools.pairwise([*starts, len(alarm)]):
         own = above[(above >= start) & (above < following)]
         found.append((int(start), int(own[-1]) + 1 if len(own) else int(start) + 1))
     return found

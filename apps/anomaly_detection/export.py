@@ -18,7 +18,8 @@ fed one step at a time, it gives the same scores. Of a model that reconstructs w
 those of `window_steps - 1` steps before; a forecaster's are of the step itself.
 
 `assets/settings.json` holds the channels' names, means and deviations in their units, how many of
-them are scored, and the seconds from a step to the next and the steps of a season.
+them are scored, and the seconds from a step to the next and the steps of a season. Of a run on the
+embedded data, `assets/example.csv` holds three weeks of it to try.
 """
 
 from __future__ import annotations
@@ -52,10 +53,15 @@ def export(run_folder: Path, destination: Path) -> Path:
     """
     import lstm_layers
     from apps import saved_model
-    from apps.anomaly_detection import served_detector, served_requests, trained_model
+    from apps.anomaly_detection import (
+        example_series,
+        served_detector,
+        served_requests,
+        trained_model,
+    )
 
     trained = trained_model.load(run_folder)
-    served = served_detector.ServedDetector(trained)
+    served = served_detector.ServedDetector(trained, example_series.csv(run_folder))
     with lstm_layers.computed_by("portable", trained.network):  # and not as the export does
         requests = served_requests.requests(trained)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)

@@ -15,8 +15,8 @@ import tensorflow as tf
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import trained_model
 
-SETTINGS = "settings.json"
-"""The asset that tells a client what the signatures cannot."""
+SETTINGS, EXAMPLE = "settings.json", "example.csv"
+"""Assets: what the signatures cannot tell a client; some of the embedded data, if it is theirs."""
 
 
 class ServedDetector:
@@ -24,6 +24,7 @@ class ServedDetector:
 
     Args:
         trained: its threshold is the one that decides.
+        example: measurements as csv for the asset example.csv, or None.
 
     Attributes:
         saved: what has to be saved for the signatures.
@@ -31,7 +32,7 @@ class ServedDetector:
         settings: the asset settings.json: what a client has to know beside the signatures.
     """
 
-    def __init__(self, trained: trained_model.TrainedModel) -> None:
+    def __init__(self, trained: trained_model.TrainedModel, example: str | None = None) -> None:
         self.detector = trained.detector
         self.names = tf.constant(trained.feature_names)
         self.saved = tf.Module(name="served_detector")
@@ -39,12 +40,15 @@ class ServedDetector:
         self.saved.weights = [variable.value for variable in trained.network.variables]
         self.state_names = list(self.detector.initial_states(1))
         self.settings = _settings(trained)
-        # A file of this name has to be there until the export is written.
+        # Files of these names have to be there until the export is written.
         folder = Path(tempfile.mkdtemp())
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        file = folder / SETTINGS
-        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
-        self.saved.settings = tf.saved_model.Asset(str(file))
+        assets = {SETTINGS: json.dumps(self.settings, indent=2) + "\n"}
+        if example is not None:
+            assets[EXAMPLE] = example
+        for name, content in assets.items():
+            (folder / name).write_text(content, encoding="utf-8")
+        self.saved.assets = [tf.saved_model.Asset(str(folder / name)) for name in assets]
 
     def signatures(self) -> dict[str, Any]:
         """A traceable function by the name of its signature."""
@@ -95,7 +99,7 @@ def _settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "channel_names": list(trained.feature_names),
         "scored_channels": trained.scored_count,  # the first so many; the others are only read
         "step_seconds": trained.step_seconds,
-        "season_steps": trained.config.model.season_steps or 0,  # 0: none is known
+        "season_steps": trained.season_steps,  # 0: none is known
         "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
         "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
     }

@@ -40,6 +40,12 @@ class TrainedModel:
     scored_count: int
     step_seconds: float
 
+    @property
+    def season_steps(self) -> int:
+        """Of the season that the network reads too, given or found in training; 0 = none."""
+        names = [layer.name for layer in self.network.layers]
+        return int(self.network.get_layer("season").season_steps) if "season" in names else 0
+
     @functools.cached_property
     def detector(self) -> detectors.Detector:
         """Reads streams and decides."""

@@ -119,12 +119,18 @@ def test_text_appears_bit_by_bit_after_the_prompt(page):
     prompt.fill("")
     tab.shows(".note", "begins a text of its own")
     prompt.fill("In the")
+    page.evaluate(
+        "() => { window.lengths = new Set(); new MutationObserver(() => {"
+        " const text = document.querySelector('.written').textContent;"
+        " if (text.startsWith('In the')) window.lengths.add(text.length) })"
+        ".observe(document.body, {subtree: true, childList: true, characterData: true}) }"
+    )
     tab.press("Write")
-    page.wait_for_function("document.querySelector('.written').innerText.startsWith('In the')")
-    lengths = set()
-    while max(lengths, default=0) < len("In the") + 300:
-        lengths.add(len(written.evaluate("each => each.textContent")))
-    assert len(lengths) > 2
+    page.wait_for_function(f"window.lengths.has({len('In the') + 300})")
+    lengths = page.evaluate("[...window.lengths]")
+    assert len(lengths) > 1, "it came at once"
+    assert lengths == sorted(lengths)
+    assert written.inner_text().startswith("In the")
     first = written.evaluate("each => each.textContent")
     tab.panel.get_by_label("Seed").fill("7")
     tab.press("Write")

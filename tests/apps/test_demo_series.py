@@ -39,6 +39,15 @@ def test_events_are_the_export_s_own_alarms(model):
     assert inside[answer["is_anomaly"][0]].all()
 
 
+def test_a_usual_series_has_no_event(model):
+    values = np.tile(small_model.MEAN, (1, 1))
+    watched = demo_watched.watch(model, csv_of(values))
+    assert watched.events == []
+    assert demo_series.table(watched) == ""
+    assert "in 0 events" in demo_series_plot.picture(watched)
+    assert demo_series.summary(watched) == "nothing unusual in 1 step"
+
+
 def test_the_example_fits_the_model_and_holds_a_fault(model):
     text = demo_watched.example_csv(model)
     watched = demo_watched.watch(model, text)
@@ -46,6 +55,14 @@ def test_the_example_fits_the_model_and_holds_a_fault(model):
     assert len(watched.scores) >= 240
     assert np.isnan(watched.given.values).any()
     assert demo_series.spacing(model, watched) == ""
+
+
+def test_an_export_without_settings_has_an_example_too(model, monkeypatch):
+    monkeypatch.setitem(model.__dict__, "settings", {})  # those of an export of before
+    assert demo_watched.channels_of(model) == CHANNELS
+    watched = demo_watched.watch(model, demo_watched.example_csv(model))
+    usual = np.nanmedian(watched.given.values, axis=0)
+    np.testing.assert_allclose(usual, small_model.MEAN, atol=2 * small_model.DEVIATION.max())
 
 
 def test_rows_that_are_further_apart_than_those_of_the_training_are_told_of(model):

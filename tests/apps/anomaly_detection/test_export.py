@@ -74,7 +74,7 @@ def test_the_settings_tell_what_the_signatures_cannot(exported):
     assert settings["channel_names"] == [*small_model.NAMES]
     assert settings["scored_channels"] == trained.scored_count
     assert settings["step_seconds"] == trained.step_seconds
-    assert settings["season_steps"] == (trained.config.model.season_steps or 0)
+    assert settings["season_steps"] == trained.season_steps
     scaling = trained.network.get_layer("scaling")
     for name in ("mean", "deviation"):
         np.testing.assert_allclose(settings[name], np.asarray(getattr(scaling, name)), rtol=1e-6)
