@@ -11,7 +11,8 @@ from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import series, trained_model
 
 _ROWS = 64  # series that are read side by side
-_STEPS_A_CALL = 32_768  # of all rows together
+_STEPS_A_CALL = 32_768  # of all rows together; fewer where there are many columns
+_NUMBERS_A_CALL = 1_000_000
 
 
 class Scored(NamedTuple):
@@ -67,7 +68,7 @@ def _side_by_side(
 ) -> Iterator[tuple[int, Scored]]:
     """(row, its next scores) of spans that are read together, the longest first."""
     rows, behind = len(spans), detector.steps_behind
-    steps = max(1, _STEPS_A_CALL // rows)
+    steps = max(1, min(_STEPS_A_CALL, _NUMBERS_A_CALL // detector.features) // rows)
     lengths = [span.end - span.start for span in spans]
     states = detector.initial_states(rows)
     for start in range(0, max(lengths, default=0) + behind, steps):
