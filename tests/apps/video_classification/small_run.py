@@ -20,7 +20,12 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"pooling": "mean", "layer": "bilstm", "cnn_normalisation": "batch"},
     {"backbone": "convolutional_lstm", "convolutional_lstm_filters": 3, "frame_features": 0},
     {"per_frame": True, "layer": "gru"},
-    {"backbone": "motion_statistics", "motion_scales": 2, "beside_recurrent": True},
+    {
+        "backbone": "motion_statistics",
+        "motion_scales": 2,
+        "beside_recurrent": True,
+        "per_frame": True,
+    },
 ]
 
 
