@@ -15,7 +15,6 @@ import functools
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
@@ -255,10 +254,9 @@ def _peers_watched() -> Iterator[None]:
     except lost as error:
         if not _is_of_peers(str(error)):
             raise
-        print(f"({' '.join(str(error).split())[:2000]})", file=sys.stderr)
         raise PeerLost(
-            f"{_place.name} has lost another worker; start all of them again by the same "
-            "commands: they go on from the last checkpoint"
+            f"{_place.name} has lost another worker, whose own lines say why; start all of them "
+            "again by the same commands: they go on from the last checkpoint"
         ) from error
 
 

@@ -10,6 +10,8 @@ not count.
     cpu-seconds a step  of a worker, its validations included: what a step costs however busy the
                         machine is. One process's over a worker's is the most that the second
                         worker can bring, were there no wait on the network
+    start, memory       cpu-seconds of a worker up to the first step (imports, data, vocabulary),
+                        and the most megabytes it held: what grows with the data
 
     python benchmarks/scaling.py
     python benchmarks/scaling.py --task anomaly_detection --interval 200
@@ -21,6 +23,7 @@ What stands behind `--` goes to the training.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import os
@@ -45,10 +48,26 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+@dataclasses.dataclass
+class Measured:
+    """Of all rounds of a case: an entry for each interval, and one for each start."""
+
+    steps_a_second: list[float] = dataclasses.field(default_factory=list)
+    cpu_seconds_a_step: list[float] = dataclasses.field(default_factory=list)
+    start_cpu_seconds: list[float] = dataclasses.field(default_factory=list)
+    peak_megabytes: list[float] = dataclasses.field(default_factory=list)
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process has held so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
+
 def measure(
-    command: Sequence[str], workers: int, intervals: int, folder: Path
-) -> tuple[list[float], list[float]]:
-    """Steps a second and cpu-seconds a step of each interval behind the first checkpoint."""
+    command: Sequence[str], workers: int, intervals: int, folder: Path, found: Measured
+) -> None:
+    """Runs a case once, until so many checkpoints behind the first, and adds to `found`."""
     hosts = [f"127.0.0.1:{port}" for port in processes.free_ports(workers)]
     started = []
     for index in range(workers):
@@ -66,27 +85,31 @@ def measure(
             )
         started.append(child)
     try:
+        start = 0.0
         marks: list[tuple[int, float, list[float]]] = []
         deadline = time.monotonic() + _LONGEST_SECONDS
         while len(marks) < intervals + 1:
             said = (folder / "log_0.txt").read_text()
             lines = re.findall(r"^step +(\d+) of .* ([\d.e+]+) steps/s", said, re.MULTILINE)
+            if "\nTraining " in said and not start:
+                start = statistics.mean(cpu_seconds(each.pid) for each in started)
             if started[0].poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"the training broke off:\n{said}")
             if len(lines) > len(marks):
                 step, rate = lines[-1]
                 marks.append((int(step), float(rate), [cpu_seconds(each.pid) for each in started]))
             time.sleep(0.02)
+        peaks = [peak_megabytes(each.pid) for each in started]
     finally:
         for child in started:
             child.kill()
             child.wait()
-    costs = [
-        statistics.mean(now - then for now, then in zip(after, before, strict=True))
-        / (step - first)
-        for (first, _, before), (step, _, after) in itertools.pairwise(marks)
-    ]
-    return [rate for _, rate, _ in marks[1:]], costs
+    found.start_cpu_seconds.append(start)
+    found.peak_megabytes.append(statistics.mean(peaks))
+    for (first, _, before), (step, rate, after) in itertools.pairwise(marks):
+        spent = [now - then for now, then in zip(after, before, strict=True)]
+        found.cpu_seconds_a_step.append(statistics.mean(spent) / (step - first))
+        found.steps_a_second.append(rate)
 
 
 def main() -> None:
@@ -105,23 +128,25 @@ def main() -> None:
     command = [sys.executable, "-m", f"apps.{given.task}.train", "--preset", given.preset]
     command += ["--training.steps", str(steps)]
     command += ["--training.steps_per_checkpoint", str(given.interval), *given.training]
-    rates: dict[int, list[float]] = {1: [], 2: []}
-    costs: dict[int, list[float]] = {1: [], 2: []}
+    cases = {1: Measured(), 2: Measured()}
     for _ in range(given.rounds):
-        for workers in rates:
+        for workers, found in cases.items():
             with tempfile.TemporaryDirectory() as folder:
-                found = measure(command, workers, given.intervals, Path(folder))
-            rates[workers] += found[0]
-            costs[workers] += found[1]
-    print(f"{'':22}{'steps a second':>24}{'cpu-seconds a step':>22}")
-    print(f"{'':22}{'best':>12}{'median':>12}{'of a worker':>22}")
+                measure(command, workers, given.intervals, Path(folder), found)
+    print(f"{'':26}{'steps a second':>18}{'cpu-seconds a step':>20}{'start':>10}{'memory':>10}")
+    print(f"{'':26}{'best':>9}{'median':>9}")
     for workers, name in ((1, "one process, one core"), (2, "two workers, a core each")):
-        line = f"{name:26}{max(rates[workers]):8.3g}{statistics.median(rates[workers]):12.3g}"
-        print(f"{line}{statistics.median(costs[workers]):22.3g}")
-    best = max(rates[2]) / max(rates[1])
-    usual = statistics.median(rates[2]) / statistics.median(rates[1])
-    most = statistics.median(costs[1]) / statistics.median(costs[2])
-    print(f"{'two over one':26}{best:8.2f}{usual:12.2f}{most:22.2f}")
+        found, middle = cases[workers], statistics.median
+        print(
+            f"{name:26}{max(found.steps_a_second):9.3g}{middle(found.steps_a_second):9.3g}"
+            f"{middle(found.cpu_seconds_a_step):20.3g}{middle(found.start_cpu_seconds):8.0f} s"
+            f"{middle(found.peak_megabytes):7.0f} MB"
+        )
+    one, two = cases[1], cases[2]
+    best = max(two.steps_a_second) / max(one.steps_a_second)
+    usual = statistics.median(two.steps_a_second) / statistics.median(one.steps_a_second)
+    most = statistics.median(one.cpu_seconds_a_step) / statistics.median(two.cpu_seconds_a_step)
+    print(f"{'two over one':26}{best:9.2f}{usual:9.2f}{'at most ':>14}{most:6.2f}")
 
 
 if __name__ == "__main__":
