@@ -14,7 +14,8 @@ import contextlib
 import functools
 import json
 import os
-import sys
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
 
@@ -200,7 +201,7 @@ def _joined(place: cluster.Cluster) -> Any:
             "writes everything, this process is silent",
             flush=True,
         )
-    with _peers_watched():
+    with _peers_watched(), _ended_by_control_c():
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except tf.errors.UnknownError as error:
@@ -210,6 +211,19 @@ def _joined(place: cluster.Cluster) -> Any:
                 f"{cluster.VARIABLE}: {here} cannot be listened at; is it this machine's, and "
                 "does another process use its port?"
             ) from error
+
+
+@contextlib.contextmanager
+def _ended_by_control_c() -> Iterator[None]:
+    """Python itself would hear of it only when the block, which waits in C++, is over."""
+    if threading.current_thread() is not threading.main_thread():  # as under Ray
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -240,10 +254,9 @@ def _peers_watched() -> Iterator[None]:
     except lost as error:
         if not _is_of_peers(str(error)):
             raise
-        print(f"({' '.join(str(error).split())[:2000]})", file=sys.stderr)
         raise PeerLost(
-            f"{_place.name} has lost another worker; start all of them again by the same "
-            "commands: they go on from the last checkpoint"
+            f"{_place.name} has lost another worker, whose own lines say why; start all of them "
+            "again by the same commands: they go on from the last checkpoint"
         ) from error
 
 

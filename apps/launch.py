@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -109,7 +110,7 @@ def launch(options: Options) -> None:
                 "env_vars": variables,
                 "worker_process_setup_hook": "apps.ray_workers.set_up",
             },
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             **started,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:

@@ -234,8 +234,8 @@ def _of_different_seeds(path: pathlib.Path) -> int:
 
 def lost_line(index):
     return (
-        f"error: worker {index} of 2 has lost another worker; start all of them again by the "
-        "same commands: they go on from the last checkpoint"
+        f"error: worker {index} of 2 has lost another worker, whose own lines say why; start all "
+        "of them again by the same commands: they go on from the last checkpoint"
     )
 
 

@@ -59,8 +59,17 @@ def test_a_killed_worker_is_started_again_and_the_run_ends_whole(tmp_path):
     arguments += ["--training.steps", "200", "--training.steps_per_checkpoint", "20"]
     with log.open("w") as output:
         launched = subprocess.Popen(
-            [sys.executable, "-m", "apps.launch", "--workers", "2", "--cpus", "0.5", TASK]
-            + arguments,
+            [
+                sys.executable,
+                "-m",
+                "apps.launch",
+                "--workers",
+                "2",
+                "--cpus",
+                "0.5",
+                TASK,
+                *arguments,
+            ],
             cwd=tmp_path,
             stdout=output,
             stderr=subprocess.STDOUT,
