@@ -12,7 +12,7 @@ from apps.anomaly_detection import series, trained_model
 
 _ROWS = 64  # series that are read side by side
 _STEPS_A_CALL = 32_768  # of all rows together; fewer where there are many columns
-_NUMBERS_A_CALL = 1_000_000
+_NUMBERS_A_CALL = 500_000
 
 
 class Scored(NamedTuple):
