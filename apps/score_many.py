@@ -84,7 +84,7 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
     except ModuleNotFoundError as error:
         told = f"scoring needs {error.name}: pip install '.[beam]'"
         raise errors.UserError(told) from error
-    from apps import scoring_preparation
+    from apps import scoring_preparation, scoring_progress
 
     given = scoring_pipeline.options(beam_options, options.workers)
     model = scoring_pipeline.load(options.model)
@@ -95,7 +95,8 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
     else:
         with scoring_job.writing(options.to, prepared) as (shards, waiting):
             if waiting:
-                scoring_pipeline.run(options.model, prepared.work, waiting, given)
+                with scoring_progress.told(options.to, len(shards)):
+                    scoring_pipeline.run(options.model, prepared.work, waiting, given)
             summary = scoring_job.finish(options.to, shards, prepared.record)
     counts = f"{summary.rows:,} scored, {summary.bad_rows:,} set aside"
     print(f"{summary.input_rows:,} rows in, {counts}")

@@ -22,7 +22,6 @@ from apps import (
     errors,
     json_files,
     scoring_inputs,
-    scoring_progress,
     shard_files,
     whole_files,
     writer_lock,
@@ -117,8 +116,7 @@ def writing(folder: Path, prepared: Prepared) -> Iterator[tuple[list[Shard], lis
         if len(waiting) < len(shards):
             whole = len(shards) - len(waiting)
             print(f"{whole:,} of {len(shards):,} shards are whole already", flush=True)
-        with scoring_progress.told(folder, len(shards)):
-            yield shards, waiting
+        yield shards, waiting
     finally:
         lock.release()
 
