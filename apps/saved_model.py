@@ -29,7 +29,9 @@ def write(
         signatures: `tf.function` by name, each with an input signature of named specs, and a
             dictionary of named tensors as its result.
         requests: for the warm-up file, with the answers that Keras gives, at least one for each
-            signature; see `warmup_requests.Request`. Ask for one row and for several.
+            signature; see `warmup_requests.Request`. Ask for one row and for several, with the
+            recurrent layers `lstm_layers.computed_by("portable", model)`: by the operations that
+            the export holds, a fault in them would be in both answers.
         destination: where the exports of all tasks are.
         task: name of the folder in it, and of the model that is served.
 
