@@ -42,20 +42,27 @@ def indices(count: int, frames_per_second: float, settings: Mapping[str, Any]) -
 
 
 def counted(path: Path) -> tuple[int, float]:
-    """How many frames a video has, and how many a second; each is decoded, none is kept."""
+    """How many frames a video has, and how many a second; each is decoded, none is kept.
+
+    The rate comes from the frames' own times, which a camera's recordings have and headers lack.
+    """
     import cv2
 
     count = 0
     with _opened(path) as capture:
         rate = capture.get(cv2.CAP_PROP_FPS)
+        times = []
         while capture.grab():
             count += 1
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
             if count > MOST_FRAMES:
                 told = f"{path.name} has over {MOST_FRAMES:,} frames; cut it shorter."
                 raise errors.UserError(told)
     if count == 0:
         raise errors.UserError(f"{path.name} has no frame that can be decoded: it is damaged.")
-    return count, rate if 0.01 < rate < 10_000 else _ASSUMED_FRAMES_PER_SECOND
+    if times[-1] > times[0] >= 0:
+        rate = 1000 * (count - 1) / (times[-1] - times[0])
+    return count, rate if 0.01 < rate < 1_000 else _ASSUMED_FRAMES_PER_SECOND
 
 
 def read(path: Path, wanted: set[int], settings: Mapping[str, Any]) -> dict[int, np.ndarray]:

@@ -28,6 +28,27 @@ def answered(handler: Callable[..., str]) -> Callable[..., str]:
     return told
 
 
+def filled(handler: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
+    """Has a handler that fills a field give a note beside: "", or what was wrong and no value."""
+
+    @functools.wraps(handler)
+    def told(*values: Any) -> tuple[Any, str]:
+        try:
+            return handler(*values), ""
+        except Exception as error:
+            return None, _said(error)
+
+    return told
+
+
+def if_filled(handler: Callable[[Any], str]) -> Callable[[Any, str], str]:
+    """What follows on `filled`: the handler's HTML, or the note that stands beside an empty field.
+
+    A browser gives back an empty text for a missing one.
+    """
+    return lambda value, said: handler(value) if value else said
+
+
 def streamed(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
     """As `answered`, for a handler that gives ever more of its HTML; the note stands above it."""
 
@@ -58,15 +79,15 @@ def place(content: str = "") -> Any:
     return gradio.HTML(content, apply_default_css=False, padding=False)
 
 
-ANSWER: dict[str, Any] = {"api_visibility": "private"}
-"""How an event asks a model: in turn, with a sign of progress; no other program is offered it."""
+ANSWER: dict[str, Any] = {"api_visibility": "private", "queue": False}
+"""How an event is answered: as one request, and offered to no other program.
 
-AT_ONCE: dict[str, Any] = {**ANSWER, "queue": False}
-"""How an event does what takes next to no time.
-
-It is kept out of the queue: Gradio's browser side closes the queue's stream behind the last event,
-and at times loses one that is asked for in that moment.
+Gradio's queue is for what comes bit by bit. Its side in the browser closes the queue's stream
+behind the last event, and at times loses an event that is asked for in that very moment.
 """
+
+BIT_BY_BIT: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 4}
+"""How an event of a handler that yields is answered."""
 
 
 def note(text: str, kind: str = "hint") -> str:

@@ -37,7 +37,7 @@ def tab(model: ExportedModel) -> None:
     def show(chosen: str, body: str) -> str:
         return demo_html.preformatted(answer(model, chosen, body), "Answer")
 
-    signature.change(lambda chosen: example(model, chosen), signature, request, **demo_html.AT_ONCE)
+    signature.change(lambda chosen: example(model, chosen), signature, request, **demo_html.ANSWER)
     ask.click(show, [signature, request], answered, **demo_html.ANSWER)
 
 

@@ -42,22 +42,17 @@ def tab(model: ExportedModel) -> None:
             + table(watched)
         )
 
-    def opened(path: str | None) -> tuple[str, str]:
-        try:
-            return read(path), ""
-        except errors.UserError as error:
-            return "", demo_html.note(str(error), "wrong")
-
     ask.click(show, text, answer, **demo_html.ANSWER)
-    file.clear(lambda: ("", ""), None, [text, answer], **demo_html.AT_ONCE)
-    taken = file.upload(opened, file, [text, answer], **demo_html.AT_ONCE)
-    filled = example.click(lambda: demo_watched.example_csv(model), None, text, **demo_html.AT_ONCE)
-
-    def show_if_read(given: str | None, said: str) -> str:
-        return show(given) if given else said
-
-    taken.then(show_if_read, [text, answer], answer, **demo_html.ANSWER)
-    filled.then(show, text, answer, **demo_html.ANSWER)
+    file.clear(lambda: ("", ""), None, [text, answer], **demo_html.ANSWER)
+    given = [
+        file.upload(demo_html.filled(read), file, [text, answer], **demo_html.ANSWER),
+        example.click(
+            demo_html.filled(lambda: demo_watched.example_csv(model)),
+            None, [text, answer], **demo_html.ANSWER,
+        ),
+    ]  # fmt: skip
+    for filled in given:
+        filled.then(demo_html.if_filled(show), [text, answer], answer, **demo_html.ANSWER)
 
 
 def read(path: str | None) -> str:

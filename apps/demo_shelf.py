@@ -82,7 +82,9 @@ def tab(model: ExportedModel) -> None:
             )  # fmt: skip
             history = gradio.Dropdown(
                 items.found(""), value=[], multiselect=True, max_choices=200,
-                label="Taken so far, the oldest first", info="Type to search; the order counts",
+                label="Taken so far, the oldest first",
+                info="What the search finds; the order counts" if count > _OFFERED
+                else "Type to search; the order counts",
             )  # fmt: skip
             with gradio.Row():
                 ask = gradio.Button("Fill the shelf", variant="primary", size="md")
@@ -109,7 +111,7 @@ def tab(model: ExportedModel) -> None:
     places.release(show, asked, shelf, **demo_html.ANSWER)
     search.change(
         lambda words, taken: gradio.Dropdown(choices=items.found(words or "", taken or [])),
-        [search, history], history, **demo_html.AT_ONCE,
+        [search, history], history, **demo_html.ANSWER,
     )  # fmt: skip
 
     def pick() -> Any:
@@ -117,7 +119,7 @@ def tab(model: ExportedModel) -> None:
         taken = some.tolist()
         return gradio.Dropdown(choices=items.found("", taken), value=taken)
 
-    surprise.click(pick, None, history, **demo_html.AT_ONCE).then(
+    surprise.click(pick, None, history, **demo_html.ANSWER).then(
         show, asked, shelf, **demo_html.ANSWER
     )
 

@@ -62,16 +62,11 @@ def tab(model: ExportedModel) -> None:
     ask.click(show, sound, answer, **demo_html.ANSWER)
     for event in (sound.upload, sound.stop_recording):
         event(show, sound, answer, **demo_html.ANSWER)
-    sound.clear(lambda: "", None, answer, **demo_html.AT_ONCE)
+    sound.clear(lambda: "", None, answer, **demo_html.ANSWER)
 
-    def spoken(word: str, how: str) -> tuple[str | None, str]:
-        try:
-            return str(write_spoken(word, how)), ""
-        except errors.UserError as error:
-            return None, demo_html.note(str(error), "wrong")
-
-    said = say.click(spoken, [words, voice], [sound, answer], **demo_html.AT_ONCE)
-    said.success(show, sound, answer, **demo_html.ANSWER)
+    spoken = demo_html.filled(lambda word, how: str(write_spoken(word, how)))
+    said = say.click(spoken, [words, voice], [sound, answer], **demo_html.ANSWER)
+    said.then(demo_html.if_filled(show), [sound, answer], answer, **demo_html.ANSWER)
 
 
 def sample_rate_hz(model: ExportedModel) -> int:

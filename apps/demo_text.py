@@ -55,15 +55,16 @@ def tab(model: ExportedModel) -> None:
 
     asked = [prompt, length, temperature, seed]
     going: list[Any] = [
-        event(show, asked, text, concurrency_limit=4, **demo_html.ANSWER)
-        for event in (write.click, prompt.submit)
+        event(show, asked, text, **demo_html.BIT_BY_BIT) for event in (write.click, prompt.submit)
     ]
-    stop.click(None, cancels=going, **demo_html.ANSWER)
+    stop.click(None, cancels=going, api_visibility="private")
     prompt.change(
         demo_html.answered(lambda given: advice(model, given)), prompt, advised,
-        trigger_mode="always_last", show_progress="hidden", **demo_html.AT_ONCE,
+        trigger_mode="always_last", show_progress="hidden", **demo_html.ANSWER,
     )  # fmt: skip
-    suggest.click(lambda: beginning(model), None, prompt, **demo_html.ANSWER)
+    suggest.click(
+        demo_html.filled(lambda: beginning(model)), None, [prompt, advised], **demo_html.ANSWER
+    )
 
 
 def continued(

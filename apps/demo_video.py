@@ -58,18 +58,17 @@ def tab(model: ExportedModel) -> None:
     ask.click(show, clip, answer, **demo_html.ANSWER)
     for event in (clip.upload, clip.stop_recording):
         event(show, clip, answer, **demo_html.ANSWER)
-    clip.clear(lambda: "", None, answer, **demo_html.AT_ONCE)
+    clip.clear(lambda: "", None, answer, **demo_html.ANSWER)
 
     @functools.cache
     def example(at: int) -> str:
         return str(demo_clips.write(example_videos(model)[at]))
 
     for at, button in enumerate(examples):
-        made = button.click(
-            functools.partial(example, at),
-            None, clip, **demo_html.AT_ONCE,
-        )  # fmt: skip
-        made.success(show, clip, answer, **demo_html.ANSWER)
+        made = demo_html.filled(functools.partial(example, at))
+        button.click(made, None, [clip, answer], **demo_html.ANSWER).then(
+            demo_html.if_filled(show), [clip, answer], answer, **demo_html.ANSWER
+        )
 
 
 def classify(model: ExportedModel, file: str | None) -> Seen:

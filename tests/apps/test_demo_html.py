@@ -54,6 +54,22 @@ def test_a_mistake_of_ours_is_a_note_without_the_traceback_which_the_terminal_ge
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_field_that_cannot_be_filled_gets_a_note_beside_it_that_stays(capsys):
+    @demo_html.filled
+    def handler(given):
+        if given is None:
+            raise errors.UserError("nothing is given")
+        return given
+
+    follow = demo_html.if_filled(lambda value: f"<p>{value}</p>")
+    assert handler("a") == ("a", "")
+    assert follow(*handler("a")) == "<p>a</p>"
+    value, said = handler(None)
+    assert value is None
+    assert follow(value, said) == demo_html.note("nothing is given", "wrong")
+    assert capsys.readouterr().err == ""
+
+
 def test_what_was_written_before_an_error_stays():
     @demo_html.streamed
     def handler():

@@ -25,7 +25,9 @@ pytestmark = [
 ]
 BROWSER = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
+    "--disable-background-networking --disable-component-update --disable-sync "
+    # A microphone that beeps and a camera that shows a turning wheel, without asking
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
 PATIENCE_MS = 90_000  # a machine that runs other tests beside
 
@@ -164,6 +166,16 @@ def test_a_word_is_recognised_from_a_file_and_from_the_computer_s_voice(page, tm
     assert tab.shows(".answer strong") in small_speech.NAMES
 
 
+def test_what_the_microphone_records_is_recognised(page):
+    tab = Tab(page, "Speech")
+    tab.panel.get_by_label("Clear").first.click()
+    tab.panel.get_by_label("Record audio").first.click()
+    tab.press("Record")
+    page.wait_for_timeout(1_500)
+    tab.press("Stop")
+    assert tab.shows(".answer strong") in small_speech.NAMES
+
+
 def test_a_clip_is_named_from_a_file_and_from_an_example(page, tmp_path):
     tab = Tab(page, "Video")
     tab.press("Name it")
@@ -187,6 +199,17 @@ def test_a_clip_is_named_from_a_file_and_from_an_example(page, tmp_path):
     assert tab.shows(".answer strong") in small_video.NAMES
 
 
+def test_what_the_camera_records_is_named(page):
+    tab = Tab(page, "Video")
+    tab.panel.get_by_label("Clear").first.click()
+    tab.panel.get_by_label("Capture from camera").click()
+    tab.panel.get_by_text("Click to Access Webcam").click()
+    tab.panel.get_by_label("start recording").click()
+    page.wait_for_timeout(1_500)
+    tab.panel.get_by_label("start recording").filter(has_text="Stop").click()
+    assert tab.shows(".answer strong") in small_video.NAMES
+
+
 def test_measurements_are_looked_at_from_an_example_a_file_and_the_keyboard(page, tmp_path):
     tab = Tab(page, "Anomalies")
     tab.press("Look for anomalies")
@@ -197,6 +220,10 @@ def test_measurements_are_looked_at_from_an_example_a_file_and_the_keyboard(page
     (tmp_path / "wrong.csv").write_text("a,b,c\n1,2,3\n")
     tab.upload(tmp_path / "wrong.csv")
     tab.says("lacks the column flow, heat, command; it has a, b, c")
+    tab.clear()
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    tab.upload(tmp_path / "picture.csv")
+    tab.says("picture.csv is no csv file")
     box = tab.panel.get_by_label("or the csv itself")
     box.fill("flow,heat,command\n1,2,warm\n")
     tab.press("Look for anomalies")
