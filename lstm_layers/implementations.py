@@ -97,7 +97,6 @@ def _in_cpu_graph() -> bool:
 
     return not (
         tf.executing_eagerly()
-        or tf.distribute.has_strategy()
         or tf.config.list_logical_devices("GPU")
     )
 
