@@ -205,7 +205,6 @@ def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_ver
 
 
 def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_path, capsys):
-    pytest.importorskip("tf2onnx", reason="comes with the extra onnx")
     from apps import export_onnx
 
     onnxruntime = importlib.import_module("onnxruntime")

@@ -4,13 +4,12 @@ import sys
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 
 import lstm_layers
 from apps import errors, onnx_file
 
-pytest.importorskip("tf2onnx", reason="comes with the extra onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(0)
 
 
