@@ -81,10 +81,7 @@ def _in_cpu_graph() -> bool:
     """Whether a graph for one CPU is being traced: an eager call would compile for each length."""
     import tensorflow as tf
 
-    return not (
-        tf.executing_eagerly()
-        or tf.config.list_logical_devices("GPU")
-    )
+    return not (tf.executing_eagerly() or tf.config.list_logical_devices("GPU"))
 
 
 def _hindrance(name: str, cell: Any, inputs, mask, training: bool, unroll: bool) -> str | None:
