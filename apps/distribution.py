@@ -14,24 +14,16 @@ import contextlib
 import functools
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
 
-from apps import cluster, errors
+from apps import cluster, errors, strategies
 
 Kind = Literal["none", "mirrored", "multiworker"]
 Plain = TypeVar("Plain")  # what JSON holds
 
 _strategy: Any = None  # of this process; a second one cannot train beside it
 _place: cluster.Cluster | None = None
-
-
-class PeerLost(errors.UserError):
-    """Another worker is gone; the same commands, on all of them, go on with the training."""
-
-    status = 75  # EX_TEMPFAIL: to be tried again
 
 
 @contextlib.contextmanager
@@ -50,7 +42,7 @@ def begun(kind: Kind, batch_size: int) -> Iterator[None]:
     Raises:
         errors.UserError: TF_CONFIG is missing or wrong, its port is taken, or the rows cannot be
             shared out evenly.
-        PeerLost: a worker was not reached any more, or would not start.
+        strategies.PeerLost: a worker was not reached any more, or would not start.
     """
     global _strategy, _place
     if kind == "none":
@@ -60,16 +52,16 @@ def begun(kind: Kind, batch_size: int) -> Iterator[None]:
         raise RuntimeError("this process is part of a distribution already")
     try:
         if kind == "mirrored":
-            _strategy = _mirrored()
+            _strategy = strategies.mirrored()
         else:
             _place = cluster.read()
-            _strategy = _joined(_place)
+            _strategy = strategies.joined(_place)
         refuse_uneven(batch_size)
         with contextlib.ExitStack() as stack:
             if not is_chief():
                 stack.enter_context(_silent())
             if _place is not None:
-                stack.enter_context(_peers_watched())
+                stack.enter_context(strategies.peers_watched(_place))
             yield
     finally:
         _strategy = _place = None
@@ -177,89 +169,8 @@ def _together(part: Any) -> Any:
     return _strategy.experimental_local_results(_gathering(_strategy)(part))[0].numpy()
 
 
-def _mirrored() -> Any:
-    import tensorflow as tf
-
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    names = [device.name.removeprefix("/device:") for device in devices]
-    if len(names) == 1:
-        print(f"mirrored: this machine has one device ({names[0]}), so there is one replica")
-    else:
-        print(f"mirrored: {len(names)} replicas ({', '.join(names)})")
-    return tf.distribute.MirroredStrategy(names)
-
-
-def _joined(place: cluster.Cluster) -> Any:
-    import tensorflow as tf
-
-    here = place.workers[place.index]
-    if is_chief():
-        print(f"multiworker: {place.name} at {here}, the chief; waiting for all", flush=True)
-    else:
-        print(
-            f"multiworker: {place.name} at {here}; the chief at {place.workers[0]} tells and "
-            "writes everything, this process is silent",
-            flush=True,
-        )
-    with _peers_watched(), _ended_by_control_c():
-        try:
-            return tf.distribute.MultiWorkerMirroredStrategy()
-        except tf.errors.UnknownError as error:
-            if "start gRPC server" not in str(error):
-                raise
-            raise errors.UserError(
-                f"{cluster.VARIABLE}: {here} cannot be listened at; is it this machine's, and "
-                "does another process use its port?"
-            ) from error
-
-
-@contextlib.contextmanager
-def _ended_by_control_c() -> Iterator[None]:
-    """Python itself would hear of it only when the block, which waits in C++, is over."""
-    if threading.current_thread() is not threading.main_thread():  # as under Ray
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Drops what the block prints; its errors stay."""
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):  # noqa: PTH123
         yield
-
-
-@contextlib.contextmanager
-def _peers_watched() -> Iterator[None]:
-    """Makes one line of what TensorFlow raises when another worker is gone.
-
-    It tells by itself: at once where a connection breaks, and some ten seconds after the last
-    sign of life where a machine just falls silent.
-    """
-    import tensorflow as tf
-
-    assert _place is not None
-    lost = (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-    )
-    try:
-        yield
-    except lost as error:
-        if not _is_of_peers(str(error)):
-            raise
-        raise PeerLost(
-            f"{_place.name} has lost another worker, whose own lines say why; start all of them "
-            "again by the same commands: they go on from the last checkpoint"
-        ) from error
-
-
-def _is_of_peers(message: str) -> bool:
-    words = ("Collective", "collective", "heartbeat", "CoordinationService", "/job:")
-    return any(word in message for word in words)

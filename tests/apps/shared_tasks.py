@@ -33,7 +33,7 @@ def config_of(task: str, **training: Any) -> Any:
     small = {"batch_size": BATCH, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
     groups = {
         "model": changes.get("model", {}),
-        "training": small | changes.get("training", {}) | training,
+        "training": {**small, **changes.get("training", {}), **training},
     }
     for name, values in groups.items():
         group = getattr(config, name)
