@@ -70,7 +70,9 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max((",", ";", "\t"), key=first.count)
     try:
-        reader = csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter)
+        # strict: a quote that is never closed would take all the rest for one cell
+        lines = io.StringIO(text.lstrip("\ufeff"))
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         return [
             (reader.line_num, [cell.strip() for cell in cells])
             for cells in reader

@@ -26,7 +26,9 @@ def test_chunks_one_behind_the_other_are_the_whole(trained, cuts):
         evidence, states = streaming_model.chunk(trained, tf.constant(chunk), states)
         assert set(states) == names
         found.append(evidence)
-    np.testing.assert_allclose(np.concatenate(found, axis=1), whole, rtol=1e-5, atol=1e-5)
+    # Evidence of a random network may be a difference of numbers of its largest's size
+    size = max(1.0, float(np.abs(whole).max()))
+    np.testing.assert_allclose(np.concatenate(found, axis=1) / size, whole / size, atol=1e-5)
 
 
 def test_the_first_frame_of_a_stream_differs_from_none():
@@ -38,7 +40,7 @@ def test_the_first_frame_of_a_stream_differs_from_none():
     stopped = np.repeat(videos[:, :1], 2, axis=1)
     same = model.per_frame(trained)({"frames": stopped, "length": np.array([2], np.int32)})
     again, _ = streaming_model.chunk(trained, tf.constant(videos[:, :1]), states)
-    np.testing.assert_allclose(np.concatenate([first, again], axis=1), same, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([first, again], axis=1), same, atol=1e-5)
 
 
 def test_a_bilstm_is_refused():
