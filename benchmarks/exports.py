@@ -16,7 +16,6 @@ export is faster.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import importlib
 import os
@@ -29,6 +28,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import finished_runs
 import keras
 import numpy as np
 import paired
@@ -143,16 +143,10 @@ def measure(task: str, before: Path, after: Path, pairs: int) -> None:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, help="folder of finished runs, named like their tasks")
-    parser.add_argument("--only", help="one task")
+    parser = finished_runs.arguments(__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="folder of exports to compare with")
-    parser.add_argument("--pairs", type=int, default=15, help="measurements of each line")
     options = parser.parse_args()
-    tasks = sorted(each.parent.name for each in options.runs.glob("*/model.keras"))
-    tasks = [task for task in tasks if options.only in (None, task)]
-    if not tasks:
-        sys.exit(f"{options.runs}: no finished run" + (f" {options.only}" if options.only else ""))
+    tasks = finished_runs.tasks(options.runs, options.only)
     core = paired.pin_to_one_core()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -9,11 +9,9 @@ milliseconds of the processor, and the median ratio of a pair: below 1 ONNX Runt
 
 from __future__ import annotations
 
-import argparse
 import functools
 import importlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import finished_runs
 import keras
 import numpy as np
 import onnxruntime
@@ -72,15 +71,9 @@ def _steps(example: Mapping[str, np.ndarray]) -> int:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, help="folder of finished runs, named like their tasks")
-    parser.add_argument("--only", help="one task")
-    parser.add_argument("--pairs", type=int, default=15, help="measurements of each line")
+    parser = finished_runs.arguments(__doc__.splitlines()[0])
     options = parser.parse_args()
-    tasks = sorted(each.parent.name for each in options.runs.glob("*/model.keras"))
-    tasks = [task for task in tasks if options.only in (None, task)]
-    if not tasks:
-        sys.exit(f"{options.runs}: no finished run" + (f" {options.only}" if options.only else ""))
+    tasks = finished_runs.tasks(options.runs, options.only)
     core = paired.pin_to_one_core()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

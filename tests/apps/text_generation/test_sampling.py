@@ -198,7 +198,7 @@ def test_reading_a_prompt_is_reading_its_tokens_one_by_one(trained, count):
     for token in tf.unstack(tokens, axis=1):
         expected = model.step(trained.streaming, token, expected)[1]
     for one, other in zip(after, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(
