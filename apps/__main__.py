@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apps import command_line, configuration, errors, json_files
+from apps.suite import errors
+from apps.suite.commands import command, command_line
+from apps.suite.runs import files
 
 _COMMANDS = (
     ("train", "[--data NAME_OR_PATH] [--preset tiny|default|large]"),
@@ -40,7 +42,7 @@ def last_result(run: Path) -> str:
     if not (run / "metrics.json").exists():
         return f"unfinished run in {run}" if (run / "config.json").exists() else "none yet"
     try:
-        metrics = json_files.read(run / "metrics.json")
+        metrics = files.read_json(run / "metrics.json")
         primary = metrics["primary"]
         baseline = primary["baseline"]
         direction = "higher" if primary["higher_is_better"] else "lower"
@@ -63,8 +65,8 @@ def listing(runs: Path) -> Iterator[str]:
         yield task
         yield f"    {learns}"
         yield f"    last result: {last_result(run)}"
-        for command, arguments in _COMMANDS:
-            yield f"    python -m apps.{task}.{command} {arguments.format(run=run)}"
+        for name, arguments in _COMMANDS:
+            yield f"    python -m apps.{task}.{name} {arguments.format(run=run)}"
         yield ""
     yield "Each command answers --help; README.md in a task's folder tells of its data format."
 
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print("\n".join(listing(options.runs)))
 
-    return configuration.exit_status(run)
+    return command.exit_status(run)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import command_line, configuration, environment, errors, model_versions
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
+from apps.suite.serving import versions
 
 _LONGEST_GOODBYE_SECONDS = 2  # for what a browser still waits for when the page ends
 
@@ -48,7 +50,7 @@ def showing(options: Options) -> Iterator[str]:
         UserError: no exports, a port that is taken, an address of a server that is none, or
             packages that are missing.
     """
-    model_versions.find(options.models)
+    versions.find(options.models)
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(_listen(options.host, options.port))
         uploads = tempfile.mkdtemp(prefix="demo-page-")
@@ -57,16 +59,16 @@ def showing(options: Options) -> Iterator[str]:
         try:
             import uvicorn
 
-            from apps import demo_page
+            from apps.suite.demo import page as demo_page
         except ModuleNotFoundError as error:
             told = f"the page needs {error.name}: pip install '.[demo]'"
             raise errors.UserError(told) from error
         import tensorflow as tf
 
-        from apps import demo_models
+        from apps.suite.export import asking
 
         tf.get_logger().setLevel("ERROR")  # it calls the loader of servers deprecated
-        models = stack.enter_context(demo_models.opened(options.models, options.server))
+        models = stack.enter_context(asking.opened(options.models, options.server))
         port = listening.getsockname()[1]
         page = demo_page.page(models, _source(options))
         app = demo_page.application(page, options.host, port)
@@ -136,10 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_line.parse(
             Options, arguments, program="python -m apps.demo", description=Options.__doc__ or ""
         )
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         _show(options)
 
-    return configuration.exit_status(run)
+    return command.exit_status(run)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import command_line, configuration, environment, errors, json_files
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
+from apps.suite.runs import files
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def export(run_folder: Path, destination: Path) -> Path:
     Raises:
         UserError: no finished run, or what `onnx_file.write` raises.
     """
-    from apps import onnx_file
+    from apps.suite.export import onnx_file
 
     task = task_of(run_folder)
-    network = importlib.import_module(f"apps.{task}.onnx_network").network(run_folder)
+    network = importlib.import_module(f"apps.{task}.export").onnx_network(run_folder)
     folder = destination / task
     numbers = [int(file.stem) for file in folder.glob("*.onnx") if file.stem.isdecimal()]
     file = folder / f"{1 + max(numbers, default=0)}.onnx"
@@ -53,8 +55,8 @@ def task_of(run_folder: Path) -> str:
     file = run_folder / "config.json"
     if not file.is_file():
         raise errors.UserError(f"--run {run_folder}: no such run folder, or it holds no run")
-    task = json_files.read(file).get("task")
-    known = sorted(each.parent.name for each in Path(__file__).parent.glob("*/onnx_network.py"))
+    task = files.read_json(file).get("task")
+    known = sorted(each.parent.name for each in Path(__file__).parent.glob("*/export.py"))
     if task not in known:
         raise errors.UserError(f"{file}: task {task!r} is none of {', '.join(known)}")
     return str(task)
@@ -70,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             program="python -m apps.export_onnx",
             description=Options.__doc__ or "",
         )
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         file = export(options.run, options.to)
         print(f"written to {file}; ONNX Runtime answers with it as Keras does")
 
-    return configuration.exit_status(run)
+    return command.exit_status(run)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,10 @@ from pathlib import Path
 
 import tyro
 
-from apps import (
-    command_line,
-    configuration,
-    distribution,
-    environment,
-    errors,
-    ray_workers,
-    run_folder,
-)
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
+from apps.suite.distribution import distribution, ray_workers
+from apps.suite.runs import run_folder
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -69,7 +64,7 @@ def _checked(options: Options) -> ray_workers.Work:
         presets = importlib.import_module(f"apps.{parts[1]}.config").PRESETS
     except ImportError as error:
         raise errors.UserError(f"{module}: no such task; `python -m apps` lists them") from error
-    told = configuration.train_options(parts[1], presets, arguments)
+    told = command.train_options(parts[1], presets, arguments)
     if told.distribute != "none":
         raise errors.UserError("--distribute is set by apps.launch; leave it out")
     run_folder.refuse_finished(told.run, parts[1], told.overwrite)
@@ -108,7 +103,7 @@ def launch(options: Options) -> None:
         ray.init(
             runtime_env={
                 "env_vars": variables,
-                "worker_process_setup_hook": "apps.ray_workers.set_up",
+                "worker_process_setup_hook": "apps.suite.distribution.ray_workers.set_up",
             },
             logging_level=logging.ERROR,
             **started,
@@ -180,12 +175,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if not training:
             raise errors.UserError("which training? Give apps.<task>.train and its arguments")
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         launch(dataclasses.replace(options, command=tuple(training)))
 
-    return configuration.exit_status(
-        run, interrupted="the same command goes on from the last checkpoint"
-    )
+    return command.exit_status(run, interrupted="the same command goes on from the last checkpoint")
 
 
 if __name__ == "__main__":

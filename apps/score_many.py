@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from apps import command_line, configuration, environment, errors
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
 
 
 @dataclass(frozen=True)
@@ -71,38 +72,38 @@ def score_many(options: Options, beam_options: Sequence[str] = ()) -> None:
         UserError: before anything is written, for inputs, options or a model that don't fit
             together, or a folder of another job; later, what ends the job in one of its shards.
     """
-    from apps import scoring_inputs, scoring_job
+    from apps.suite.scoring import inputs, job
 
-    kind, paths = scoring_inputs.find(options.input, options.to)
+    kind, paths = inputs.find(options.input, options.to)
     if not (options.model / "saved_model.pb").is_file() or not options.model.name.isdecimal():
         told = "no exported version; it is the numbered folder that export wrote"
         raise errors.UserError(f"--model {options.model}: {told}")
-    begun = scoring_job.before(options.to)
+    begun = job.before(options.to)
     try:
-        with environment.without_warnings():  # of Beam, about what it could also have
-            from apps import scoring_pipeline
+        with process.without_warnings():  # of Beam, about what it could also have
+            from apps.suite.scoring import pipeline
     except ModuleNotFoundError as error:
         told = f"scoring needs {error.name}: pip install '.[beam]'"
         raise errors.UserError(told) from error
-    from apps import scoring_preparation, scoring_progress
+    from apps.suite.scoring import job, plan
 
-    given = scoring_pipeline.options(beam_options, options.workers)
-    model = scoring_pipeline.load(options.model)
-    prepared = scoring_preparation.prepare(options, kind, paths, begun, model)
-    summary = scoring_job.ended(options.to) if begun else None
+    given = pipeline.options(beam_options, options.workers)
+    model = pipeline.load(options.model)
+    prepared = plan.prepare(options, kind, paths, begun, model)
+    summary = job.ended(options.to) if begun else None
     if summary is not None:
         print("this job has ended before:")
     else:
-        with scoring_job.writing(options.to, prepared) as (shards, waiting):
+        with job.writing(options.to, prepared) as (shards, waiting):
             if waiting:
-                with scoring_progress.told(options.to, len(shards)):
-                    scoring_pipeline.run(options.model, prepared.work, waiting, given)
-            summary = scoring_job.finish(options.to, shards, prepared.record)
+                with job.told(options.to, len(shards)):
+                    pipeline.run(options.model, prepared.work, waiting, given)
+            summary = job.finish(options.to, shards, prepared.record)
     counts = f"{summary.rows:,} scored, {summary.bad_rows:,} set aside"
     print(f"{summary.input_rows:,} rows in, {counts}")
     print(f"scores: {options.to / f'part-*.{options.format}'} ({summary.shards:,} files)")
     if summary.bad_rows:
-        print(f"why rows were set aside: {options.to / scoring_job.BAD_ROWS}")
+        print(f"why rows were set aside: {options.to / job.BAD_ROWS}")
     if not summary.rows:
         print("no row was scored", file=sys.stderr)
         raise SystemExit(1)
@@ -120,10 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             program="python -m apps.score_many",
             description=inspect.cleandoc(Options.__doc__ or ""),
         )
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         score_many(options, given[at + 1 :])
 
-    return configuration.exit_status(run, interrupted="the same command goes on where it was")
+    return command.exit_status(run, interrupted="the same command goes on where it was")
 
 
 if __name__ == "__main__":

@@ -12,15 +12,17 @@ import signal
 import socket
 import sys
 import threading
+import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from apps import command_line, configuration, environment, errors
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
 
-if TYPE_CHECKING:
-    from apps.served_models import ServedModels
+if typing.TYPE_CHECKING:
+    from apps.suite.serving.models import ServedModels
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ def serving(options: Options) -> Iterator[Serving]:
     try:
         import uvicorn
 
-        from apps import grpc_service, rest_service
+        from apps.suite.serving import grpc_service, rest_service
     except ModuleNotFoundError as error:
         told = f"the server needs {error.name}: pip install '.[serving]'"
         raise errors.UserError(told) from error
     import tensorflow as tf
 
-    from apps.admission import Admission
-    from apps.served_models import ServedModels
+    from apps.suite.serving.admission import Admission
+    from apps.suite.serving.models import ServedModels
 
     tf.get_logger().setLevel("ERROR")  # it calls the loader of servers deprecated
     listening = _listen(options.host, options.rest_port)
@@ -154,10 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_line.parse(
             Options, arguments, program="python -m apps.serve", description=Options.__doc__ or ""
         )
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         _serve(options)
 
-    return configuration.exit_status(run)
+    return command.exit_status(run)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import command_line, configuration, environment, errors
+from apps.suite import errors, process
+from apps.suite.commands import command, command_line
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def check(folder: Path) -> None:
     Raises:
         UserError: no version, or the first one that a server would not answer with.
     """
-    from apps import saved_model_check, warmup_requests
+    from apps.suite.export import check as saved_model_check
+    from apps.suite.serving import warmup_requests
 
     for version in versions(folder):
         for needed in (Path("saved_model.pb"), warmup_requests.FILE):
@@ -74,10 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             program="python -m apps.serve_check",
             description=Options.__doc__ or "",
         )
-        environment.quiet_tensorflow()
+        process.quiet_tensorflow()
         check(options.model)
 
-    return configuration.exit_status(run)
+    return command.exit_status(run)
 
 
 if __name__ == "__main__":

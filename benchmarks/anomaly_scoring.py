@@ -16,22 +16,18 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import keras
 import numpy as np
 import tensorflow as tf
 from paired import compare, pin_to_one_core
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import (
-    model,
-    score_stream,
-    scoring,
-    series,
-    thresholds,
-    trained_model,
-)
+from apps.anomaly_detection import detector as score_stream
+from apps.anomaly_detection import model, scoring, thresholds, trained_model
+from apps.suite.tables import series
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 PAIRS = 9
 SEASON_STEPS = 336

@@ -26,16 +26,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import finished_runs
 import keras
 import numpy as np
 import paired
 import tensorflow as tf
 
-from apps import saved_model_check, serve_check, served_batches, served_version, warmup_requests
+from apps import serve_check
+from apps.suite.export import check
+from apps.suite.serving import models, warmup_requests
 from lstm_layers import GRU, PeepholeLSTM, keras_private
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 ROWS = (1, 16)
 # How long an input is made: characters of a text, else steps. A week of half-hours, a long history.
@@ -76,7 +79,7 @@ def _is_model(value: Any) -> bool:
 
 def loops(version: Path, signature: Any) -> str:
     """The operations over time that a signature of a version runs."""
-    (graph,) = saved_model_check.graphs(version)
+    (graph,) = check.graphs(version)
     functions = {each.signature.name: each for each in graph.library.function}
     found: collections.Counter[str] = collections.Counter()
 
@@ -105,16 +108,16 @@ def request(task: str, signature: str, described: Any, version: Path) -> Mapping
             inputs[name] = np.array([(text * size)[:size].encode()], object)
         else:
             inputs[name] = values[:, np.arange(size) % values.shape[1]]
-    rows = served_batches.with_rows(inputs, described.inputs)
+    rows = check.with_rows(inputs, described.inputs)
     return {name: value[:1] if name in rows else value for name, value in inputs.items()}
 
 
 def measure(task: str, before: Path, after: Path, pairs: int) -> None:
     """Prints the lines of a task."""
-    both = [served_version.ServedVersion(version) for version in (after, before)]
+    both = [models.ServedVersion(version) for version in (after, before)]
     for signature, described in both[0].described.items():
         row = request(task, signature, described, after)
-        repeated = served_batches.with_rows(row, described.inputs)
+        repeated = check.with_rows(row, described.inputs)
         held = [
             loops(version, loaded.described[signature])
             for version, loaded in zip((before, after), reversed(both), strict=True)
@@ -128,7 +131,7 @@ def measure(task: str, before: Path, after: Path, pairs: int) -> None:
                 lambda loaded=loaded: loaded.answer(signature, inputs)  # noqa: B023
                 for loaded in both
             )
-            wrong = saved_model_check.difference(theirs(), ours())
+            wrong = check.difference(theirs(), ours())
             if wrong:
                 sys.exit(f"{task}, {signature}: the two answer differently: {wrong}")
             found = paired.compare(ours, theirs, pairs, time.process_time)

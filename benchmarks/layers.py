@@ -20,8 +20,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import keras
 import numpy as np
 import onnxruntime
@@ -30,6 +28,9 @@ import tensorflow as tf
 import torch
 
 from lstm_layers import GRU, PeepholeLSTM, PeepholeLSTMCell, export_onnx, to_torch
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 SHAPES = {
     "32,64,39,128": (32, 64, 39, 128),

@@ -14,13 +14,14 @@ import os
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import paired
 import tensorflow as tf
 
 from lstm_layers import PeepholeLSTM
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 SIZES = ((64, 96), (128, 128), (256, 128), (640, 128), (256, 256), (64, 512), (256, 512))
 ROWS = (1, 16)

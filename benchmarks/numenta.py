@@ -28,8 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-from apps import environment
-from apps.anomaly_detection import measures, novelty, numenta_score, series
+from apps.anomaly_detection import measures
+from apps.suite import process
+from apps.suite.tables import series
+from benchmarks import novelty, numenta_score
 from benchmarks import numenta_detectors as detectors
 from benchmarks.numenta_detectors import File
 
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--by_series", action="store_true", help="VUS-PR beside the baselines")
     given = parser.parse_args()
-    environment.quiet_tensorflow()
+    process.quiet_tensorflow()
     files = read(given.data)
     window_count = sum(len(file.windows) for file in files)
     rows = sum(len(file.values) for file in files)

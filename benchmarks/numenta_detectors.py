@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import events, numenta_score, series
+from apps.anomaly_detection import events
+from apps.suite.tables import series
+from benchmarks import numenta_score
 
 STEPS_AN_ALARM = 1_008
 COOL_DOWN_STEPS = 25
@@ -79,12 +81,12 @@ def collection(files: Sequence[File]) -> series.Collection:
 
 def forecast_residuals(made: series.Collection, config: configs.Config) -> list[np.ndarray]:
     """Trains the forecaster on all train parts; its residuals [time] of each whole series."""
-    from apps import optimization, training
     from apps.anomaly_detection import calibration, data, model, scoring
+    from apps.suite.training import fit, optimizer
 
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     learner = model.build(config, 1, 1)
-    learner.compile(optimization.optimizer(config.training))
+    learner.compile(optimizer.optimizer(config.training))
     batches = data.batches(made, config).map(lambda values, observed: ((values, observed),))
     learner.fit(batches, steps_per_epoch=config.training.steps, shuffle=False, verbose=0)
     plain = calibration.plain_detector(learner.network, config, 1)

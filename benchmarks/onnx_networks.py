@@ -17,8 +17,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import finished_runs
 import keras
 import numpy as np
@@ -26,14 +24,18 @@ import onnxruntime
 import paired
 import tensorflow as tf
 
-from apps import export_onnx, onnx_file
+from apps import export_onnx
+from apps.suite.export import onnx_file
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 ROWS = (1, 16)
 
 
 def measure(task: str, run: Path, pairs: int) -> None:
     """Prints the lines of a task."""
-    network = importlib.import_module(f"apps.{task}.onnx_network").network(run)
+    network = importlib.import_module(f"apps.{task}.export").onnx_network(run)
     with tempfile.TemporaryDirectory() as folder:
         file = export_onnx.export(run, Path(folder))
         options = onnxruntime.SessionOptions()

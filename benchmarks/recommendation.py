@@ -25,8 +25,8 @@ from collections.abc import Callable
 import numpy as np
 import paired
 
-from apps import environment
 from apps.recommendation import config as configs
+from apps.suite import process
 
 K = 10
 
@@ -35,12 +35,12 @@ def served_model(item_count: int, folder: str) -> Callable[[list[str], bool], ob
     """Exports random weights of the default's sizes, and loads them as a server would."""
     import tensorflow as tf
 
-    from apps.recommendation import model, served_items
+    from apps.recommendation import model, serving
 
     made, counts = configs.PRESETS["default"], np.arange(item_count, 0, -1)
     names = [f"item {number}" for number in range(item_count)]
     trained = model.build(made, item_count, counts)
-    served = served_items.ServedItems(trained, names, None, counts, made.model.history_items)
+    served = serving.ServedItems(trained, names, None, counts, made.model.history_items)
     tf.saved_model.save(served.saved, folder, served.signatures())
     del served, trained
     loaded = tf.saved_model.load(folder)
@@ -88,7 +88,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=31, help="measured in turn (%(default)s)")
     options = parser.parse_args()
     core = paired.pin_to_one_core()
-    environment.quiet_tensorflow()
+    process.quiet_tensorflow()
     print(f"top {K}, one request of one history, core {core}; milliseconds, medians")
     print(
         "| items | history | seen items left out | served | of these on the processor | NumPy "

@@ -42,7 +42,7 @@ class Measured(NamedTuple):
 
 def first_request(version: Path):
     """The first warm-up request of `serving_default`."""
-    from apps import warmup_requests
+    from apps.suite.serving import warmup_requests
 
     for request in warmup_requests.read(version / warmup_requests.FILE):
         if request.signature == "serving_default":

@@ -26,16 +26,18 @@ import sys
 import tempfile
 import time
 
-# Before NumPy is loaded, in this process and in those that it starts.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import librosa
 import numpy as np
 
-from apps import environment
-from apps.speech_commands import feature_cache, reference_features
 from apps.speech_commands.config import Config
 from apps.speech_commands.recordings import Recording
+from apps.suite import process
+from apps.suite.sounds import feature_cache
+from apps.suite.sounds import features as reference_features
+
+# Before NumPy is loaded, in this process and in those that it starts.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 KINDS = ("log_mel", "mfcc", "pcen")
 _KEPT_CLIPS = 100
@@ -128,7 +130,7 @@ def our_seconds(clips: Clips, config: Config, processes: int, copies: int = 0) -
 def served_seconds(clips: Clips, config: Config) -> float:
     import tensorflow as tf
 
-    from apps.speech_commands import served_features
+    from apps.suite.sounds import served_features
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
     def served(waveforms: tf.Tensor) -> tf.Tensor:
@@ -148,7 +150,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of both pools (%(default)s)")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    environment.quiet_tensorflow()
+    process.quiet_tensorflow()
     clips = made_clips(options.clips, Config().audio.sample_rate_hz)
     our_seconds(made_clips(1_000, 16_000), Config(), 2)  # imports, starts what starts processes
     print(

@@ -30,8 +30,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps import environment, whole_files
 from apps.anomaly_detection import measures
+from apps.suite import process
+from apps.suite.runs import files
 from benchmarks import telemetry_forecasts as forecasts
 from benchmarks.telemetry_alarms import (
     PAPER,
@@ -146,7 +147,7 @@ def by_channel(
             volume = measures.volume_under_precision_recall(labels, found)
             rows.append(Row(channel.name, channel.mission, name, precision, volume))
     with (
-        whole_files.replacing(path) as partial,
+        files.replacing(path) as partial,
         partial.open("w", encoding="utf-8", newline="") as lines,
     ):
         writer = csv.writer(lines)
@@ -186,7 +187,7 @@ def _trained(channels: Sequence[Channel], given: argparse.Namespace) -> dict[str
             for name, errors in found.items()
             for part, array in errors._asdict().items()
         }
-        with whole_files.replacing(given.errors) as partial, partial.open("wb") as file:
+        with files.replacing(given.errors) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)
     return found
 
@@ -198,7 +199,7 @@ def main() -> None:
     parser.add_argument("--by_channel", type=Path, help="csv file of measures beside the baselines")
     parser.add_argument("--seed", type=int, default=0, help="of the noise and the baselines")
     given = parser.parse_args()
-    environment.quiet_tensorflow()
+    process.quiet_tensorflow()
     channels = forecasts.read(given.folder)
     began = time.perf_counter()
     errors = _trained(channels, given)

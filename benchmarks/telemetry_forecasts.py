@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import series
+from apps.suite.tables import series
 
 CONFIG = configs.Config(
     model=configs.ModelConfig(horizon_steps=10, season_steps=0),
@@ -112,18 +112,19 @@ def forecast(channels: Sequence[Channel], config: configs.Config) -> dict[str, E
     """
     import tensorflow as tf
 
-    from apps import optimization, training, training_state
-    from apps.anomaly_detection import column_statistics, data, model
+    from apps.anomaly_detection import data, model
+    from apps.suite.tables import scaling
+    from apps.suite.training import checkpoints, fit, optimizer
 
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     learner = model.build(config, channels[0].values.shape[1], 1)
     network = learner.network
     held = network.get_layer("outlook").held
     held.assign(np.zeros(held.shape))
     held.trainable = False
-    learner.compile(optimization.optimizer(config.training))
+    learner.compile(optimizer.optimizer(config.training))
     learner.optimizer.build(learner.trainable_variables)
-    first_weights = training_state.collect(learner, [])
+    first_weights = checkpoints.collect(learner, [])
 
     @tf.function(reduce_retracing=True)
     def one_step_ahead(values: tf.Tensor) -> tf.Tensor:
@@ -133,8 +134,8 @@ def forecast(channels: Sequence[Channel], config: configs.Config) -> dict[str, E
     found = {}
     for channel in channels:
         made = collection(channel)
-        statistics = column_statistics.of_training(made.series)
-        training_state.restore(learner, [], first_weights, Path(channel.name))
+        statistics = scaling.statistics_of_training(made.series)
+        checkpoints.restore(learner, [], first_weights, Path(channel.name))
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
         batches = data.batches(made, config).map(lambda values, observed: ((values, observed),))
         learner.fit(batches, steps_per_epoch=config.training.steps, shuffle=False, verbose=0)

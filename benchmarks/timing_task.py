@@ -25,13 +25,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lstm_layers import PeepholeLSTM
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 
 EVALUATE_EVERY_STEPS = 50
 

@@ -29,9 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from apps import environment
-from apps.opencv import cv2
-from apps.video_classification import decoded_clips, fitting, own_data, sampling
+from apps.suite import process
+from apps.suite.data import labelled_videos
+from apps.suite.videos import clip_store, fitting, sampling
+from apps.suite.videos.opencv import cv2
 from apps.video_classification.config import ClipConfig, Config
 
 # (height, width, frames, videos) of the made folders
@@ -68,8 +69,8 @@ def our_seconds(folder: Path, config: Config, threads: int) -> tuple[float, floa
     with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()):
         os.environ["LSTM_TASKS_CACHE"] = cache
         began = time.perf_counter(), time.process_time()
-        source = own_data.find(folder, config.own)
-        decoded_clips.decoded(source, config, _CLIPS, threads)
+        source = labelled_videos.find(folder, config.own)
+        clip_store.decoded(source, config, _CLIPS, threads)
         return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
@@ -103,11 +104,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", type=Path, help="of folders of videos")
     parser.add_argument("--rounds", type=int, default=3, help="(default %(default)s)")
-    parser.add_argument("--threads", type=int, default=decoded_clips.cores())
+    parser.add_argument("--threads", type=int, default=clip_store.cores())
     parser.add_argument("--size", type=int, default=64, help="pixels of a side (%(default)s)")
     options = parser.parse_args()
-    environment.quiet_tensorflow()
-    from apps import progress  # noqa: F401  # imports Keras, which is not what is measured
+    process.quiet_tensorflow()
+    from apps.suite.training import history  # noqa: F401  # imports Keras, which is not what is measured
 
     size = ClipConfig(height=options.size, width=options.size)
     config = Config(clips=size)
@@ -135,7 +136,7 @@ def main() -> int:
                 folders[f"{name}, {frames} frames"] = Path(made) / name
                 write_videos(Path(made) / name, height, width, frames, videos)
         for name, folder in folders.items():
-            paths = own_data.find(folder, config.own).paths  # and all files are in memory
+            paths = labelled_videos.find(folder, config.own).paths  # and all files are in memory
             rows = [
                 (
                     our_seconds(folder, config, options.threads),

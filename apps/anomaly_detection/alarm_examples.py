@@ -1,15 +1,206 @@
-"""Which events were found, missed and made up: the examples of a report, as plots and a table."""
+"""Which events were found, missed and made up: the examples of a report, as plots and a table.
+
+Plots of a series, its scores and the threshold, with labelled events and alarms marked.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
+from pathlib import Path
 
+import matplotlib.axes
+import matplotlib.dates
 import numpy as np
 
-from apps import comparison, plots, report, run_folder
-from apps.anomaly_detection import alarm_plots, detections, events, measures, scored_series, series
 from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import detections, events, measures, scoring
+from apps.suite.evaluation import comparison, plot_style, plots, report
+from apps.suite.runs import files, run_folder
+from apps.suite.tables import series
+
+_MOST_POINTS = 4_000  # of a curve; of more, the least and the greatest of each stretch are drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What of a series is drawn.
+
+    Attributes:
+        one: the series.
+        column, column_name: the channel that is drawn.
+        scores: float [time] of the whole series.
+        threshold: of the scores.
+        alarms: [start, end) of each, in steps of the series.
+        start, end: the steps that are drawn.
+    """
+
+    one: series.Series
+    column: int
+    column_name: str
+    scores: np.ndarray
+    threshold: float
+    alarms: Sequence[tuple[int, int]]
+    start: int
+    end: int
+
+    def around(self, start: int, end: int, margin: int) -> Shown:
+        """The steps [start, end) with so many more on both sides."""
+        return dataclasses.replace(
+            self, start=max(0, start - margin), end=min(len(self.one), end + margin)
+        )
+
+
+def save_plot(folder: Path, name: str, title: str, alternative: str, shown: Shown) -> plots.Plot:
+    """Writes the plot in both themes, as `plots.save` does."""
+
+    def draw_both(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        draw(axes, theme, shown)
+
+    return plots.save(folder, name, title, alternative, draw_both, height_inches=4.2)
+
+
+def write_png(file: Path, title: str, shown: Shown) -> None:
+    """Writes the plot on a light ground to a file of the user's."""
+
+    def draw_it(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        draw(axes, theme, shown)
+
+    files.make_folder(file.parent)
+    files.write_atomically(file, plot_style.png(plot_style.LIGHT, title, draw_it, 4.2))
+
+
+def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme, shown: Shown) -> None:
+    """The series above, its scores and the threshold below, on one axis of time."""
+    axes.axis("off")
+    above = axes.inset_axes((0.0, 0.45, 1.0, 0.55))
+    below = axes.inset_axes((0.0, 0.0, 1.0, 0.38), sharex=above)
+    part = slice(shown.start, shown.end)
+    x = _times(shown.one, part)
+    values = np.where(
+        shown.one.observed[part, shown.column], shown.one.values[part, shown.column], np.nan
+    )
+    scores = np.asarray(shown.scores[part], np.float64)
+    for panel, curve, colour, label in (
+        (above, values, theme.ink, shown.column_name),
+        (below, scores, theme.model, "score"),
+    ):
+        panel.plot(*_thinned(x, curve), color=colour, linewidth=1.0)
+        panel.set_ylabel(label)
+        panel.margins(x=0)
+        panel.tick_params(length=0)
+    below.axhline(
+        shown.threshold, color=theme.other, linewidth=1.2, linestyle="dashed", label="threshold"
+    )
+    _set_score_scale(below, scores, shown.threshold)
+    if shown.one.labels is not None:
+        labelled = _runs(np.asarray(shown.one.labels[part]))
+        _spans((above, below), x, labelled, theme.other, 0.30, "labelled event")
+    alarms = [
+        (max(start, shown.start) - shown.start, min(end, shown.end) - shown.start)
+        for start, end in shown.alarms
+        if start < shown.end and end > shown.start
+    ]
+    _spans((above,), x, alarms, theme.model, 0.35, "alarm")
+    _mark(above, x, alarms, theme)
+    above.tick_params(labelbottom=False)
+    below.set_xlabel("time (UTC)" if shown.one.dated else "step")
+    if shown.one.dated:
+        locator = matplotlib.dates.AutoDateLocator(minticks=3, maxticks=8)
+        below.xaxis.set_major_locator(locator)
+        below.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(locator))
+    entries = dict(zip(*reversed(below.get_legend_handles_labels()), strict=True))
+    entries |= dict(zip(*reversed(above.get_legend_handles_labels()), strict=True))
+    axes.legend(
+        entries.values(),
+        entries.keys(),
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=4,
+        frameon=False,
+        labelcolor=theme.ink,
+        handlelength=1.6,
+    )
+
+
+def _times(one: series.Series, part: slice) -> np.ndarray:
+    if not one.dated:
+        return np.asarray(one.times[part])
+    return (np.asarray(one.times[part]) * 1000).astype("datetime64[ms]")
+
+
+def _set_score_scale(axes: matplotlib.axes.Axes, scores: np.ndarray, threshold: float) -> None:
+    """Logarithmic where single scores would press all others and the threshold onto the axis."""
+    highest = float(np.max(scores, initial=threshold))
+    if threshold > 0 and highest > 8 * threshold:
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=threshold / 30)
+    else:
+        axes.set_ylim(0, 1.1 * max(highest, 1e-12))
+
+
+def _spans(
+    panels: Sequence[matplotlib.axes.Axes],
+    x: np.ndarray,
+    runs: Sequence[tuple[int, int]],
+    colour: str,
+    alpha: float,
+    label: str,
+) -> None:
+    for panel in panels:
+        for at, (start, end) in enumerate(runs):
+            panel.axvspan(
+                x[start],
+                x[min(end, len(x) - 1)],
+                color=colour,
+                alpha=alpha,
+                linewidth=0,
+                label=label if at == 0 and panel is panels[0] else None,
+            )
+
+
+def _mark(
+    axes: matplotlib.axes.Axes,
+    x: np.ndarray,
+    alarms: Sequence[tuple[int, int]],
+    theme: plot_style.Theme,
+) -> None:
+    """A mark at the start of each alarm, which as a span may be too narrow to be seen."""
+    if alarms:
+        starts = [x[start] for start, _ in alarms]
+        axes.plot(
+            starts,
+            [1.0] * len(starts),
+            transform=axes.get_xaxis_transform(),
+            marker="v",
+            linestyle="none",
+            markersize=6,
+            color=theme.model,
+            clip_on=False,
+        )
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    from apps.anomaly_detection import measures
+
+    return measures.ranges(flags)
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest of each stretch, so that no spike is lost in a long series."""
+    if len(y) <= _MOST_POINTS:
+        return x, y
+    width = -(-2 * len(y) // _MOST_POINTS)
+    whole = len(y) // width * width
+    stretches = y[:whole].reshape(-1, width)
+    missing = np.isnan(stretches)
+    least = np.argmin(np.where(missing, np.inf, stretches), axis=1)
+    greatest = np.argmax(np.where(missing, -np.inf, stretches), axis=1)
+    first = np.arange(0, whole, width)
+    kept = np.unique(np.concatenate([first + least, first + greatest, np.arange(whole, len(y))]))
+    return x[kept], y[kept]
+
 
 _SHOWN = 2  # of each kind
 _LISTED = 20  # alarms
@@ -19,7 +210,7 @@ _Span = tuple[int, int, int]  # number of a series, start, end
 def sections(
     folder: run_folder.RunFolder[configs.Config],
     collection: series.Collection,
-    scored: Sequence[scored_series.ScoredSeries],
+    scored: Sequence[scoring.ScoredSeries],
     model: detections.Detection,
 ) -> list[report.Section]:
     """The whole test part of one series, its alarms as a table, and single events near by."""
@@ -29,7 +220,7 @@ def sections(
     whole = _shown(collection, scored, model, chosen)
     named = f" of {one.name}" if len(collection.series) > 1 else ""
     blocks: list[report.Block] = [
-        alarm_plots.save(
+        save_plot(
             folder.plots,
             "test_part",
             f"The test part{named}",
@@ -78,7 +269,7 @@ def _kinds(
     return found, missed, false
 
 
-def _loudest(spans: Sequence[_Span], scored: Sequence[scored_series.ScoredSeries]) -> list[_Span]:
+def _loudest(spans: Sequence[_Span], scored: Sequence[scoring.ScoredSeries]) -> list[_Span]:
     def peak(span: _Span) -> float:
         return float(scored[span[0]].scores[span[1] : span[2]].max())
 
@@ -88,7 +279,7 @@ def _loudest(spans: Sequence[_Span], scored: Sequence[scored_series.ScoredSeries
 def _near(
     folder: run_folder.RunFolder[configs.Config],
     collection: series.Collection,
-    scored: Sequence[scored_series.ScoredSeries],
+    scored: Sequence[scoring.ScoredSeries],
     model: detections.Detection,
     span: _Span,
     title: str,
@@ -98,7 +289,7 @@ def _near(
     shown = _shown(collection, scored, model, number, (start, end))
     peak = float(scored[number].scores[start:end].max())
     moment = _written(one, start)
-    return alarm_plots.save(
+    return save_plot(
         folder.plots,
         title.lower().replace(" ", "_"),
         f"{title}: {moment}",
@@ -110,11 +301,11 @@ def _near(
 
 def _shown(
     collection: series.Collection,
-    scored: Sequence[scored_series.ScoredSeries],
+    scored: Sequence[scoring.ScoredSeries],
     model: detections.Detection,
     number: int,
     span: tuple[int, int] | None = None,
-) -> alarm_plots.Shown:
+) -> Shown:
     """The series with the channel that contributed most to the scores of the span, or of alarms."""
     one = collection.series[number]
     spans = [span] if span else model.alarms[number] or [(one.validation_end, len(one))]
@@ -123,7 +314,7 @@ def _shown(
         for start, end in spans
     )
     column = int(np.argmax(shares))
-    return alarm_plots.Shown(
+    return Shown(
         one,
         column,
         collection.feature_names[column],
@@ -137,7 +328,7 @@ def _shown(
 
 def _table(
     collection: series.Collection,
-    scored: Sequence[scored_series.ScoredSeries],
+    scored: Sequence[scoring.ScoredSeries],
     model: detections.Detection,
     number: int,
 ) -> report.Table:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.anomaly_detection import column_statistics, growing_arrays, seasons, series
+from apps.suite.tables import large_arrays, scaling, seasons, series
 
 _MOST_WINDOWS = 20_000  # that are fitted on, evenly spread over the train part
 _MOST_READ = 2**19  # numbers of the train part that are fitted on, at its end
@@ -71,7 +71,7 @@ class _Scaled(NamedTuple):
 
     @classmethod
     def of(cls, one: series.Series, columns: int) -> _Scaled:
-        found = column_statistics.of_training([one])
+        found = scaling.statistics_of_training([one])
         return cls(one, columns, found.mean[:columns], found.deviation[:columns])
 
     def read(self, steps: slice) -> np.ndarray:
@@ -89,7 +89,7 @@ class _Scaled(NamedTuple):
         """Stretches, with the values of `reach` steps before each, at the start made up."""
         # Windows take the most memory; but what the next block reaches back to is read again
         window = min(_WINDOW_STEPS * self.columns, max(_MOST_NUMBERS, 2 * self.columns))
-        for block in growing_arrays.blocks(len(self.one), window, numbers=2**20):
+        for block in large_arrays.blocks(len(self.one), window, numbers=2**20):
             values = self.read(slice(max(0, block.start - reach), block.stop))
             yield block, np.pad(values, ((max(0, reach - block.start), 0), (0, 0)), mode="edge")
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from apps import errors
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector as detectors
-from apps.anomaly_detection import score_stream, scoring, series, thresholds
+from apps.anomaly_detection import detector, scoring, thresholds
+from apps.suite import errors
+from apps.suite.tables import series
 
 _LEAST_WARM_UP_STEPS = 256
 
 
 def plain_detector(
     network: keras.Model, config: configs.Config, scored_count: int
-) -> detectors.Detector:
+) -> detector.Detector:
     """A detector whose scores are the residuals as they are, before anything is calibrated."""
-    nothing = score_stream.Normaliser(
+    nothing = detector.Normaliser(
         np.zeros(scored_count, np.float32), np.ones(scored_count, np.float32)
     )
-    return detectors.Detector(network, config, nothing, 0.0)
+    return detector.Detector(network, config, nothing, 0.0)
 
 
 def mean_square(
-    plain: detectors.Detector, config: configs.Config, collection: series.Collection
+    plain: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> float:
     """The mean square of the validation residuals, each cut as inputs are; 0 without any."""
     residuals, valid = _residuals(plain, config, collection)
@@ -34,15 +34,15 @@ def mean_square(
 
 def fit(
     network: keras.Model, config: configs.Config, collection: series.Collection
-) -> tuple[score_stream.Normaliser, thresholds.Threshold]:
+) -> tuple[detector.Normaliser, thresholds.Threshold]:
     """Normaliser and threshold, from residuals and scores of the validation parts; no label.
 
     Raises:
         UserError: validation parts without any value that has a score.
     """
     plain = plain_detector(network, config, collection.scored_count)
-    normaliser = score_stream.fit_normaliser(*_residuals(plain, config, collection))
-    calibrated = detectors.Detector(network, config, normaliser, 0.0)
+    normaliser = detector.fit_normaliser(*_residuals(plain, config, collection))
+    calibrated = detector.Detector(network, config, normaliser, 0.0)
     scores = [found.scores[found.valid] for _, found in _validation(calibrated, config, collection)]
     if not any(len(each) for each in scores):
         raise errors.UserError(
@@ -54,7 +54,7 @@ def fit(
 
 
 def _residuals(
-    detector: detectors.Detector, config: configs.Config, collection: series.Collection
+    detector: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of all validation parts together, and which are valid, float32 and bool [time, scored]."""
     count = collection.scored_count
@@ -67,7 +67,7 @@ def _residuals(
 
 
 def _validation(
-    detector: detectors.Detector, config: configs.Config, collection: series.Collection
+    detector: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> list[tuple[series.Series, scoring.Scored]]:
     """Each series, and the scores of its validation part, which a reader came to from before."""
     warm_up = max(_LEAST_WARM_UP_STEPS, config.stretch_steps)

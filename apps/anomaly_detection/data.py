@@ -5,15 +5,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.anomaly_detection import (
-    column_statistics,
-    embedded_sets,
-    faults,
-    own_data,
-    series,
-    tables,
-)
 from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import labels
+from apps.suite.tables import reader, scaling, series, series_files
 
 DEFAULT = "half_hourly_demand"
 
@@ -32,13 +26,13 @@ def load(config: configs.Config) -> series.Collection:
     settings = config.data_format
     name = config.data or DEFAULT
     path = Path(name).expanduser()
-    if path.exists() or tables.suffix(path) or name.startswith((".", "/", "~")):
-        collection = own_data.read(path, config)
+    if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
+        collection = series_files.read(path, config)
     else:
-        collection = embedded_sets.read(name, config)
-    found = column_statistics.check(collection, settings.constant_columns == "keep")
+        collection = series_files.read_embedded(name, config)
+    found = scaling.check_statistics(collection, settings.constant_columns == "keep")
     if settings.injected_faults:
-        collection = faults.injected(
+        collection = labels.injected(
             collection, found.deviation, settings.injected_faults, config.seed
         )
     return collection

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import events, measures, series, thresholds
+from apps.anomaly_detection import events, measures, thresholds
+from apps.suite.tables import series
 
 PRIMARY = "vus_pr"
 RANDOM = "random scores"

@@ -1,17 +1,226 @@
-"""A network, its normaliser and its threshold as one thing that reads streams and decides."""
+"""A network, its normaliser and its threshold as one thing that reads streams and decides.
+
+Scores of a stream become decisions, with the same merging and cool-down as `events`.
+
+Residuals of a stream become one score a step, and each channel's part in it.
+
+Exponential smoothing of a stream, for all its steps at once.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import decisions, forecast_residuals, score_stream, window_residuals
+from apps.anomaly_detection import residuals
+
+_LONG_AGO = 2**30
+
+
+def initial_decision_states(batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
+    """Before the first step: `last_event`, int32 (batch,), zeros.
+
+    0 says that there was no event yet; else the last step that belonged to one was so many steps
+    ago, the step before the next one being 1.
+    """
+    return {"last_event": tf.zeros([batch], tf.int32)}
+
+
+def decide(
+    is_over: tf.Tensor, merge_steps: int, cool_down_steps: int, states: dict[str, tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    """Which steps belong to an event, and at which one begins.
+
+    Args:
+        is_over: bool (batch, time), steps over the threshold.
+        merge_steps, cool_down_steps: those of `events.from_flags`.
+        states: as `initial_states` or the last call returned them.
+
+    Returns:
+        is_anomaly, bool (batch, time): over the threshold and not in a cool-down; alarm, of the
+        same shape: the first step of each event; new states.
+    """
+    steps = tf.transpose(is_over)
+    time = tf.shape(steps)[0]
+    # One element more than steps, as an array without any cannot be stacked
+    nothing = tf.zeros_like(states["last_event"], tf.bool)
+    anomalies = tf.TensorArray(tf.bool, time + 1, element_shape=[None]).write(time, nothing)
+    alarms = tf.TensorArray(tf.bool, time + 1, element_shape=[None]).write(time, nothing)
+
+    def look(
+        step: tf.Tensor, last: tf.Tensor, anomalies: tf.TensorArray, alarms: tf.TensorArray
+    ) -> tuple:
+        over, between = steps[step], last - 1
+        goes_on = over & (last > 0) & (between <= merge_steps)
+        begins = over & ~goes_on & ((last == 0) | (between >= cool_down_steps))
+        is_anomaly = goes_on | begins
+        later = tf.where(last == 0, 0, tf.minimum(last + 1, _LONG_AGO))
+        last = tf.ensure_shape(tf.where(is_anomaly, 1, later), last.shape)
+        return step + 1, last, anomalies.write(step, is_anomaly), alarms.write(step, begins)
+
+    _, last, anomalies, alarms = tf.while_loop(
+        lambda step, *_: step < time,
+        look,
+        (tf.constant(0), states["last_event"], anomalies, alarms),
+    )
+    return (
+        tf.transpose(anomalies.stack()[:-1]),
+        tf.transpose(alarms.stack()[:-1]),
+        {"last_event": last},
+    )
+
+
+def smooth(
+    values: tf.Tensor, valid: tf.Tensor, reach_steps: float, before: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The weighted mean of all values so far, with weights that fall by 1 - 1 / reach a step.
+
+        sum_t    = d sum_{t-1}    + value_t
+        weight_t = d weight_{t-1} + 1           d = 1 - 1 / reach_steps
+        smooth_t = sum_t / weight_t
+
+    The first value is its own mean: there is no start from 0. Where a value is not valid, both stay
+    as they are.
+
+    Args:
+        values: float32 (batch, time, channels).
+        valid: bool, of the same shape.
+        reach_steps: mean age of a value in the mean, and 1 more; 1 changes nothing.
+        before: float32 (batch, 2, channels), sum and weight; zeros at the start of a stream.
+
+    Returns:
+        The smoothed values, 0 before the first valid one, and the `before` of what follows.
+    """
+    decay = 1.0 - 1.0 / reach_steps
+    factors = tf.where(valid, decay, 1.0)[:, :, None, :]
+    terms = tf.stack([tf.where(valid, values, 0.0), tf.cast(valid, values.dtype)], axis=2)
+    sums = _recurrence(factors, terms, before)
+    return tf.math.divide_no_nan(sums[:, :, 0], sums[:, :, 1]), _last(sums, before)
+
+
+def _recurrence(factors: tf.Tensor, terms: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+    """y_t = factors_t y_{t-1} + terms_t along axis 1, in as many passes as time has binary digits.
+
+    A pass joins each step's map with that of the step 1, 2, 4, … before it.
+    """
+    time = tf.shape(terms)[1]
+
+    def join(reach: tf.Tensor, factors: tf.Tensor, terms: tf.Tensor) -> tuple:
+        earlier = tf.pad(terms[:, :-reach], [[0, 0], [reach, 0], [0, 0], [0, 0]])
+        terms += factors * earlier
+        pad = [[0, 0], [reach, 0], [0, 0], [0, 0]]
+        factors *= tf.pad(factors[:, :-reach], pad, constant_values=1.0)
+        return 2 * reach, factors, terms
+
+    free = tf.TensorShape([None, None, None, None])
+    _, factors, terms = tf.while_loop(
+        lambda reach, *_: reach < time,
+        join,
+        (tf.constant(1), factors, terms),
+        shape_invariants=(tf.TensorShape([]), free, free),
+    )
+    return terms + factors * before[:, None]
+
+
+def _last(sums: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+    """The state after the last step, that of before where there was no step."""
+    return tf.concat([before[:, None], sums], axis=1)[:, -1]
+
+
+_NORMAL = 1.4826  # deviation of a normal distribution, in median absolute deviations
+_LEAST_SCALE = 0.01  # deviations of the train part: what is predicted better counts as rounding
+
+
+class Normaliser(NamedTuple):
+    """Where a channel's residuals usually lie, and how far they usually spread, [scored] each."""
+
+    location: np.ndarray
+    scale: np.ndarray
+
+
+def fit_normaliser(residuals: np.ndarray, valid: np.ndarray) -> Normaliser:
+    """Median and spread of validation residuals, both robust against anomalies among them.
+
+    The spread is 1.4826 times the median absolute deviation; at least a tenth of the standard
+    deviation, for a channel whose residuals are mostly 0, as those of a switch are; and at least a
+    hundredth of the channel's own deviation in the train part, for one that hardly moves.
+
+    Args:
+        residuals, valid: float32 and bool [time, scored].
+    """
+    location, scale = np.zeros(residuals.shape[1]), np.full(residuals.shape[1], _LEAST_SCALE)
+    for channel, (values, is_valid) in enumerate(zip(residuals.T, valid.T, strict=True)):
+        usual = values[is_valid].astype(np.float64)
+        if not len(usual):
+            continue
+        location[channel] = np.median(usual)
+        apart = np.median(np.abs(usual - location[channel]))
+        scale[channel] = max(_NORMAL * apart, 0.1 * usual.std(), _LEAST_SCALE)
+    return Normaliser(location.astype(np.float32), scale.astype(np.float32))
+
+
+class ScoreStream:
+    """Scores of residuals, step by step or many steps at once.
+
+        z_f = |residual_f - location_f| / scale_f
+        s_f = exponentially smoothed z_f
+        score = sqrt(mean of s_f²),  or the largest s_f
+        contribution_f = score s_f² / Σ s²
+
+    over the channels that are valid at the step; the contributions add up to the score. Without
+    any valid channel both are 0.
+
+    Args:
+        normaliser: location and scale of each channel.
+        config: aggregation, and reach of the smoothing.
+    """
+
+    def __init__(self, normaliser: Normaliser, config: configs.ScoreConfig) -> None:
+        self.location = tf.constant(normaliser.location)
+        self.scale = tf.constant(normaliser.scale)
+        self.aggregation: Literal["root_mean_square", "maximum"] = config.aggregation
+        self.reach_steps = config.smoothing_steps
+
+    def initial_states(self, batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
+        """Those before the first step, float32 (batch, 2, scored); see `detector.smooth`."""
+        if self.reach_steps == 1:
+            return {}
+        return {"smoothed": tf.zeros((batch, 2, self.location.shape[0]))}
+
+    def advance(
+        self, residuals: tf.Tensor, valid: tf.Tensor, states: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Scores and contributions of the next steps.
+
+        Args:
+            residuals, valid: float32 and bool (batch, time, scored).
+            states: as `initial_states` or the last call returned them.
+
+        Returns:
+            Scores float32 (batch, time), contributions float32 (batch, time, scored), new states.
+        """
+        usual = tf.abs(residuals - self.location) / self.scale
+        if self.reach_steps > 1:
+            usual, last = smooth(usual, valid, self.reach_steps, states["smoothed"])
+            states = {"smoothed": last}
+        usual = tf.where(valid, usual, 0.0)
+        squares = usual**2
+        total = tf.reduce_sum(squares, axis=-1)
+        if self.aggregation == "maximum":
+            scores = tf.reduce_max(usual, axis=-1)
+        else:
+            channels = tf.reduce_sum(tf.cast(valid, tf.float32), axis=-1)
+            scores = tf.sqrt(tf.math.divide_no_nan(total, channels))
+        shares = tf.math.divide_no_nan(squares, total[..., None])
+        return scores, scores[..., None] * shares, states
+
 
 States = dict[str, tf.Tensor]
-ResidualStream = forecast_residuals.ForecastResiduals | window_residuals.WindowResiduals
+ResidualStream = residuals.ForecastResiduals | residuals.WindowResiduals
 
 
 class Scores(NamedTuple):
@@ -34,8 +243,8 @@ class Scores(NamedTuple):
 def residual_stream(network: keras.Model, config: configs.ModelConfig) -> ResidualStream:
     """How the network's kind makes residuals of a stream."""
     if config.kind == "forecaster":
-        return forecast_residuals.ForecastResiduals(network)
-    return window_residuals.WindowResiduals(network, config.stride_steps)
+        return residuals.ForecastResiduals(network)
+    return residuals.WindowResiduals(network, config.stride_steps)
 
 
 class Detector:
@@ -60,11 +269,11 @@ class Detector:
         self,
         network: keras.Model,
         config: configs.Config,
-        normaliser: score_stream.Normaliser,
+        normaliser: Normaliser,
         threshold: float,
     ) -> None:
         self.residuals = residual_stream(network, config.model)
-        self.scorer = score_stream.ScoreStream(normaliser, config.score)
+        self.scorer = ScoreStream(normaliser, config.score)
         self.threshold = threshold
         self.event_settings = config.events
         self.steps_behind = self.residuals.steps_behind
@@ -77,7 +286,7 @@ class Detector:
         return {
             **self.residuals.initial_states(batch),
             **self.scorer.initial_states(batch),
-            **decisions.initial_states(batch),
+            **initial_decision_states(batch),
         }
 
     def advance(
@@ -111,9 +320,9 @@ class Detector:
         return Scores(*(each[:, self.steps_behind :] for each in joined))
 
     def decide(self, scores: tf.Tensor, states: States) -> tuple[tf.Tensor, tf.Tensor, States]:
-        """is_anomaly and alarm of the next scores, bool (batch, time); see `decisions.decide`."""
+        """is_anomaly and alarm of the next scores, bool (batch, time); see `detector.decide`."""
         settings = self.event_settings
-        is_anomaly, alarm, new = decisions.decide(
+        is_anomaly, alarm, new = decide(
             scores > self.threshold, settings.merge_steps, settings.cool_down_steps, states
         )
         return is_anomaly, alarm, {**states, **new}

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps import comparison, configuration, errors
-from apps import run_folder as run_folders
 from apps.anomaly_detection import config as configs
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.anomaly_detection import series
+    from apps.suite.tables import series
+
 
 TASK = "anomaly_detection"
 INJECTED_FAULTS = 10
@@ -45,16 +48,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     import numpy as np
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.anomaly_detection import (
-        baselines,
-        data,
-        detections,
-        fault_kinds,
-        model_card,
-        report_tables,
-        scored_series,
-        trained_model,
-    )
+    from apps.anomaly_detection import baselines, data, detections, report, scoring, trained_model
 
     config = folder.config
     trained = trained_model.read(folder)
@@ -65,12 +59,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             "restore it, or train again"
         )
     is_set = not Path(collection.source).exists()
-    faults = fault_kinds.of_set(config.data, collection) if is_set else []
+    faults = report.faults_of_set(config.data, collection) if is_set else []
     collection = _labelled(collection, config)
     steps = sum(len(one) for one in collection.series)
     print(f"scoring {steps:,} steps", flush=True)
     with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
-        scored = scored_series.score(trained, collection.series, Path(temporary))
+        scored = scoring.score_series(trained, collection.series, Path(temporary))
         if not all(np.isfinite(each.scores).all() for each in scored):
             raise errors.UserError(
                 f"{folder.model_file}: its scores are not finite: the training diverged; "
@@ -99,12 +93,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             for name, values in named.items()
         }
         metrics = _metrics(collection, model, others)
-        measured = report_tables.Measured(collection, scored, model, others, trained, faults)
-        model_card.write(folder, metrics, measured)
+        measured = report.Measured(collection, scored, model, others, trained, faults)
+        report.write(folder, metrics, measured)
     folder.write_metrics(metrics)
-    print(
-        f"\n{comparison.text_table(model_card.narrow(metrics))}\n\n{comparison.verdict(metrics)}\n"
-    )
+    print(f"\n{comparison.text_table(report.narrow(metrics))}\n\n{comparison.verdict(metrics)}\n")
     print(f"report:  {folder.report_file}")
     run = shlex.quote(str(folder.path))
     print(f"next:    python -m apps.{TASK}.predict --run {run}")
@@ -113,7 +105,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
 
 def _labelled(collection: series.Collection, config: configs.Config) -> series.Collection:
     """The collection, with faults made into its test parts where nothing is labelled there."""
-    from apps.anomaly_detection import column_statistics, faults
+    from apps.anomaly_detection import labels
+    from apps.suite.tables import scaling
 
     if any(
         one.labels is not None and one.labels[one.validation_end :].any()
@@ -122,8 +115,8 @@ def _labelled(collection: series.Collection, config: configs.Config) -> series.C
         return collection
     unknown = tuple(dataclasses.replace(one, labels=None) for one in collection.series)
     collection = dataclasses.replace(collection, series=unknown)
-    found = column_statistics.of_training(collection.series)
-    made = faults.injected(collection, found.deviation, INJECTED_FAULTS, config.seed)
+    found = scaling.statistics_of_training(collection.series)
+    made = labels.injected(collection, found.deviation, INJECTED_FAULTS, config.seed)
     if not any(one.labels is not None and one.labels.any() for one in made.series):
         raise errors.UserError(
             f"{collection.source}: no labelled anomaly in the test part, and too few steps there "
@@ -157,7 +150,7 @@ def _metrics(collection: series.Collection, model: Any, others: dict[str, Any]) 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(
+    return command.run_command(
         TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
     )
 

@@ -20,16 +20,53 @@ those of `window_steps - 1` steps before; a forecaster's are of the step itself.
 `assets/settings.json` holds the channels' names, means and deviations in their units, how many of
 them are scored, and the seconds from a step to the next and the steps of a season. Of a run on the
 embedded data, `assets/example.csv` holds three weeks of it to try.
+
+What `python -m apps.export_onnx` writes of a run: values in, the network's word on them out.
 """
 
 from __future__ import annotations
 
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """Values without gaps and whether they were observed, both (batch, time, features).
+
+    A forecaster has `predictions` (batch, time, horizon, scored) and its states, a network of
+    windows a `reconstruction` (batch, window, scored).
+    """
+    import numpy as np
+
+    from apps.anomaly_detection import trained_model
+    from apps.suite.export import onnx_file
+
+    model = trained_model.load(run).network
+    scaling = model.get_layer("scaling")
+    mean, deviation = np.asarray(scaling.mean), np.asarray(scaling.deviation)
+    draw = np.random.default_rng(0)
+    examples = []
+    for rows, time in ((1, 1), (1, 40), (3, 9)):
+        steps = model.inputs[0].shape[1] or time
+        drawn = draw.normal(size=(rows, steps, len(mean)))
+        inputs = {
+            "values": (mean + deviation * drawn).astype(np.float32),
+            "observed": (draw.random(drawn.shape) < 0.9).astype(np.float32),
+        }
+        for state in model.inputs[2:]:
+            inputs[state.name] = draw.uniform(0, 0.5, (rows, *state.shape[1:])).astype(np.float32)
+        examples.append(inputs)
+    answer = "predictions" if len(model.inputs) > 2 else "reconstruction"
+    return onnx_file.Network(model, answer, examples)
+
 
 TASK = "anomaly_detection"
 
@@ -52,24 +89,19 @@ def export(run_folder: Path, destination: Path) -> Path:
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
     import lstm_layers
-    from apps import saved_model
-    from apps.anomaly_detection import (
-        example_series,
-        served_detector,
-        served_requests,
-        trained_model,
-    )
+    from apps.anomaly_detection import serving, trained_model
+    from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
-    served = served_detector.ServedDetector(trained, example_series.csv(run_folder))
+    served = serving.ServedDetector(trained, serving.example_csv(run_folder))
     with lstm_layers.computed_by("portable", trained.network):  # and not as the export does
-        requests = served_requests.requests(trained)
+        requests = serving.requests(trained)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
 
 
 def _export_and_tell(options: Options) -> None:

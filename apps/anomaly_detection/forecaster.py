@@ -8,7 +8,7 @@ import keras
 
 import lstm_layers
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import scaling, season_before
+from apps.suite.tables import scaling, seasons
 
 
 def build(config: configs.ModelConfig, feature_count: int, scored_count: int) -> keras.Model:
@@ -29,7 +29,8 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
     Returns:
         A model of [values, observed, *states], float32 (batch, time, features) twice and (batch, …)
         each, to [predictions, *states]: (batch, time, horizon, scored) in deviations of the train
-        part. Values are in the units of the data and without gaps (`gaps.fill`); states begin as
+        part. Values are in the units of the data and without gaps (`scaling.fill_gaps`); states
+        begin as
         zeros.
     """
     values = keras.Input((None, feature_count), name="values")
@@ -51,7 +52,7 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
     read, seen, carried, kept = [scaled, observed], [scaled], [], []
     if config.season_steps:
         season = keras.Input((config.season_steps, 3 * scored_count), name="season_before")
-        repeated, known, season_after = season_before.SeasonBefore(
+        repeated, known, season_after = seasons.SeasonBefore(
             config.season_steps, config.horizon_steps, scored_count, name="season"
         )([scaled, observed, season])
         read += [repeated[:, :, 1], known[:, :, 1]]

@@ -6,23 +6,20 @@ import dataclasses
 import json
 import sys
 import tempfile
+import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import tyro
 
-from apps import configuration, errors
+from apps.suite import errors
+from apps.suite.commands import command
 
-if TYPE_CHECKING:
-    from apps.anomaly_detection import (
-        alarm_plots,
-        event_files,
-        events,
-        scored_series,
-        series,
-        trained_model,
-    )
+if typing.TYPE_CHECKING:
+    from apps.anomaly_detection import alarm_examples, events, scoring, trained_model
+    from apps.suite.tables import series
+
 
 TASK = "anomaly_detection"
 
@@ -57,7 +54,7 @@ class Found(NamedTuple):
 
     one: series.Series
     events: list[events.Event]
-    scored: scored_series.ScoredSeries
+    scored: scoring.ScoredSeries
     threshold: float
     start: int
     names: tuple[str, ...]  # of the columns
@@ -73,13 +70,13 @@ def predict(options: Options) -> Iterator[Found]:
         UserError: no finished run, files that cannot be read, that lack a column of the training,
             or that are shorter than a window.
     """
-    from apps.anomaly_detection import events, scored_series, thresholds, trained_model
+    from apps.anomaly_detection import events, scoring, thresholds, trained_model
 
     trained = trained_model.load(options.run)
     settings = trained.config.events
     for collection in _collections(options, trained):
         with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
-            scored = scored_series.score(trained, collection.series, Path(temporary))
+            scored = scoring.score_series(trained, collection.series, Path(temporary))
             for one, each in zip(collection.series, scored, strict=True):
                 is_over = thresholds.flags(trained.threshold, trained.config.threshold, each.scores)
                 is_over[: one.validation_end] = False
@@ -103,13 +100,14 @@ def predict(options: Options) -> Iterator[Found]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "predict", Options, _print, arguments)
+    return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
 def _collections(
     options: Options, trained: trained_model.TrainedModel
 ) -> Iterator[series.Collection]:
-    from apps.anomaly_detection import data, own_data
+    from apps.anomaly_detection import data
+    from apps.suite.tables import series_files
 
     config = trained.config
     if not options.inputs:
@@ -120,7 +118,7 @@ def _collections(
             raise errors.UserError(f"{path}: no such file or folder")
     least = 2 if config.model.kind == "forecaster" else config.model.window_steps
     read = [
-        own_data.read_to_score(
+        series_files.read_to_score(
             path,
             config.data_format,
             trained.feature_names,
@@ -140,28 +138,28 @@ def _collections(
 
 
 def _print(options: Options) -> None:
-    from apps.anomaly_detection import alarm_plots, event_files
+    from apps.anomaly_detection import alarm_examples, events
 
-    rows: list[event_files.Row] = []
-    chosen: alarm_plots.Shown | None = None
+    rows: list[events.EventRow] = []
+    chosen: alarm_examples.Shown | None = None
     highest = -1.0
     for found in predict(options):
-        listed = event_files.rows(found.one, found.events)
+        listed = events.event_rows(found.one, found.events)
         rows += listed
         if options.json:
             print(json.dumps(_object(found, listed), ensure_ascii=False), flush=True)
         else:
-            print(event_files.text(found.one, len(found.one) - found.start, listed), flush=True)
+            print(events.events_text(found.one, len(found.one) - found.start, listed), flush=True)
         peak = float(found.scored.scores[found.start :].max(initial=0.0))
         if options.plot is not None and peak > highest:
             highest, chosen = peak, _shown(found)
     if options.events is not None:
-        event_files.write(options.events, rows)
+        events.write_events(options.events, rows)
     if options.plot is not None and chosen is not None:
-        alarm_plots.write_png(options.plot, f"Events of {chosen.one.name}", chosen)
+        alarm_examples.write_png(options.plot, f"Events of {chosen.one.name}", chosen)
 
 
-def _object(found: Found, listed: Sequence[event_files.Row]) -> dict[str, object]:
+def _object(found: Found, listed: Sequence[events.EventRow]) -> dict[str, object]:
     return {
         "series": found.one.name,
         "steps": len(found.one) - found.start,
@@ -173,11 +171,11 @@ def _object(found: Found, listed: Sequence[event_files.Row]) -> dict[str, object
     }
 
 
-def _shown(found: Found) -> alarm_plots.Shown:
+def _shown(found: Found) -> alarm_examples.Shown:
     """The whole of what was read, with the channel that contributed most to the events."""
     import numpy as np
 
-    from apps.anomaly_detection import alarm_plots
+    from apps.anomaly_detection import alarm_examples
 
     spans = [(event.start, event.end) for event in found.events]
     shares = sum(
@@ -185,7 +183,7 @@ def _shown(found: Found) -> alarm_plots.Shown:
         for start, end in spans or [(found.start, len(found.one))]
     )
     column = int(np.argmax(shares))
-    return alarm_plots.Shown(
+    return alarm_examples.Shown(
         found.one,
         column,
         found.names[column],

@@ -1,14 +1,18 @@
-"""Scores of whole series, however long: rows side by side, in chunks of bounded memory."""
+"""Scores of whole series, however long: rows side by side, in chunks of bounded memory.
+
+Scores of many series, kept on disk where they are long.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from apps.anomaly_detection import detector as detectors
-from apps.anomaly_detection import series, trained_model
+from apps.anomaly_detection import detector, trained_model
+from apps.suite.tables import large_arrays, series
 
 _ROWS = 64  # series that are read side by side
 _STEPS_A_CALL = 32_768  # of all rows together; fewer where there are many columns
@@ -51,7 +55,7 @@ def blocks(trained: trained_model.TrainedModel, one: series.Series) -> Iterator[
         yield found
 
 
-def score_spans(detector: detectors.Detector, spans: Sequence[Span]) -> list[Scored]:
+def score_spans(detector: detector.Detector, spans: Sequence[Span]) -> list[Scored]:
     """The scores of each span."""
     # Rows of like lengths go together: a group takes as long as its longest row.
     order = sorted(range(len(spans)), key=lambda index: spans[index].start - spans[index].end)
@@ -64,7 +68,7 @@ def score_spans(detector: detectors.Detector, spans: Sequence[Span]) -> list[Sco
 
 
 def _side_by_side(
-    detector: detectors.Detector, spans: Sequence[Span]
+    detector: detector.Detector, spans: Sequence[Span]
 ) -> Iterator[tuple[int, Scored]]:
     """(row, its next scores) of spans that are read together, the longest first."""
     rows, behind = len(spans), detector.steps_behind
@@ -86,3 +90,52 @@ def _side_by_side(
             kept = slice(max(0, behind - start), max(0, min(steps, length + behind - start)))
             if kept.start < kept.stop:
                 yield row, Scored(*(each[row, kept] for each in arrays))
+
+
+MOST_NUMBERS = 20_000_000
+"""Values of a series, steps times columns, up to which it is scored in memory."""
+
+
+class ScoredSeries(NamedTuple):
+    """Of one series: what a report and a list of events are made of.
+
+    Attributes:
+        scores: float32 [time].
+        valid: bool [time], steps that have a score.
+        contributions: float32 [time, features], adding up to the score; a mapped file where the
+            series is long.
+    """
+
+    scores: np.ndarray
+    valid: np.ndarray
+    contributions: np.ndarray
+
+
+def score_series(
+    trained: trained_model.TrainedModel, many: Sequence[series.Series], folder: Path
+) -> list[ScoredSeries]:
+    """Scores of each series; `folder` takes the contributions of long ones, as long as they last.
+
+    Short series are read side by side, long ones in blocks.
+    """
+    short = [one for one in many if one.values.size <= MOST_NUMBERS]
+    together = iter(score_all(trained, short))
+    found = []
+    for at, one in enumerate(many):
+        if one.values.size <= MOST_NUMBERS:
+            whole = next(together)
+            found.append(ScoredSeries(whole.scores, whole.valid, whole.contributions))
+        else:
+            found.append(_in_blocks(trained, one, folder / f"contributions-{at}"))
+    return found
+
+
+def _in_blocks(trained: trained_model.TrainedModel, one: series.Series, file: Path) -> ScoredSeries:
+    scores = large_arrays.GrowingArray(np.float32)
+    valid = large_arrays.GrowingArray(np.bool_)
+    contributions = large_arrays.GrowingArray(np.float32, one.values.shape[1], file)
+    for block in blocks(trained, one):
+        scores.append(block.scores)
+        valid.append(block.valid)
+        contributions.append(block.contributions)
+    return ScoredSeries(scores.finish(), valid.finish(), contributions.finish())

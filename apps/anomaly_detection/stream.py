@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps import errors, whole_files
 from apps.anomaly_detection import trained_model
+from apps.suite import errors
+from apps.suite.runs import files
 
 _DIGEST = "model"
 
@@ -78,7 +79,7 @@ class Stream:
         arrays: dict[str, Any] = {name: state.numpy() for name, state in self.states.items()}
         arrays[_DIGEST] = _digest(self.trained)
         np.savez(content, **arrays)
-        whole_files.write_atomically(file, content.getvalue())
+        files.write_atomically(file, content.getvalue())
 
     @classmethod
     def restore(cls, trained: trained_model.TrainedModel, file: Path) -> Stream:

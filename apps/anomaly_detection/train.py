@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps import configuration
 from apps.anomaly_detection import config as configs
+from apps.suite.commands import command
 
 TASK = "anomaly_detection"
 
@@ -25,20 +25,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import distribution, optimization, run_folder, training, whole_files
-    from apps.anomaly_detection import (
-        calibration,
-        column_statistics,
-        data,
-        evaluate,
-        model,
-        seasons,
-        trained_model,
-    )
+    from apps.anomaly_detection import calibration, data, evaluate, model, trained_model
+    from apps.suite.distribution import distribution
+    from apps.suite.runs import files, run_folder
+    from apps.suite.tables import scaling, seasons
+    from apps.suite.training import fit, optimizer
 
     collection = data.load(config)
-    statistics = column_statistics.of_training(collection.series)
-    training.seed_everything(config.seed)
+    statistics = scaling.statistics_of_training(collection.series)
+    fit.seed_everything(config.seed)
     settings = config.training
     learned = seasons.settle(config, collection)
 
@@ -51,7 +46,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         with distribution.scope():
             learner = model.build(learned, len(collection.feature_names), collection.scored_count)
-            learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+            learner.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
         network = learner.network
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
         plain = calibration.plain_detector(network, learned, collection.scored_count)
@@ -72,10 +67,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             return {"loss": calibration.mean_square(plain, learned, collection)}
 
         def save_best(_: keras.Model) -> None:
-            with whole_files.replacing(folder.model_file) as partial:
+            with files.replacing(folder.model_file) as partial:
                 network.save(partial)
 
-        record = training.fit(
+        record = fit.fit(
             learner,
             lambda first_step: data.batches(collection, learned, first_step).map(
                 lambda values, observed: ((values, observed),)
@@ -109,7 +104,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 
 import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
-from apps import errors, json_files, run_folder
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import model as models  # noqa: F401  (as above)
-from apps.anomaly_detection import score_stream, thresholds
+from apps.anomaly_detection import thresholds
+from apps.suite import errors
+from apps.suite.runs import files, run_folder
 
 _FILE = "detector.json"
 
@@ -34,7 +35,7 @@ class TrainedModel:
 
     network: keras.Model
     config: configs.Config
-    normaliser: score_stream.Normaliser
+    normaliser: detectors.Normaliser
     threshold: thresholds.Threshold
     feature_names: tuple[str, ...]
     scored_count: int
@@ -60,13 +61,13 @@ def load(run: Path) -> TrainedModel:
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """What an opened run folder holds; UserError where a file is damaged or missing."""
     file = folder.path / _FILE
-    kept = json_files.read(file)
+    kept = files.read_json(file)
     network = read_network(folder)
     try:
         trained = TrainedModel(
             network,
             folder.config,
-            score_stream.Normaliser(
+            detectors.Normaliser(
                 *(np.array(kept["normaliser"][name], np.float32) for name in ("location", "scale"))
             ),
             thresholds.Threshold(**kept["threshold"]),
@@ -98,7 +99,7 @@ def read_network(folder: run_folder.RunFolder[configs.Config]) -> keras.Model:
 
 def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:
     """Writes what `read` reads, without model.keras."""
-    json_files.write(
+    files.write_json(
         folder.path / _FILE,
         {
             "feature_names": trained.feature_names,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import lstm_layers
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import scaling
+from apps.suite.tables import scaling
 
 
 def build(config: configs.ModelConfig, feature_count: int, scored_count: int) -> keras.Model:
@@ -30,7 +30,7 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
     Returns:
         A model of [values, observed], float32 (batch, window, features) each, to their
         reconstruction (batch, window, scored) in deviations of the train part. Values are in the
-        units of the data and without gaps (`gaps.fill`).
+        units of the data and without gaps (`scaling.fill_gaps`).
     """
     values = keras.Input((config.window_steps, feature_count), name="values")
     observed = keras.Input((config.window_steps, feature_count), name="observed")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from apps import comparison
 from apps.recommendation import config as configs
-from apps.recommendation import measures, ranking
+from apps.recommendation import ranking
 from apps.recommendation.data import Dataset
+from apps.suite.evaluation import comparison
 
 
 class Answered(NamedTuple):
@@ -32,7 +32,7 @@ def answer(score_block: ranking.ScoreBlock, dataset: Dataset, config: configs.Co
 def on_validation(
     score_block: ranking.ScoreBlock, dataset: Dataset, config: configs.Config
 ) -> dict[str, float]:
-    """`measures.of_ranks` of the sample of validation queries that a checkpoint is judged by."""
+    """Returns `ranking.measures_of_ranks` of the validation sample that judges a checkpoint."""
     answered = ranking.ranked(
         score_block,
         dataset.validation.sample(config.evaluation.validation_queries, config.seed),
@@ -41,7 +41,7 @@ def on_validation(
         top_count=1,
         rows_per_block=config.evaluation.rows_per_block,
     )
-    return measures.of_ranks(answered.ranks)
+    return ranking.measures_of_ranks(answered.ranks)
 
 
 def metrics(
@@ -68,7 +68,7 @@ def metrics(
             "split": dataset.split,
             "counts": dict(dataset.counts),
         },
-        "primary": comparison.primary(measures.PRIMARY, test, of_baselines, higher_is_better=True),
+        "primary": comparison.primary(ranking.PRIMARY, test, of_baselines, higher_is_better=True),
         "test": {
             **test,
             "queries": len(dataset.test),
@@ -82,13 +82,16 @@ def metrics(
 def _scores(dataset: Dataset, config: configs.Config, answered: Answered) -> dict[str, float]:
     """Metrics over all right items, then over those that have a code, then the other way."""
     ranks, known = answered.ranked.ranks, dataset.test.targets > 0
-    all_items, known_items = measures.of_ranks(ranks), measures.of_ranks(ranks[known])
-    other = measures.of_ranks(answered.other.ranks)
+    all_items, known_items = (
+        ranking.measures_of_ranks(ranks),
+        ranking.measures_of_ranks(ranks[known]),
+    )
+    other = ranking.measures_of_ranks(answered.other.ranks)
     way = "seen_included" if config.evaluation.exclude_seen else "seen_excluded"
     return {
         **all_items,
-        **measures.of_lists(answered.ranked.top, dataset.item_counts),
-        f"{measures.PRIMARY}_known_items": known_items[measures.PRIMARY],
-        f"{measures.PRIMARY}_{way}": other[measures.PRIMARY],
+        **ranking.measures_of_lists(answered.ranked.top, dataset.item_counts),
+        f"{ranking.PRIMARY}_known_items": known_items[ranking.PRIMARY],
+        f"{ranking.PRIMARY}_{way}": other[ranking.PRIMARY],
         f"recall_at_10_{way}": other["recall_at_10"],
     }

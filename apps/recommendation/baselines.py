@@ -1,25 +1,239 @@
-"""What the network has to beat: popularity, repetition, transitions, similar histories."""
+"""What the network has to beat: popularity, repetition, transitions, similar histories.
+
+Histories as sparse matrices (histories, items): column 0 is the item of code 1.
+
+The baseline of item-to-item transitions: what followed the last items of a history elsewhere.
+
+Baselines that know the items and not, or hardly, the history: how often each one was taken.
+
+The baseline of similar histories: session-kNN (Jannach and Ludewig 2017).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import scipy.sparse
 
-from apps.recommendation import (
-    config as configs,
-)
-from apps.recommendation import (
-    item_transitions,
-    measures,
-    popularity,
-    ranking,
-    session_neighbours,
-)
+from apps.recommendation import config as configs
+from apps.recommendation import ranking
 from apps.recommendation.data import Dataset
-from apps.recommendation.histories import Queries
+from apps.recommendation.histories import Histories, Queries
+
+_MOST_EVENTS = 1_000
+
+
+def history_matrix_of_train(train: Histories, item_count: int) -> scipy.sparse.csr_array:
+    """1 where a history holds an item, however often: float32 (histories, items)."""
+    rows = np.repeat(np.arange(len(train.starts) - 1), train.lengths)
+    return _ones(rows, train.items - 1, (len(train.starts) - 1, item_count))
+
+
+def history_matrix_of_queries(
+    queries: Queries, item_count: int, longest: int
+) -> scipy.sparse.csr_array:
+    """1 where an item is among the last `longest` before a query: float32 (queries, items)."""
+    rows, codes = _recent(queries, longest).seen(slice(None))
+    return _ones(rows, codes - 1, (len(queries), item_count))
+
+
+def history_matrix_by_age(
+    queries: Queries, item_count: int, decay: float
+) -> scipy.sparse.csr_array:
+    """Sum of decay ** age over each item's places in a history: float32 (queries, items).
+
+    The last item of a history is of age 0; decay 0 leaves it alone, decay 1 counts. The last 1,000
+    events are looked at: a few machines among the users may have a million.
+    """
+    queries = _recent(queries, _MOST_EVENTS)
+    rows, codes = queries.seen(slice(None))
+    ends = np.cumsum(queries.lengths)
+    ages = ends[rows] - 1 - np.arange(len(rows))
+    weights = np.power(np.float32(decay), ages, dtype=np.float32)
+    kept = weights > 1e-6
+    return scipy.sparse.coo_array(
+        (weights[kept], (rows[kept], codes[kept] - 1)), shape=(len(queries), item_count)
+    ).tocsr()  # sums what stands at one place
+
+
+def _recent(queries: Queries, longest: int) -> Queries:
+    """The same queries with nothing but the last events of their histories."""
+    starts = np.maximum(queries.history_start, queries.history_end - longest)
+    return dataclasses.replace(queries, history_start=starts)
+
+
+def _ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> scipy.sparse.csr_array:
+    ones = np.ones(len(rows), np.float32)
+    matrix = scipy.sparse.coo_array((ones, (rows, columns)), shape=shape).tocsr()
+    matrix.data[:] = 1
+    return matrix
+
+
+_POPULARITY_WEIGHT = 1e-4  # orders what no transition reaches, and what ties
+
+
+def transition_probabilities(
+    train: Histories, item_count: int, reach: int
+) -> scipy.sparse.csr_array:
+    """P(j | i), float32 (items, items): how often j came after i in a history of the train part.
+
+    A pair that is s places apart counts 1 / s, up to `reach` places (the sequential rules of
+    Ludewig and Jannach 2018); reach 1 is the Markov chain of first order. Rows sum
+    to 1, or are empty.
+    """
+    owner = np.repeat(np.arange(len(train.starts) - 1), train.lengths)
+    items = train.items - 1
+    total = scipy.sparse.csr_array((item_count, item_count), dtype=np.float32)
+    for step in range(1, reach + 1):
+        together = owner[step:] == owner[:-step]
+        pairs = (items[:-step][together], items[step:][together])
+        weights = np.full(len(pairs[0]), 1 / step, np.float32)
+        total = total + scipy.sparse.coo_array((weights, pairs), shape=total.shape).tocsr()
+    sums = np.asarray(total.sum(axis=1)).ravel()
+    return (scipy.sparse.diags_array(1 / np.maximum(sums, 1e-12)) @ total).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Transitions from all items of a history, weighted by decay ** age (0 = from the last alone).
+
+    With P of `probabilities`: score(j) = sum over the history of decay ** age(i) * P(j | i).
+    """
+
+    matrix: scipy.sparse.csr_array
+    order: np.ndarray
+    reach: int
+    decay: float
+
+    @property
+    def chosen(self) -> str:
+        return f"pairs up to {self.reach} apart, decay {self.decay:g}"
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """float32 (queries, items)."""
+        history = history_matrix_by_age(queries, len(self.order), self.decay)
+        found = (history @ self.matrix).toarray()
+        found += _POPULARITY_WEIGHT * self.order
+        return found
+
+
+def items_in_order(counts: np.ndarray) -> np.ndarray:
+    """Scores float32 (items,) from 1 down to above 0, by counts (items,); no two are equal.
+
+    Of items with equal counts the one of the lower code stands first, as in a list that is shown.
+    """
+    places = np.empty(len(counts), np.int64)
+    places[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return (1 - places / len(counts)).astype(np.float32)
+
+
+def recent_counts(train: Histories, item_count: int, share: float) -> np.ndarray:
+    """Events of each item (items,) among the last `share` of all events of the train part."""
+    assert train.times is not None
+    border = np.quantile(train.times, 1 - share)
+    return np.bincount(train.items[train.times >= border] - 1, minlength=item_count)
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """The same list for everybody: scores of the items (items,), as `in_order` gives them."""
+
+    order: np.ndarray
+    chosen: str = ""
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """float32 (queries, items)."""
+        return np.tile(self.order, (len(queries), 1))
+
+
+@dataclass(frozen=True)
+class RepeatedItems:
+    """What the history holds, the most often and latest taken first; then the popular items.
+
+    The score of an item is the sum of decay ** age over its places in the history, age 0 being the
+    last one.
+    """
+
+    order: np.ndarray
+    decay: float
+
+    @property
+    def chosen(self) -> str:
+        return f"decay {self.decay:g}"
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """float32 (queries, items)."""
+        own = history_matrix_by_age(queries, len(self.order), self.decay).toarray()
+        return (own + 1e-5 * self.order).astype(np.float32)
+
+
+_MOST_HISTORIES = 50_000  # that are compared; a million would take minutes for 256 queries
+_MOST_ITEMS = 100  # of a query's history, the last ones, that are looked for in others
+
+
+def by_recency(train: Histories, item_count: int) -> scipy.sparse.csr_array:
+    """Items of each history (`history_matrix_of_train`), the histories that ended last at the end.
+
+    The 50,000 last ones alone. Of a log without times the histories stay in its order.
+    """
+    matrix = history_matrix_of_train(train, item_count)
+    if train.times is not None:
+        matrix = matrix[np.argsort(train.times[train.starts[1:] - 1], kind="stable")]
+    return matrix[-_MOST_HISTORIES:]
+
+
+@dataclass(frozen=True)
+class SessionNeighbours:
+    """Items of the k most similar histories of the train part.
+
+    With the sets of items q of the query's history (its last 100) and n of a history in train:
+
+        sim(q, n) = |q & n| / sqrt(|q| |n|)        score(j) = sum over the k nearest n with j of sim
+
+    Neighbours are looked for among the `sample` histories that ended last of those that share an
+    item with the query (None = among all).
+    """
+
+    histories: scipy.sparse.csr_array
+    order: np.ndarray
+    k: int
+    sample: int | None
+
+    @property
+    def chosen(self) -> str:
+        return f"k {self.k} of the last {self.sample or self.histories.shape[0]:,}"
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """float32 (queries, items)."""
+        asked = history_matrix_of_queries(queries, len(self.order), _MOST_ITEMS)
+        shared = (asked @ self.histories.T).tocsr()
+        shared.sort_indices()
+        sizes = np.sqrt(np.maximum(np.diff(self.histories.indptr), 1))
+        own_sizes = np.sqrt(np.maximum(np.diff(asked.indptr), 1))
+        rows, columns, weights = [], [], []
+        for row in range(len(queries)):
+            one = slice(*shared.indptr[row : row + 2])
+            others, similar = shared.indices[one], shared.data[one]
+            if self.sample is not None:
+                others, similar = others[-self.sample :], similar[-self.sample :]
+            similar = similar / (sizes[others] * own_sizes[row])
+            if len(others) > self.k:
+                nearest = np.argpartition(-similar, self.k)[: self.k]
+                others, similar = others[nearest], similar[nearest]
+            rows.append(np.full(len(others), row))
+            columns.append(others)
+            weights.append(similar)
+        places = (np.concatenate(rows), np.concatenate(columns))
+        shape = (len(queries), self.histories.shape[0])
+        neighbours = scipy.sparse.coo_array((np.concatenate(weights), places), shape=shape)
+        found = (neighbours.tocsr() @ self.histories).toarray().astype(np.float32)
+        found += _POPULARITY_WEIGHT * self.order
+        return found
+
 
 _CHOICE_QUERIES = 2_000  # most of validation that a choice looks at; a score takes about 1 ms
 _RECENT_SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)
@@ -55,27 +269,27 @@ def fit(dataset: Dataset, config: configs.Config) -> dict[str, Baseline]:
     queries = dataset.validation.sample(
         min(_CHOICE_QUERIES, config.evaluation.validation_queries), config.seed
     )
-    order = popularity.in_order(dataset.item_counts)
+    order = items_in_order(dataset.item_counts)
     candidates: dict[str, Iterable[Baseline]] = {
-        "popularity": [popularity.Popularity(order)],
-        "repeated_items": (popularity.RepeatedItems(order, decay) for decay in _REPEAT_DECAYS),
+        "popularity": [Popularity(order)],
+        "repeated_items": (RepeatedItems(order, decay) for decay in _REPEAT_DECAYS),
         "markov": (
-            item_transitions.Transitions(matrix, order, reach, decay)
+            Transitions(matrix, order, reach, decay)
             for reach in _REACHES
-            for matrix in [item_transitions.probabilities(train, items, reach)]
+            for matrix in [transition_probabilities(train, items, reach)]
             for decay in _DECAYS
         ),
         "session_knn": (
-            session_neighbours.SessionNeighbours(matrix, order, k, sample)
-            for matrix in [session_neighbours.by_recency(train, items)]
+            SessionNeighbours(matrix, order, k, sample)
+            for matrix in [by_recency(train, items)]
             for k in config.evaluation.nearest_histories
             for sample in (_SAMPLES if train.times is not None else (None,))
         ),
     }
     if train.times is not None:
         candidates["recent_popularity"] = (
-            popularity.Popularity(
-                popularity.in_order(popularity.recent_counts(train, items, share)),
+            Popularity(
+                items_in_order(recent_counts(train, items, share)),
                 chosen=f"the last {share:.0%} of the events",
             )
             for share in _RECENT_SHARES
@@ -115,7 +329,7 @@ def _best(
             top_count=1,
             rows_per_block=config.evaluation.rows_per_block,
         )
-        return measures.of_ranks(answered.ranks)[measures.PRIMARY]
+        return ranking.measures_of_ranks(answered.ranks)[ranking.PRIMARY]
 
     best, highest = None, -1.0
     for baseline in tried:

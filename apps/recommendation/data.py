@@ -8,16 +8,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.recommendation import (
-    coded_parts,
-    example_batches,
-    own_data,
-    session_batches,
-    sessions,
-    set_data,
-    splits,
-)
+from apps.recommendation import batches as example_batches
 from apps.recommendation import config as configs
+from apps.recommendation import division
+from apps.recommendation import log as own_data
 from apps.recommendation.histories import Histories, Queries
 
 DEFAULT = "grocery_histories"
@@ -40,7 +34,7 @@ class Dataset:
     train, validation, test: see `histories`; test has at most `MOST_TEST_QUERIES`, drawn at random
         where there are more, which `notes` says then.
     counts: events, histories, users, items and what isn't in train, for the report: see
-        `coded_parts.code`.
+        `division.code_parts`.
     """
 
     name: str
@@ -61,10 +55,10 @@ class Dataset:
 def load(config: configs.Config) -> Dataset:
     """Reads `config.data`, makes histories of it, divides and codes them.
 
-    `config.data` is a file of one's own (`own_data.read`) or the name of a TFDS set
-    (`set_data.read`); what exists on disk comes first. Rows with the same user, item and time are
-    one event. Histories are made by `sessions.histories`, the parts by `splits.divide`, codes and
-    queries by `coded_parts.code`.
+    `config.data` is a file of one's own (`log.read`) or the name of a TFDS set
+    (`log.read_set`); what exists on disk comes first. Rows with the same user, item and time are
+    one event. Histories are made by `division.histories_of`, the parts by `division.divide`, codes
+    and queries by `division.code_parts`.
 
     Raises:
         UserError: nothing of that name, or data that cannot be learned: the message names the
@@ -75,10 +69,10 @@ def load(config: configs.Config) -> Dataset:
     if path.exists() or own_data.is_path(name):
         log = own_data.read(path, config.columns, config.sessions)
     else:
-        log = set_data.read(name)
-    interactions = sessions.histories(log, config.sessions)
-    split = splits.divide(interactions, config.split, log.source)
-    parts = coded_parts.code(interactions, split.parts, config.split, log.source)
+        log = own_data.read_set(name)
+    interactions = division.histories_of(log, config.sessions)
+    split = division.divide(interactions, config.split, log.source)
+    parts = division.code_parts(interactions, split.parts, config.split, log.source)
     test, notes = parts.test.sample(MOST_TEST_QUERIES, config.seed), log.notes
     if len(test) < len(parts.test):
         notes += (f"of {len(parts.test):,} test queries {len(test):,} are asked, drawn at random",)
@@ -131,9 +125,9 @@ def unknown(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
 def batches(dataset: Dataset, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
     """An endless stream of (inputs of the model, targets), as `training.batches` says.
 
-    See `example_batches.endless` (padded) and `session_batches.endless` (session_parallel). A
+    See `batches.endless` (padded) and `batches.endless_sessions` (session_parallel). A
     batch is a function of the seed and its step alone.
     """
     if config.training.batches == "padded":
         return example_batches.endless(dataset.train, config, first_step)
-    return session_batches.endless(dataset.train, config, first_step)
+    return example_batches.endless_sessions(dataset.train, config, first_step)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps import comparison, configuration, errors
-from apps import run_folder as run_folders
 from apps.recommendation import config as configs
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
     from apps.recommendation import data
+
 
 TASK = "recommendation"
 
@@ -44,8 +47,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         answered_queries,
         baselines,
         data,
-        measures,
-        model_card,
+        ranking,
+        report,
         trained_model,
     )
 
@@ -68,15 +71,15 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     chosen = {comparison.words(name): each.chosen for name, each in fitted.items()}
     best = metrics["primary"]["baseline"]["name"]
     scores = {comparison.words(name): each.scores for name, each in fitted.items()}[best]
-    measured = model_card.Measured(
+    measured = report.Measured(
         answered=answered,
         chosen=chosen,
         baseline_validation={
-            best: answered_queries.on_validation(scores, dataset, config)[measures.PRIMARY]
+            best: answered_queries.on_validation(scores, dataset, config)[ranking.PRIMARY]
         },
         parameters=trained.model.count_params(),
     )
-    model_card.write(folder, dataset, metrics, measured)
+    report.write(folder, dataset, metrics, measured)
     folder.write_metrics(metrics)
     print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}\n")
     print(f"report:  {folder.report_file}")
@@ -108,7 +111,7 @@ def _sample_history(dataset: data.Dataset) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(
+    return command.run_command(
         TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
     )
 

@@ -15,6 +15,8 @@ by popularity, and its scores are logarithms of counts. Where fewer than k items
 beyond a row's own k, the name is "" and the score the lowest float32; k is at most the number of
 items. `assets/items.txt` holds the names, the most popular one first, `assets/titles.json` their
 titles in the same order, if the data have titles.
+
+What `python -m apps.export_onnx` writes of a run: codes of a history in, scores of items out.
 """
 
 from __future__ import annotations
@@ -22,11 +24,32 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """`history` int32 (batch, time), 0 = no item, to `scores` (batch, items)."""
+    import numpy as np
+
+    from apps.recommendation import trained_model
+    from apps.suite.export import onnx_file
+
+    trained = trained_model.load(run)
+    items = len(trained.item_names)
+    histories = np.random.default_rng(0).integers(1, items + 1, (4, 9), np.int32)
+    with_gaps = histories.copy()
+    with_gaps[1, 4:] = with_gaps[2, :3] = with_gaps[3, 2] = 0
+    examples = [{"history": each} for each in (histories[:1, :1], histories[:1], with_gaps)]
+    return onnx_file.Network(trained.model, "scores", examples)
+
 
 TASK = "recommendation"
 
@@ -49,16 +72,16 @@ def export(run_folder: Path, destination: Path) -> Path:
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
     import lstm_layers
-    from apps import saved_model
-    from apps.recommendation import served_items, served_requests, trained_model
+    from apps.recommendation import serving, trained_model
+    from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
     history_items = trained.config.model.history_items
-    served = served_items.ServedItems(
+    served = serving.ServedItems(
         trained.model, trained.item_names, trained.titles, trained.item_counts, history_items
     )
     with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = served_requests.requests(
+        requests = serving.requests(
             trained.model, trained.item_names, trained.item_counts, history_items
         )
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
@@ -66,14 +89,14 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
 
 
 def _export_and_tell(options: Options) -> None:
-    from apps.recommendation import served_items
+    from apps.recommendation import serving
 
     version = export(options.run, options.to)
-    vocabulary = (version / "assets" / served_items.VOCABULARY).read_text("utf-8")
+    vocabulary = (version / "assets" / serving.VOCABULARY).read_text("utf-8")
     history = vocabulary.split("\n", 2)[:2]
     instance = {"history": history, "k": 10, "exclude_seen": False}
     body = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")

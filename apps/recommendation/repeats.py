@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps import global_mean
+from apps.suite.distribution import replicas
 
 _NOTHING = -1e9  # a weight's logarithm that no softmax sees
 _FASTER = 10.0
@@ -84,7 +84,7 @@ class Repeats(keras.layers.Layer):
         """
         steps = tf.range(tf.shape(history)[1])
         age = steps[:, None] - steps[None, :]
-        of_age = global_mean.once(self._of_age(tf.maximum(age, 0)))
+        of_age = replicas.once(self._of_age(tf.maximum(age, 0)))
         weights = tf.nn.softmax(tf.where(age >= 0, of_age, _NOTHING))
         same = tf.cast(targets[:, :, None] == history[:, None, :], weights.dtype)
         return tf.einsum("ij,bij->bi", weights, same)

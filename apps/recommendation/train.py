@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps import configuration
 from apps.recommendation import config as configs
+from apps.suite.commands import command
 
 TASK = "recommendation"
 
@@ -24,20 +24,21 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import distribution, optimization, run_folder, training, whole_files
     from apps.recommendation import (
         answered_queries,
         data,
         evaluate,
-        item_file,
-        measures,
         model,
-        next_item_training,
-        scoring,
+        ranking,
+        trained_model,
+        training_model,
     )
+    from apps.suite.distribution import distribution
+    from apps.suite.runs import files, run_folder
+    from apps.suite.training import fit, optimizer
 
     dataset = data.load(config)
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     settings, item_count = config.training, len(dataset.item_names)
     description = {
         "name": dataset.name,
@@ -46,27 +47,27 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "source": dataset.source,
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        items = item_file.Items(dataset.item_names, dataset.titles, dataset.item_counts)
-        item_file.write(folder.path, items)
+        items = trained_model.Items(dataset.item_names, dataset.titles, dataset.item_counts)
+        trained_model.write_items(folder.path, items)
         with distribution.scope():
             network = model.build(config, item_count, dataset.item_counts)
-            learner = next_item_training.NextItemTraining(network, config, dataset.item_counts)
-            learner.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+            learner = training_model.NextItemTraining(network, config, dataset.item_counts)
+            learner.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
         print(
             f"{dataset.name}: {len(dataset.train.items):,} training events of {item_count:,} "
             f"items; {network.count_params():,} parameters; {settings.steps:,} steps"
         )
-        score = scoring.Scorer(network, config.model.history_items)
+        score = trained_model.Scorer(network, config.model.history_items)
 
         def validate(_: keras.Model) -> dict[str, float]:
             found = answered_queries.on_validation(score, dataset, config)
-            return {name: found[name] for name in (measures.PRIMARY, "recall_at_10")}
+            return {name: found[name] for name in (ranking.PRIMARY, "recall_at_10")}
 
         def save_best(_: keras.Model) -> None:
-            with whole_files.replacing(folder.model_file) as partial:
+            with files.replacing(folder.model_file) as partial:
                 network.save(partial)
 
-        record = training.fit(
+        record = fit.fit(
             learner,
             lambda first_step: data.batches(dataset, config, first_step),
             steps=settings.steps,
@@ -74,7 +75,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             folder=folder,
             save_best=save_best,
             validate=validate,
-            monitor=f"validation_{measures.PRIMARY}",
+            monitor=f"validation_{ranking.PRIMARY}",
             higher_is_better=True,
             patience_checkpoints=settings.patience_checkpoints,
         )
@@ -84,7 +85,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
 if __name__ == "__main__":

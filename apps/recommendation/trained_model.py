@@ -1,4 +1,9 @@
-"""What the training left in a run folder, as evaluate, predict and export take it up."""
+"""What the training left in a run folder, as evaluate, predict and export take it up.
+
+The scores of a model for queries, as `ranking` asks for them.
+
+The items of a run in a file beside its model: names, titles and counts, ordered by code.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,73 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
-from apps import errors, run_folder
 from apps.recommendation import config as configs
-from apps.recommendation import item_file, scoring
 from apps.recommendation import model as networks  # noqa: F401  (registers what they are made of)
+from apps.recommendation.histories import Queries
+from apps.suite import errors
+from apps.suite.runs import files, run_folder
+
+
+class Scorer:
+    """Gives every item a score for each query: a `ranking.ScoreBlock`.
+
+    It reads the weights as they are at each call, and traces the model once for all shapes.
+
+    Args:
+        network: of `model.build`.
+        history_items: how many of the most recent items it reads.
+    """
+
+    def __init__(self, network: keras.Model, history_items: int) -> None:
+        self.history_items = history_items
+        self._answer = tf.function(
+            lambda history: network(history, training=False),
+            input_signature=[tf.TensorSpec((None, None), tf.int32)],
+            autograph=False,
+        )
+
+    def __call__(self, queries: Queries) -> np.ndarray:
+        """float32 (queries, items); column 0 is the item of code 1."""
+        return self.of_codes(queries.recent(slice(None), self.history_items))
+
+    def of_codes(self, history: np.ndarray) -> np.ndarray:
+        """The same for codes int32 (rows, time), 0 wherever there is no item."""
+        return self._answer(tf.constant(history, tf.int32)).numpy()
+
+
+ITEMS_FILE = "items.json"
+
+
+class Items(NamedTuple):
+    """Item of code c at place c - 1: what it is called, and its events in the train part."""
+
+    names: tuple[str, ...]
+    titles: tuple[str, ...] | None
+    counts: np.ndarray  # int64 (items,)
+
+
+def write_items(folder: Path, items: Items) -> None:
+    """Writes `items.json` into a run folder."""
+    titles = None if items.titles is None else list(items.titles)
+    values = {"names": list(items.names), "titles": titles, "counts": items.counts.tolist()}
+    files.write_json(folder / ITEMS_FILE, values)
+
+
+def read_items(folder: Path) -> Items:
+    """What `write` wrote; UserError where the file is missing or damaged."""
+    file = folder / ITEMS_FILE
+    values = files.read_json(file)
+    try:
+        names, titles, counts = values["names"], values["titles"], values["counts"]
+        if not len(names) == len(counts) == len(names if titles is None else titles):
+            raise ValueError("lists of different lengths")
+        titles = None if titles is None else tuple(map(str, titles))
+        return Items(tuple(map(str, names)), titles, np.array(counts, np.int64))
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.UserError(f"{file}: is damaged; train the model again") from error
 
 
 class TrainedModel(NamedTuple):
@@ -27,7 +93,7 @@ class TrainedModel(NamedTuple):
     item_names: tuple[str, ...]
     titles: tuple[str, ...] | None
     item_counts: np.ndarray
-    scorer: scoring.Scorer
+    scorer: Scorer
 
     def score_last(self, histories: np.ndarray) -> np.ndarray:
         """Scores of what comes next, float32 (rows, items); column 0 is the item of code 1.
@@ -44,7 +110,7 @@ def load(run: Path) -> TrainedModel:
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """What an opened run folder holds; UserError where a file is damaged or missing."""
-    items = item_file.read(folder.path)
+    items = read_items(folder.path)
     try:
         trained = keras.models.load_model(folder.model_file, compile=False)
         known = trained.outputs[0].shape[-1]
@@ -54,8 +120,8 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
         ) from error
     if known != len(items.names):
         raise errors.UserError(
-            f"{folder.model_file}: knows {known} items, {folder.path / item_file.NAME} names "
+            f"{folder.model_file}: knows {known} items, {folder.path / ITEMS_FILE} names "
             f"{len(items.names)}; train the model again"
         )
-    scorer = scoring.Scorer(trained, folder.config.model.history_items)
+    scorer = Scorer(trained, folder.config.model.history_items)
     return TrainedModel(trained, folder.config, *items, scorer)

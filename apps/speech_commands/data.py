@@ -1,36 +1,146 @@
-"""The recordings in their three parts, and what a training step sees of them."""
+"""The recordings in their three parts, and what a training step sees of them.
+
+Recordings without words, cut up: clips of silence for each part, noise for training.
+
+Which labels are told apart, and how many recordings of the others are kept.
+"""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from apps import errors
-from apps.speech_commands import (
-    background_noise,
-    chosen_words,
-    example_batches,
-    feature_cache,
-    own_data,
-    served_features,
-    set_data,
-    speakers,
-)
+from apps.speech_commands import batches as example_batches
 from apps.speech_commands import config as configs
-from apps.speech_commands import recordings as clips
+from apps.speech_commands import recordings
+from apps.suite import errors
+from apps.suite.data import division, labelled_files
+from apps.suite.sounds import feature_cache, served_features, sound_files
+
+# Of each file in order of time, so that no sound of the test is heard in training
+_SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+_LONGEST_SECONDS = 300.0  # of a file; what follows is left alone
+
+
+def noise_stretches(files: Sequence[Path]) -> dict[str, list[recordings.Place]]:
+    """For each part its stretch of each file; UserError as `sound_files.length`."""
+    found: dict[str, list[recordings.Place]] = {part: [] for part in _SHARES}
+    for file in files:
+        declared = sound_files.length(file)
+        frames = min(declared.frames, int(_LONGEST_SECONDS * declared.sample_rate_hz))
+        ends = np.rint(np.cumsum([0.0, *_SHARES.values()]) * frames).astype(int).tolist()
+        for part, start, end in zip(_SHARES, ends, ends[1:], strict=False):
+            if end > start:
+                found[part].append(recordings.Place(str(file.resolve()), start, end - start))
+    return found
+
+
+def silence(
+    places: Sequence[recordings.Place], count: int, clip_seconds: float, seed: Sequence[int]
+) -> list[tuple[recordings.Recording, recordings.Place]]:
+    """`count` clips from anywhere in the stretches; fewer where none is as long as a clip.
+
+    Longer stretches give more of them. Clips may overlap each other, never another part's.
+    """
+    long_enough = []
+    for place in places:
+        rate = sound_files.length(Path(place.file)).sample_rate_hz
+        clip = round(clip_seconds * rate)
+        if place.frames is not None and place.frames >= clip:
+            long_enough.append((place, rate, clip))
+    if not long_enough:
+        return []
+    random = np.random.default_rng(list(seed))
+    seconds = np.array([(place.frames or 0) / rate for place, rate, _ in long_enough])
+    made = []
+    for turn in random.choice(len(long_enough), size=count, p=seconds / seconds.sum()):
+        place, rate, clip = long_enough[turn]
+        first = place.first_frame + int(random.integers((place.frames or 0) - clip + 1))
+        file = Path(place.file)
+        name = f"{file.parent.name}/{file.name} at {first / rate:.3f} s"
+        made.append(
+            (
+                recordings.Recording(name, recordings.SILENCE, ""),
+                recordings.Place(place.file, first, clip),
+            )
+        )
+    return made
+
+
+ChosenWords = dict[str, list[tuple[recordings.Recording, recordings.Place]]]
+"""Recordings by part, in the order in which the source has them, each with its place."""
+
+
+def choose_words(
+    source: recordings.Source, parts: Sequence[str], words: Sequence[str], seed: int
+) -> ChosenWords:
+    """The recordings by part, those of other labels than `words` as "unknown"; no words = all.
+
+    "silence" stays what it is. Of "unknown" a part keeps as many as its words have on average;
+    which ones depends on their names and the seed.
+
+    Raises:
+        UserError: one of the words is no label of the data.
+    """
+    labels = {recording.label for recording in source.recordings}
+    strange = [word for word in words if word not in labels]
+    if strange:
+        raise errors.UserError(
+            f"audio.words: {strange[0]!r} is no label of {source.source}; "
+            f"its labels are {', '.join(recordings.label_names(labels))}"
+        )
+    kept = {*words, recordings.SILENCE} if words else labels
+    found: ChosenWords = {part: [] for part in recordings.PARTS}
+    for recording, place, part in zip(source.recordings, source.places, parts, strict=True):
+        if recording.label not in kept:
+            recording = recording._replace(label=recordings.UNKNOWN)
+        found[part].append((recording, place))
+    if words:
+        for part, pairs in found.items():
+            found[part] = _fewer_unknown(pairs, seed)
+    return found
+
+
+def silence_count(found: Sequence[recordings.Recording]) -> int:
+    """How many clips of silence go with them: a word's mean, at most a tenth of all words'."""
+    mean, total = _of_words(found)
+    return max(1, min(round(mean), round(0.1 * total)))
+
+
+def _fewer_unknown(
+    pairs: list[tuple[recordings.Recording, recordings.Place]], seed: int
+) -> list[tuple[recordings.Recording, recordings.Place]]:
+    mean, _ = _of_words([recording for recording, _ in pairs])
+    unknown = [each.name for each, _ in pairs if each.label == recordings.UNKNOWN]
+    kept = set(division.in_drawn_order(unknown, seed)[: max(1, round(mean))])
+    return [
+        (each, place)
+        for each, place in pairs
+        if each.label != recordings.UNKNOWN or each.name in kept
+    ]
+
+
+def _of_words(found: Sequence[recordings.Recording]) -> tuple[float, int]:
+    """Mean recordings of a word, and all words' together."""
+    names = [each.label for each in found]
+    words = set(names) - {recordings.SILENCE, recordings.UNKNOWN}
+    total = sum(name in words for name in names)
+    return total / max(1, len(words)), total
+
 
 DEFAULT = "spoken_commands"
 _MOST_NOISES = 60  # of silence in train, where there is no noise beside the words
 _QUIETEST = 1e-4  # root mean square of what counts as noise
 
 
-def load(config: configs.Config) -> clips.Corpus:
+def load(config: configs.Config) -> recordings.Corpus:
     """Finds the recordings of `config.data`, divides them, and looks at all that headers tell.
 
-    `config.data` is a folder or a csv of the user's own (see `own_data.find`) or the name of a
-    TFDS set with audio and labels (see `set_data.find`); what exists on disk comes first. The
-    division is the data's own, else by speaker, else by recording (see `speakers.divide`).
+    `config.data` is a folder or a csv of the user's own (see `labelled_files.find`), or the name
+    of a TFDS set with audio and labels (see `recordings.find_set`); files come first. The
+    division is the data's own, else by speaker, else by recording (see `division.divide`).
 
     With `audio.words`, every other label becomes "unknown", and of "unknown" no more recordings
     are kept in a part than the words have on average: the rest would drown them. Where there is
@@ -45,7 +155,7 @@ def load(config: configs.Config) -> clips.Corpus:
             file, line or label.
     """
     source = _find(config)
-    parts, split = speakers.divide(
+    parts, split = division.divide(
         source,
         {
             "validation": config.audio.validation_fraction,
@@ -53,33 +163,33 @@ def load(config: configs.Config) -> clips.Corpus:
         },
         config.seed,
     )
-    found = chosen_words.choose(source, parts, config.audio.words, config.seed)
-    stretches = background_noise.stretches(source.background)
+    found = choose_words(source, parts, config.audio.words, config.seed)
+    stretches = noise_stretches(source.background)
     labels = {recording.label for part in found.values() for recording, _ in part}
-    if source.background and clips.SILENCE not in labels:
-        for number, part in enumerate(clips.PARTS):
-            found[part] += background_noise.silence(
+    if source.background and recordings.SILENCE not in labels:
+        for number, part in enumerate(recordings.PARTS):
+            found[part] += silence(
                 stretches[part],
-                chosen_words.silence_count([recording for recording, _ in found[part]]),
+                silence_count([recording for recording, _ in found[part]]),
                 config.audio.clip_seconds,
                 seed=(config.seed, number),
             )
     _check(found, source.source)
     corpus_parts = {
-        part: clips.Clips(
+        part: recordings.Clips(
             tuple(recording for recording, _ in pairs),
             tuple(place for _, place in pairs),
             source.reader,
         )
         for part, pairs in found.items()
     }
-    return clips.Corpus(
+    return recordings.Corpus(
         name=source.name,
         licence=source.licence,
         source=source.source,
         fingerprint=_fingerprint(corpus_parts, stretches["train"]),
         split=split,
-        label_names=clips.label_names({r.label for p in found.values() for r, _ in p}),
+        label_names=recordings.label_names({r.label for p in found.values() for r, _ in p}),
         train=corpus_parts["train"],
         validation=corpus_parts["validation"],
         test=corpus_parts["test"],
@@ -91,7 +201,7 @@ def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:
     """Features, float32 [b, frames, channels], of clips, float32 [b, samples], in pure TensorFlow.
 
     What an export computes; training sees librosa's, which are the same
-    (`reference_features.extract`).
+    (`features.extract`).
     """
     return served_features.whole(waveforms, config.audio, config.features)
 
@@ -103,23 +213,23 @@ def batches(
     fill: np.ndarray,
     first_step: int = 0,
 ) -> tf.data.Dataset:
-    """An endless stream of (inputs of the model, labels): see `example_batches.endless`."""
+    """An endless stream of (inputs of the model, labels): see `batches.endless`."""
     return example_batches.endless(examples, classes, config, fill, first_step)
 
 
-def _find(config: configs.Config) -> clips.Source:
+def _find(config: configs.Config) -> recordings.Source:
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        return own_data.find(path, config.audio.sample_rate_hz)
+        return labelled_files.find(path, config.audio.sample_rate_hz)
     if path.suffix == ".csv" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
-    return set_data.find(name, config.audio.sample_rate_hz)
+    return recordings.find_set(name, config.audio.sample_rate_hz)
 
 
-def _check(found: chosen_words.Found, source: str) -> None:
+def _check(found: ChosenWords, source: str) -> None:
     """UserError where what was found cannot be learned or measured."""
-    labels = {part: {recording.label for recording, _ in found[part]} for part in clips.PARTS}
+    labels = {part: {recording.label for recording, _ in found[part]} for part in recordings.PARTS}
     if len(labels["train"]) < 2:
         only = ", ".join(map(repr, labels["train"])) or "none"
         raise errors.UserError(
@@ -138,7 +248,7 @@ def _check(found: chosen_words.Found, source: str) -> None:
             )
 
 
-def _fingerprint(parts: dict[str, clips.Clips], noise: list[clips.Place]) -> str:
+def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Place]) -> str:
     """SHA-256 over what is in each part and over the content of it all."""
     digest = hashlib.sha256()
     for part, held in parts.items():
@@ -151,16 +261,18 @@ def _fingerprint(parts: dict[str, clips.Clips], noise: list[clips.Place]) -> str
     return digest.hexdigest()
 
 
-def _noise(train: clips.Clips, stretches: list[clips.Place], seed: int) -> tuple[np.ndarray, ...]:
+def _noise(
+    train: recordings.Clips, stretches: list[recordings.Place], seed: int
+) -> tuple[np.ndarray, ...]:
     """Sounds without words: float32 [samples] each, none of them silent."""
     places = stretches
     if not places:
         place_of = {
             recording.name: place
             for recording, place in zip(train.recordings, train.places, strict=True)
-            if recording.label == clips.SILENCE
+            if recording.label == recordings.SILENCE
         }
-        places = [place_of[name] for name in speakers.in_drawn_order(place_of, seed)]
+        places = [place_of[name] for name in division.in_drawn_order(place_of, seed)]
         places = places[:_MOST_NOISES]
     sounds = (train.reader.read(place) for place in places)
     return tuple(sound for sound in sounds if np.sqrt(np.mean(sound**2)) > _QUIETEST)

@@ -1,4 +1,7 @@
-"""What a trained run is worth on its test part: `python -m apps.speech_commands.evaluate`."""
+"""What a trained run is worth on its test part: `python -m apps.speech_commands.evaluate`.
+
+The test clips once more, in noise that gets louder.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,98 @@ import dataclasses
 import shlex
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps import comparison, configuration, errors
-from apps import run_folder as run_folders
 from apps.speech_commands import config as configs
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.speech_commands import recordings, stream_card, trained_model
+    import numpy as np
+
+    from apps.speech_commands import recordings, report, trained_model
+
+
+LEVELS_DB = (20, 10, 5, 0)
+"""Signal-to-noise ratios over the active part of a clip."""
+
+_MOST_NOISES = 50
+_QUIETEST = 1e-4  # root mean square of what counts as noise
+
+
+class Noise:
+    """What is mixed into clips: the part's own clips of silence, never heard in training.
+
+    Where it has none, pink noise from 50 Hz on is made.
+
+    Attributes:
+        told: where it comes from, in words.
+    """
+
+    def __init__(self, part: recordings.Part, sample_rate_hz: int) -> None:
+        import numpy as np
+
+        from apps.speech_commands import recordings
+
+        silent = [
+            index
+            for index, recording in enumerate(part.recordings)
+            if recording.label == recordings.SILENCE
+        ]
+        sounds = (part.waveform(index) for index in silent[:_MOST_NOISES])
+        self._rate = sample_rate_hz
+        self._sounds = [sound for sound in sounds if np.sqrt(np.mean(sound**2)) > _QUIETEST]
+        self.told = "pink noise from 50 Hz on"
+        if self._sounds:
+            self.told = f"{len(self._sounds)} test clips of silence, which are noise without words"
+
+    def excerpt(self, samples: int, generator: np.random.Generator) -> np.ndarray:
+        """Float32 [samples]."""
+        from apps.speech_commands import stream_evaluation
+        from apps.suite.sounds import augmentation
+
+        if self._sounds:
+            return augmentation.excerpt(self._sounds, samples, generator)
+        return stream_evaluation.pink_noise(samples, self._rate, generator)
+
+
+def noisy_accuracies(
+    ask: Callable[[Iterable[np.ndarray]], np.ndarray],
+    part: recordings.Part,
+    labels: np.ndarray,
+    noise: Noise,
+    sample_rate_hz: int,
+    seed: int,
+) -> dict[int, float]:
+    """Accuracy by level of `LEVELS_DB`; the same noise at every level.
+
+    Args:
+        ask: probabilities [clips, labels] of waveforms.
+        part: its clips.
+        labels: int [clips], the right ones.
+        noise: what is mixed in.
+        sample_rate_hz: of the clips.
+        seed: of the excerpts.
+    """
+    import numpy as np
+
+    from apps.suite.sounds import augmentation
+
+    def noisy(level: int) -> Iterator[np.ndarray]:
+        for index in range(len(part.recordings)):
+            clip = part.waveform(index)
+            generator = np.random.default_rng([seed, index])
+            sound = noise.excerpt(len(clip), generator)
+            yield augmentation.mix(clip, sound, level, sample_rate_hz)
+
+    return {
+        level: float(np.mean(ask(noisy(level)).argmax(axis=1) == labels)) for level in LEVELS_DB
+    }
+
 
 TASK = "speech_commands"
 _TITLES = {"train": "training", "validation": "validation", "test": "test"}
@@ -39,21 +124,15 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
 
-    from apps.speech_commands import (
-        baselines,
-        data,
-        feature_cache,
-        measures,
-        model_card,
-        noisy_clips,
-        scoring,
-        trained_model,
-    )
-    from apps.speech_commands.clip_probabilities import ClipProbabilities
+    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
+    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
+
+    from apps.speech_commands import baselines, data, report, scoring, trained_model
+    from apps.speech_commands.scoring import ClipProbabilities
+    from apps.suite.evaluation import classification
+    from apps.suite.sounds import feature_cache
 
     trained = trained_model.read(folder)
     corpus, config = data.load(folder.config), folder.config
@@ -85,8 +164,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         )
     print("answering them in noise", flush=True)
     rate, ask = config.audio.sample_rate_hz, ClipProbabilities(trained.model, config)
-    noise = noisy_clips.Noise(corpus.test, rate)
-    by_noise = noisy_clips.accuracies(ask, corpus.test, labels, noise, rate, config.seed)
+    noise = Noise(corpus.test, rate)
+    by_noise = noisy_accuracies(ask, corpus.test, labels, noise, rate, config.seed)
     streams, on_validation = None, 0.0
     if config.streams:
         print("listening to streams of the clips", flush=True)
@@ -95,8 +174,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_baselines = baselines.evaluate(
         features["train"], features["validation"], features["test"], len(corpus.label_names), config
     )
-    speakers = measures.by_speaker(corpus.test.recordings, labels, probabilities)
-    metrics = measures.metrics(
+    speakers = classification.by_speaker(corpus.test.recordings, labels, probabilities)
+    metrics = classification.metrics(
         corpus.split,
         {name: len(part.recordings) for name, part in parts.items()},
         labels,
@@ -105,11 +184,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         by_noise,
         speakers,
         streams
-        and measures.StreamScores(
+        and classification.StreamScores(
             streams.counts, streams.heard.accuracy, streams.heard.clip_accuracy, on_validation
         ),
     )
-    measured = model_card.Measured(
+    measured = report.Measured(
         labels=labels,
         probabilities=probabilities,
         speakers=speakers,
@@ -118,7 +197,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         streams=streams,
         parameters=trained.model.count_params(),
     )
-    model_card.write(folder, corpus, metrics, measured)
+    report.write(folder, corpus, metrics, measured)
     folder.write_metrics(metrics)
     _tell(folder, metrics)
     return metrics
@@ -128,34 +207,28 @@ def _streams(
     folder: run_folders.RunFolder[configs.Config],
     trained: trained_model.TrainedModel,
     corpus: recordings.Corpus,
-) -> tuple[stream_card.Streams, float]:
+) -> tuple[report.Streams, float]:
     """Chooses the thresholds on validation, and writes them; what they give on test.
 
     Returns with it the false accepts an hour on validation.
     """
-    from apps.speech_commands import (
-        detection_measures,
-        listener,
-        stream_card,
-        stream_scores,
-        thresholds,
-    )
+    from apps.speech_commands import report, scoring, stream_evaluation, streams
 
     config, names = folder.config, corpus.label_names
-    timing = listener.Listener(trained.model, config).timing(config.detection)
+    timing = streams.Listener(trained.model, config).timing(config.detection)
     validation, test = (
-        stream_scores.hear(trained.model, config, names, part, config.seed)
+        scoring.hear(trained.model, config, names, part, config.seed)
         for part in (corpus.validation, corpus.test)
     )
     allowed = config.detection.false_accepts_per_hour
-    chosen = thresholds.choose(validation.streams, names, timing, allowed)
-    thresholds.write(folder.path, chosen)
+    chosen = stream_evaluation.choose_thresholds(validation.streams, names, timing, allowed)
+    stream_evaluation.write_thresholds(folder.path, chosen)
     of_validation, counts = (
-        detection_measures.count_all(chosen, heard.streams, names, timing)
+        stream_evaluation.count_all(chosen, heard.streams, names, timing)
         for heard in (validation, test)
     )
-    curve = detection_measures.curve(test.streams, names, timing)
-    found = stream_card.Streams(test, curve, counts, chosen, timing)
+    curve = stream_evaluation.detection_curve(test.streams, names, timing)
+    found = report.Streams(test, curve, counts, chosen, timing)
     return found, of_validation.false_accepts_per_hour
 
 
@@ -177,7 +250,7 @@ def _tell(folder: run_folders.RunFolder[configs.Config], metrics: dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(
+    return command.run_command(
         TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
     )
 

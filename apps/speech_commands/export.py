@@ -16,16 +16,49 @@ A stream begins with states of empty rows, float32[b, 0]. `assets/settings.json`
 rate, the labels, the states' names, and what turns a stream's probabilities into words
 (`detector`): thresholds, times, smoothing and cool-down. Another sample rate, no samples, samples
 that are no numbers or far beyond 1 are refused with the reason.
+
+What `python -m apps.export_onnx` writes of a run: features of clips in, logits out.
 """
 
 from __future__ import annotations
 
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """`features` (batch, time, channels), `context_frames` and `frames` (batch,) to `logits`."""
+    import numpy as np
+
+    from apps.speech_commands import trained_model
+    from apps.suite.export import onnx_file
+
+    model = trained_model.load(run).model
+    channels = model.input["features"].shape[-1]
+    layer = model.get_layer("normalisation")
+    mean, deviation = np.asarray(layer.mean), np.sqrt(np.asarray(layer.variance))
+    draw = np.random.default_rng(0)
+    examples = []
+    for frames, context in (([61], [0]), ([9], [0]), ([50, 31, 12], [0, 4, 30])):
+        drawn = draw.normal(size=(len(frames), 62, channels))
+        features = mean.reshape(-1) + deviation.reshape(-1) * drawn
+        examples.append(
+            {
+                "features": features.astype(np.float32),
+                "context_frames": np.array(context, np.int32),
+                "frames": np.array(frames, np.int32),
+            }
+        )
+    return onnx_file.Network(model, "logits", examples)
+
 
 TASK = "speech_commands"
 
@@ -48,21 +81,21 @@ def export(run_folder: Path, destination: Path) -> Path:
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
     import lstm_layers
-    from apps import saved_model
-    from apps.speech_commands import served_requests, served_speech, trained_model
+    from apps.speech_commands import serving, trained_model
+    from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
-    served = served_speech.ServedSpeech(
+    served = serving.ServedSpeech(
         trained.model, trained.label_names, trained.config, trained.thresholds
     )
     with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = served_requests.requests(trained.model, trained.label_names, trained.config)
+        requests = serving.requests(trained.model, trained.label_names, trained.config)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
 
 
 def _export_and_tell(options: Options) -> None:

@@ -20,16 +20,15 @@ import numpy as np
 
 import lstm_layers
 from apps.speech_commands import config as configs
-from apps.speech_commands import convolutional_front_end
-from apps.speech_commands.convolutional_front_end import ConvolutionalFrontEnd
-from apps.speech_commands.evidence_pooling import EvidencePooling
-from apps.speech_commands.frame_mask import FrameMask
+from apps.speech_commands import front_end
+from apps.speech_commands.front_end import ConvolutionalFrontEnd
+from apps.suite.networks.pooling import EvidencePooling, FrameMask
 
 
 def frame_stride(config: configs.Config) -> int:
     """Feature frames to one frame of evidence."""
     convolves = config.model.front_end == "convolutional"
-    return convolutional_front_end.FRAME_STRIDE if convolves else 1
+    return front_end.FRAME_STRIDE if convolves else 1
 
 
 def build(

@@ -11,9 +11,10 @@ import matplotlib.axes
 import matplotlib.colors
 import numpy as np
 
-from apps import plot_style, plots
 from apps.speech_commands import config as configs
-from apps.speech_commands import continuous_audio, detection_measures, detector, reference_features
+from apps.speech_commands import detector, stream_evaluation
+from apps.suite.evaluation import plot_style, plots
+from apps.suite.sounds import features
 
 
 def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> plots.Plot:
@@ -73,8 +74,8 @@ def noise(folder: Path, series: Mapping[str, Mapping[str, float]]) -> plots.Plot
 
 def trade_off(
     folder: Path,
-    curve: Sequence[detection_measures.Counts],
-    chosen: detection_measures.Counts,
+    curve: Sequence[stream_evaluation.Counts],
+    chosen: stream_evaluation.Counts,
 ) -> plots.Plot:
     """Misses over false accepts as one threshold for all words rises, and where the run stands."""
 
@@ -120,7 +121,7 @@ def spectrogram(
 ) -> plots.Plot:
     """A sound's log-mel spectrogram, whatever features the run takes."""
     shown = dataclasses.replace(config.features, kind="log_mel", deltas=False, centre=False)
-    bands = reference_features.extract(waveform, config.audio, shown).T
+    bands = features.extract(waveform, config.audio, shown).T
     seconds = len(waveform) / config.audio.sample_rate_hz
     highest = min(shown.highest_hz, config.audio.sample_rate_hz / 2)
     centres = librosa.mel_frequencies(
@@ -146,7 +147,7 @@ def spectrogram(
 
 def stream(
     folder: Path,
-    heard: continuous_audio.Heard,
+    heard: stream_evaluation.Heard,
     detections: Sequence[detector.Detection],
     label_names: Sequence[str],
     first_seconds: float,
@@ -154,7 +155,7 @@ def stream(
     end_seconds: float,
 ) -> plots.Plot:
     """The words' probabilities over the beginning of a stream, what was said and what was heard."""
-    words = continuous_audio.words(label_names)
+    words = stream_evaluation.spoken_words(label_names)
     columns = [label_names.index(word) for word in words]
     times = first_seconds + frame_seconds * np.arange(len(heard.posteriors))
     shown = times <= end_seconds

@@ -1,13 +1,120 @@
-"""What a model says of clips whose features are there: probabilities, in padded batches."""
+"""What a model says of clips whose features are there: probabilities, in padded batches.
+
+What a model says of whole clips, from their samples: features of the served graph included.
+
+Streams of a part's clips through a model: what it answers in them, beside clips alone.
+"""
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.speech_commands import example_batches
-from apps.speech_commands.feature_cache import FeatureSet
+from apps.speech_commands import batches, data, recordings, stream_evaluation
+from apps.speech_commands import config as configs
+from apps.speech_commands import streams as listener
+from apps.suite.sounds.feature_cache import FeatureSet
+
+_ROWS = 64
+
+
+class ClipProbabilities:
+    """Answers clips with the probabilities of the labels.
+
+    Args:
+        trained: what `model.build` returned.
+        config: its config.
+    """
+
+    def __init__(self, trained: keras.Model, config: configs.Config) -> None:
+        self.trained = trained
+        self.config = config
+        spec = tf.TensorSpec([None, None], tf.float32)
+        self._compiled = tf.function(self.of_batch, input_signature=[spec], autograph=False)
+
+    def of_batch(self, waveform: tf.Tensor) -> tf.Tensor:
+        """Float32 [b, labels] of clips float32 [b, samples], in pure TensorFlow."""
+        features = data.preprocess(waveform, self.config)
+        batch = tf.shape(features)[0]
+        clips = {
+            "features": features,
+            "context_frames": tf.zeros([batch], tf.int32),
+            "frames": tf.fill([batch], tf.shape(features)[1]),
+        }
+        return tf.nn.softmax(self.trained(clips, training=False))
+
+    def __call__(self, waveforms: Iterable[np.ndarray]) -> np.ndarray:
+        """Float32 [clips, labels] of clips of any lengths, at least one.
+
+        Clips behind one another that are equally long are asked together; none is padded.
+        """
+        found = []
+        for _, alike in itertools.groupby(waveforms, key=len):
+            while rows := list(itertools.islice(alike, _ROWS)):
+                found.append(self._compiled(tf.constant(np.stack(rows), tf.float32)).numpy())
+        return np.concatenate(found)
+
+
+class Heard(NamedTuple):
+    """A part, heard as streams."""
+
+    streams: list[stream_evaluation.Heard]
+    accuracy: float  # of the answer at each clip's end
+    clip_accuracy: float  # of the same stretches of sound as clips of their own
+    beginning: np.ndarray  # float32 [samples], of the first stream
+
+
+def hear(
+    trained: keras.Model,
+    config: configs.Config,
+    label_names: tuple[str, ...],
+    part: recordings.Part,
+    seed: int,
+    kept_seconds: float = 20.0,
+) -> Heard:
+    """Lays the part's clips out (`stream_evaluation.lay_out`), and listens to them.
+
+    Args:
+        trained: what `model.build` returned, with a causal layer.
+        config: its config.
+        label_names: of its classes.
+        part: which clips.
+        seed: of the layout.
+        kept_seconds: of the first stream, to be shown.
+    """
+    rate = config.audio.sample_rate_hz
+    hears = listener.Listener(trained, config)
+    ask = ClipProbabilities(trained, config)
+    alone: list[np.ndarray] = []
+    beginning: list[np.ndarray] = []
+
+    def streams() -> Iterator[stream_evaluation.Stream]:
+        for stream in stream_evaluation.lay_out(part, rate, seed):
+            if not beginning:
+                beginning.append(stream.samples[: round(kept_seconds * rate)])
+            clips = (stream_evaluation.excerpt(stream, event, rate) for event in stream.events)
+            alone.append(ask(clips))
+            yield stream
+
+    heard = list(listener.hear(hears, streams()))
+    labels, at_the_end = [], []
+    for stream in heard:
+        for event in stream.events:
+            frame = hears.frames(round(event.end_seconds * rate)) - 1
+            labels.append(label_names.index(event.label))
+            at_the_end.append(stream.posteriors[frame].argmax())
+    in_clips = np.concatenate(alone).argmax(axis=1)
+    return Heard(
+        heard,
+        float(np.mean(np.array(at_the_end) == labels)),
+        float(np.mean(in_clips == labels)),
+        beginning[0],
+    )
 
 
 def probabilities(trained: keras.Model, examples: FeatureSet) -> np.ndarray:
@@ -36,6 +143,6 @@ class Scorer:
     def __call__(self, examples: FeatureSet) -> np.ndarray:
         """Float32 (examples, classes), each clip by itself and from a zero state."""
         found = np.empty((len(examples.labels), self._classes), np.float32)
-        for indices, inputs in example_batches.evaluation(examples):
+        for indices, inputs in batches.evaluation(examples):
             found[indices] = self._answer({name: tf.constant(x) for name, x in inputs.items()})
         return found

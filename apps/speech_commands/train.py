@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps import configuration
 from apps.speech_commands import config as configs
+from apps.suite.commands import command
 
 TASK = "speech_commands"
 
@@ -27,16 +27,12 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import distribution, optimization, run_folder, training, whole_files
-    from apps.speech_commands import (
-        data,
-        evaluate,
-        example_batches,
-        feature_cache,
-        measures,
-        model,
-        scoring,
-    )
+    from apps.speech_commands import batches, data, evaluate, model, scoring
+    from apps.suite.distribution import distribution
+    from apps.suite.evaluation import classification
+    from apps.suite.runs import files, run_folder
+    from apps.suite.sounds import feature_cache
+    from apps.suite.training import fit, optimizer
 
     corpus = data.load(config)
     copies = config.augmentation.copies
@@ -53,7 +49,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     held_out = feature_cache.extracted(
         corpus.validation, corpus.label_names, config, fingerprint=fingerprint, title="validation"
     )
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
     description = {
         "name": corpus.name,
@@ -63,11 +59,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "label_names": list(corpus.label_names),
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        mean, variance = example_batches.statistics(learned)
+        mean, variance = batches.statistics(learned)
         with distribution.scope():
             network = model.build(config, classes, len(mean), mean, variance)
             network.compile(
-                optimization.optimizer(settings),
+                optimizer.optimizer(settings),
                 keras.losses.CategoricalCrossentropy(
                     from_logits=True, label_smoothing=settings.label_smoothing
                 ),
@@ -85,15 +81,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         def validate(_: keras.Model) -> dict[str, float]:
             answers = score(held_out)
             return {
-                "loss": measures.cross_entropy(held_out.labels, answers),
-                "accuracy": measures.scores(held_out.labels, answers)["accuracy"],
+                "loss": classification.cross_entropy(held_out.labels, answers),
+                "accuracy": classification.scores(held_out.labels, answers)["accuracy"],
             }
 
         def save_best(trained: keras.Model) -> None:
-            with whole_files.replacing(folder.model_file) as partial:
+            with files.replacing(folder.model_file) as partial:
                 trained.save(partial)
 
-        record = training.fit(
+        record = fit.fit(
             network,
             lambda first_step: data.batches(learned, classes, config, mean, first_step),
             steps=settings.steps,
@@ -109,7 +105,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import keras
 
-from apps import errors, run_folder
 from apps.speech_commands import config as configs
-from apps.speech_commands import model, thresholds  # noqa: F401  (model registers its layers)
+from apps.speech_commands import model, stream_evaluation  # noqa: F401  (model registers its layers)
+from apps.suite import errors
+from apps.suite.runs import run_folder
 
 
 class TrainedModel(NamedTuple):
@@ -45,6 +46,6 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
             f"{folder.model_file}: knows {classes} labels, {folder.config_file} names "
             f"{len(label_names)}; train the model again"
         )
-    has_thresholds = (folder.path / thresholds.FILE).is_file()
-    chosen = thresholds.read(folder.path) if has_thresholds else {}
+    has_thresholds = (folder.path / stream_evaluation.THRESHOLDS_FILE).is_file()
+    chosen = stream_evaluation.read_thresholds(folder.path) if has_thresholds else {}
     return TrainedModel(trained, label_names, folder.config, chosen)

@@ -1,4 +1,7 @@
-"""What a model writes when it goes on from the test text, and how much of that it only copied."""
+"""What a model writes when it goes on from the test text, and how much of that it only copied.
+
+How much of a text is a copy: runs of tokens that the training text holds word for word.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,54 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.text_generation import copied_text, data, sampling
-from apps.text_generation import tokenizer as tokenizers
+from apps.suite.networks import sampling
+from apps.suite.texts import tokenizer
+from apps.text_generation import data
+
+
+def longest_verbatim_runs(generated: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """For each token of int [tokens], the length of the longest run from it on found in `train`.
+
+    All places advance together by one token a turn; those without a match drop out, so that the
+    work soon shrinks from the size of the training text to that of the copied parts.
+    """
+    size = int(max(generated.max(initial=0), train.max(initial=0))) + 1
+    lengths = np.zeros(len(generated), np.int64)
+    wanted, offered = np.arange(len(generated)), np.arange(len(train))
+    wanted_run, offered_run = np.zeros_like(wanted), np.zeros_like(offered)
+    length = 0
+    while len(wanted) and len(offered):
+        keys = wanted_run * size + generated[wanted + length]
+        runs, wanted_run = np.unique(keys, return_inverse=True)
+        offered_keys = offered_run * size + train[offered + length]
+        offered_run = np.minimum(np.searchsorted(runs, offered_keys), len(runs) - 1)
+        matched = runs[offered_run] == offered_keys
+        offered, offered_run = offered[matched], offered_run[matched]
+        found = np.zeros(len(runs), bool)
+        found[offered_run] = True
+        wanted, wanted_run = wanted[found[wanted_run]], wanted_run[found[wanted_run]]
+        length += 1
+        lengths[wanted] = length
+        inside, offered_inside = wanted + length < len(generated), offered + length < len(train)
+        wanted, wanted_run = wanted[inside], wanted_run[inside]
+        offered, offered_run = offered[offered_inside], offered_run[offered_inside]
+    return lengths
+
+
+def copied_fraction(lengths: np.ndarray, run_tokens: int) -> float:
+    """The share of tokens that lie in a run of at least `run_tokens`; see `longest_verbatim_runs`.
+
+    Texts repeat themselves: compare with the share of a part of the text that was held out.
+    """
+    if not len(lengths):
+        return 0.0
+    places = np.flatnonzero(lengths >= run_tokens)
+    # +1 where a run begins and -1 where it ends: inside any run the sum so far is positive.
+    change = np.zeros(len(lengths) + 1, np.int64)
+    np.add.at(change, places, 1)
+    np.add.at(change, places + lengths[places], -1)
+    return float(np.mean(np.cumsum(change[:-1]) > 0))
+
 
 TEMPERATURES = (0.5, 0.8, 1.0)
 _PLACES = 4  # of the test text from which each temperature goes on
@@ -43,7 +92,7 @@ def sample_prompt(text: data.Text) -> str:
 
 def draw(
     streaming: keras.Model,
-    tokenizer: tokenizers.Tokenizer,
+    tokenizer: tokenizer.Tokenizer,
     text: data.Text,
     train: np.ndarray,
     characters_per_token: float,
@@ -102,7 +151,7 @@ def _copied(
     # A token that the training text lacks keeps a run from reaching into the next continuation.
     gap = np.array([int(max(train.max(), *(part.max(initial=0) for part in tokens))) + 1])
     row = np.concatenate([part for each in tokens for part in (each, gap)])
-    runs = copied_text.longest_verbatim_runs(row, train)
+    runs = longest_verbatim_runs(row, train)
     borders = np.cumsum([len(part) + 1 for part in tokens])
     parts = [part[:-1] for part in np.split(runs, borders[:-1])]
     limits = [max(2, round(run / characters_per_token)) for run in _RUN_CHARACTERS]
@@ -112,9 +161,7 @@ def _copied(
         together = np.concatenate([np.append(part, 0) for part in lengths])
         count = len(together) - len(lengths)
         scale = len(together) / max(1, count)  # the zeros between the parts are no tokens
-        fractions = {
-            limit: copied_text.copied_fraction(together, limit) * scale for limit in limits
-        }
+        fractions = {limit: copied_fraction(together, limit) * scale for limit in limits}
         found.append(Copied(kind, int(together.max(initial=0)), fractions))
     return found
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps import dataset_builders, errors
+from apps.suite import errors
+from apps.suite.data import named_sets
+from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
-from apps.text_generation import tokenizer as tokenizers
 
 DEFAULT = "king_james_bible"
 
@@ -80,12 +81,12 @@ def load(config: configs.Config) -> Text:
     )
 
 
-def preprocess(texts: tf.Tensor, tokenizer: tokenizers.Tokenizer) -> tf.RaggedTensor:
+def preprocess(texts: tf.Tensor, tokenizer: tokenizer.Tokenizer) -> tf.RaggedTensor:
     """Token ids int32 [b, (tokens)] of string[b], by the operations that the export holds."""
     return tokenizer.graph_encode(texts)
 
 
-def encode(text: Text, tokenizer: tokenizers.Tokenizer, config: configs.Config) -> Tokens:
+def encode(text: Text, tokenizer: tokenizer.Tokenizer, config: configs.Config) -> Tokens:
     """The three parts as token ids; UserError where they are too few for one window."""
     whole = tf.constant([text.train, text.validation, text.test])
     train, validation, test = (row.numpy() for row in preprocess(whole, tokenizer))
@@ -178,7 +179,7 @@ def _read_file(file: Path) -> str:
 
 def _read_set(name: str) -> tuple[str, str, str]:
     """Text, licence and source of a TFDS set."""
-    builder = dataset_builders.prepare(name)
+    builder = named_sets.prepare(name)
     if "text" not in builder.info.features:
         raise errors.UserError(f"{name}: has no text feature; it cannot be learned by this task")
     order = ("train", "validation", "test")

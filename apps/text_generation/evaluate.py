@@ -1,8 +1,12 @@
-"""What a trained run is worth on its test text: `python -m apps.text_generation.evaluate`."""
+"""What a trained run is worth on its test text: `python -m apps.text_generation.evaluate`.
+
+Nats as metrics: of the model and of the baselines on the same tokens.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 import sys
 import typing
@@ -10,12 +14,71 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps import comparison, configuration, errors
-from apps import run_folder as run_folders
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
 from apps.text_generation import config as configs
 
 if typing.TYPE_CHECKING:
-    from apps.text_generation import data
+    import numpy as np
+
+    from apps.text_generation import baselines, data
+
+
+PRIMARY = "nats_per_character"
+
+
+def metrics_of(
+    config: configs.Config,
+    tokens: data.Tokens,
+    characters: int,
+    nats: np.ndarray,
+    counted: dict[str, baselines.Counted],
+) -> dict[str, Any]:
+    """What `run_folder.RunFolder.write_metrics` is given.
+
+    Args:
+        config: of the run; it says how the text was cut.
+        tokens: all three parts.
+        characters: that the predicted tokens of the test part stand for.
+        nats: the model's, of each of those tokens.
+        counted: the baselines.
+    """
+    test = {
+        **scores(nats, characters),
+        "scored_tokens": len(nats),
+        "scored_characters": characters,
+        "unknown_tokens": int((tokens.test[1:] == 0).sum()),
+    }
+    of_baselines = {name: scores(each.test_nats, characters) for name, each in counted.items()}
+    validation, held_out = config.text.validation_fraction, config.text.test_fraction
+    parts = {"train": tokens.train, "validation": tokens.validation, "test": tokens.test}
+    return {
+        "data": {
+            "examples": {name: len(part) for name, part in parts.items()},
+            "unit": "tokens",
+            "split": f"contiguous: the last {held_out:.0%} of the characters are the test part, "
+            f"the {validation:.0%} before them the validation part",
+        },
+        "primary": comparison.primary(PRIMARY, test, of_baselines, higher_is_better=False),
+        "test": test,
+        "baselines": of_baselines,
+    }
+
+
+def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
+    """Means of nats, and what follows from them."""
+    import numpy as np
+
+    total = float(nats.sum(dtype=np.float64))
+    return {
+        "nats_per_character": total / characters,
+        "bits_per_character": total / characters / math.log(2),
+        "nats_per_token": total / len(nats),
+        "perplexity": math.exp(min(total / len(nats), 700.0)),  # beyond it floats end
+    }
+
 
 TASK = "text_generation"
 ROWS = 16
@@ -39,20 +102,14 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
 
-    from apps.text_generation import (
-        baselines,
-        continuations,
-        data,
-        measures,
-        model_card,
-        passages,
-        scoring,
-        trained_model,
-    )
+    from apps.text_generation import baselines, data
+
+    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
+    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
+
+    from apps.text_generation import continuations, report, scoring, trained_model
 
     streaming, tokenizer, _ = trained_model.read(folder)
     text = data.load(folder.config)
@@ -82,13 +139,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         len(text.test) / len(tokens.test),
         folder.config.seed,
     )
-    metrics = measures.metrics(folder.config, tokens, characters, nats, counted)
+    metrics = metrics_of(folder.config, tokens, characters, nats, counted)
     best = counted[metrics["primary"]["baseline"]["name"]]
-    spread = passages.per_character(nats, counts)
-    measured = model_card.Measured(
+    spread = report.per_character(nats, counts)
+    measured = report.Measured(
         spread=spread,
-        baseline_spread=passages.per_character(best.test_nats, counts),
-        passages=passages.cut(text.test, spread, counts),
+        baseline_spread=report.per_character(best.test_nats, counts),
+        passages=report.cut_passages(text.test, spread, counts),
         continuations=written,
         copied=copied,
         baseline_validation={
@@ -97,7 +154,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         parameters=streaming.count_params(),
         vocabulary_size=tokenizer.vocabulary_size,
     )
-    model_card.write(folder, text, metrics, measured, _how_it_was_read(tokens))
+    report.write(folder, text, metrics, measured, _how_it_was_read(tokens))
     folder.write_metrics(metrics)
     print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}\n")
     print(f"report:  {folder.report_file}")
@@ -117,7 +174,7 @@ def _how_it_was_read(tokens: data.Tokens) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(
+    return command.run_command(
         TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
     )
 

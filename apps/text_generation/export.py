@@ -13,17 +13,46 @@ Three signatures, all for any number of rows:
 An empty prompt is continued as a new line is, and a text is scored as what follows one; an empty
 text scores 0. `step` begins with states of zeros; ids are the lines of `assets/vocabulary.txt`,
 counted from 0. What the vocabulary lacks is read as id 0, the unknown, which is never generated.
+
+What `python -m apps.export_onnx` writes of a run: tokens, states in; logits, states out.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """`tokens` int32 (batch, time) and the states to `logits` (batch, time, vocabulary)."""
+    import numpy as np
+
+    from apps.suite.export import onnx_file
+    from apps.text_generation import trained_model
+
+    streaming = trained_model.load(run).streaming
+    draw = np.random.default_rng(0)
+    examples = [
+        {
+            "tokens": draw.integers(0, streaming.outputs[0].shape[-1], (rows, time), np.int32),
+            **{
+                state.name: draw.uniform(-0.5, 0.5, (rows, state.shape[-1])).astype(np.float32)
+                for state in streaming.inputs[1:]
+            },
+        }
+        for rows, time in ((1, 1), (1, 20), (3, 7))
+    ]
+    return onnx_file.Network(streaming, "logits", examples)
+
 
 TASK = "text_generation"
 
@@ -46,19 +75,19 @@ def export(run_folder: Path, destination: Path) -> Path:
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
     import lstm_layers
-    from apps import saved_model
-    from apps.text_generation import served_requests, served_text, trained_model
+    from apps.suite.export import saved_model
+    from apps.text_generation import serving, trained_model
 
     trained = trained_model.load(run_folder)
-    served = served_text.ServedText(trained.streaming, trained.tokenizer)
+    served = serving.ServedText(trained.streaming, trained.tokenizer)
     with lstm_layers.computed_by("portable", trained.streaming):  # and not as the export does
-        requests = served_requests.requests(trained.streaming, trained.tokenizer)
+        requests = serving.requests(trained.streaming, trained.tokenizer)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
 
 
 def _export_and_tell(options: Options) -> None:

@@ -1,17 +1,126 @@
-"""The language model: embedding, stacked recurrent layers, a distribution over the next token."""
+"""The language model: embedding, stacked recurrent layers, a distribution over the next token.
+
+The language model in training: states go from batch to batch, and the cores share the rows.
+
+Empties the state of some rows as they walk through the text, so that a model can begin anywhere.
+
+A row that carries its state for ever starts from nothing once, at the very first step. The trained
+model then has never seen an empty state with its final weights, and may fall into one of its own
+making that no text leads out of: stretches of a test text cost twice the nats of their neighbours.
+"""
 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import lstm_layers
-from apps import precision
+from apps.suite import process
+from apps.suite.distribution import replicas
 from apps.text_generation import config as configs
-from apps.text_generation.carried_model import CarriedModel
+
+
+class CarriedModel(keras.Model):
+    """Each call goes on from the states in which the last one ended, row by row.
+
+    That is truncated back-propagation through time (Werbos 1990): gradients stop where a call
+    begins. The rows are computed in `parts` that know nothing of each other, so that TensorFlow
+    runs them side by side: one core to each is faster than all cores in each single product,
+    since the steps between the products then share the cores as well. The gradient is that of the
+    whole batch whatever the parts, up to rounding.
+
+    Args:
+        streaming: a model of [tokens, *states] to [logits, *states], as `model.build_streaming`
+            returns it; this one trains its weights.
+        batch_size: rows, a multiple of `parts`. Where training is distributed, of all replicas
+            together: each computes and carries its share of them.
+        parts: groups of rows; fewer where a replica's rows cannot be cut into as many.
+
+    Call arguments:
+        tokens: int32 (batch, time), of this replica.
+        training: whether dropout acts.
+
+    Returns:
+        Logits float32 of each part: a list of (batch / parts, time, vocabulary).
+    """
+
+    def __init__(self, streaming: keras.Model, batch_size: int, parts: int) -> None:
+        super().__init__(name="carried_language_model")
+        if batch_size % parts:
+            raise ValueError(f"{batch_size} rows cannot be cut into {parts} equal parts")
+        self.streaming = streaming
+        self.parts = math.gcd(parts, replicas.of(batch_size))
+        self.states = [
+            replicas.state(batch_size, state.shape[-1], state.name)
+            for state in streaming.inputs[1:]
+        ]
+        self.built = True
+
+    def call(self, tokens: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        before = zip(*(tf.split(state, self.parts) for state in self.states), strict=True)
+        logits, after = [], []
+        for rows, states in zip(tf.split(tokens, self.parts), before, strict=True):
+            row_logits, *new = self.streaming([rows, *states], training=training)
+            logits.append(tf.cast(row_logits, tf.float32))
+            after.append(new)
+        for state, new in zip(self.states, zip(*after, strict=True), strict=True):
+            state.assign(tf.cast(tf.concat(new, axis=0), state.dtype))
+        return logits
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """A replica's share of the mean of -ln p of the next tokens `y`, int32 (batch, time)."""
+        nats = [
+            tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits))
+            for following, logits in zip(tf.split(y, self.parts), y_pred, strict=True)
+        ]
+        return replicas.share_of_equals(tf.add_n(nats) / self.parts)
+
+
+class FreshStarts(keras.callbacks.Callback):
+    """Sets a row's states to zero before every window whose number is a multiple of `windows`.
+
+    The model keeps its states, each (rows, units), in a list `states` (`replicas.state`).
+
+    Rows take turns, so that about the same number of them begin at each step. Which ones is a
+    function of the step alone: a resumed training does as one that was not interrupted.
+
+    Args:
+        windows: that a row reads from an empty state to the next.
+        steps_per_checkpoint: steps of one Keras epoch, to tell the step from epoch and batch.
+    """
+
+    def __init__(self, windows: int, steps_per_checkpoint: int) -> None:
+        super().__init__()
+        self.windows = windows
+        self.steps_per_checkpoint = steps_per_checkpoint
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        step = self._epoch * self.steps_per_checkpoint + batch
+        for state in self.model.states:
+            kept = self.kept(step, replicas.whole_shape(state)[0])[:, None]
+            for rows, part in replicas.parts(state):
+                part.assign(part * kept[rows])
+
+    def kept(self, step: int, rows: int) -> np.ndarray:
+        """1 for rows that go on at this step and 0 for those that begin anew, float32 (rows,)."""
+        turn = np.arange(rows) * self.windows // rows
+        return ((step + turn) % self.windows != 0).astype(np.float32)
 
 
 def build(config: configs.Config, vocabulary_size: int, parts: int = 1) -> CarriedModel:
@@ -24,7 +133,7 @@ def build(config: configs.Config, vocabulary_size: int, parts: int = 1) -> Carri
         vocabulary_size: number of token ids.
         parts: groups of rows that are computed side by side.
     """
-    policy = precision.resolve(config.training.precision)
+    policy = process.resolve_precision(config.training.precision)
     streaming = build_streaming(config, vocabulary_size, policy)
     return CarriedModel(streaming, config.training.batch_size, parts)
 

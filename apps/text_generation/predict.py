@@ -6,17 +6,20 @@ import json
 import logging
 import math
 import sys
+import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 
-from apps import configuration, errors
+from apps.suite import errors
+from apps.suite.commands import command
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     import numpy as np
+
 
 TASK = "text_generation"
 
@@ -92,7 +95,7 @@ def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "predict", Options, _print, arguments)
+    return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
 def _print(options: Options) -> None:
@@ -108,7 +111,8 @@ def _print(options: Options) -> None:
 
 
 def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
-    from apps.text_generation import beam_search, sampling, token_stream, trained_model
+    from apps.suite.networks import beam_search, sampling
+    from apps.text_generation import trained_model
 
     streaming, tokenizer, _ = trained_model.load(options.run)
     for prompt in prompts:
@@ -127,7 +131,7 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
             )
             blocks = [found]
         else:
-            blocks = token_stream.stream(
+            blocks = sampling.stream(
                 streaming,
                 ids,
                 length=options.length,
@@ -137,7 +141,7 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
                 seed=options.seed,
                 repetition_penalty=options.repetition_penalty,
             )
-        yield token_stream.texts(blocks, tokenizer)
+        yield sampling.texts(blocks, tokenizer)
 
 
 def _ask_export(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
@@ -162,7 +166,7 @@ def _ask_export(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[s
 
 
 def _ask_server(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
-    from apps import prediction_client
+    from apps.suite.serving import client as prediction_client
 
     with prediction_client.connect(options.server) as client:
         signature = prediction_client.signatures(client, TASK)["serving_default"]

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.text_generation import data, model, pieces
-from apps.text_generation import tokenizer as tokenizers
+from apps.suite.texts import pieces, tokenizer
+from apps.text_generation import data, model
 
 _LOGITS_A_CALL = 2**22  # 16 MB in float32: larger calls are no faster, and take memory
 
@@ -62,7 +62,7 @@ def token_nats(
     return tf.concat(read, axis=1).numpy()[:, :row_tokens].reshape(-1)[:count]
 
 
-def character_counts(text: str, tokenizer: tokenizers.Tokenizer) -> np.ndarray:
+def character_counts(text: str, tokenizer: tokenizer.Tokenizer) -> np.ndarray:
     """How many characters of the text each of its tokens stands for, int32 [tokens].
 
     The counts add up to the length of the text, in whatever a token's text is unknown to the

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
 from apps.text_generation import config as configs
 
 TASK = "text_generation"
@@ -25,14 +25,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import distribution, environment, optimization, run_folder, training, whole_files
-    from apps.text_generation import data, evaluate, fresh_starts, model, scoring, vocabulary
+    from apps.suite import process
+    from apps.suite.distribution import distribution
+    from apps.suite.runs import files, run_folder
+    from apps.suite.texts import tokenizer as vocabulary
+    from apps.suite.training import fit, optimizer
+    from apps.text_generation import data, evaluate, model, scoring
 
-    environment.divide_cores(config.training.batch_parts)
+    process.divide_cores(config.training.batch_parts)
     text = data.load(config)
     tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
     tokens = data.encode(text, tokenizer, config)
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     settings = config.training
 
     description = {
@@ -46,7 +50,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         streaming = model.build_streaming(config, tokenizer.vocabulary_size)
         with distribution.scope():
             network = model.build(config, tokenizer.vocabulary_size, settings.batch_parts)
-            network.compile(optimization.optimizer(settings), jit_compile=settings.jit_compile)
+            network.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
         print(
             f"{text.name}: {len(tokens.train):,} training tokens of {tokenizer.vocabulary_size} "
             f"kinds; {streaming.count_params():,} parameters; {settings.steps:,} steps"
@@ -58,10 +62,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         def save_best(trained: keras.Model) -> None:
             model.copy_weights(trained, streaming)
-            with whole_files.replacing(folder.model_file) as partial:
+            with files.replacing(folder.model_file) as partial:
                 streaming.save(partial)
 
-        record = training.fit(
+        record = fit.fit(
             network,
             lambda first_step: data.batches(
                 tokens.train, settings.batch_size, settings.window_tokens, first_step, config.seed
@@ -72,9 +76,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             save_best=save_best,
             validate=validate,
             patience_checkpoints=settings.patience_checkpoints,
-            callbacks=[
-                fresh_starts.FreshStarts(settings.reset_windows, settings.steps_per_checkpoint)
-            ],
+            callbacks=[model.FreshStarts(settings.reset_windows, settings.steps_per_checkpoint)],
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
@@ -82,7 +84,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
 if __name__ == "__main__":

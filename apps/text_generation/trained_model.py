@@ -8,9 +8,10 @@ from typing import NamedTuple
 import keras
 
 import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
-from apps import errors, run_folder
+from apps.suite import errors
+from apps.suite.runs import run_folder
+from apps.suite.texts import tokenizer as tokenizers
 from apps.text_generation import config as configs
-from apps.text_generation import tokenizer as tokenizers
 
 
 class TrainedModel(NamedTuple):

@@ -8,18 +8,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps import errors
-from apps.video_classification import (
-    clip_store,
-    decoded_clips,
-    division,
-    example_batches,
-    own_data,
-    preprocessing,
-    set_data,
-)
+from apps.suite import errors
+from apps.suite.data import labelled_videos, video_division
+from apps.suite.videos import clip_store, preprocessing
+from apps.video_classification import batches as example_batches
 from apps.video_classification import clips as parts_of_data
 from apps.video_classification import config as configs
+from apps.video_classification import set_data
 
 DEFAULT = "moving_digits"
 
@@ -27,9 +22,9 @@ DEFAULT = "moving_digits"
 def load(config: configs.Config) -> parts_of_data.Corpus:
     """Finds the videos of `config.data`, samples their frames, and divides them.
 
-    `config.data` is a folder or a csv of the user's own (see `own_data.find`) or the name of a
-    TFDS set with videos and labels (see `set_data.find`); what exists on disk comes first. The
-    division is the data's own, else by group, else by file (see `division.divide`).
+    `config.data` is a folder or a csv of the user's own (see `labelled_videos.find`), or the name
+    of a TFDS set with videos and labels (see `set_data.find`); files come first. The
+    division is the data's own, else by group, else by file (see `video_division.divide`).
 
     Videos that are learned have `clips.clips_per_video` clips, others
     `evaluation.clips_per_video`. The frames are on disk, in the cache folder, and mapped into
@@ -51,7 +46,7 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
     stores = {part: found[count][1] for part, count in many.items()}
     whole = np.unique(stores["train"].video)  # what could be decoded
     videos = [source.videos[number] for number in whole]
-    parts, split = division.divide(videos, source.divided_by, config)
+    parts, split = video_division.divide(videos, source.divided_by, config)
     _check(videos, parts, source.source)
     held = {
         part: _clips(source, stores[part], whole[[each == part for each in parts]])
@@ -85,7 +80,7 @@ def preprocess(
 def batches(
     clips: parts_of_data.Clips, classes: int, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of (inputs of the model, labels): see `example_batches.endless`."""
+    """An endless stream of (inputs of the model, labels): see `batches.endless`."""
     return example_batches.endless(clips, classes, config, first_step)
 
 
@@ -95,8 +90,8 @@ def _find(
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        source = own_data.find(path, config.own)
-        return source, decoded_clips.decoded(source, config, clips_per_video)
+        source = labelled_videos.find(path, config.own)
+        return source, clip_store.decoded(source, config, clips_per_video)
     if path.suffix == ".csv" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return set_data.find(name, config.clips, clips_per_video)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps import comparison, configuration, errors
-from apps import run_folder as run_folders
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
 from apps.video_classification import config as configs
 
 TASK = "video_classification"
@@ -38,14 +40,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
 
-    from apps.video_classification import (
-        baselines,
-        data,
-        measures,
-        model_card,
-        scoring,
-        trained_model,
-    )
+    from apps.suite.evaluation import video_measures
+    from apps.video_classification import baselines, data, report, scoring, trained_model
 
     trained = trained_model.read(folder)
     corpus, config = data.load(folder.config), folder.config
@@ -63,29 +59,29 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             "diverged; train again with a lower training.learning_rate"
         )
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
-    frames_seen = measures.by_frames_seen(
+    frames_seen = video_measures.by_frames_seen(
         labels, scoring.by_frames_seen(trained.model, config, test)
     )
     print("training the baselines", flush=True)
     of_baselines = baselines.evaluate(corpus.train, corpus.validation, test, classes, config)
-    groups = measures.by_group(test.groups, labels, probabilities)
-    metrics = measures.metrics(
+    groups = video_measures.by_group(test.groups, labels, probabilities)
+    metrics = video_measures.metrics(
         corpus.split,
         corpus.counts,
         labels,
         probabilities,
-        measures.scores(test.labels, of_clips)["accuracy"],
+        video_measures.scores(test.labels, of_clips)["accuracy"],
         {comparison.words(name): each for name, each in of_baselines.items()},
         groups,
         frames_seen,
     )
-    measured = model_card.Measured(
+    measured = report.Measured(
         probabilities=probabilities,
         groups=groups,
         frames_seen=frames_seen,
         parameters=trained.model.count_params(),
     )
-    model_card.write(folder, corpus, metrics, measured)
+    report.write(folder, corpus, metrics, measured)
     folder.write_metrics(metrics)
     _tell(folder, corpus.source, metrics)
     return metrics
@@ -107,7 +103,7 @@ def _tell(folder: run_folders.RunFolder[configs.Config], source: str, metrics: A
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(
+    return command.run_command(
         TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
     )
 

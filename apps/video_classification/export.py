@@ -17,16 +17,43 @@ one as `clip_seconds` says: the graph samples the frames of a clip from it as th
 brings them to the size of the network. A stream takes every frame as it comes; it begins with
 states of empty rows, float32[b, 0]. `assets/settings.json` holds the labels, the size of a clip
 and the states' names. What has no frame or no pixel, or is no picture, is refused with the reason.
+
+What `python -m apps.export_onnx` writes of a run: frames of clips in, logits out.
 """
 
 from __future__ import annotations
 
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """`frames` uint8 (batch, time, height, width, 3) and `length` int32 (batch,) to `logits`."""
+    import numpy as np
+
+    from apps.suite.export import onnx_file
+    from apps.video_classification import trained_model
+
+    model = trained_model.load(run).model
+    height, width = model.input["frames"].shape[2:4]
+    draw = np.random.default_rng(0)
+    examples = [
+        {
+            "frames": draw.integers(0, 256, (len(lengths), time, height, width, 3), np.uint8),
+            "length": np.array(lengths, np.int32),
+        }
+        for lengths, time in (([1], 1), ([16], 16), ([9, 4, 1], 9))
+    ]
+    return onnx_file.Network(model, "logits", examples)
+
 
 TASK = "video_classification"
 
@@ -49,19 +76,19 @@ def export(run_folder: Path, destination: Path) -> Path:
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
     import lstm_layers
-    from apps import saved_model
-    from apps.video_classification import served_requests, served_video, trained_model
+    from apps.suite.export import saved_model
+    from apps.video_classification import serving, trained_model
 
     trained = trained_model.load(run_folder)
-    served = served_video.ServedVideo(trained.model, trained.label_names, trained.config)
+    served = serving.ServedVideo(trained.model, trained.label_names, trained.config)
     with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = served_requests.requests(trained.model, trained.label_names, trained.config)
+        requests = serving.requests(trained.model, trained.label_names, trained.config)
     return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "export", Options, _export_and_tell, arguments)
+    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
 
 
 def _export_and_tell(options: Options) -> None:

@@ -20,12 +20,11 @@ from typing import Any
 import keras
 
 import lstm_layers
-from apps import precision
+from apps.suite import process
+from apps.suite.networks.video_pooling import EvidencePooling, FrameMask
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder
-from apps.video_classification.evidence_pooling import EvidencePooling
-from apps.video_classification.feature_scale import FeatureScale
-from apps.video_classification.frame_mask import FrameMask
+from apps.video_classification.frame_encoder import FeatureScale
 
 FEATURES, EVIDENCE = "features", "evidence"
 SCALE, BESIDE = "feature_scale", "beside"
@@ -47,9 +46,9 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
         float32 (batch, classes). Frames behind `length` change nothing.
 
     Raises:
-        UserError: an application or weights that cannot be had (`applications.build`).
+        UserError: an application or weights that cannot be had (`frame_encoder.build_application`).
     """
-    policy = precision.resolve(config.training.precision) if trains else "float32"
+    policy = process.resolve_precision(config.training.precision) if trains else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -9,7 +9,7 @@ import matplotlib.axes
 import matplotlib.colors
 import numpy as np
 
-from apps import plot_style, plots
+from apps.suite.evaluation import plot_style, plots
 
 _SHOWN_FRAMES = 8  # of a strip
 _MOST_NAMED = 40  # labels, beyond which numbers and names would overlap

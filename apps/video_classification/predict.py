@@ -1,22 +1,225 @@
-"""Says what videos show: `python -m apps.video_classification.predict holiday.mp4`."""
+"""Says what videos show: `python -m apps.video_classification.predict holiday.mp4`.
+
+Which videos are asked about, and where what is made of them goes.
+
+A run or an export, asked alike: for what a video is, and for what it is at every moment.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+import typing
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
-from apps import configuration, errors
-from apps.video_classification import asked_videos
+from apps.suite import errors
+from apps.suite.commands import command
+from apps.video_classification import config as configs
 
-if TYPE_CHECKING:
-    from apps.video_classification import recogniser
+if typing.TYPE_CHECKING:
+    import numpy as np
+
     from apps.video_classification.timeline import Segment
+
+
+SUFFIXES = (
+    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+"""Of the files that a folder stands for; a file that is named may have any."""
+
+
+class AskedVideo(NamedTuple):
+    """A file, and where its picture and its copy go; None where they are not wanted."""
+
+    path: Path
+    timeline: Path | None
+    annotated: Path | None
+
+    def written(self) -> Iterator[Path]:
+        """What will be there beside the answer."""
+        if self.timeline is not None:
+            yield self.timeline
+            yield self.timeline.with_stem(f"{self.timeline.stem}-dark")
+        if self.annotated is not None:
+            yield self.annotated
+
+
+def find_videos(
+    inputs: Sequence[Path], timeline: Path | None, annotated: Path | None
+) -> list[AskedVideo]:
+    """The files that are meant; a folder stands for all videos in it, in order.
+
+    Args:
+        inputs: files and folders.
+        timeline, annotated: folders for pictures and copies, in which a video lies as it does in
+            the folder that was given.
+
+    Raises:
+        UserError: no such input, a folder without a video, a picture or copy that would be written
+            over another or over a video.
+    """
+    found: list[AskedVideo] = []
+    for given in inputs:
+        if given.is_dir():
+            files = sorted(file for file in given.rglob("*") if _is_video(file))
+            if not files:
+                raise errors.UserError(
+                    f"{given}: no video in this folder; name files that end in another way than "
+                    f"{', '.join(SUFFIXES)}"
+                )
+        elif given.is_file():
+            files = [given]
+        else:
+            raise errors.UserError(f"{given}: no such file or folder")
+        for file in files:
+            place = file.relative_to(given) if given.is_dir() else Path(file.name)
+            found.append(
+                AskedVideo(
+                    file,
+                    timeline and timeline / place.with_suffix(".png"),
+                    annotated and annotated / place.with_suffix(".mp4"),
+                )
+            )
+    taken = {video.path.resolve() for video in found}
+    for written in (path for video in found for path in video.written()):
+        if written.resolve() in taken:
+            raise errors.UserError(
+                f"{written} would be written over an input, or twice; give another folder, or ask "
+                "for the videos one after the other"
+            )
+        taken.add(written.resolve())
+    return found
+
+
+def _is_video(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+_ROWS = 16  # windows that are asked together
+
+
+class Recogniser:
+    """Answers through the signatures of an export; see `from_run` and `from_export`.
+
+    Args:
+        signatures: by name, each a function of named tensors.
+        settings: the asset of that name.
+        owner: holds the variables, which the signatures don't.
+
+    Attributes:
+        label_names: of the probabilities.
+        clips: how the frames of a clip are chosen and sized.
+        clips_per_video: whose probabilities are averaged.
+        streams: whether it answers frame after frame by itself.
+    """
+
+    def __init__(
+        self, signatures: Mapping[str, Any], settings: Mapping[str, Any], owner: object
+    ) -> None:
+        self._signatures, self._owner = signatures, owner
+        self._states = tuple(settings["states"])
+        self.label_names = tuple(settings["label_names"])
+        self.clips_per_video = int(settings["clips_per_video"])
+        self.streams = bool(self._states)
+        seconds = settings["clip_seconds"]
+        self.clips = configs.ClipConfig(
+            frames=settings["frames"],
+            height=settings["height"],
+            width=settings["width"],
+            fit=settings["fit"],
+            sampling="window" if seconds else "uniform",
+            clip_seconds=seconds or 1.0,
+        )
+
+    def probabilities(self, clips: np.ndarray) -> np.ndarray:
+        """Float32 [clips, labels] of uint8 [clips, any frames, any height, any width, 3]."""
+        import numpy as np
+        import tensorflow as tf
+
+        asked = self._signatures["serving_default"](frames=tf.constant(clips))
+        return np.asarray(asked["probabilities"])
+
+    def over_time(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Float32 [labels] at each frame, from it and those before it.
+
+        A model that streams is handed the frames one by one, with its states. Another one judges
+        at each frame the clip that ends there; only so many frames are in memory.
+
+        Args:
+            frames: uint8 [height, width, 3], all of one size, at the pace of a clip's frames.
+        """
+        return self._streamed(frames) if self.streams else self._windows(frames)
+
+    def _streamed(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        import numpy as np
+        import tensorflow as tf
+
+        states = {name: tf.zeros([1, 0]) for name in self._states}
+        for frame in frames:
+            asked = self._signatures["stream"](frames=tf.constant(frame[None, None]), **states)
+            states = {name: asked[name] for name in self._states}
+            yield np.asarray(asked["probabilities"])[0, 0]
+
+    def _windows(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        import numpy as np
+
+        latest: deque[np.ndarray] = deque(maxlen=self.clips.frames)
+        waiting: list[np.ndarray] = []
+        for frame in frames:
+            latest.append(frame)
+            window = np.stack(latest)
+            if len(latest) < self.clips.frames:  # the first ones, each of another length
+                yield self.probabilities(window[None])[0]
+                continue
+            waiting.append(window)
+            if len(waiting) == _ROWS:
+                yield from self.probabilities(np.stack(waiting))
+                waiting = []
+        if waiting:
+            yield from self.probabilities(np.stack(waiting))
+
+
+def from_run(run: Path) -> Recogniser:
+    """Of a finished run. Raises what `trained_model.load` raises."""
+    from apps.video_classification import serving, trained_model
+
+    trained = trained_model.load(run)
+    served = serving.ServedVideo(trained.model, trained.label_names, trained.config)
+    return Recogniser(served.signatures(), served.settings, served)
+
+
+def from_export(version: Path) -> Recogniser:
+    """Of an exported version's folder; UserError where it is none, or damaged."""
+    import tensorflow as tf
+
+    from apps.video_classification import serving
+
+    # TensorFlow warns that gradients were not saved; nothing is trained here.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    file = version / "assets" / serving.SETTINGS
+    if not (version / "saved_model.pb").is_file() or not file.is_file():
+        raise errors.UserError(
+            f"--model {version}: no exported version; it is the numbered folder that "
+            "python -m apps.video_classification.export wrote"
+        )
+    try:
+        loaded = tf.saved_model.load(str(version))
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        return Recogniser(loaded.signatures, settings, loaded)
+    except (tf.errors.OpError, OSError, KeyError, TypeError, ValueError) as error:
+        raise errors.UserError(
+            f"--model {version}: no export of video_classification, or a damaged one; export the "
+            "run again"
+        ) from error
+
 
 TASK = "video_classification"
 _DRAWN_LABELS = 10  # the likeliest ones, in a picture
@@ -71,18 +274,14 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run or no export, no such input, one that cannot be decoded (unless
             `skip_unreadable`), a picture or a copy that cannot be written.
     """
-    videos = asked_videos.find(options.inputs, options.timeline, options.annotated)
-    from apps.video_classification import decoding, recogniser
+    videos = find_videos(options.inputs, options.timeline, options.annotated)
+    from apps.suite.videos import video_files
 
-    asked = (
-        recogniser.from_run(options.run)
-        if options.model is None
-        else recogniser.from_export(options.model)
-    )
+    asked = from_run(options.run) if options.model is None else from_export(options.model)
     for video in videos:
         try:
             yield _answer(asked, video, options)
-        except decoding.UnreadableError as error:
+        except video_files.UnreadableError as error:
             if not options.skip_unreadable:
                 raise errors.UserError(f"{video.path}: {error}") from error
             yield Answer(str(video.path), {}, 0.0, reason=str(error))
@@ -90,18 +289,17 @@ def predict(options: Options) -> Iterator[Answer]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.run_command(TASK, "predict", Options, _print, arguments)
+    return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
-def _answer(
-    asked: recogniser.Recogniser, video: asked_videos.AskedVideo, options: Options
-) -> Answer:
+def _answer(asked: Recogniser, video: AskedVideo, options: Options) -> Answer:
     import numpy as np
 
-    from apps import whole_files
-    from apps.video_classification import annotated_video, decoding, pictures, timeline
+    from apps.suite.runs import files
+    from apps.suite.videos import video_files
+    from apps.video_classification import pictures, timeline
 
-    found = decoding.read(video.path, asked.clips, asked.clips_per_video)
+    found = video_files.read(video.path, asked.clips, asked.clips_per_video)
     likely = asked.probabilities(found.frames[:, : found.length]).mean(axis=0)
     order = np.argsort(-likely, kind="stable")[: options.top]
     labels = {asked.label_names[at]: float(likely[at]) for at in order}
@@ -110,7 +308,7 @@ def _answer(
         return answer
     over_time = timeline.of_video(asked, video.path, found, options.clip_seconds)
     if video.timeline is not None:
-        whole_files.make_folder(video.timeline.parent)
+        files.make_folder(video.timeline.parent)
         pictures.timeline(
             video.timeline.parent,
             video.timeline.stem,
@@ -122,7 +320,7 @@ def _answer(
         )
     if video.annotated is not None:
         frame_seconds = found.seconds / found.frame_count
-        annotated_video.write(
+        timeline.write_annotated(
             video.annotated, video.path, asked.label_names, over_time, frame_seconds
         )
     return answer._replace(segments=tuple(over_time.segments(asked.label_names)))

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from apps import dataset_builders, errors
-from apps.video_classification import cache_folder, clip_store, clips, fitting, sampling
+from apps.suite import errors
+from apps.suite.data import named_sets
+from apps.suite.runs import cache
+from apps.suite.videos import clip_store, fitting, sampling
+from apps.video_classification import clips
 from apps.video_classification.config import ClipConfig
 
 _VERSION = 2  # raise it whenever the same set gives other numbers than before
@@ -29,7 +32,7 @@ def find(
     Raises:
         UserError: no such set, not one of labelled videos, or one without the split train.
     """
-    builder = dataset_builders.prepare(name)
+    builder = named_sets.prepare(name)
     features, info = builder.info.features, builder.info
     lacking = [feature for feature in ("video", "label") if feature not in features]
     if lacking:
@@ -38,8 +41,8 @@ def find(
         )
     if "train" not in info.splits:
         raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
-    folder = cache_folder.folder("video_clips") / _key(builder, config, clips_per_video)
-    with cache_folder.locked(folder):
+    folder = cache.folder("video_clips") / _key(builder, config, clips_per_video)
+    with cache.locked(folder):
         store = clip_store.read(folder, config)
         if store is None:
             clip_store.write(folder, _sampled(builder, name, config, clips_per_video))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps import configuration
+from apps.suite.commands import command
 from apps.video_classification import config as configs
 
 TASK = "video_classification"
@@ -29,20 +29,22 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps import distribution, optimization, run_folder, training, whole_files
+    from apps.suite.distribution import distribution
+    from apps.suite.evaluation import video_measures
+    from apps.suite.runs import files, run_folder
+    from apps.suite.training import fit, optimizer
     from apps.video_classification import (
-        applications,
+        batches,
         clips,
         data,
         evaluate,
-        feature_batches,
-        measures,
+        frame_encoder,
         model,
         scoring,
     )
 
     corpus = data.load(config)
-    training.seed_everything(config.seed)
+    fit.seed_everything(config.seed)
     last = config.training.learn_from_validation  # then every checkpoint is better than all before
     settings, sizes, classes = config.training, config.model, len(corpus.label_names)
     description = {
@@ -61,24 +63,24 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         learned_from, held_out = corpus.train, corpus.validation
         flip = config.evaluation.flip
         if sizes.backbone == "keras_applications":
-            told = applications.describe(sizes.application_weights, sizes.fine_tune)
+            told = frame_encoder.describe_application(sizes.application_weights, sizes.fine_tune)
             print(f"{sizes.application}: {told}")
         if settings.learn_from_validation:
             learned_from = clips.joined(corpus.train, corpus.validation)
         described = learned_from
         if config.caches_features or sizes.backbone == "motion_statistics":
-            described = feature_batches.encoded(network, learned_from)
+            described = batches.encoded(network, learned_from)
         if sizes.backbone == "motion_statistics":
             network.get_layer(model.SCALE).fit(described.store, described.lengths)
         if config.caches_features:
             with distribution.scope():
                 learned = model.head(config, network, every_frame=sizes.per_frame)
-            scored, stream, flip = model.head(config, network), feature_batches.endless, False
-            held_out = feature_batches.encoded(network, corpus.validation)
+            scored, stream, flip = model.head(config, network), batches.endless_features, False
+            held_out = batches.encoded(network, corpus.validation)
             learned_from = described
         with distribution.scope():
             learned.compile(
-                optimization.optimizer(settings),
+                optimizer.optimizer(settings),
                 keras.losses.CategoricalCrossentropy(
                     from_logits=True, label_smoothing=settings.label_smoothing
                 ),
@@ -96,16 +98,16 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             answers = scoring.of_videos(score(held_out, flip), held_out)
             labels = held_out.video_labels
             return {
-                "loss": measures.cross_entropy(labels, answers),
-                "accuracy": measures.scores(labels, answers)["accuracy"],
+                "loss": video_measures.cross_entropy(labels, answers),
+                "accuracy": video_measures.scores(labels, answers)["accuracy"],
             }
 
         def save_best(_: keras.Model) -> None:
             kept.set_weights(network.get_weights())
-            with whole_files.replacing(folder.model_file) as partial:
+            with files.replacing(folder.model_file) as partial:
                 kept.save(partial)
 
-        record = training.fit(
+        record = fit.fit(
             learned,
             lambda first_step: stream(learned_from, classes, config, first_step),
             steps=settings.steps,
@@ -121,7 +123,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    return configuration.train_command(TASK, configs.PRESETS, train, arguments)
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from apps import errors, run_folder
+from apps.suite import errors
+from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import model  # noqa: F401  (registers the model's layers)
 

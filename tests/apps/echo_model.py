@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from apps import warmup_requests
+from apps.suite.serving import warmup_requests
 
 NAME = "echo"
 

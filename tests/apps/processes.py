@@ -13,7 +13,7 @@ from typing import Any
 
 # Children are forked from a process that has imported TensorFlow and computed nothing
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 _LONGEST_SECONDS = 240
 
 

@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from apps import configuration, distribution
+from apps.suite.commands import command
+from apps.suite.distribution import distribution
 from tests.apps import processes
 
 BATCH = 8
@@ -64,4 +65,4 @@ def run(
                 except SystemExit:  # where a worker's command would end
                     assert not distribution.is_chief()
 
-    return configuration.exit_status(train)
+    return command.exit_status(train)

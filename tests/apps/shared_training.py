@@ -5,7 +5,8 @@ import pathlib
 import time
 from typing import Any
 
-from apps import configuration, distribution
+from apps.suite.commands import command
+from apps.suite.distribution import distribution
 from tests.apps import processes, small_training
 
 BATCH = small_training.BATCH
@@ -27,14 +28,14 @@ def run(
         with distribution.begun(kind, BATCH):
             _train(path, seconds_a_batch)
 
-    return configuration.exit_status(train)
+    return command.exit_status(train)
 
 
 def begin_run(path: pathlib.Path, seed: int) -> int:
     """Opens a run folder together with others, and agrees with them once more."""
 
     def begin() -> None:
-        from apps import run_folder
+        from apps.suite.runs import run_folder
 
         data = {"name": "a_set", "fingerprint": "1234"}
         with (
@@ -43,15 +44,15 @@ def begin_run(path: pathlib.Path, seed: int) -> int:
         ):
             distribution.from_chief(lambda: None)
 
-    return configuration.exit_status(begin)
+    return command.exit_status(begin)
 
 
 def _train(path: pathlib.Path, seconds_a_batch: float) -> None:
     import keras
 
-    from apps import training
+    from apps.suite.training import fit
 
-    training.seed_everything(3)
+    fit.seed_everything(3)
     with distribution.scope():
         model = keras.Sequential(
             [
@@ -79,7 +80,7 @@ def _train(path: pathlib.Path, seconds_a_batch: float) -> None:
     plateau = keras.callbacks.ReduceLROnPlateau(
         "validation_loss", factor=0.8, patience=1, min_delta=1.0, mode="min"
     )
-    training.fit(
+    fit.fit(
         model,
         small_training.batches,
         steps=24,
@@ -95,8 +96,8 @@ def _keep(model: Any, file: pathlib.Path) -> None:
     """Every variable that the training ends with; all workers come here, the chief writes."""
     import numpy as np
 
-    from apps import training_state
+    from apps.suite.training import checkpoints
 
-    state = training_state.collect(model, [])
+    state = checkpoints.collect(model, [])
     if distribution.is_chief():
         np.savez(file, *state["variables"], *state["optimizer"])

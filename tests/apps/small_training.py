@@ -16,7 +16,7 @@ from typing import Any
 TOKENS, BATCH, WINDOW = 12, 4, 6
 # Children are forked from a process that has imported TensorFlow and computed nothing
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 SETTINGS: Mapping[str, Any] = {
     "steps": 24,
@@ -93,7 +93,7 @@ def _child(
     os.dup2(log, sys.stderr.fileno())
     # A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from apps import errors
+    from apps.suite import errors
 
     if before is not None:
         before(*arguments)
@@ -110,9 +110,9 @@ def train(folder: Any, **settings: Any) -> Any:
     import keras
     import numpy as np
 
-    from apps import training, training_state
+    from apps.suite.training import checkpoints, fit
 
-    training.seed_everything(3)
+    fit.seed_everything(3)
     model = build(**settings)
     callbacks = []
     if settings["plateau"]:
@@ -123,7 +123,7 @@ def train(folder: Any, **settings: Any) -> Any:
             keras.callbacks.ReduceLROnPlateau(factor=0.8, patience=1, **demanding),
             keras.callbacks.EarlyStopping(patience=4, **demanding),
         ]
-    record = training.fit(
+    record = fit.fit(
         model,
         batches,
         steps=settings["steps"],
@@ -135,7 +135,7 @@ def train(folder: Any, **settings: Any) -> Any:
         save_best=lambda best: save(best, folder.model_file),
         callbacks=callbacks,
     )
-    held = [*training_state.variables(model), *model.optimizer.variables]
+    held = [*checkpoints.variables(model), *model.optimizer.variables]
     np.savez(folder.final, *[variable.numpy() for variable in held])
     return record
 
@@ -194,7 +194,7 @@ def validate(model: Any) -> dict[str, float]:
 
 
 def save(model: Any, path: pathlib.Path) -> None:
-    from apps import whole_files
+    from apps.suite.runs import files
 
-    with whole_files.replacing(path) as partial:
+    with files.replacing(path) as partial:
         model.save(partial)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "apps"
-TASKS = sorted(
-    folder.name for folder in APPS.iterdir() if folder.is_dir() and folder.name != "__pycache__"
-)
+TASKS = sorted(file.parent.name for file in APPS.glob("*/train.py"))
 COMMANDS = ("train", "evaluate", "predict", "export")
 
 

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from apps import command_line, configuration
+from apps.suite.commands import command as configuration
+from apps.suite.commands import command_line
 from tests.apps import task_folders
 
 FILES = (

@@ -212,7 +212,7 @@ def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_pa
     for number in ("1", "2"):  # compared with Keras before it is there
         assert export_onnx.main(["--run", str(tiny.run), "--to", str(tmp_path)]) == 0
         assert f"{number}.onnx" in capsys.readouterr().out
-    network = importlib.import_module(f"apps.{tiny.task}.onnx_network").network(tiny.run)
+    network = importlib.import_module(f"apps.{tiny.task}.export").onnx_network(tiny.run)
     session = onnxruntime.InferenceSession(tmp_path / tiny.task / "2.onnx")
     assert {each.name for each in session.get_inputs()} == network.examples[0].keys()
     assert all(isinstance(each.shape[0], str) for each in session.get_inputs()), "rows are free"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import apps.__main__ as listing
+from apps import __main__ as listing
 
 METRICS = {
     "preset": "tiny",

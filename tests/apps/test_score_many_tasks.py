@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import audio_files, score_many
-from apps.anomaly_detection import export as anomaly_export
+from apps import score_many
+from apps.anomaly_detection import export
 from apps.recommendation import export as recommendation_export
 from apps.speech_commands import export as speech_export
+from apps.suite.sounds import sound_files
 from apps.text_generation import export as text_export
 from apps.video_classification import export as video_export
 from tests.apps.anomaly_detection import small_model, test_export
@@ -90,7 +91,7 @@ def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
     def write(folder):
         test_export.write_run(folder, test_export.made())
 
-    version, ask = exported(anomaly_export, write, tmp_path)
+    version, ask = exported(export, write, tmp_path)
     drawn = np.random.default_rng(0)
     lengths = {"a.csv": 50, "b.csv": 31}
     series = {}
@@ -148,7 +149,7 @@ def test_sound_files_get_their_labels_at_any_rate_and_length(run, speech, tmp_pa
     found = {row["file"]: row for row in run(version, "--input", "in")}
     assert set(found) == {str(file.relative_to(tmp_path)) for file in files}
     for file in files:
-        expected = ask(waveform=audio_files.read(file, rate)[None])
+        expected = ask(waveform=sound_files.read(file, rate)[None])
         row = found[str(file.relative_to(tmp_path))]
         assert row["label"] == expected["label"][0].decode()
         np.testing.assert_allclose(row["probabilities"], expected["probabilities"][0], atol=1e-5)

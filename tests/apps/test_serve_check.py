@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import serve_check, warmup_requests
+from apps import serve_check
+from apps.suite.serving import warmup_requests
 
 
 class Labeller(tf.Module):

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from apps import checkpoints
+from apps.suite.training import checkpoints
 from tests.apps import processes, shared_tasks
 
 pytestmark = pytest.mark.slow

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from apps.suite.data import video_division
 from apps.video_classification import config as configs
-from apps.video_classification import division
 from apps.video_classification.clips import Video
 from benchmarks import fight_surveillance
 
@@ -80,7 +80,7 @@ def test_no_source_is_on_two_sides_of_any_fold_and_every_clip_is_tested_once():
     tested = []
     for fold in range(fight_surveillance.FOLDS):
         own = configs.OwnConfig(folds=fight_surveillance.FOLDS, fold=fold)
-        parts, _ = division.divide(videos, "", configs.Config(own=own))
+        parts, _ = video_division.divide(videos, "", configs.Config(own=own))
         sides = {}
         for clip, part in zip(clips, parts, strict=True):
             assert sides.setdefault(clip.source, part) == part

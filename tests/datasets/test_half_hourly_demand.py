@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from apps import dataset_builders
+from apps.suite.data import named_sets
 
 PARTS = ("train", "validation", "test")
 
@@ -12,7 +12,7 @@ PARTS = ("train", "validation", "test")
 def builder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield dataset_builders.prepare("half_hourly_demand")
+        yield named_sets.prepare("half_hourly_demand")
 
 
 @pytest.fixture(scope="module")

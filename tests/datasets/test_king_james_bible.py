@@ -1,13 +1,13 @@
 import pytest
 
-from apps import dataset_builders
+from apps.suite.data import named_sets
 
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield dataset_builders.prepare("king_james_bible")
+        yield named_sets.prepare("king_james_bible")
 
 
 @pytest.fixture(scope="module")

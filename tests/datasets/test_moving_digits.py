@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps import dataset_builders
+from apps.suite.data import named_sets
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets/moving_digits"
 PARTS = ("train", "validation", "test")
@@ -16,7 +16,7 @@ MOTIONS = ["right", "left", "up", "down", "circle", "bounce", "zoom", "rotate", 
 def prepared(folder, name="moving_digits/small"):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder))
-        return dataset_builders.prepare(name)
+        return named_sets.prepare(name)
 
 
 @pytest.fixture(scope="module")

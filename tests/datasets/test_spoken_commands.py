@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps import dataset_builders
+from apps.suite.data import named_sets
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets/spoken_commands"
 PARTS = ("train", "validation", "test")
@@ -17,7 +17,7 @@ LABELS = ["yes", "no", "stop", "go", "silence", "unknown"]
 def prepared(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder))
-        return dataset_builders.prepare("spoken_commands/small")
+        return named_sets.prepare("spoken_commands/small")
 
 
 @pytest.fixture(scope="module")

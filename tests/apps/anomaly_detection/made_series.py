@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.anomaly_detection import series
+from apps.suite.tables import series
 
 
 def one(count=1200, columns=2, season=24, noise=0.1, seed=0, missing=0.0, name="made"):

@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import alarm_plots, series
+from apps.anomaly_detection import alarm_examples
+from apps.suite.tables import series
 
 STEPS = 500
 
@@ -25,13 +26,15 @@ def shown(dated=True, labels=True, threshold=3.0):
         validation_end=0,
     )
     scores = np.abs(random.normal(size=STEPS))
-    return alarm_plots.Shown(one, 1, "heat", scores, threshold, [(203, 206), (499, 500)], 0, STEPS)
+    return alarm_examples.Shown(
+        one, 1, "heat", scores, threshold, [(203, 206), (499, 500)], 0, STEPS
+    )
 
 
 @pytest.mark.parametrize("dated", [True, False])
 @pytest.mark.parametrize("labels", [True, False])
 def test_a_plot_is_written_in_both_themes(tmp_path, dated, labels):
-    plot = alarm_plots.save(tmp_path, "alarms", "Alarms", "words", shown(dated, labels))
+    plot = alarm_examples.save_plot(tmp_path, "alarms", "Alarms", "words", shown(dated, labels))
     for file in (plot.light, plot.dark):
         assert file.read_bytes().startswith(b"\x89PNG")
     assert plot.light.read_bytes() != plot.dark.read_bytes()
@@ -39,7 +42,7 @@ def test_a_plot_is_written_in_both_themes(tmp_path, dated, labels):
 
 @pytest.mark.parametrize("scores", [np.zeros(STEPS), np.full(STEPS, 1e6)])
 def test_scores_of_any_size_can_be_drawn(tmp_path, scores):
-    alarm_plots.write_png(
+    alarm_examples.write_png(
         tmp_path / "new" / "a.png", "A", dataclasses.replace(shown(), scores=scores)
     )
     assert (tmp_path / "new" / "a.png").is_file()
@@ -57,7 +60,7 @@ def test_thinning_keeps_every_spike_and_gaps():
     spikes = [17, 20_000, 50_000]
     y[spikes] = 100, -100, 100
     y[300:310] = np.nan
-    x, thin = alarm_plots._thinned(np.arange(len(y)), y)
+    x, thin = alarm_examples._thinned(np.arange(len(y)), y)
     assert len(thin) < 4_200
     assert set(spikes) <= set(x.tolist())
     assert (np.diff(x) > 0).all()

@@ -53,7 +53,7 @@ def test_a_score_knows_nothing_of_what_comes_later(found, name):
 
 
 def test_the_blocks_that_a_series_is_read_in_change_nothing(found, monkeypatch):
-    monkeypatch.setattr("apps.anomaly_detection.growing_arrays._MOST_ROWS", 100)
+    monkeypatch.setattr("apps.suite.tables.large_arrays._MOST_ROWS", 100)
     for name, scores in baselines.scores(spiked(), 2).items():
         np.testing.assert_allclose(scores, found[name], rtol=1e-4, atol=1e-5)
 

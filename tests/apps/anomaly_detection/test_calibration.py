@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import calibration, scoring, series
+from apps.anomaly_detection import calibration, scoring
+from apps.suite.tables import series
 from tests.apps.anomaly_detection import small_model
 
 every_kind = pytest.mark.parametrize("kind", small_model.KINDS)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import errors
-from apps.anomaly_detection import column_statistics, data
 from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import data
+from apps.suite import errors
+from apps.suite.tables import scaling
 from tests.apps.anomaly_detection import made_series, own_files
 
 CONFIG = configs.PRESETS["tiny"]
@@ -96,7 +97,7 @@ def test_scaling_is_the_same_by_hand_and_in_a_graph(in_graph):
 
 def test_statistics_are_those_of_what_was_observed_in_train_parts():
     many = [made_series.one(count=count, missing=0.2, seed=count) for count in (300, 500)]
-    found = column_statistics.of_training(many)
+    found = scaling.statistics_of_training(many)
     for column in range(2):
         whole = np.concatenate(
             [
@@ -113,9 +114,9 @@ def test_statistics_are_those_of_what_was_observed_in_train_parts():
 def test_statistics_don_t_depend_on_blocks_or_on_a_large_offset(monkeypatch):
     one = made_series.one(count=500)
     far = dataclasses.replace(one, values=one.values + np.float32(1e5))
-    whole = column_statistics.of_training([far])
-    monkeypatch.setattr("apps.anomaly_detection.growing_arrays._MOST_ROWS", 7)
-    np.testing.assert_allclose(column_statistics.of_training([far]).deviation, whole.deviation)
+    whole = scaling.statistics_of_training([far])
+    monkeypatch.setattr("apps.suite.tables.large_arrays._MOST_ROWS", 7)
+    np.testing.assert_allclose(scaling.statistics_of_training([far]).deviation, whole.deviation)
     exact = far.values[:300].astype(np.float64)
     np.testing.assert_allclose(whole.deviation, exact.std(axis=0), rtol=1e-6)
 
@@ -123,6 +124,6 @@ def test_statistics_don_t_depend_on_blocks_or_on_a_large_offset(monkeypatch):
 def test_a_constant_column_has_deviation_one():
     one = made_series.one(count=100)
     one.values[:, 1] = 0.1
-    found = column_statistics.of_training([one])
+    found = scaling.statistics_of_training([one])
     assert found.deviation[1] == 1
     np.testing.assert_allclose(found.mean[1], 0.1, rtol=1e-6)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detections, measures, series
+from apps.anomaly_detection import detections, measures
+from apps.suite.tables import series
 
 LENGTH, TRAIN_END, VALIDATION_END = 1000, 400, 600
 QUANTILE = configs.Config(

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import data, evaluate, measures, scoring, trained_model
+from apps.suite import errors
+from apps.suite.runs import run_folder
 from tests.apps.anomaly_detection import trained_runs
 
 pytestmark = [

@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import run_folder, saved_model, saved_model_check, warmup_requests
-from apps.anomaly_detection import (
-    export,
-    scoring,
-    served_detector,
-    served_requests,
-    trained_model,
-)
+from apps.anomaly_detection import export, scoring, serving, trained_model
+from apps.suite.export import check, saved_model
+from apps.suite.runs import run_folder
+from apps.suite.serving import warmup_requests
 from tests.apps.anomaly_detection import small_model
 
 # Of Keras, when it saves a model
@@ -123,21 +119,21 @@ def test_one_step_and_no_series_at_all_are_answered(loaded):
 @pytest.mark.parametrize("kind", [kind for kind in small_model.KINDS if kind != "forecaster"])
 def test_other_kinds_answer_as_keras_does(kind):
     trained = made(kind)
-    signatures = served_detector.ServedDetector(trained).signatures()
-    for request in served_requests.requests(trained):
+    signatures = serving.ServedDetector(trained).signatures()
+    for request in serving.requests(trained):
         inputs = {name: tf.constant(value) for name, value in request.inputs.items()}
         answers = {
             name: each.numpy() for name, each in signatures[request.signature](**inputs).items()
         }
-        assert saved_model_check.difference(request.answers, answers) == ""
+        assert check.difference(request.answers, answers) == ""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["encoder_decoder", "autoencoder"])
 def test_windows_are_exported_and_checked_in_a_clean_process_too(kind, tmp_path):
     trained = made(kind)
-    served = served_detector.ServedDetector(trained)
-    requests = served_requests.requests(trained)
+    served = serving.ServedDetector(trained)
+    requests = serving.requests(trained)
     version = saved_model.write(
         served.saved, served.signatures(), requests, tmp_path, "anomaly_detection"
     )
@@ -146,8 +142,8 @@ def test_windows_are_exported_and_checked_in_a_clean_process_too(kind, tmp_path)
 
 def test_other_weights_than_those_that_answered_leave_no_version(tmp_path):
     trained = made()
-    served = served_detector.ServedDetector(trained)
-    requests = served_requests.requests(trained)
+    served = serving.ServedDetector(trained)
+    requests = serving.requests(trained)
     trained.network.trainable_weights[0].assign_add(
         np.ones(trained.network.trainable_weights[0].shape)
     )

@@ -4,15 +4,16 @@ import itertools
 import numpy as np
 import pytest
 
-from apps import dataset_builders
-from apps.anomaly_detection import column_statistics, faults
+from apps.anomaly_detection import labels
+from apps.suite.data import named_sets
+from apps.suite.tables import scaling
 from tests.apps.anomaly_detection import made_series, own_files
 
 
 def injected(*many, count=7, seed=0, scored_count=None):
     collection = made_series.collection(*many, scored_count=scored_count)
-    deviations = column_statistics.of_training(many).deviation
-    return faults.injected(collection, deviations, count, seed)
+    deviations = scaling.statistics_of_training(many).deviation
+    return labels.injected(collection, deviations, count, seed)
 
 
 def test_faults_change_the_test_part_where_they_are_labelled_and_nothing_else():
@@ -54,7 +55,7 @@ def test_the_seed_decides_where_faults_are():
 def test_there_are_no_more_faults_than_there_is_room_for():
     labels = injected(made_series.one(count=1200), count=100).series[0].labels
     assert 0 < np.count_nonzero(np.diff(labels.astype(int)) == 1) <= 240 * 2 // (3 * 24)
-    make = dataset_builders.prepare("half_hourly_demand").inject
+    make = named_sets.prepare("half_hourly_demand").inject
     assert make(np.zeros((60, 1)), [1.0], 48, 3, 0) == []
 
 
@@ -69,7 +70,7 @@ def test_own_data_without_labels_gets_faults_where_the_config_says_so(tmp_path):
 
 @pytest.mark.parametrize("season", [4, 48])
 def test_each_kind_comes_as_often_as_any_other(season):
-    builder = dataset_builders.prepare("half_hourly_demand")
+    builder = named_sets.prepare("half_hourly_demand")
     values = np.random.default_rng(0).normal(size=(3000, 2))
     made = builder.inject(values, [1.0, 1.0], season, 21, 0)
     kinds = [fault.kind for fault in made]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from apps.anomaly_detection import data as data_of
-from apps.anomaly_detection import event_files, events, predict, scoring, trained_model
+from apps.anomaly_detection import events, predict, scoring, trained_model
 from tests.apps.anomaly_detection import trained_runs
 
 pytestmark = [
@@ -92,7 +92,7 @@ def test_events_and_plot_are_written(run, readings, tmp_path, capsys):
     with (tmp_path / "e.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [row["start"] for row in rows] == [
-        event_files.moment(found.one, each.start) for each in found.events
+        events.moment(found.one, each.start) for each in found.events
     ]
     assert f"readings: {len(rows)} event" in capsys.readouterr().out
     assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")

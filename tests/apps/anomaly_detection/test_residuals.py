@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.anomaly_detection import detector, gaps
+from apps.anomaly_detection import detector
+from apps.suite.tables import scaling
 from tests.apps.anomaly_detection import small_model
 
 SCORED = small_model.SCORED
@@ -15,11 +16,11 @@ def residual_stream(made):
 
 
 def filled(one):
-    values, _ = gaps.fill(
+    values, _ = scaling.fill_gaps(
         tf.constant(one.values[None]),
         tf.constant(one.observed[None]),
         tf.constant(small_model.MEAN),
-        gaps.initial_states(1, small_model.FEATURES),
+        scaling.initial_gap_states(1, small_model.FEATURES),
     )
     return values.numpy()[0]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from apps import errors
 from apps.anomaly_detection import events, scoring, stream
+from apps.suite import errors
 from tests.apps.anomaly_detection import small_model
 
 SETTINGS = {"score": {"smoothing_steps": 3.0}, "events": {"merge_steps": 1, "cool_down_steps": 6}}

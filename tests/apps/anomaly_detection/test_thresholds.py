@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import events, tails, thresholds
+from apps.anomaly_detection import events, thresholds
 
 HALF_HOUR = 1800.0
 METHODS = ("quantile", "peaks_over_threshold", "dynamic", "alarm_budget")
@@ -119,7 +119,7 @@ def test_flags_of_a_series_are_over_the_value_and_those_of_dynamic_are_its_own()
 
 
 def test_a_tail_and_its_inverse_agree():
-    tail = tails.fit_steps(scores(10_000), 0.02)
+    tail = thresholds.fit_steps(scores(10_000), 0.02)
     for expected in (100.0, 3.0, 0.01):
         assert tail.exceedances(tail.value_of(expected)) == pytest.approx(expected, rel=1e-6)
     assert tail.exceedances(tail.start) == tail.count

@@ -10,15 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import (
-    calibration,
-    column_statistics,
-    data,
-    scoring,
-    train,
-    trained_model,
-)
+from apps.anomaly_detection import calibration, data, scoring, train, trained_model
 from apps.anomaly_detection import config as configs
+from apps.suite.tables import scaling as column_statistics
 from tests.apps import small_training
 from tests.apps.anomaly_detection import trained_runs
 
@@ -28,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +69,7 @@ def test_it_learns_the_waves(run):
 def test_scaler_normaliser_and_threshold_come_from_training_and_validation_alone(run, settings):
     trained = trained_model.load(run)
     collection = data.load(settings)
-    statistics = column_statistics.of_training(collection.series)
+    statistics = column_statistics.statistics_of_training(collection.series)
     scaling = trained.network.get_layer("scaling")
     np.testing.assert_allclose(scaling.mean, statistics.mean, rtol=1e-6)
     np.testing.assert_allclose(scaling.deviation, statistics.deviation, rtol=1e-6)

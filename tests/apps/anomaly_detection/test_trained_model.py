@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from apps import errors
 from apps.anomaly_detection import scoring, trained_model
+from apps.suite import errors
 from tests.apps.anomaly_detection import small_model, test_export
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from apps import errors
+from apps.suite import errors
 from tests.apps.anomaly_detection import own_files
 
 COUNT = 60

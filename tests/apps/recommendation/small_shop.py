@@ -6,9 +6,9 @@ Nothing is trained: what these tests protect holds for any weights.
 import keras
 import numpy as np
 
-from apps import run_folder
 from apps.recommendation import config as configs
-from apps.recommendation import item_file, model
+from apps.recommendation import model, trained_model
+from apps.suite.runs import run_folder
 
 AWKWARD = (
     "two words", 'a "quoted" one', "it's", "müsli", "牛乳", "хлеб", "لبن", " blank before",
@@ -48,7 +48,7 @@ def write(folder, **sizes):
     trained = built(made)
     data = {"name": "small", "fingerprint": "0"}
     with run_folder.start(folder, "recommendation", made, data) as run:
-        item_file.write(run.path, item_file.Items(NAMES, TITLES, COUNTS))
+        trained_model.write_items(run.path, trained_model.Items(NAMES, TITLES, COUNTS))
         trained.save(run.model_file)
         run.finish_training(1.0)
         run.write_metrics({})

@@ -4,15 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.recommendation import (
-    baselines,
-    history_matrices,
-    item_transitions,
-    measures,
-    popularity,
-    ranking,
-    session_neighbours,
-)
+from apps.recommendation import baselines, ranking
 from apps.recommendation import config as configs
 from tests.apps.recommendation import logs
 
@@ -40,26 +32,28 @@ def items(dataset):
 
 
 def test_popularity_is_the_order_of_the_codes_without_ties(dataset):
-    scores = popularity.Popularity(popularity.in_order(dataset.item_counts)).scores(dataset.test)
+    scores = baselines.Popularity(baselines.items_in_order(dataset.item_counts)).scores(
+        dataset.test
+    )
     assert scores.shape == (len(dataset.test), items(dataset))
     assert scores.dtype == np.float32
     assert (np.diff(scores, axis=1) < 0).all()
 
 
 def test_recent_counts_are_those_of_the_last_share_of_the_events(dataset):
-    counts = popularity.recent_counts(dataset.train, items(dataset), 0.1)
+    counts = baselines.recent_counts(dataset.train, items(dataset), 0.1)
     times = dataset.train.times
     border = np.sort(times)[int(0.9 * len(times)) - 1]
     later = dataset.train.items[times > border]
     surely = np.bincount(later - 1, minlength=items(dataset))
     assert (counts >= surely).all()
     assert 0.1 * len(times) <= counts.sum() <= 0.15 * len(times)  # whole days
-    everything = popularity.recent_counts(dataset.train, items(dataset), 1.0)
+    everything = baselines.recent_counts(dataset.train, items(dataset), 1.0)
     assert (everything == dataset.item_counts).all()
 
 
 def test_repeated_items_stand_in_front_by_how_often_and_how_lately(dataset):
-    baseline = popularity.RepeatedItems(popularity.in_order(dataset.item_counts), 0.9)
+    baseline = baselines.RepeatedItems(baselines.items_in_order(dataset.item_counts), 0.9)
     scores = baseline.scores(dataset.test)
     for row, history in enumerate(before(dataset.test)):
         wanted = np.zeros(items(dataset))
@@ -81,11 +75,11 @@ def test_transitions_are_counted_as_by_hand(dataset, reach):
                 if place + step < len(history):
                     wanted[code - 1, history[place + step] - 1] += 1 / step
     wanted /= np.maximum(wanted.sum(axis=1, keepdims=True), 1e-12)
-    matrix = item_transitions.probabilities(dataset.train, items(dataset), reach)
+    matrix = baselines.transition_probabilities(dataset.train, items(dataset), reach)
     np.testing.assert_allclose(matrix.toarray(), wanted, atol=1e-6)
-    order = popularity.in_order(dataset.item_counts)
+    order = baselines.items_in_order(dataset.item_counts)
     for decay in (0.0, 0.7):
-        scores = item_transitions.Transitions(matrix, order, reach, decay).scores(dataset.test)
+        scores = baselines.Transitions(matrix, order, reach, decay).scores(dataset.test)
         for row, history in enumerate(before(dataset.test)):
             total = sum(decay**age * wanted[code - 1] for age, code in enumerate(history[::-1]))
             np.testing.assert_allclose(scores[row], total, atol=2e-4)
@@ -93,10 +87,10 @@ def test_transitions_are_counted_as_by_hand(dataset, reach):
 
 @pytest.mark.parametrize("sample", [None, 12])
 def test_session_neighbours_are_found_as_by_hand(dataset, sample):
-    order = popularity.in_order(dataset.item_counts)
+    order = baselines.items_in_order(dataset.item_counts)
     k = 5
-    matrix = session_neighbours.by_recency(dataset.train, items(dataset))
-    baseline = session_neighbours.SessionNeighbours(matrix, order, k, sample)
+    matrix = baselines.by_recency(dataset.train, items(dataset))
+    baseline = baselines.SessionNeighbours(matrix, order, k, sample)
     ends = dataset.train.times[dataset.train.starts[1:] - 1]
     known = [set(histories(dataset)[at]) for at in np.argsort(ends, kind="stable")]
     checked = 0
@@ -122,13 +116,13 @@ def test_session_neighbours_are_found_as_by_hand(dataset, sample):
 def test_the_last_events_alone_are_looked_at_in_very_long_histories(dataset, monkeypatch):
     long = dataset.test.take(np.flatnonzero(dataset.test.lengths > 4))
     short = dataclasses.replace(long, history_start=long.history_end - 4)
-    order = popularity.in_order(dataset.item_counts)
-    matrix = session_neighbours.by_recency(dataset.train, items(dataset))
-    monkeypatch.setattr(history_matrices, "_MOST_EVENTS", 4)
-    monkeypatch.setattr(session_neighbours, "_MOST_ITEMS", 4)
+    order = baselines.items_in_order(dataset.item_counts)
+    matrix = baselines.by_recency(dataset.train, items(dataset))
+    monkeypatch.setattr(baselines, "_MOST_EVENTS", 4)
+    monkeypatch.setattr(baselines, "_MOST_ITEMS", 4)
     for baseline in (
-        popularity.RepeatedItems(order, 1.0),
-        session_neighbours.SessionNeighbours(matrix, order, 5, None),
+        baselines.RepeatedItems(order, 1.0),
+        baselines.SessionNeighbours(matrix, order, 5, None),
     ):
         np.testing.assert_array_equal(baseline.scores(long), baseline.scores(short))
 
@@ -165,7 +159,7 @@ def test_a_history_without_known_items_gets_the_popular_ones(dataset):
 
 
 def test_what_was_seen_can_be_put_below_all_else(dataset):
-    inner = popularity.Popularity(popularity.in_order(dataset.item_counts))
+    inner = baselines.Popularity(baselines.items_in_order(dataset.item_counts))
     scores = baselines.Unseen(inner).scores(dataset.test)
     for row, history in enumerate(before(dataset.test)):
         seen = np.array(sorted(set(history))) - 1
@@ -205,4 +199,4 @@ def best(folder, rows, name):
     dataset = logs.load(logs.write_csv(folder / "log.csv", rows))
     baseline = baselines.fit(dataset, CONFIG)[name]
     answered = ranking.ranked(baseline.scores, dataset.test, len(dataset.item_names))
-    return measures.of_ranks(answered.ranks)[measures.PRIMARY]
+    return ranking.measures_of_ranks(answered.ranks)[ranking.PRIMARY]

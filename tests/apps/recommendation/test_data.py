@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import errors
 from apps.recommendation import config as configs
 from apps.recommendation import data
+from apps.suite import errors
 from tests.apps.recommendation import logs
 
 

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
 from apps.recommendation import config as configs
-from apps.recommendation import data, evaluate, item_file, measures, model, ranking, trained_model
+from apps.recommendation import data, evaluate, model, ranking, trained_model
+from apps.suite import errors
+from apps.suite.runs import run_folder
 from tests.apps.recommendation import logs
 
 # Of Keras, when it saves a model
@@ -32,8 +33,8 @@ def trained_run(folder, exclude_seen=False):
     dataset = data.load(config)
     noted = {"name": dataset.name, "fingerprint": dataset.fingerprint}
     with run_folder.start(folder / "run", "recommendation", config, noted) as run:
-        items = item_file.Items(dataset.item_names, dataset.titles, dataset.item_counts)
-        item_file.write(run.path, items)
+        items = trained_model.Items(dataset.item_names, dataset.titles, dataset.item_counts)
+        trained_model.write_items(run.path, items)
         model.build(config, len(dataset.item_names)).save(run.model_file)
         run.history_file.write_text(
             "step,loss,validation_ndcg_at_10\n5,3.0,0.1\n10,2.9,0.2\n", encoding="utf-8"
@@ -80,10 +81,10 @@ def test_the_numbers_are_those_of_all_test_queries(evaluated):
     trained, dataset = trained_model.read(run), data.load(run.config)
     found = ranking.ranked(trained.scorer, dataset.test, len(dataset.item_names))
     test = metrics["test"]
-    for name, value in measures.of_ranks(found.ranks).items():
+    for name, value in ranking.measures_of_ranks(found.ranks).items():
         assert test[name] == pytest.approx(value)
     known = dataset.test.targets > 0
-    expected = measures.of_ranks(found.ranks[known])["ndcg_at_10"]
+    expected = ranking.measures_of_ranks(found.ranks[known])["ndcg_at_10"]
     assert test["ndcg_at_10_known_items"] == pytest.approx(expected)
     assert test["right_items"] == len(dataset.test.targets)
 
@@ -157,11 +158,11 @@ def test_a_damaged_model_or_list_of_items_is_one_line(tmp_path):
         evaluate.evaluate(run.path)
     run.model_file.write_bytes(whole)
     for text, said in (("{", "items.json"), ('{"names": ["a"]}', "is damaged")):
-        (run.path / item_file.NAME).write_text(text)
+        (run.path / trained_model.ITEMS_FILE).write_text(text)
         with pytest.raises(errors.UserError, match=said):
             evaluate.evaluate(run.path)
-    short = item_file.Items(("a",), None, np.array([3]))
-    item_file.write(run.path, short)
+    short = trained_model.Items(("a",), None, np.array([3]))
+    trained_model.write_items(run.path, short)
     with pytest.raises(errors.UserError, match=r"knows 40 items, .*items\.json names 1"):
         evaluate.evaluate(run.path)
 

@@ -4,10 +4,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps import errors
+from apps.recommendation import batches, data
 from apps.recommendation import config as configs
-from apps.recommendation import data, example_batches
 from apps.recommendation.histories import Histories
+from apps.suite import errors
 
 ROWS, WINDOW = 8, 5
 
@@ -30,7 +30,7 @@ def config(seed=0):
 
 
 def steps(train, count, first_step=0, seed=0):
-    stream = example_batches.endless(train, config(seed), first_step)
+    stream = batches.endless(train, config(seed), first_step)
     return [
         (inputs["history"], targets) for inputs, targets in stream.take(count).as_numpy_iterator()
     ]

@@ -6,8 +6,9 @@ import shlex
 import numpy as np
 import pytest
 
-from apps import errors, warmup_requests
-from apps.recommendation import export, predict, served_requests, trained_model
+from apps.recommendation import export, predict, serving, trained_model
+from apps.suite import errors
+from apps.suite.serving import warmup_requests
 from tests.apps.recommendation import small_shop
 
 # Of Keras, when it saves a model
@@ -65,7 +66,7 @@ def test_a_destination_that_is_a_file_is_a_user_error(run, tmp_path):
 
 def test_requests_are_plain_data_and_ask_for_all_kinds_of_rows(run):
     trained = trained_model.load(run)
-    found = served_requests.requests(
+    found = serving.requests(
         trained.model, trained.item_names, trained.item_counts, small_shop.HISTORY_ITEMS
     )
     for request in found:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.recommendation.full_softmax import full_softmax
+from apps.recommendation.losses import full_softmax
 
 POSITIONS, ITEMS, UNITS = 6, 11, 4
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from apps.recommendation import losses
-from apps.recommendation.negatives import Negatives
+from apps.recommendation.training_model import Negatives
 
 DRAW = np.random.default_rng(0)
 RIGHT = DRAW.normal(0, 2, 5)

@@ -91,7 +91,7 @@ def test_a_seed_fixes_the_first_weights():
 
 
 def test_items_are_hidden_in_training_alone_and_in_their_share():
-    from apps.recommendation.item_table import HiddenItems
+    from apps.recommendation.model import HiddenItems
 
     layer = HiddenItems(0.3, seed=1)
     codes = tf.ones((100, 100), tf.int32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.recommendation.negatives import Negatives
+from apps.recommendation.training_model import Negatives
 
 COUNTS = np.array([400, 90, 25, 9, 4, 1])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import optimization
 from apps.recommendation import config as configs
-from apps.recommendation import model, next_item_training
+from apps.recommendation import model, training_model
+from apps.suite.training import optimizer
 from tests.apps.recommendation import small_shop
 
 HISTORY = np.array([[3, 1, 9, 4], [7, 7, 0, 0], [5, 0, 0, 0]], np.int32)
@@ -23,8 +23,8 @@ def learner(**settings):
     )
     config = dataclasses.replace(config, training=training)
     network = small_shop.built(config)
-    made = next_item_training.NextItemTraining(network, config, small_shop.COUNTS)
-    made.compile(optimization.optimizer(training), jit_compile=False)
+    made = training_model.NextItemTraining(network, config, small_shop.COUNTS)
+    made.compile(optimizer.optimizer(training), jit_compile=False)
     return made
 
 

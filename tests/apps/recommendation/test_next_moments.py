@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from apps.recommendation import config as configs
+from apps.recommendation.batches import NextMoments
 from apps.recommendation.histories import Histories
-from apps.recommendation.next_moments import NextMoments
 
 # Two histories: baskets (1 2) (3) (4 5 6) at days 0, 1, 5, and (7) (8 9) at days 5, 6
 ITEMS = np.arange(1, 10, dtype=np.int32)

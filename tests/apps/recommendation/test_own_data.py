@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from apps import errors
 from apps.recommendation import config as configs
-from apps.recommendation import own_data
+from apps.recommendation import log
+from apps.suite import errors
 from tests.apps.recommendation import logs
 
 AWKWARD = (
@@ -16,9 +16,7 @@ AWKWARD = (
 
 
 def read(path, columns=None, sessions=None):
-    return own_data.read(
-        path, columns or configs.ColumnsConfig(), sessions or configs.SessionsConfig()
-    )
+    return log.read(path, columns or configs.ColumnsConfig(), sessions or configs.SessionsConfig())
 
 
 def rows(log):

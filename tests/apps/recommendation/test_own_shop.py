@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.recommendation import export, predict, served_requests, train
+from apps.recommendation import export, predict, serving, train
 
 # Of Keras, when it saves a model
 pytestmark = [
@@ -50,7 +50,7 @@ def test_the_next_product_of_the_shelf_is_learned_and_served(shop):
     signature = tf.saved_model.load(str(shop / "recommendation" / "1")).signatures
     histories = [[PRODUCTS[at - 2], PRODUCTS[at - 1]] for at in range(len(PRODUCTS))]
     answer = signature["serving_default"](
-        history=tf.constant(served_requests.padded(histories)),
+        history=tf.constant(serving.padded_histories(histories)),
         k=tf.constant(1),
         exclude_seen=tf.constant(False),
     )

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from apps.recommendation import config as configs
-from apps.recommendation import next_item_training
+from apps.recommendation import training_model
 from apps.recommendation.repeats import Repeats
 from tests.apps.recommendation import small_shop
 
@@ -61,7 +61,7 @@ def test_training_mixes_at_each_step_as_the_served_model_at_the_last(layer):
     training = configs.TrainingConfig(batch_size=2, precision="float32")
     config = dataclasses.replace(config, training=training)
     network = small_shop.built(config)
-    made = next_item_training.NextItemTraining(network, config, small_shop.COUNTS)
+    made = training_model.NextItemTraining(network, config, small_shop.COUNTS)
     history = np.array([[3, 1, 3, 8, 3], [7, 7, 2, 0, 0]], np.int32)
     targets = np.array([[1, 3, 8, 3, 1], [7, 2, 11, 0, 0]], np.int32)
     inputs = {"history": tf.constant(history)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import saved_model, saved_model_check
-from apps.recommendation import served_items, served_requests
+from apps.recommendation import serving
+from apps.suite.export import check, saved_model
 from tests.apps.recommendation import small_shop
 
 NAMES, COUNT = small_shop.NAMES, len(small_shop.NAMES)
@@ -29,11 +29,11 @@ def signatures(exported):
 
 def served(trained, titles=small_shop.TITLES):
     counts = small_shop.COUNTS
-    return served_items.ServedItems(trained, NAMES, titles, counts, small_shop.HISTORY_ITEMS)
+    return serving.ServedItems(trained, NAMES, titles, counts, small_shop.HISTORY_ITEMS)
 
 
 def table(rows):
-    return tf.constant(served_requests.padded(rows), tf.string)
+    return tf.constant(serving.padded_histories(rows), tf.string)
 
 
 def ask(signatures, *rows, k=10, exclude_seen=False, **lists):
@@ -48,7 +48,7 @@ def ask(signatures, *rows, k=10, exclude_seen=False, **lists):
         **lists,
     )
     items, scores = answer["items"].numpy(), answer["scores"].numpy()
-    assert ((items == b"") == (scores == served_items.LEFT_OUT)).all()
+    assert ((items == b"") == (scores == serving.LEFT_OUT)).all()
     assert (np.diff(scores, axis=1) <= 0).all()
     return [[item.decode() for item in row if item] for row in items], scores, answer
 
@@ -119,7 +119,7 @@ def test_blocks_of_rows_answer_as_the_whole(trained, signatures, monkeypatch):
     rows = [HISTORY[at:] for at in range(6)] + [[]]
     included = [[NAMES[at], NAMES[at + 1]] if at % 2 else [] for at in range(7)]
     whole = ask(signatures, *rows, k=9, include=included, exclude=[[NAMES[0]]] * 7)
-    monkeypatch.setattr(served_items, "_SCORES_AT_ONCE", 3 * COUNT)
+    monkeypatch.setattr(serving, "_SCORES_AT_ONCE", 3 * COUNT)
     parts = ask(
         served(trained).signatures(), *rows, k=9, include=included, exclude=[[NAMES[0]]] * 7
     )
@@ -204,20 +204,20 @@ def test_other_networks_answer_as_keras_does(sizes):
     made = small_shop.config(**sizes)
     trained = small_shop.built(made)
     history_items = made.model.history_items
-    signatures = served_items.ServedItems(
+    signatures = serving.ServedItems(
         trained, NAMES, None, small_shop.COUNTS, history_items
     ).signatures()
-    for request in served_requests.requests(trained, NAMES, small_shop.COUNTS, history_items):
+    for request in serving.requests(trained, NAMES, small_shop.COUNTS, history_items):
         inputs = {name: tf.constant(value) for name, value in request.inputs.items()}
         answers = {
             name: each.numpy() for name, each in signatures[request.signature](**inputs).items()
         }
-        assert not saved_model_check.difference(request.answers, answers)
+        assert not check.difference(request.answers, answers)
 
 
 @pytest.mark.slow
 def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_path):
-    requests = served_requests.requests(trained, NAMES, small_shop.COUNTS, 6)
+    requests = serving.requests(trained, NAMES, small_shop.COUNTS, 6)
     made, bias = served(trained), trained.get_layer("items").bias
     before = bias.numpy()
     try:

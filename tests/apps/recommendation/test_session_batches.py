@@ -3,8 +3,8 @@ import dataclasses
 
 import numpy as np
 
+from apps.recommendation import batches
 from apps.recommendation import config as configs
-from apps.recommendation import session_batches
 from tests.apps.recommendation.test_example_batches import histories
 
 ROWS, WINDOW = 4, 3
@@ -15,7 +15,7 @@ def steps(train, count, first_step=0, seed=0):
     settings = dataclasses.replace(
         made.training, batches="session_parallel", batch_size=ROWS, window_items=WINDOW
     )
-    stream = session_batches.endless(
+    stream = batches.endless_sessions(
         train, dataclasses.replace(made, seed=seed, training=settings), first_step
     )
     return [

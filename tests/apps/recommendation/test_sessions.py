@@ -1,15 +1,16 @@
 import pytest
 
-from apps import errors
 from apps.recommendation import config as configs
-from apps.recommendation import own_data, sessions
+from apps.recommendation import division
+from apps.recommendation import log as own_data
+from apps.suite import errors
 from tests.apps.recommendation import logs
 
 
 def histories(file, columns=None, **settings):
     settings = configs.SessionsConfig(**settings)
     log = own_data.read(file, columns or configs.ColumnsConfig(), settings)
-    found = sessions.histories(log, settings)
+    found = division.histories_of(log, settings)
     made: dict[int, list] = {}
     for session, user, item, time in zip(
         found.sessions, found.users, found.items, found.times, strict=True

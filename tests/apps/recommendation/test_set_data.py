@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from apps import errors
 from apps.recommendation import config as configs
-from apps.recommendation import set_data
+from apps.recommendation import log as set_data
+from apps.suite import errors
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_set_with_an_event_an_example_is_read_by_the_names_of_its_features(fol
                     },
                 )
 
-    log = set_data.read("films")
+    log = set_data.read_set("films")
     rows = sorted(zip(log.times, log.users.to_pylist(), log.items.to_pylist(), strict=True))
     assert rows == [(key, f"u{key % 2}", f"m{key % 4}") for key in range(9)]
     by_item = dict(zip(log.items.dictionary.to_pylist(), log.titles, strict=True))
@@ -60,7 +60,7 @@ def test_a_set_with_an_event_an_example_is_read_by_the_names_of_its_features(fol
 
 
 def test_a_set_with_a_history_an_example_is_the_same_log_flat():
-    log = set_data.read("grocery_histories/small")
+    log = set_data.read_set("grocery_histories/small")
     assert len(log.users) == len(log.items) == len(log.times) == 12_560
     assert len(log.users.dictionary) == 505
     assert log.titles[0].startswith("product group ")
@@ -69,12 +69,12 @@ def test_a_set_with_a_history_an_example_is_the_same_log_flat():
 
 def test_a_set_without_users_and_times_is_refused():
     with pytest.raises(errors.UserError, match="has none of the features user_id"):
-        set_data.read("king_james_bible")
+        set_data.read_set("king_james_bible")
 
 
 def test_no_such_set_is_refused():
     with pytest.raises(errors.UserError, match="no such data set"):
-        set_data.read("grocery_historie")
+        set_data.read_set("grocery_historie")
 
 
 def test_tiny_reads_the_small_set():

@@ -18,7 +18,7 @@ from tests.apps.recommendation import logs
 pytestmark = pytest.mark.slow
 USERS, ITEMS, DAY_SECONDS = 40, 12, 86_400
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 
 def walks():

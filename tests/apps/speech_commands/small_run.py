@@ -6,10 +6,11 @@ Nothing is trained: what these tests protect holds for any weights.
 import keras
 import numpy as np
 
-from apps import run_folder
 from apps.speech_commands import config as configs
-from apps.speech_commands import model, reference_features, thresholds
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands import model, stream_evaluation
+from apps.speech_commands.scoring import ClipProbabilities
+from apps.suite.runs import run_folder
+from apps.suite.sounds import features
 
 NAMES = ("no", "yes", "silence", "unknown")
 THRESHOLDS = {"no": 0.5, "yes": 0.3}
@@ -38,7 +39,7 @@ def config(kind="log_mel", data="", **sizes):
 
 
 def built(made):
-    channels = reference_features.channel_count(made.features)
+    channels = features.channel_count(made.features)
     center, spread = {"log_mel": (-30, 8), "mfcc": (0, 20), "pcen": (0.7, 0.5)}[made.features.kind]
     keras.utils.set_random_seed(0)
     trained = model.build(
@@ -74,7 +75,7 @@ def write(folder, **sizes):
     with run_folder.start(folder, "speech_commands", made, data) as run:
         trained.save(run.model_file)
         if made.streams:
-            thresholds.write(run.path, THRESHOLDS)
+            stream_evaluation.write_thresholds(run.path, THRESHOLDS)
         run.finish_training(1.0)
         run.write_metrics({})
     return trained, made

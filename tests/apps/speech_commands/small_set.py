@@ -9,8 +9,8 @@ import numpy as np
 import soundfile
 
 from apps.speech_commands import config as configs
-from apps.speech_commands import reference_features
-from apps.speech_commands.feature_cache import FeatureSet
+from apps.suite.sounds import features as reference_features
+from apps.suite.sounds.feature_cache import FeatureSet
 
 RATE_HZ = 8_000
 AUDIO = configs.AudioConfig(sample_rate_hz=RATE_HZ, clip_seconds=0.3)

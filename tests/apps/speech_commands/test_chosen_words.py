@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from apps import errors
-from apps.speech_commands import chosen_words, file_reader, recordings
+from apps.speech_commands import data, recordings
+from apps.suite import errors
+from apps.suite.data import file_reader
 
 
 def source(**counts):
@@ -27,12 +28,12 @@ def labels(found, part):
 
 
 def test_without_a_choice_every_label_stays_with_all_its_recordings():
-    found = chosen_words.choose(*source(yes=5, no=7, unknown=50), words=(), seed=0)
+    found = data.choose_words(*source(yes=5, no=7, unknown=50), words=(), seed=0)
     assert labels(found, "train") == labels(found, "test") == {"yes": 5, "no": 7, "unknown": 50}
 
 
 def test_what_was_not_chosen_is_unknown_and_no_more_of_it_than_of_a_word():
-    found = chosen_words.choose(
+    found = data.choose_words(
         *source(yes=20, no=30, bed=40, cat=40, unknown=9, silence=3), words=("yes", "no"), seed=0
     )
     for part in recordings.PARTS:
@@ -42,13 +43,13 @@ def test_what_was_not_chosen_is_unknown_and_no_more_of_it_than_of_a_word():
 
 
 def test_recordings_keep_their_places():
-    found = chosen_words.choose(*source(yes=5, no=7, bed=9), words=("yes",), seed=0)
+    found = data.choose_words(*source(yes=5, no=7, bed=9), words=("yes",), seed=0)
     assert all(recording.name == place.file for part in found.values() for recording, place in part)
 
 
 def test_the_seed_decides_which_are_kept():
     whole = source(yes=5, bed=50)
-    kept = [chosen_words.choose(*whole, words=("yes",), seed=seed) for seed in (0, 0, 1)]
+    kept = [data.choose_words(*whole, words=("yes",), seed=seed) for seed in (0, 0, 1)]
     assert kept[0] == kept[1] != kept[2]
 
 
@@ -56,7 +57,7 @@ def test_a_word_that_the_data_do_not_have():
     with pytest.raises(
         errors.UserError, match=r"audio\.words: 'noo' is no label of here; .* no, y"
     ):
-        chosen_words.choose(*source(yes=5, no=7), words=("yes", "noo"), seed=0)
+        data.choose_words(*source(yes=5, no=7), words=("yes", "noo"), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +71,4 @@ def test_a_word_that_the_data_do_not_have():
 def test_silence_is_as_frequent_as_a_word_but_not_much_of_little(counts, expected):
     found, _ = source(**counts)
     third = found.recordings[: len(found.recordings) // 3]
-    assert chosen_words.silence_count(third) == expected
+    assert data.silence_count(third) == expected

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands import reference_features
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands.scoring import ClipProbabilities
+from apps.suite.sounds import features as reference_features
 from tests.apps.speech_commands import small_run
 
 KINDS = [*small_run.ANY_KIND, {"layer": "bilstm"}]

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from apps import errors
 from apps.speech_commands import config as configs
 from apps.speech_commands import data, recordings
+from apps.suite import errors
 from tests.apps.speech_commands import sounds
 from tests.apps.speech_commands.recorded_words import RATE_HZ, tone, write, write_csv, write_words
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from apps.speech_commands import continuous_audio, detection_measures
-from apps.speech_commands.continuous_audio import Event
+from apps.speech_commands import stream_evaluation
 from apps.speech_commands.detector import Detection
+from apps.speech_commands.stream_evaluation import Event
 
 WORDS = ("no", "yes")
 NAMES = ("no", "yes", "unknown")
-HEARD = continuous_audio.Heard(
+HEARD = stream_evaluation.Heard(
     np.zeros((0, 3)),
     (Event(1, 2, "no", 0), Event(3, 4, "unknown", 1), Event(5, 6, "yes", 2), Event(7, 8, "no", 3)),
     seconds=10,
@@ -24,7 +24,7 @@ TIMING = {
 
 def counts(*detections):
     made = [Detection(seconds, word, 0.9) for seconds, word in detections]
-    return detection_measures.count(made, HEARD, WORDS)
+    return stream_evaluation.count(made, HEARD, WORDS)
 
 
 def test_hits_misses_wrong_words_repeats_and_false_accepts():
@@ -67,7 +67,7 @@ def test_another_word_after_a_command_is_wrong_and_in_the_pause_behind_it_made_u
 def test_the_same_command_twice_is_two_hits():
     events = (Event(1, 2, "no", 0), Event(2.5, 3.5, "no", 1))
     made = [Detection(seconds, "no", 0.9) for seconds in (1.9, 2.7)]
-    found = detection_measures.count(made, HEARD._replace(events=events), WORDS)
+    found = stream_evaluation.count(made, HEARD._replace(events=events), WORDS)
     assert (found.hits[0], found.wrong[0], found.false[0]) == (2, 0, 0)
 
 
@@ -86,7 +86,7 @@ def heard(*peaks, seconds=10.0):
 
 
 def test_the_detector_s_times_are_those_of_the_stream():
-    found = detection_measures.count_all(
+    found = stream_evaluation.count_all(
         {"no": 0.5, "yes": 0.5},
         [heard((1.0, "no", 0.9), (6.9, "yes", 0.9)), heard((0.9, "no", 0.9), (7.1, "yes", 0.9))],
         NAMES,
@@ -100,8 +100,8 @@ def test_the_detector_s_times_are_those_of_the_stream():
 
 def test_a_higher_threshold_misses_more_and_makes_up_less():
     peaks = [(1.5, "no", 0.9), (3.5, "yes", 0.6), (5.5, "yes", 0.8), (7.5, "no", 0.4)]
-    curve = detection_measures.curve([heard(*peaks)], NAMES, TIMING)
-    assert len(curve) == len(detection_measures.THRESHOLDS)
+    curve = stream_evaluation.detection_curve([heard(*peaks)], NAMES, TIMING)
+    assert len(curve) == len(stream_evaluation.THRESHOLDS)
     misses = [found.miss_rate for found in curve]
     false = [found.false_accepts_per_hour for found in curve]
     assert misses == sorted(misses)

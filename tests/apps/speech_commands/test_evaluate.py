@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from apps import errors, run_folder
 from apps.speech_commands import config as configs
-from apps.speech_commands import data, evaluate, thresholds, trained_model
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands import data, evaluate, stream_evaluation, trained_model
+from apps.speech_commands.scoring import ClipProbabilities
+from apps.suite import errors
+from apps.suite.runs import run_folder
 from tests.apps.speech_commands import small_run
 
 CLIPS = {"train": 5, "validation": 3, "test": 4}  # of each label
@@ -118,7 +119,7 @@ def test_the_numbers_are_those_of_the_test_clips(evaluated):
 
 def test_streams_are_measured_with_thresholds_from_validation(evaluated):
     run, metrics, _ = evaluated
-    chosen = thresholds.read(run.path)
+    chosen = stream_evaluation.read_thresholds(run.path)
     assert chosen.keys() == {"no", "yes"}
     assert trained_model.read(run).thresholds == chosen
     test = metrics["test"]
@@ -163,7 +164,7 @@ def test_a_model_for_clips_is_judged_on_clips_alone(tmp_path):
     metrics, printed = quietly(run)
     assert not any("stream" in name or "false" in name for name in metrics["test"])
     assert "streams" not in printed
-    assert not (run.path / thresholds.FILE).exists()
+    assert not (run.path / stream_evaluation.THRESHOLDS_FILE).exists()
     assert "it was not judged on streams" in " ".join(run.report_file.read_text().split())
 
 
@@ -174,7 +175,7 @@ def test_changed_data_is_refused_and_nothing_written(tmp_path):
         evaluate.evaluate(run.path)
     assert not run.metrics_file.exists()
     assert not run.report_file.exists()
-    assert not (run.path / thresholds.FILE).exists()
+    assert not (run.path / stream_evaluation.THRESHOLDS_FILE).exists()
 
 
 def test_a_diverged_model_is_refused(tmp_path):

@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from apps.speech_commands import batches
 from apps.speech_commands import config as configs
-from apps.speech_commands import example_batches
-from apps.speech_commands.feature_cache import FeatureSet
+from apps.suite.sounds.feature_cache import FeatureSet
 
 CLASSES, CHANNELS, CLIP_HOPS = 3, 4, 20
 UNMASKED = configs.AugmentationConfig(time_masks=0, band_masks=0)
@@ -41,7 +41,7 @@ def config(rows=4, seed=0, augmentation=UNMASKED, layer="peephole_lstm", **train
 
 def steps(count, made=None, settings=None, first_step=0):
     settings = settings or config()
-    stream = example_batches.endless(made or examples(), CLASSES, settings, FILL, first_step)
+    stream = batches.endless(made or examples(), CLASSES, settings, FILL, first_step)
     return list(stream.take(count).as_numpy_iterator())
 
 
@@ -118,7 +118,7 @@ def test_a_bilstm_has_no_context():
 
 
 def test_all_batches_have_one_static_shape_so_that_it_compiles_once():
-    inputs, labels = example_batches.endless(examples(), CLASSES, config(), FILL).element_spec
+    inputs, labels = batches.endless(examples(), CLASSES, config(), FILL).element_spec
     assert inputs["features"].shape == (4, 16 + 16, CHANNELS)
     assert inputs["context_frames"].shape == inputs["frames"].shape == (4,)
     assert labels.shape == (4, CLASSES)
@@ -157,7 +157,7 @@ def test_masks_hide_parts_of_the_clip_and_nothing_of_its_context():
 def test_evaluation_shows_every_example_once_as_it_is():
     made = examples(np.random.default_rng(0).integers(1, 60, 150))
     seen = []
-    for indices, inputs in example_batches.evaluation(made):
+    for indices, inputs in batches.evaluation(made):
         assert len(indices) <= 64
         assert not inputs["context_frames"].any()
         for index, features, frames in zip(
@@ -174,6 +174,6 @@ def test_statistics_are_those_of_all_frames():
     draw = np.random.default_rng(0)
     frames = draw.normal(-50, 10, (250_001, 2)).astype("float32")
     made = FeatureSet(frames, np.array([0, len(frames)]), np.zeros(1), np.zeros(1))
-    mean, variance = example_batches.statistics(made)
+    mean, variance = batches.statistics(made)
     np.testing.assert_allclose(mean, frames.mean(axis=0, dtype="float64"), rtol=1e-9)
     np.testing.assert_allclose(variance, frames.var(axis=0, dtype="float64"), rtol=1e-9)

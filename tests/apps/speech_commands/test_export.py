@@ -9,9 +9,10 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from apps import errors, warmup_requests
-from apps.speech_commands import export, served_speech, sound_examples
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands import export, report, serving
+from apps.speech_commands.scoring import ClipProbabilities
+from apps.suite import errors
+from apps.suite.serving import warmup_requests
 from tests.apps.speech_commands import small_run
 
 RATE = small_run.RATE_HZ
@@ -63,7 +64,7 @@ def streamed(signatures, sound, lengths):
 def test_the_version_holds_what_a_server_and_a_client_need(exported):
     assert exported.name == "1"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
-    settings = json.loads((exported / "assets" / served_speech.SETTINGS).read_text())
+    settings = json.loads((exported / "assets" / serving.SETTINGS).read_text())
     assert settings["sample_rate_hz"] == RATE
     assert settings["label_names"] == list(small_run.NAMES)
     assert settings["states"] == STATES
@@ -107,7 +108,7 @@ def test_an_empty_batch_is_answered(signatures):
 
 def test_files_are_answered_each_with_its_own_length(signatures, keras_answer):
     clips = [small_run.sound(seconds, 9) for seconds in (0.9, 0.31, 0.02)]
-    wavs = [sound_examples.wav(clip, RATE) for clip in clips]
+    wavs = [report.wav_bytes(clip, RATE) for clip in clips]
     answer = signatures["wav"](wav=files(*wavs))
     for row, clip in enumerate(clips):
         read = np.round(clip * 32768).astype(np.float32) / 32768
@@ -211,7 +212,7 @@ def test_the_command_says_what_to_do_next(run, tmp_path, capsys):
     version = tmp_path / "speech_commands" / "1"
     assert f"exported to {version}" in printed
     assert f"python -m apps.speech_commands.predict --model {version} clip.wav" in printed
-    (tmp_path / "clip.wav").write_bytes(sound_examples.wav(small_run.sound(0.3), RATE))
+    (tmp_path / "clip.wav").write_bytes(report.wav_bytes(small_run.sound(0.3), RATE))
     (line,) = (line for line in printed.splitlines() if "echo" in line)
     shell = subprocess.run(
         ["bash", "-c", line.rstrip("| ")], capture_output=True, text=True, cwd=tmp_path

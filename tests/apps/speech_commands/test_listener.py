@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands import continuous_audio, listener
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands import stream_evaluation
+from apps.speech_commands import streams as listener
+from apps.speech_commands.scoring import ClipProbabilities
 from tests.apps.speech_commands import small_run
 
 
@@ -74,9 +75,9 @@ def test_states_fit_their_specs_before_and_after(sizes):
 
 def test_streams_side_by_side_are_heard_as_each_alone():
     _, _, hears = made({})
-    event = continuous_audio.Event(0.1, 0.5, "no", 0)
+    event = stream_evaluation.Event(0.1, 0.5, "no", 0)
     streams = [
-        continuous_audio.Stream(small_run.sound(seconds, seed), (event,))
+        stream_evaluation.Stream(small_run.sound(seconds, seed), (event,))
         for seed, seconds in enumerate([2.0, 12.5, 0.01, 0.7])
     ]
     found = list(listener.hear(hears, streams))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.speech_commands import noisy_clips, recordings
+from apps.speech_commands import evaluate, recordings
 
 RATE = 8_000
 
@@ -39,19 +39,19 @@ def heard(part, noise):
         return np.eye(2)[[len(asked) % 2] * len(asked[-1])]
 
     labels = np.zeros(len(part.recordings), int)
-    return asked, noisy_clips.accuracies(ask, part, labels, noise, RATE, seed=5)
+    return asked, evaluate.noisy_accuracies(ask, part, labels, noise, RATE, seed=5)
 
 
 def test_silence_of_the_part_is_the_noise_unless_it_is_digital_silence():
     part = Part([square_wave(0), np.zeros(RATE, np.float32), square_wave(1)])
-    noise = noisy_clips.Noise(part, RATE)
+    noise = evaluate.Noise(part, RATE)
     assert noise.told.startswith("2 test clips of silence")
     excerpt = noise.excerpt(RATE, np.random.default_rng(0))
     assert any(np.array_equal(excerpt, square_wave(seed)) for seed in (0, 1))
 
 
 def test_without_silence_pink_noise_is_made():
-    noise = noisy_clips.Noise(Part([]), RATE)
+    noise = evaluate.Noise(Part([]), RATE)
     assert noise.told.startswith("pink noise")
     assert noise.excerpt(1_000, np.random.default_rng(0)).shape == (1_000,)
 
@@ -59,10 +59,10 @@ def test_without_silence_pink_noise_is_made():
 @pytest.mark.parametrize("silent", [[], [square_wave(0)]])
 def test_every_clip_is_asked_at_every_level_with_so_much_noise(silent):
     part = Part(silent)
-    asked, accuracies = heard(part, noisy_clips.Noise(part, RATE))
-    assert list(accuracies) == list(noisy_clips.LEVELS_DB) == [20, 10, 5, 0]
+    asked, accuracies = heard(part, evaluate.Noise(part, RATE))
+    assert list(accuracies) == list(evaluate.LEVELS_DB) == [20, 10, 5, 0]
     assert list(accuracies.values()) == [0, 1, 0, 1]  # as answered
-    for level, clips in zip(noisy_clips.LEVELS_DB, asked, strict=True):
+    for level, clips in zip(evaluate.LEVELS_DB, asked, strict=True):
         assert len(clips) == len(part.recordings)
         clip = part.waveform(2)
         word = slice(0, RATE // 2)  # where it is loud, the level counts
@@ -73,7 +73,7 @@ def test_every_clip_is_asked_at_every_level_with_so_much_noise(silent):
 
 def test_the_noise_is_the_same_at_every_level_and_every_time():
     part = Part([square_wave(0), square_wave(1)])
-    noise = noisy_clips.Noise(part, RATE)
+    noise = evaluate.Noise(part, RATE)
     (first, second, *_), _ = heard(part, noise)
     again, _ = heard(part, noise)
     for at in range(4):

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from apps.speech_commands import continuous_audio, detection_measures, pictures
-from apps.speech_commands.continuous_audio import Event
+from apps.speech_commands import pictures, stream_evaluation
 from apps.speech_commands.detector import Detection
+from apps.speech_commands.stream_evaluation import Event
 from tests.apps.speech_commands import small_run
 
 
 def counts(false, hits):
     arrays = {"said": [10, 10], "hits": [hits, 10], "wrong": [0, 0], "false": [false, 0]}
-    return detection_measures.Counts(
+    return stream_evaluation.Counts(
         **{name: np.array(values) for name, values in arrays.items()},
         no_command_seconds=3600,
         seconds=7200,
@@ -68,7 +68,7 @@ def test_silence_has_a_spectrogram_too(tmp_path):
 def test_a_stream_with_what_was_said_and_heard(tmp_path):
     draw = np.random.default_rng(0)
     events = (Event(1, 2, "no", 0), Event(3, 4, "unknown", 1), Event(8, 9, "yes", 2))
-    heard = continuous_audio.Heard(draw.dirichlet(np.ones(4), 300), events, 10.0)
+    heard = stream_evaluation.Heard(draw.dirichlet(np.ones(4), 300), events, 10.0)
     hits = [Detection(1.5, "no", 0.9), Detection(8.5, "yes", 0.8)]
     plot = pictures.stream(tmp_path, heard, hits, small_run.NAMES, 0.032, 0.032, 5.0)
     check(plot, "said: no, unknown;", "detected: no at 1.5 s.")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from apps.speech_commands import answers, detector, listener, predict
-from apps.speech_commands.clip_probabilities import ClipProbabilities
+from apps.speech_commands import detector, predict, streams
+from apps.speech_commands.scoring import ClipProbabilities
 from tests.apps.speech_commands import small_run
 
 RATE = small_run.RATE_HZ
@@ -63,7 +63,7 @@ def test_a_clip_is_answered_with_the_model_s_probabilities(capsys, run, sounds, 
 def test_a_stream_s_words_are_those_that_the_detector_finds(capsys, run, sounds, model):
     *words, end = objects(capsys, "--run", run, sounds / "long.flac")
     samples, _ = soundfile.read(sounds / "long.flac", dtype="float32")
-    hears = listener.Listener(*model)
+    hears = streams.Listener(*model)
     posteriors = hears(samples[None], hears.initial_states(1))[0].numpy()[0]
     finder = detector.Detector(
         small_run.NAMES, small_run.THRESHOLDS, **hears.timing(small_run.config().detection)
@@ -142,7 +142,7 @@ def test_words_are_told_before_the_stream_has_ended(run, monkeypatch):
     source = Endless()
     monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=source))
     first = next(predict.predict(predict.Options(("-",), run)))
-    assert isinstance(first, answers.Word)
+    assert isinstance(first, predict.Word)
     heard = source.given / 2 / RATE
     assert first.seconds <= heard < max(first.seconds, 0.8) + 0.35
 

@@ -1,7 +1,8 @@
 import pickle
 from pathlib import Path
 
-from apps.speech_commands import file_reader, recordings
+from apps.speech_commands import recordings
+from apps.suite.data import file_reader
 
 
 def test_words_come_in_order_then_silence_then_unknown():

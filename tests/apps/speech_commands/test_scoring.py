@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands import scoring
-from apps.speech_commands.feature_cache import FeatureSet
+from apps.suite.sounds.feature_cache import FeatureSet
 from tests.apps.speech_commands import small_model
 
 

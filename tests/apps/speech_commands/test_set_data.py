@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from apps import errors
-from apps.speech_commands import recordings, set_data
+from apps.speech_commands import recordings
+from apps.suite import errors
 from tests.apps.speech_commands.recorded_words import tone
 
 LABELS = ("yes", "no", "_silence_", "_unknown_")
@@ -113,7 +113,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folders):
-    return set_data.find("sounds_in_four_splits", RATE_HZ)
+    return recordings.find_set("sounds_in_four_splits", RATE_HZ)
 
 
 def test_splits_are_parts_and_the_catalogue_s_names_are_ours(found):
@@ -137,7 +137,7 @@ def test_every_example_is_found_at_its_place(found):
 
 
 def test_another_rate_is_resampled(folders):
-    found = set_data.find("sounds_in_four_splits", 2 * RATE_HZ)
+    found = recordings.find_set("sounds_in_four_splits", 2 * RATE_HZ)
     heard = found.reader.read(found.places[0])
     assert len(heard) == 1_600
     middle = slice(400, -400)
@@ -151,7 +151,7 @@ def stored(kind):
 def test_a_later_call_writes_nothing_again(found):
     before = {file: file.stat().st_mtime_ns for file in stored("sounds_in_four_splits")}
     assert len(before) == 2
-    assert set_data.find("sounds_in_four_splits", RATE_HZ) == found
+    assert recordings.find_set("sounds_in_four_splits", RATE_HZ) == found
     assert {file: file.stat().st_mtime_ns for file in stored("sounds_in_four_splits")} == before
 
 
@@ -161,7 +161,7 @@ def test_what_was_not_finished_is_written_again(found):
             file.unlink()
         else:
             file.write_bytes(b"")
-    again = set_data.find("sounds_in_four_splits", RATE_HZ)
+    again = recordings.find_set("sounds_in_four_splits", RATE_HZ)
     assert again == found
     assert again.reader.digests(again.places) == [
         hashlib.sha256(sound(*_split_and_number(recording.name)).tobytes()).hexdigest()
@@ -171,7 +171,7 @@ def test_what_was_not_finished_is_written_again(found):
 
 def test_a_set_that_breaks_off_leaves_nothing(folders):
     with pytest.raises(errors.UserError, match="train/00007 holds no sample"):
-        set_data.find("sounds_of_no_length", RATE_HZ)
+        recordings.find_set("sounds_of_no_length", RATE_HZ)
     assert not stored("sounds_of_no_length")
 
 
@@ -187,8 +187,8 @@ def test_digests_are_those_of_the_samples(found):
 
 
 def test_floats_and_stereo_are_the_same_sounds(found, folders):
-    floats = set_data.find("sounds_as_floats", RATE_HZ)
-    stereo = set_data.find("sounds_in_stereo", RATE_HZ)
+    floats = recordings.find_set("sounds_as_floats", RATE_HZ)
+    stereo = recordings.find_set("sounds_in_stereo", RATE_HZ)
     for index, place in enumerate(found.places):
         expected = found.reader.read(place)
         np.testing.assert_array_equal(floats.reader.read(floats.places[index]), expected)
@@ -209,4 +209,4 @@ def test_floats_and_stereo_are_the_same_sounds(found, folders):
 )
 def test_sets_that_cannot_be_learned(folders, name, message):
     with pytest.raises(errors.UserError, match=f"{name}: .*{message}|{name}: {message}"):
-        set_data.find(name, RATE_HZ)
+        recordings.find_set(name, RATE_HZ)

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from apps.speech_commands import baselines
 from apps.speech_commands import config as configs
-from apps.speech_commands import measures, small_convolution
+from apps.suite.evaluation import classification
 from tests.apps.speech_commands import small_set
 
 CONFIG = dataclasses.replace(
@@ -19,7 +20,7 @@ CONFIG = dataclasses.replace(
 def network():
     """With weights and averages of every size, and what it takes."""
     keras.utils.set_random_seed(0)
-    made = small_convolution.build(5, np.full(40, -30.0), np.full(40, 90.0))
+    made = baselines.build_small_convolution(5, np.full(40, -30.0), np.full(40, 90.0))
     draw = np.random.default_rng(0)
     for weight in made.weights:
         if weight.path.endswith("moving_variance"):
@@ -54,13 +55,13 @@ def test_the_last_frame_of_a_clip_counts(network):
 
 
 def test_it_has_the_size_that_it_tells(network):
-    made = small_convolution.build(14, np.zeros(40), np.ones(40))
+    made = baselines.build_small_convolution(14, np.zeros(40), np.ones(40))
     assert round(made.count_params(), -3) == 65_000
 
 
 def test_tuning_the_model_leaves_it_as_it_is():
     parts = [small_set.features(count, seed) for seed, count in enumerate((30, 12, 12))]
-    first = small_convolution.answer(*parts, 3, CONFIG)
+    first = baselines.small_convolution_answer(*parts, 3, CONFIG)
     tuned = dataclasses.replace(
         CONFIG,
         model=configs.ModelConfig(layer="gru", dropout=0.0),
@@ -68,17 +69,20 @@ def test_tuning_the_model_leaves_it_as_it_is():
             CONFIG.training, learning_rate=1e-5, label_smoothing=0.2, context_probability=0.0
         ),
     )
-    np.testing.assert_array_equal(small_convolution.answer(*parts, 3, tuned), first)
+    np.testing.assert_array_equal(baselines.small_convolution_answer(*parts, 3, tuned), first)
 
 
 def test_the_best_weights_on_validation_answer(monkeypatch):
     """Validated at every step on labels that are turned round, it gets worse as it learns."""
-    monkeypatch.setattr(small_convolution, "_STEPS_PER_CHECKPOINT", 1)
+    monkeypatch.setattr(baselines, "_STEPS_PER_CHECKPOINT", 1)
     train, validation, test = (
         small_set.features(count, seed) for seed, count in enumerate((60, 30, 30))
     )
-    answers = small_convolution.answer(train, validation, test, 3, CONFIG)
+    answers = baselines.small_convolution_answer(train, validation, test, 3, CONFIG)
     turned = validation._replace(labels=(validation.labels + 1) % 3)
-    early = small_convolution.answer(train, turned, test, 3, CONFIG)
+    early = baselines.small_convolution_answer(train, turned, test, 3, CONFIG)
     wrong = (test.labels + 1) % 3
-    assert measures.cross_entropy(wrong, early) < measures.cross_entropy(wrong, answers) / 2
+    assert (
+        classification.cross_entropy(wrong, early)
+        < classification.cross_entropy(wrong, answers) / 2
+    )

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from apps import plots, report
-from apps.speech_commands import recordings, sound_examples
+from apps.speech_commands import recordings as speech_commands_recordings
+from apps.speech_commands import report
+from apps.suite.evaluation import plots
+from apps.suite.evaluation import report as evaluation_report
 from tests.apps.speech_commands import small_run
 
 NAMES = ("no", "yes", "unknown")
@@ -29,7 +31,7 @@ PROBABILITIES = np.array(
 
 class Part:
     recordings = tuple(
-        recordings.Recording(f"{at}.wav", NAMES[label], "ann" if at % 2 else "")
+        speech_commands_recordings.Recording(f"{at}.wav", NAMES[label], "ann" if at % 2 else "")
         for at, label in enumerate(LABELS)
     )
 
@@ -38,27 +40,27 @@ class Part:
 
 
 def test_failures_are_the_surest_wrong_answers_two_of_a_kind():
-    found = sound_examples.failures(LABELS, PROBABILITIES, NAMES, 6)
+    found = report.failures(LABELS, PROBABILITIES, NAMES, 6)
     assert [example.recording for example in found] == [0, 2, 3]
     assert found[0] == (0, "no", "yes", 0.9, 0.1)
-    assert sound_examples.failures(LABELS, PROBABILITIES, NAMES, 1) == found[:1]
+    assert report.failures(LABELS, PROBABILITIES, NAMES, 1) == found[:1]
 
 
 def test_successes_are_the_surest_right_answers_one_a_label():
-    found = sound_examples.successes(LABELS, PROBABILITIES, NAMES, 6)
+    found = report.successes(LABELS, PROBABILITIES, NAMES, 6)
     assert [example.recording for example in found] == [4, 7, 6]
     assert all(example.said == example.answered for example in found)
 
 
 def test_nothing_wrong_is_no_example():
-    assert sound_examples.failures(LABELS, np.eye(3)[LABELS], NAMES, 6) == []
+    assert report.failures(LABELS, np.eye(3)[LABELS], NAMES, 6) == []
 
 
 def test_each_example_is_a_picture_and_a_player(tmp_path):
-    found = sound_examples.failures(LABELS, PROBABILITIES, NAMES, 2)
+    found = report.failures(LABELS, PROBABILITIES, NAMES, 2)
     config = small_run.config(kind="mfcc")
-    shown = sound_examples.blocks(found, Part(), config, tmp_path, "wrong")
-    assert [type(block) for block in shown] == [plots.Plot, report.Audio] * 2
+    shown = report.example_blocks(found, Part(), config, tmp_path, "wrong")
+    assert [type(block) for block in shown] == [plots.Plot, evaluation_report.Audio] * 2
     assert shown[0].title == "“no”, taken for “yes”, 90 % sure"
     assert shown[0].light.name == "wrong_1.png"
     assert shown[0].light.read_bytes() != shown[0].dark.read_bytes()
@@ -70,6 +72,6 @@ def test_each_example_is_a_picture_and_a_player(tmp_path):
 
 @pytest.mark.parametrize("sample", [-1.5, -1.0, -0.25, 0.0, 0.5, 32767 / 32768, 2.0])
 def test_a_wav_holds_what_fits_exactly_and_clips_the_rest(sample):
-    content = sound_examples.wav(np.full(3, sample, np.float32), 8_000)
+    content = report.wav_bytes(np.full(3, sample, np.float32), 8_000)
     read, _ = soundfile.read(io.BytesIO(content))
     np.testing.assert_array_equal(read, np.clip(sample, -1, 32767 / 32768))

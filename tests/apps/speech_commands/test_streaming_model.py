@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands import streaming_model
-from apps.speech_commands.streaming_model import StreamingClassifier
+from apps.speech_commands import streams
+from apps.speech_commands.streams import StreamingClassifier
 from tests.apps.speech_commands import small_model
 from tests.apps.speech_commands.small_model import CHANNELS, built, config, inputs, some_features
 
@@ -44,9 +44,9 @@ def test_chunks_of_any_size_give_the_whole(sizes, seed):
 @causal
 def test_evidence_and_attention_in_chunks_are_those_of_the_whole(sizes):
     made, features = built(**sizes), some_features(2, FRAMES)
-    told, states = [], streaming_model.initial_states(made, 2)
+    told, states = [], streams.initial_states(made, 2)
     for part in chunks(features, 7):
-        *new, states = streaming_model.chunk(made, part, states)
+        *new, states = streams.chunk(made, part, states)
         told.append(new)
     names = [name for name in ("evidence", "attention") if name in {x.name for x in made.layers}]
     for place, name in enumerate(names):
@@ -69,7 +69,7 @@ def test_a_stream_forgets_evidence_that_is_older_than_a_clip():
     made = built(pooling="mean")
     classifier = StreamingClassifier(made, config(pooling="mean"))
     features = some_features(1, FRAMES)
-    evidence, _, _ = streaming_model.chunk(made, features, streaming_model.initial_states(made, 1))
+    evidence, _, _ = streams.chunk(made, features, streams.initial_states(made, 1))
     stream, _ = answers(classifier, [features])
     assert classifier.window_frames == 12
     for end in (3, 12, 20, 31):
@@ -110,4 +110,4 @@ def test_what_needs_the_future_is_refused():
     with pytest.raises(ValueError, match="need what comes later"):
         StreamingClassifier(built(layer="bilstm"), config(layer="bilstm"))
     with pytest.raises(ValueError, match="it needs what comes later"):
-        streaming_model.initial_states(built(layer="bilstm"), 1)
+        streams.initial_states(built(layer="bilstm"), 1)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from apps import errors
-from apps.speech_commands import continuous_audio, detection_measures, thresholds
-from apps.speech_commands.continuous_audio import Event
+from apps.speech_commands import stream_evaluation
+from apps.speech_commands.stream_evaluation import Event
+from apps.suite import errors
 
 NAMES = ("no", "yes", "unknown")
 TIMING = {
@@ -27,12 +27,12 @@ def streams(commands, others):
         posteriors[round((start + 0.5) * 10), NAMES.index(word)] = probability
     for at, (word, probability) in enumerate(others):
         posteriors[round((2000.0 + 5 * at) * 10), NAMES.index(word)] = probability
-    return [continuous_audio.Heard(posteriors, tuple(events), float(HOUR))]
+    return [stream_evaluation.Heard(posteriors, tuple(events), float(HOUR))]
 
 
 def outcome(made, allowed):
-    chosen = thresholds.choose(made, NAMES, TIMING, allowed)
-    return chosen, detection_measures.count_all(chosen, made, NAMES, TIMING)
+    chosen = stream_evaluation.choose_thresholds(made, NAMES, TIMING, allowed)
+    return chosen, stream_evaluation.count_all(chosen, made, NAMES, TIMING)
 
 
 def test_where_they_can_be_told_apart_the_threshold_is_between():
@@ -69,17 +69,17 @@ def test_what_is_allowed_is_kept_to():
 
 
 def test_they_are_read_as_they_were_written(tmp_path):
-    thresholds.write(tmp_path, {"no": 0.5, "yes": 0.25})
-    assert thresholds.read(tmp_path) == {"no": 0.5, "yes": 0.25}
+    stream_evaluation.write_thresholds(tmp_path, {"no": 0.5, "yes": 0.25})
+    assert stream_evaluation.read_thresholds(tmp_path) == {"no": 0.5, "yes": 0.25}
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"no": "high"}', '{"no": 0}'])
 def test_a_damaged_file_is_one_line(tmp_path, content):
-    (tmp_path / thresholds.FILE).write_text(content)
+    (tmp_path / stream_evaluation.THRESHOLDS_FILE).write_text(content)
     with pytest.raises(errors.UserError, match=r"thresholds\.json"):
-        thresholds.read(tmp_path)
+        stream_evaluation.read_thresholds(tmp_path)
 
 
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(errors.UserError, match=r"thresholds\.json is missing"):
-        thresholds.read(tmp_path)
+        stream_evaluation.read_thresholds(tmp_path)

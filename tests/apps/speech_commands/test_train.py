@@ -10,16 +10,18 @@ import keras
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
+from apps.speech_commands import batches, train, trained_model
 from apps.speech_commands import config as configs
-from apps.speech_commands import example_batches, feature_cache, train, trained_model
+from apps.suite import errors
+from apps.suite.runs import run_folder
+from apps.suite.sounds import feature_cache
 from tests.apps import small_training
 from tests.apps.speech_commands import small_set
 
 pytestmark = pytest.mark.slow
 COUNTS = {"train": 45, "validation": 12, "test": 12}
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_the_run_holds_model_label_names_statistics_and_thresholds(run, settings
     assert {"name", "fingerprint", "licence", "source", "label_names"} == corpus.keys()
     normalisation = trained.model.get_layer("normalisation")
     learned = _features(settings)
-    mean, variance = example_batches.statistics(learned)
+    mean, variance = batches.statistics(learned)
     np.testing.assert_allclose(np.ravel(normalisation.mean), mean, rtol=1e-5)
     np.testing.assert_allclose(np.ravel(normalisation.variance), variance, rtol=1e-5)
 

@@ -7,9 +7,10 @@ weights.
 import keras
 import numpy as np
 
-from apps import run_folder
+from apps.suite.runs import run_folder
+from apps.suite.texts import tokenizer as vocabulary
 from apps.text_generation import config as configs
-from apps.text_generation import model, trained_model, vocabulary
+from apps.text_generation import model, trained_model
 
 TEXT = 'In the beginning God said,\n"Let there be light": and there was light.\n' * 2
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.text_generation import carried_model, model
+from apps.text_generation import model
 from tests.apps.text_generation import small_run
 
 SIZE, ROWS, WINDOW = 9, 6, 4
@@ -71,4 +71,4 @@ def test_fit_reports_that_loss_and_lowers_it():
 
 def test_rows_that_cannot_be_shared_out_are_refused():
     with pytest.raises(ValueError, match="6 rows cannot be cut into 4"):
-        carried_model.CarriedModel(built().streaming, ROWS, 4)
+        model.CarriedModel(built().streaming, ROWS, 4)

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
-from apps.text_generation import continuations, data, model, vocabulary
+from apps.text_generation import continuations, data, model
 
 TRAIN = "the quick brown fox jumps over the lazy dog and runs away from it\n" * 20
 TEST = "another line of words that were not there before, with a fox in it\n" * 30
@@ -17,7 +18,7 @@ def a_text(test=TEST):
 
 def drawn(kind="character", test=TEST, seed=0):
     keras.utils.set_random_seed(0)
-    learned = vocabulary.learn(kind, 100, TRAIN + TEST)
+    learned = tokenizer.learn(kind, 100, TRAIN + TEST)
     sizes = configs.ModelConfig(layer_count=1, units=4, embedding_units=4)
     streaming = model.build_streaming(configs.Config(model=sizes), learned.vocabulary_size)
     train = learned.encode(TRAIN)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from apps.text_generation import copied_text
+from apps.text_generation import continuations
 
 
 def tokens(text):
@@ -19,22 +19,22 @@ def runs_by_hand(generated, train):
 def test_runs_are_those_of_a_plain_search(seed):
     generator = np.random.default_rng(seed)
     train, generated = ("".join(generator.choice(list("abc"), n)) for n in (300, 80))
-    found = copied_text.longest_verbatim_runs(tokens(generated), tokens(train))
+    found = continuations.longest_verbatim_runs(tokens(generated), tokens(train))
     assert list(found) == runs_by_hand(generated, train)
 
 
 def test_whole_copy_and_nothing_in_common():
     train = tokens("to be or not to be")
-    assert list(copied_text.longest_verbatim_runs(train[3:], train)) == list(range(15, 0, -1))
-    assert not copied_text.longest_verbatim_runs(tokens("xyz"), train).any()
-    assert len(copied_text.longest_verbatim_runs(tokens(""), train)) == 0
+    assert list(continuations.longest_verbatim_runs(train[3:], train)) == list(range(15, 0, -1))
+    assert not continuations.longest_verbatim_runs(tokens("xyz"), train).any()
+    assert len(continuations.longest_verbatim_runs(tokens(""), train)) == 0
 
 
 def test_copied_fraction_counts_tokens_that_lie_in_long_runs():
     train = tokens("in the beginning was the word")
     generated = tokens("XX the beginning XX was YY")
-    lengths = copied_text.longest_verbatim_runs(generated, train)
-    assert copied_text.copied_fraction(lengths, 15) == len(" the beginning ") / len(generated)
-    assert copied_text.copied_fraction(lengths, 5) == (15 + 5) / len(generated)
-    assert copied_text.copied_fraction(lengths, 16) == 0
-    assert copied_text.copied_fraction(np.zeros(0, int), 5) == 0
+    lengths = continuations.longest_verbatim_runs(generated, train)
+    assert continuations.copied_fraction(lengths, 15) == len(" the beginning ") / len(generated)
+    assert continuations.copied_fraction(lengths, 5) == (15 + 5) / len(generated)
+    assert continuations.copied_fraction(lengths, 16) == 0
+    assert continuations.copied_fraction(np.zeros(0, int), 5) == 0

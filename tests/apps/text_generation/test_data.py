@@ -4,9 +4,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from apps import errors
+from apps.suite import errors
+from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
-from apps.text_generation import data, vocabulary
+from apps.text_generation import data
 
 CONFIG = configs.PRESETS["tiny"]
 LINES = "".join(f"{line} green bottles standing on the wall\n" for line in range(100))
@@ -77,14 +78,14 @@ def test_missing_file_and_empty_folder_are_refused(tmp_path):
 
 def test_text_with_too_few_words_for_a_window_is_refused(tmp_path):
     text = load(written(tmp_path, "abcdefghij" * 10 + " end" * 5))
-    words = vocabulary.learn("word", 100, text.train)
+    words = tokenizer.learn("word", 100, text.train)
     with pytest.raises(errors.UserError, match=r"mine\.txt: .* training, .* too few for windows"):
         data.encode(text, words, CONFIG)
 
 
 def test_parts_are_encoded_by_a_vocabulary_of_the_training_part(tmp_path):
     text = load(written(tmp_path, LINES + "Ω" * 300))
-    tokens = data.encode(text, vocabulary.learn("character", 0, text.train), CONFIG)
+    tokens = data.encode(text, tokenizer.learn("character", 0, text.train), CONFIG)
     assert len(tokens.train) == len(text.train)
     assert tokens.train.min() > 0
     assert set(tokens.test) == {0}

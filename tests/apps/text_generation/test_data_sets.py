@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from apps import errors
+from apps.suite import errors
 from apps.text_generation import config as configs
 from apps.text_generation import data
 

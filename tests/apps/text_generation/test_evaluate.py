@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
+from apps.suite import errors
+from apps.suite.runs import run_folder
+from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
-from apps.text_generation import data, evaluate, model, scoring, vocabulary
+from apps.text_generation import data, evaluate, model, scoring
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -37,7 +39,7 @@ def trained_run(folder, kind="character"):
     )
     keras.utils.set_random_seed(0)
     text = data.load(config)
-    learned = vocabulary.learn(kind, 100, text.train)
+    learned = tokenizer.learn(kind, 100, text.train)
     noted = {"name": text.name, "fingerprint": text.fingerprint}
     with run_folder.start(folder / "run", "text_generation", config, noted) as run:
         learned.save(run.path / "tokenizer")
@@ -81,7 +83,7 @@ def test_the_metrics_have_the_schema_of_every_task(evaluated):
 def test_the_numbers_are_those_of_the_test_part_read_from_end_to_end(evaluated):
     run, metrics, _ = evaluated
     text = data.load(run.config)
-    learned = vocabulary.learn("character", 0, text.train)
+    learned = tokenizer.learn("character", 0, text.train)
     streaming = keras.models.load_model(run.model_file)
     nats = scoring.token_nats(streaming, learned.encode(text.test), 1)
     test = metrics["test"]
@@ -132,7 +134,7 @@ def test_the_report_shows_what_was_found_and_escapes_the_text(evaluated):
 def test_words_are_measured_in_characters_too_and_unknown_ones_counted(tmp_path):
     run = trained_run(tmp_path, kind="word")
     text = data.load(run.config)
-    learned = vocabulary.learn("word", 5, text.train)
+    learned = tokenizer.learn("word", 5, text.train)
     learned.save(run.path / "tokenizer")
     model.build_streaming(run.config, learned.vocabulary_size).save(run.model_file)
     test = quietly(run)[0]["test"]

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import errors, saved_model, saved_model_check, warmup_requests
-from apps.text_generation import (
-    export,
-    model,
-    sampling,
-    served_requests,
-    served_text,
-    trained_model,
-)
+from apps.suite import errors
+from apps.suite.export import check, saved_model
+from apps.suite.networks import sampling
+from apps.suite.serving import warmup_requests
+from apps.text_generation import export, model, serving, trained_model
 from tests.apps.text_generation import small_run
 
 # Of Keras, when it saves a model
@@ -96,7 +92,7 @@ def test_a_clean_process_gives_a_seeded_text_twice_and_in_any_batch(exported, si
         if request.signature != "serving_default"
     ]
     warmup_requests.write(version / warmup_requests.FILE, "any", [*requests, *others])
-    saved_model_check.check(version)
+    check.check(version)
 
 
 def test_options_are_scalars_or_values_of_the_rows(signatures):
@@ -170,8 +166,8 @@ def test_single_steps_are_the_whole_text_and_lead_to_the_greedy_one(signatures, 
 )
 def test_other_tokenizers_and_layers_answer_as_keras_does(tokenizer, sizes):
     made = small_run.trained(tokenizer, **sizes)
-    signatures = served_text.ServedText(made.streaming, made.tokenizer).signatures()
-    for request in served_requests.requests(made.streaming, made.tokenizer):
+    signatures = serving.ServedText(made.streaming, made.tokenizer).signatures()
+    for request in serving.requests(made.streaming, made.tokenizer):
         inputs = {name: tf.constant(value) for name, value in request.inputs.items()}
         answers = signatures[request.signature](**inputs)
         assert answers.keys() == request.answers.keys()
@@ -186,7 +182,7 @@ def test_a_model_that_was_trained_in_16_bits_is_served_in_32(tmp_path):
     small_run.write(tmp_path, layer="gru", precision="mixed_bfloat16")
     made = trained_model.load(tmp_path)
     assert made.config.training.precision == "mixed_bfloat16"
-    served = served_text.ServedText(made.streaming, made.tokenizer)
+    served = serving.ServedText(made.streaming, made.tokenizer)
     for signature in served.signatures().values():
         traced = getattr(signature, "get_concrete_function", lambda signature=signature: signature)
         operations = traced().graph.get_operations()
@@ -199,9 +195,9 @@ def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_pa
     weight = trained.streaming.trainable_weights[-1]
     before = weight.numpy()
     weight.assign(before + np.eye(1, len(before), 3)[0] * 1e-3)
-    answers = served_requests.requests(trained.streaming, trained.tokenizer)
+    answers = serving.requests(trained.streaming, trained.tokenizer)
     weight.assign(before)
-    served = served_text.ServedText(trained.streaming, trained.tokenizer)
+    served = serving.ServedText(trained.streaming, trained.tokenizer)
     with pytest.raises(RuntimeError, match=r"signature step: .* differs from Keras: logits by"):
         saved_model.write(served.saved, served.signatures(), answers, tmp_path, "task")
     assert not list((tmp_path / "task").iterdir())
@@ -228,7 +224,7 @@ def test_no_run_and_no_room_for_an_export_are_one_line(capsys, run, tmp_path):
 
 
 def test_requests_are_plain_data(trained):
-    for request in served_requests.requests(trained.streaming, trained.tokenizer):
+    for request in serving.requests(trained.streaming, trained.tokenizer):
         assert dataclasses.asdict(request).keys() == {"signature", "inputs", "answers"}
         values = [*request.inputs.values(), *request.answers.values()]
         assert all(isinstance(value, np.ndarray | np.generic) for value in values)

@@ -1,13 +1,13 @@
 import numpy as np
 
-from apps.text_generation import fresh_starts, model
+from apps.text_generation import model
 from tests.apps.text_generation import small_run
 
 WINDOWS, ROWS = 4, 6
 
 
 def test_each_row_begins_anew_once_in_so_many_windows_and_rows_take_turns():
-    callback = fresh_starts.FreshStarts(WINDOWS, steps_per_checkpoint=10)
+    callback = model.FreshStarts(WINDOWS, steps_per_checkpoint=10)
     kept = np.stack([callback.kept(step, ROWS) for step in range(3 * WINDOWS)])
     np.testing.assert_array_equal((kept == 0).sum(axis=0), np.full(ROWS, 3))
     for row in kept.T:
@@ -17,7 +17,7 @@ def test_each_row_begins_anew_once_in_so_many_windows_and_rows_take_turns():
 
 def test_only_the_states_of_those_rows_are_emptied_and_the_step_counts_over_epochs():
     network = model.build(small_run.config(batch_size=ROWS), vocabulary_size=7)
-    callback = fresh_starts.FreshStarts(WINDOWS, steps_per_checkpoint=10)
+    callback = model.FreshStarts(WINDOWS, steps_per_checkpoint=10)
     callback.set_model(network)
     states = network.states
     for step in (9, 10, 23):
@@ -34,7 +34,7 @@ def test_only_the_states_of_those_rows_are_emptied_and_the_step_counts_over_epoc
 def test_fit_calls_it_before_every_step():
     steps = set()
 
-    class Recorded(fresh_starts.FreshStarts):
+    class Recorded(model.FreshStarts):
         def kept(self, step, rows):
             steps.add(step)
             return super().kept(step, rows)

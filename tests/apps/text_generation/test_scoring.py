@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
-from apps.text_generation import model, scoring, tokenizer, vocabulary
+from apps.text_generation import model, scoring
 
 VOCABULARY_SIZE = 11
 TEXT = "In the béginning, the end.\nDon't naïve ☃ 😀!\n\n2 words"
@@ -124,7 +125,7 @@ def test_repeated_validations_use_the_weights_of_the_moment():
 @pytest.mark.parametrize("kind", tokenizer.KINDS)
 @pytest.mark.parametrize("text", [TEXT, TEXT.upper() + "Ωμέγα unseen words"])
 def test_the_characters_of_the_tokens_add_up_to_the_text(kind, text):
-    learned = vocabulary.learn(kind, 60, TEXT * 3)
+    learned = tokenizer.learn(kind, 60, TEXT * 3)
     counts = scoring.character_counts(text, learned)
     ids = learned.encode(text)
     assert len(counts) == len(ids)
@@ -137,5 +138,5 @@ def test_the_characters_of_the_tokens_add_up_to_the_text(kind, text):
 
 
 def test_the_bytes_of_a_character_count_as_one():
-    counts = scoring.character_counts("é😀x", vocabulary.learn("byte", 0, ""))
+    counts = scoring.character_counts("é😀x", tokenizer.learn("byte", 0, ""))
     assert counts.tolist() == [1, 0, 1, 0, 0, 0, 1]

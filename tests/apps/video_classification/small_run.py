@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from apps import run_folder
+from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import model
 

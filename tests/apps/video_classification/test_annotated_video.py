@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from apps import errors
-from apps.video_classification import annotated_video, decoding, timeline
+from apps.suite import errors
+from apps.suite.videos import video_files
+from apps.video_classification import timeline
 from tests.apps.video_classification import made_videos, small_run
 
 NAMES = ("walks", "Ärger 走")
@@ -17,7 +18,7 @@ def over(seconds):
 
 
 def frames_of(path):
-    return np.stack([frame for _, frame in decoding.frames(path)])
+    return np.stack([frame for _, frame in video_files.frames(path)])
 
 
 @pytest.mark.parametrize(
@@ -31,31 +32,31 @@ def frames_of(path):
     ids=str,
 )
 def test_frames_are_large_enough_to_read_and_even(size, expected):
-    drawn = annotated_video.draw(small_run.video(1, *size)[0], NAMES, None)
+    drawn = timeline.draw_bar(small_run.video(1, *size)[0], NAMES, None)
     assert drawn.shape == (*expected, 3)
 
 
 def test_the_label_and_its_probability_are_drawn_at_the_bottom_alone():
     frame = np.full((200, 320, 3), 90, np.uint8)
-    plain = annotated_video.draw(frame, NAMES, None)
-    drawn = [annotated_video.draw(frame, NAMES, likely) for likely in LIKELY]
+    plain = timeline.draw_bar(frame, NAMES, None)
+    drawn = [timeline.draw_bar(frame, NAMES, likely) for likely in LIKELY]
     assert (plain == frame).all()
     for picture in drawn:
         changed = np.flatnonzero((picture != plain).any(axis=(1, 2)))
         assert changed.min() > 150
         assert (picture.max(axis=(1, 2)) > 200)[changed].any()  # white on dark
     assert (drawn[0] != drawn[1]).any()
-    sure = [(picture == annotated_video._BAR).all(axis=2).sum() for picture in drawn]
+    sure = [(picture == timeline._BAR).all(axis=2).sum() for picture in drawn]
     assert sure[0] > sure[1] > 0  # the bar is as long as the label is likely
-    other = annotated_video.draw(frame, NAMES, LIKELY[0][::-1])
+    other = timeline.draw_bar(frame, NAMES, LIKELY[0][::-1])
     assert (other != drawn[0]).any()
 
 
 def test_the_copy_has_every_frame_at_the_same_pace_and_the_label_of_its_time(tmp_path):
     source = made_videos.write(tmp_path / "in.avi", made_videos.numbered(40) // 2, 20.0)
     target = tmp_path / "new" / "out.mp4"
-    annotated_video.write(target, source, NAMES, over(2.0), 1 / 20)
-    facts = decoding.facts(target)
+    timeline.write_annotated(target, source, NAMES, over(2.0), 1 / 20)
+    facts = video_files.facts(target)
     assert (facts.frames, facts.frames_per_second) == (40, pytest.approx(20))
     assert (facts.height, facts.width) == (240, 320)
     copy = frames_of(target).astype(int)
@@ -71,11 +72,11 @@ def test_the_copy_has_every_frame_at_the_same_pace_and_the_label_of_its_time(tmp
 def test_uneven_times_become_repeated_frames_of_the_same_length(tmp_path):
     source = made_videos.write(tmp_path / "in.mp4", made_videos.numbered(20), 20.0)
     made_videos.hold_frames(source, [(10, 512), (10, 3 * 512)])
-    count = sum(1 for _ in decoding.frames(source))
+    count = sum(1 for _ in video_files.frames(source))
     times = [seconds for seconds, _ in timeline.timed_frames(source, 0.05)]
     step = times[-1] / (count - 1)
-    annotated_video.write(tmp_path / "out.mp4", source, NAMES, over(times[-1]), step)
-    facts = decoding.facts(tmp_path / "out.mp4")
+    timeline.write_annotated(tmp_path / "out.mp4", source, NAMES, over(times[-1]), step)
+    facts = video_files.facts(tmp_path / "out.mp4")
     assert facts.frames / facts.frames_per_second == pytest.approx(times[-1] + step, rel=0.05)
     greys = frames_of(tmp_path / "out.mp4")[:, :100].mean(axis=(1, 2, 3))
     assert (np.diff(greys) > -2).all()
@@ -87,7 +88,7 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     source = made_videos.write(tmp_path / "in.avi", made_videos.numbered(5))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(errors.UserError, match="a file stands where a folder is needed"):
-        annotated_video.write(tmp_path / "file" / "out.mp4", source, NAMES, over(1.0), 0.04)
+        timeline.write_annotated(tmp_path / "file" / "out.mp4", source, NAMES, over(1.0), 0.04)
 
     class Full:
         """What OpenCV's writer is on a full disk: it says nothing."""
@@ -102,8 +103,8 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
         partial.write_bytes(b"begun")
         return Full()
 
-    monkeypatch.setattr(annotated_video, "_writer", writer)
+    monkeypatch.setattr(timeline, "_writer", writer)
     (tmp_path / "new").mkdir()
     with pytest.raises(errors.UserError, match=r"out\.mp4 cannot be written; is there space left"):
-        annotated_video.write(tmp_path / "new" / "out.mp4", source, NAMES, over(1.0), 0.04)
+        timeline.write_annotated(tmp_path / "new" / "out.mp4", source, NAMES, over(1.0), 0.04)
     assert not list((tmp_path / "new").iterdir())

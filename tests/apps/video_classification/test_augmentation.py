@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.video_classification import augmentation
+from apps.video_classification import batches
 from apps.video_classification.config import AugmentationConfig
 
 NOTHING = AugmentationConfig(
@@ -19,8 +19,8 @@ def clips(count=4, time=5, height=20, width=24, seed=0):
 def changed(frames, seed=0, **options):
     config = dataclasses.replace(NOTHING, **options)
     height, width = frames.shape[2:4]
-    changes = augmentation.draw(np.random.default_rng(seed), len(frames), height, width, config)
-    return augmentation.apply(frames, changes)
+    changes = batches.draw_changes(np.random.default_rng(seed), len(frames), height, width, config)
+    return batches.apply_changes(frames, changes)
 
 
 def test_nothing_changes_nothing():

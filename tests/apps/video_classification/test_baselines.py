@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.video_classification import baselines, clips, data, single_frame
+from apps.video_classification import baselines, clips, data
 from apps.video_classification import config as configs
 from tests.apps.video_classification import moving_spots, small_run
 
@@ -77,9 +77,9 @@ def test_the_single_frame_learns_what_pictures_tell(config):
         config, training=dataclasses.replace(config.training, steps=60, steps_per_checkpoint=60)
     )
     parts = [part(count, 1_000 * count, brightness) for count in (40, 10, 20)]
-    found = single_frame.answer(*parts, 2, longer)
+    found = baselines.single_frame_answer(*parts, 2, longer)
     assert (found.argmax(axis=1) == parts[2].video_labels).all()
-    np.testing.assert_array_equal(found, single_frame.answer(*parts, 2, longer))
+    np.testing.assert_array_equal(found, baselines.single_frame_answer(*parts, 2, longer))
 
 
 def test_the_order_of_frames_is_nothing_to_the_mean_of_frames():

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from apps import config_fields
+from apps.suite.runs import config as config_fields
 from apps.video_classification import config as configs
 
 

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from apps import errors
+from apps.suite import errors
 from apps.video_classification import data
 from apps.video_classification.config import (
     PRESETS,
@@ -158,11 +158,11 @@ def test_a_set_without_videos_is_told():
 
 
 def test_preprocessing_is_that_of_the_store(corpus, films):
-    from apps.video_classification import decoding
+    from apps.suite.videos import video_files
 
     made = config(films)
     name = corpus.train.names[0]
-    frames = np.stack([frame for _, frame in decoding.frames(films / name)])
+    frames = np.stack([frame for _, frame in video_files.frames(films / name)])
     served, lengths = data.preprocess(frames[None], [len(frames)], made)
     kept = corpus.train.read(slice(0, 3))[1]  # of three clips the second is the middle
     assert lengths.numpy().tolist() == [6]

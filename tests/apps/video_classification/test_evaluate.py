@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from apps import errors, run_folder
+from apps.suite import errors
+from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import data, evaluate, model, trained_model
 from tests.apps.video_classification import made_videos, moving_spots, small_run

@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 
-from apps.video_classification import example_batches
+from apps.video_classification import batches as example_batches
 from apps.video_classification.clips import Clips
 from apps.video_classification.config import (
     AugmentationConfig,

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps import errors, warmup_requests
+from apps.suite import errors
+from apps.suite.serving import warmup_requests
+from apps.suite.videos import fitting, sampling
 from apps.video_classification import config as configs
-from apps.video_classification import export, fitting, model, sampling, served_video
+from apps.video_classification import export, model, serving
 from tests.apps.video_classification import small_run
 
 NAMES = list(small_run.NAMES)
@@ -72,11 +74,11 @@ def streamed(stream, videos, lengths, first=None):
 def test_the_version_holds_what_a_server_and_a_client_need(exported, exported_stream):
     assert exported.name == "1"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
-    settings = json.loads((exported / "assets" / served_video.SETTINGS).read_text())
+    settings = json.loads((exported / "assets" / serving.SETTINGS).read_text())
     assert settings["label_names"] == NAMES
     assert settings["states"] == []
     assert settings["clip_seconds"] is None
-    settings = json.loads((exported_stream / "assets" / served_video.SETTINGS).read_text())
+    settings = json.loads((exported_stream / "assets" / serving.SETTINGS).read_text())
     assert settings["states"] == STATES
     for version, kinds in ((exported, set()), (exported_stream, {"stream"})):
         asked = list(warmup_requests.read(version / warmup_requests.FILE))
@@ -287,7 +289,7 @@ def test_states_of_another_shape_are_refused_with_the_reason(stream, shape):
 def test_a_mirrored_view_is_part_of_the_answer_where_the_run_says_so():
     config = small_run.config(evaluation={"flip": True})
     trained = small_run.built(config)
-    served = served_video.ServedVideo(trained, NAMES, config)
+    served = serving.ServedVideo(trained, NAMES, config)
     video = small_run.video(seed=5)[None]
     views = [tf.nn.softmax(small_run.answer(trained, v)) for v in (video, video[:, :, :, ::-1])]
     answer = served.videos(tf.constant(video))["probabilities"]
@@ -297,7 +299,7 @@ def test_a_mirrored_view_is_part_of_the_answer_where_the_run_says_so():
 
 def test_windows_are_told_to_the_client():
     config = small_run.config(clips={"sampling": "window", "clip_seconds": 1.5})
-    served = served_video.ServedVideo(small_run.built(config), NAMES, config)
+    served = serving.ServedVideo(small_run.built(config), NAMES, config)
     assert served.settings["clip_seconds"] == 1.5
 
 
@@ -321,12 +323,12 @@ def test_a_network_of_keras_applications_is_exported(tmp_path):
             backbone="keras_applications", application="MobileNetV2", units=8, pooling="mean"
         ),
     )
-    from apps import saved_model
-    from apps.video_classification import served_requests
+    from apps.suite.export import saved_model
+    from apps.video_classification import serving
 
     trained = model.build(config, len(NAMES))
-    served = served_video.ServedVideo(trained, NAMES, config)
-    requests = served_requests.requests(trained, NAMES, config)
+    served = serving.ServedVideo(trained, NAMES, config)
+    requests = serving.requests(trained, NAMES, config)
     assert saved_model.write(
         served.saved, served.signatures(), requests, tmp_path, "video_classification"
     ).is_dir()

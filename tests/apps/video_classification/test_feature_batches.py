@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.video_classification import clips, feature_batches, model
+from apps.video_classification import batches, clips, model
 from tests.apps.video_classification import small_run
 
 
@@ -20,7 +20,7 @@ def made():
         video=np.repeat(np.arange(5), 2).astype(np.int32),
         names=("a", "b", "c", "d", "e"),
     )
-    return config, trained, part, feature_batches.encoded(trained, part)
+    return config, trained, part, batches.encoded(trained, part)
 
 
 def some(stream, count=3):
@@ -35,7 +35,7 @@ def test_features_are_those_of_the_encoder(made):
 
 def test_every_row_is_of_the_clips_of_one_video_with_its_label_and_length(made):
     config, _, part, features = made
-    for inputs, labels in some(feature_batches.endless(features, 3, config)):
+    for inputs, labels in some(batches.endless_features(features, 3, config)):
         for row, length, label in zip(inputs["features"], inputs["length"], labels, strict=True):
             near = np.abs(features.store - row).sum(axis=2) == 0  # [clips, time]
             video = next(v for v in range(5) if near[part.video == v].any(axis=0).all())
@@ -45,8 +45,8 @@ def test_every_row_is_of_the_clips_of_one_video_with_its_label_and_length(made):
 
 def test_a_stream_that_begins_later_goes_on_where_an_earlier_one_was(made):
     config, _, _, features = made
-    whole = some(feature_batches.endless(features, 3, config))
-    later = some(feature_batches.endless(features, 3, config, 2), 1)
+    whole = some(batches.endless_features(features, 3, config))
+    later = some(batches.endless_features(features, 3, config, 2), 1)
     np.testing.assert_array_equal(later[0][0]["features"], whole[2][0]["features"])
 
 
@@ -57,7 +57,7 @@ def test_labels_come_alike_if_they_are_to(made):
     )
     counts = {}
     for name, each in (("even", even), ("as they are", config)):
-        labels = [labels for _, labels in some(feature_batches.endless(features, 3, each), 60)]
+        labels = [labels for _, labels in some(batches.endless_features(features, 3, each), 60)]
         counts[name] = np.concatenate(labels).mean(axis=0)
     np.testing.assert_allclose(counts["even"], 1 / 3, atol=0.08)
     np.testing.assert_allclose(counts["as they are"], [0.2, 0.6, 0.2], atol=0.08)
@@ -66,6 +66,6 @@ def test_labels_come_alike_if_they_are_to(made):
 def test_at_every_frame_there_is_a_label_and_no_weight_in_the_padding(made):
     _, _, _, features = made
     config = small_run.config(per_frame=True, layer="gru")
-    inputs, labels, weights = some(feature_batches.endless(features, 3, config), 1)[0]
+    inputs, labels, weights = some(batches.endless_features(features, 3, config), 1)[0]
     assert labels.shape == (8, 6, 3)
     np.testing.assert_array_equal(weights.sum(axis=1), inputs["length"])

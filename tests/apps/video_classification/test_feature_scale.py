@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from apps.video_classification.feature_scale import FeatureScale
+from apps.video_classification.frame_encoder import FeatureScale
 
 
 def fitted(features, lengths):

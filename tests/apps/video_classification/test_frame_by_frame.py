@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from apps.video_classification.frame_by_frame import FrameByFrame
+from apps.video_classification.frame_encoder import FrameByFrame
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from apps.video_classification import mixing
+from apps.video_classification import batches
 
 LABELS = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]
 LENGTHS = np.array([4, 4, 4, 4, 2, 2], np.int32)
@@ -14,7 +14,7 @@ def clips(dtype):
 
 def mixed(dtype=np.float32, alpha=1.0, seed=0):
     values, labels = clips(dtype), LABELS.copy()
-    return mixing.mixed(np.random.default_rng(seed), values, LENGTHS, labels, alpha)
+    return batches.mixed(np.random.default_rng(seed), values, LENGTHS, labels, alpha)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
@@ -47,7 +47,7 @@ def test_clips_of_different_lengths_are_not_mixed():
 def test_without_alpha_nothing_is_changed_and_nothing_drawn():
     random = np.random.default_rng(3)
     values, labels = clips(np.uint8), LABELS
-    found = mixing.mixed(random, values, LENGTHS, labels, 0.0)
+    found = batches.mixed(random, values, LENGTHS, labels, 0.0)
     assert found[0] is values
     assert found[1] is labels
     assert random.random() == np.random.default_rng(3).random()

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from apps.video_classification.motion_channels import DIFFERENCE_GAIN, MotionChannels
+from apps.video_classification.motion import DIFFERENCE_GAIN, MotionChannels
 
 
 @pytest.fixture

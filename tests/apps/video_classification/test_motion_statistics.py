@@ -2,11 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from apps.video_classification import motion_statistics
-from apps.video_classification.motion_statistics import MotionStatistics
+from apps.video_classification import motion
+from apps.video_classification.motion import MotionStatistics
 
 OF_ONE_SCALE = 37
-SMALLEST = np.log(motion_statistics.FLOOR)
+SMALLEST = np.log(motion.FLOOR)
 
 
 def ground(height=48, width=64, seed=0):
@@ -91,7 +91,7 @@ def test_disorder_is_what_moves_against_its_surroundings():
 
 
 def test_cells_share_pixels_by_how_much_of_them_they_hold():
-    found = motion_statistics._averaging(3, 2)
+    found = motion._averaging(3, 2)
     np.testing.assert_allclose(found, [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
     for extent in (1, 5, 8, 61):
-        np.testing.assert_allclose(motion_statistics._averaging(extent, 8).sum(axis=1), 1)
+        np.testing.assert_allclose(motion._averaging(extent, 8).sum(axis=1), 1)

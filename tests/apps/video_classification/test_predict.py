@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.video_classification import decoding, predict
+from apps.suite.videos import video_files
+from apps.video_classification import predict
 from tests.apps.video_classification import made_videos, small_run
 
 SIGNATURE = b"\x89PNG\r\n"
@@ -45,7 +46,7 @@ def objects(capsys, *arguments):
 def test_a_video_is_answered_with_the_mean_of_its_clips(capsys, run, videos, model, name):
     (answer,) = objects(capsys, "--run", run, videos / name, "--top", 4)
     trained, config = model
-    found = decoding.read(videos / name, config.clips, config.evaluation.clips_per_video)
+    found = video_files.read(videos / name, config.clips, config.evaluation.clips_per_video)
     clips = found.frames[:, : found.length]
     assert len(clips) == (1 if "clip" in name else 3)
     expected = tf.nn.softmax(small_run.answer(trained, clips)).numpy().mean(axis=0)
@@ -91,7 +92,7 @@ def test_pictures_and_copies_lie_as_the_videos_do(capsys, run, videos, tmp_path)
     ]  # fmt: skip
     for name, frames in (("inner/clip", 4), ("long", 60)):
         assert (pictures / f"{name}.png").read_bytes().startswith(SIGNATURE)
-        assert decoding.facts(copies / f"{name}.mp4").frames == frames
+        assert video_files.facts(copies / f"{name}.mp4").frames == frames
     for answer in answers:
         ends = [part["end_seconds"] for part in answer["segments"]]
         starts = [part["start_seconds"] for part in answer["segments"]]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from apps import errors
-from apps.video_classification import data, fitting, sampling, set_data
+from apps.suite import errors
+from apps.suite.videos import fitting, sampling
+from apps.video_classification import data, set_data
 from apps.video_classification.config import ClipConfig, Config
 from tests.apps.video_classification.made_videos import numbered
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.video_classification import model, streaming_model
+from apps.video_classification import model, streams
 from tests.apps.video_classification import small_run
 
 CAUSAL = [kind for kind in small_run.EVERY_KIND if kind.get("layer") != "bilstm"]
@@ -20,10 +20,10 @@ def test_chunks_one_behind_the_other_are_the_whole(trained, cuts):
     videos = np.stack([small_run.video(seed=at) for at in range(2)])
     length = np.full(2, small_run.FRAMES, np.int32)
     whole = model.per_frame(trained)({"frames": videos, "length": length})
-    states, found = streaming_model.initial_states(trained, 2), []
+    states, found = streams.initial_states(trained, 2), []
     names = set(states)
     for chunk in np.split(videos, cuts, axis=1):
-        evidence, states = streaming_model.chunk(trained, tf.constant(chunk), states)
+        evidence, states = streams.chunk(trained, tf.constant(chunk), states)
         assert set(states) == names
         found.append(evidence)
     found = np.concatenate(found, axis=1)
@@ -36,16 +36,16 @@ def test_chunks_one_behind_the_other_are_the_whole(trained, cuts):
 def test_the_first_frame_of_a_stream_differs_from_none():
     trained = small_run.built(small_run.config())
     videos = np.stack([small_run.video(seed=1)])
-    states = streaming_model.initial_states(trained, 1)
-    assert not np.any(states[streaming_model.STARTED])
-    first, states = streaming_model.chunk(trained, tf.constant(videos[:, :1]), states)
+    states = streams.initial_states(trained, 1)
+    assert not np.any(states[streams.STARTED])
+    first, states = streams.chunk(trained, tf.constant(videos[:, :1]), states)
     stopped = np.repeat(videos[:, :1], 2, axis=1)
     same = model.per_frame(trained)({"frames": stopped, "length": np.array([2], np.int32)})
-    again, _ = streaming_model.chunk(trained, tf.constant(videos[:, :1]), states)
+    again, _ = streams.chunk(trained, tf.constant(videos[:, :1]), states)
     np.testing.assert_allclose(np.concatenate([first, again], axis=1), same, atol=1e-5)
 
 
 def test_a_bilstm_is_refused():
     trained = small_run.built(small_run.config(layer="bilstm", pooling="mean"))
     with pytest.raises(ValueError, match="needs what comes later"):
-        streaming_model.initial_states(trained, 1)
+        streams.initial_states(trained, 1)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from apps.suite.videos import video_files
 from apps.video_classification import config as configs
-from apps.video_classification import decoding, recogniser, timeline
+from apps.video_classification import predict, timeline
 from tests.apps.video_classification import made_videos, small_run
 
 NAMES = ("a", "b")
@@ -26,20 +27,20 @@ class Listed:
 def asked_of(path, clip_seconds=None, **clips):
     """Which frames were asked about, and the timeline."""
     listed = Listed(**clips)
-    video = decoding.read(path, listed.clips, 1)
+    video = video_files.read(path, listed.clips, 1)
     return timeline.of_video(listed, path, video, clip_seconds), listed.seen, video
 
 
 @pytest.fixture(scope="module")
 def models():
     """A recogniser of windows and one of streams, both of a run."""
-    from apps.video_classification import served_video
+    from apps.video_classification import serving
 
     found = {}
     for per_frame in (False, True):
         config = small_run.config(per_frame=per_frame)
-        served = served_video.ServedVideo(small_run.built(config), small_run.NAMES, config)
-        found[per_frame] = recogniser.Recogniser(served.signatures(), served.settings, served)
+        served = serving.ServedVideo(small_run.built(config), small_run.NAMES, config)
+        found[per_frame] = predict.Recogniser(served.signatures(), served.settings, served)
     return found
 
 
@@ -69,7 +70,7 @@ def test_no_frame_is_asked_about_twice_however_short_the_clip(tmp_path):
 
 def test_uneven_times_are_kept(tmp_path):
     path = made_videos.write(tmp_path / "video.mp4", made_videos.numbered(20), 20.0)
-    even = decoding.read(path, configs.ClipConfig(), 1).seconds
+    even = video_files.read(path, configs.ClipConfig(), 1).seconds
     made_videos.hold_frames(path, [(10, 512), (10, 5 * 512)])
     found, seen, video = asked_of(path, frames=6)
     assert video.seconds > 2 * even
@@ -80,7 +81,7 @@ def test_uneven_times_are_kept(tmp_path):
 
 def test_frames_without_useful_times_get_even_ones(monkeypatch):
     frames = [np.zeros((2, 2, 3), np.uint8)] * 3
-    monkeypatch.setattr(decoding, "frames", lambda _: ((7.0, frame) for frame in frames))
+    monkeypatch.setattr(video_files, "frames", lambda _: ((7.0, frame) for frame in frames))
     times = [seconds for seconds, _ in timeline.timed_frames("video", 0.5)]
     assert times == [0.0, 0.5, 1.0]
 

@@ -10,7 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from apps import checkpoints, errors, run_folder
+from apps.suite import errors
+from apps.suite.runs import run_folder
+from apps.suite.training import checkpoints
 from apps.video_classification import config as configs
 from apps.video_classification import train, trained_model
 from tests.apps import small_training
@@ -18,7 +20,7 @@ from tests.apps.video_classification import moving_spots
 
 pytestmark = pytest.mark.slow
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.training"])
+_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 
 def settings_of(file, **sizes):

@@ -1,0 +1,150 @@
+"""Labels from a json file of windows of time, `{"file.csv": [["start", "end"], …], …}`.
+
+Faults made into data without labels, so that there is something to find and to count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.anomaly_detection import config as configs
+from apps.suite import errors
+from apps.suite.data import named_sets
+from apps.suite.tables import large_arrays, reader, rows, seasons, series, steps
+from apps.suite.tables import times as timestamps
+
+_STEPS_WITHOUT_SEASON = 48
+
+
+def injected(
+    collection: series.Collection, deviations: np.ndarray, count: int, seed: int
+) -> series.Collection:
+    """The collection with `count` faults in the test part of each series that has no labels.
+
+    They are of the kinds of `half_hourly_demand` (see its README), as long as its are in days, with
+    the season that is found in the first scored column's train part for the day; in scored columns
+    only, and in no more of them than there is room for.
+
+    Args:
+        deviations: of each column, float [features].
+        seed: decides where the faults are.
+    """
+    make = named_sets.prepare("half_hourly_demand").inject
+    made = []
+    total = 0
+    for at, one in enumerate(collection.series):
+        if one.labels is not None:
+            made.append(one)
+            continue
+        train = slice(0, one.train_end)
+        season = seasons.find(one.values[train, 0], one.observed[train, 0])
+        labels = np.zeros(len(one), np.bool_)
+        values = large_arrays.writable_copy(one.values)
+        faults = make(
+            values[one.validation_end :, : collection.scored_count],
+            deviations,
+            max(4, season or _STEPS_WITHOUT_SEASON),
+            count,
+            seed + at,
+        )
+        for fault in faults:
+            where = slice(one.validation_end + fault.start, one.validation_end + fault.end)
+            labels[where] = True
+            values[where][~one.observed[where]] = 0  # what is missing stays missing
+        total += len(faults)
+        made.append(dataclasses.replace(one, values=values, labels=labels))
+    note = f"{total} faults were made into test parts without labels; measures count these alone"
+    return dataclasses.replace(
+        collection, series=tuple(made), notes=(*collection.notes, *([note] if total else []))
+    )
+
+
+class WindowLabels:
+    """The windows of a file; both ends belong to an anomaly.
+
+    A series is looked for by its path in its folder, with or without suffix, then by its name
+    alone. A file that holds a list is for one series. Start and end are times, written as in the
+    data, or numbers of steps from 0 where the data have no times.
+    """
+
+    def __init__(self, path: Path, settings: configs.DataFormatConfig) -> None:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise errors.UserError(f"{path}: no json: {str(error)[:200]}") from None
+        if not isinstance(content, dict | list):
+            raise errors.UserError(f'{path}: must hold {{"file.csv": [["start", "end"], …], …}}')
+        self._path = path
+        self._content = content
+        self._settings = settings
+
+    def of(self, name: str, suffix: str, steps: steps.Steps) -> np.ndarray:
+        """Labels bool [time] of a series.
+
+        Raises:
+            UserError: no entry for the series, a window that is none, or outside the series.
+        """
+        labels = np.zeros(len(steps.values), np.bool_)
+        half = steps.step_seconds / 2 if self._settings.resample and steps.dated else 0.0
+        first, last = float(steps.times[0]), float(steps.times[-1])
+        for at, window in enumerate(self._windows(name, suffix), 1):
+            where = f"{self._path}: {name}: window {at}"
+            if not isinstance(window, list) or len(window) != 2:
+                raise errors.UserError(f'{where} is {window!r}, not ["start", "end"]')
+            start, end = (self._moment(each, steps.dated, where) for each in window)
+            if end < start:
+                raise errors.UserError(f"{where} ends before it starts")
+            if start < first - half or end > last + half:
+                ends = [_shown(each, steps.dated) for each in (start, end, first, last)]
+                raise errors.UserError(
+                    f"{where}, {ends[0]} to {ends[1]}, lies outside the series, "
+                    f"which goes from {ends[2]} to {ends[3]}"
+                )
+            if self._settings.resample or not steps.dated:  # times rise
+                begin = np.searchsorted(steps.times, start - half)
+                labels[begin : np.searchsorted(steps.times, end + half, "right")] = True
+            else:
+                labels |= (steps.times >= start) & (steps.times <= end)
+        return labels
+
+    def _windows(self, name: str, suffix: str) -> list[Any]:
+        if isinstance(self._content, list):
+            return self._content
+        short = name.rpartition("/")[2]
+        for key in (f"{name}{suffix}", name, f"{short}{suffix}", short):
+            if key in self._content:
+                windows = self._content[key]
+                if isinstance(windows, list):
+                    return windows
+                raise errors.UserError(f"{self._path}: {key} must hold a list of windows")
+        raise errors.UserError(
+            f'{self._path}: nothing on {name}{suffix}; write "{name}{suffix}": [] if it has no '
+            "anomaly"
+        )
+
+    def _moment(self, value: Any, dated: bool, where: str) -> float:
+        """Seconds since 1970 in UTC, or the number of a step."""
+        import pyarrow as pa
+
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if not dated or not isinstance(value, str):
+            wanted = "a time" if dated else "the number of a step, as the data have no times"
+            raise errors.UserError(f"{where}: {value!r} is not {wanted}")
+        block = reader.Block(self._path, "window", 1, {"time": pa.array([value])})
+        try:
+            times = timestamps.Clock("time", self._settings).read(block)
+        except errors.UserError:
+            raise errors.UserError(f"{where}: {value!r} is no time") from None
+        return float(times[0]) / timestamps.SECOND
+
+
+def _shown(moment: float, dated: bool) -> str:
+    return rows.written(moment * timestamps.SECOND) if dated else f"{moment:g}"

@@ -1,0 +1,331 @@
+"""The words of anomaly detection's report: what was measured, how, and what it is good for.
+
+The tables of anomaly detection's report.
+
+Which kinds of labelled faults were found, where a set says of what kind each is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from apps.anomaly_detection import (
+    alarm_examples,
+    data,
+    detections,
+    measures,
+    scoring,
+    trained_model,
+)
+from apps.anomaly_detection import config as configs
+from apps.suite.data import named_sets
+from apps.suite.evaluation import comparison, plots, report
+from apps.suite.runs import run_folder
+from apps.suite.tables import series
+
+
+class Fault(NamedTuple):
+    """Steps [start, end) of the series of that name, and the kind."""
+
+    series: str
+    start: int
+    end: int
+    kind: str
+
+
+class Tally(NamedTuple):
+    """Of one kind: how many there are, how many were found, and the delays of these, in steps."""
+
+    faults: int
+    found: int
+    delays: list[int]
+
+
+def faults_of_set(name: str, collection: series.Collection) -> list[Fault]:
+    """The faults of the test split of a TFDS set; none where it does not say.
+
+    Args:
+        name: `config.data`; "" for the embedded set.
+        collection: as `data.load` read it.
+    """
+    builder = named_sets.prepare(name or data.DEFAULT)
+    if "faults" not in builder.info.features:
+        return []
+    offsets = {one.name: one.validation_end for one in collection.series}
+    found = []
+    for example in builder.as_dataset(split="test", shuffle_files=False).as_numpy_iterator():
+        title, faults = example["series"].decode(), example["faults"]
+        for kind, start, end in zip(faults["kind"], faults["start"], faults["end"], strict=True):
+            first = offsets[title] + int(start)
+            found.append(Fault(title, first, offsets[title] + int(end), kind.decode()))
+    return found
+
+
+def tally(
+    faults: list[Fault], collection: series.Collection, detection: detections.Detection
+) -> dict[str, Tally]:
+    """By kind, in the order of their names."""
+    alarms = {one.name: each for one, each in zip(collection.series, detection.alarms, strict=True)}
+    counted = {}
+    for kind in sorted({fault.kind for fault in faults}):
+        of_kind = [fault for fault in faults if fault.kind == kind]
+        late = [
+            delay + detection.steps_behind
+            for fault in of_kind
+            for delay in measures.delays([(fault.start, fault.end)], alarms[fault.series])
+        ]
+        counted[kind] = Tally(len(of_kind), len(late), late)
+    return counted
+
+
+_ALARMS = (
+    "range_f1",
+    "median_delay_steps",
+    "alarms_per_week",
+    "expected_alarms_per_week",
+    "point_adjusted_f1",
+)
+_MOST_SERIES = 100
+
+
+class Measured(NamedTuple):
+    """What `evaluate` found out, beside its metrics."""
+
+    collection: series.Collection
+    scored: Sequence[scoring.ScoredSeries]
+    model: detections.Detection
+    baselines: Mapping[str, detections.Detection]
+    trained: trained_model.TrainedModel
+    faults: Sequence[Fault]
+
+
+def alarms(metrics: Mapping[str, Any]) -> report.Table:
+    """Delays and rates of the model and of the baselines."""
+    rows = []
+    for standing in comparison.standings(metrics):
+        of = metrics["test"] if standing.is_model else metrics["baselines"][standing.name]
+        cells = [comparison.number(of[each]) if each in of else "none found" for each in _ALARMS]
+        rows.append([standing.name, *cells])
+    return report.Table(
+        "Alarms, and how they relate to the labelled events.",
+        ["", *map(comparison.words, _ALARMS)],
+        rows,
+    )
+
+
+def methods(measured: Measured, config: configs.Config) -> report.Table:
+    """All four ways to a threshold, on this model's scores."""
+    collection = measured.collection
+    scores = [each.scores for each in measured.scored]
+    valid = [each.valid for each in measured.scored]
+    rows = []
+    for method in ("alarm_budget", "peaks_over_threshold", "quantile", "dynamic"):
+        settings = dataclasses.replace(config.threshold, method=method)
+        changed = dataclasses.replace(config, threshold=settings)
+        found = detections.detect(collection, changed, scores, valid)
+        counts = detections.event_counts(collection, found)
+        observed = detections.metrics(collection, found)["alarms_per_week"]
+        rows.append(
+            [
+                words(method) + (", used" if method == config.threshold.method else ""),
+                comparison.number(found.threshold.value),
+                comparison.number(found.threshold.expected_alarms_per_week),
+                comparison.number(observed),
+                f"{counts.found_events} of {counts.events}",
+                f"{counts.false_alarms}",
+            ]
+        )
+    return report.Table(
+        "The ways to a threshold, each fitted on this model's validation scores: the alarms a week "
+        "that it expected, and those of the test part, where the anomalies add theirs.",
+        ["", "threshold", "expected a week", "in the test part", "events found", "false alarms"],
+        rows,
+    )
+
+
+def by_kind(measured: Measured) -> list[report.Block]:
+    """What was found of each kind of fault, by the model and by the baselines."""
+    if not measured.faults:
+        return []
+    faults, collection = list(measured.faults), measured.collection
+    detectors = {comparison.MODEL: measured.model, **measured.baselines}
+    counted = {name: tally(faults, collection, each) for name, each in detectors.items()}
+    rows = [
+        [kind, f"{of_model.faults}", *(f"{each[kind].found}" for each in counted.values())]
+        for kind, of_model in counted[comparison.MODEL].items()
+    ]
+    return [
+        report.Table(
+            "Faults that were found, by their kind. An alarm that follows a fault's end found "
+            "nothing; false alarms stand in the table above.",
+            ["", "there are", *detectors],
+            rows,
+        )
+    ]
+
+
+def by_series(measured: Measured) -> list[report.Block]:
+    """VUS-PR of each series beside the baselines, where there are several."""
+    of_model = detections.vus_pr_by_series(measured.collection, measured.model)
+    if len(of_model) < 2:
+        return []
+    others = {
+        name: detections.vus_pr_by_series(measured.collection, each)
+        for name, each in measured.baselines.items()
+    }
+    rows = [
+        [name, *(comparison.number(each[name]) for each in (of_model, *others.values()))]
+        for name in list(of_model)[:_MOST_SERIES]
+    ]
+    best = sum(
+        value >= max(each[name] for each in others.values()) for name, value in of_model.items()
+    )
+    return [
+        report.Table(
+            f"VUS-PR by series; this model is best in {best} of {len(of_model)}.",
+            ["", comparison.MODEL, *others],
+            rows,
+        )
+    ]
+
+
+def words(method: str) -> str:
+    """A method of the threshold as a person writes it."""
+    return {
+        "alarm_budget": "an alarm budget",
+        "peaks_over_threshold": "peaks over threshold",
+        "quantile": "a quantile",
+        "dynamic": "dynamic thresholds",
+    }[method]
+
+
+_SCORES = ("vus_pr", "auc_pr", "event_precision", "event_recall", "event_f1")
+
+_MEANING = {
+    "vus pr": "Volume under the surface of precision, recall and the width of a tolerance around "
+    "the labels (Paparrizos et al. 2022), without any threshold; the mean over the series that "
+    "have a labelled event. Random scores reach about the share of labelled steps.",
+    "auc pr": "Average precision of the steps, without a tolerance.",
+    "event precision, recall": "An event is found when an alarm overlaps it; an alarm that "
+    "overlaps none is false. Precision is found events among found events and false alarms.",
+    "range f1": "Precision and recall by how much of each alarm and each event overlap (Tatbul et "
+    "al. 2018); half of an event's recall is for having been found at all.",
+    "median delay steps": "From the start of a found event to its first alarm.",
+    "alarms per week": "Alarms in the test part, beside what the threshold was to give by the "
+    "validation part.",
+    "point adjusted f1": "F1 of the steps at the best threshold, chosen by the labels, where one "
+    "flagged step makes a whole event found. Random scores do well in it: it is shown because "
+    "others report it, and says little.",
+}
+_KINDS = {
+    "forecaster": "A forecaster",
+    "encoder_decoder": "An encoder-decoder",
+    "autoencoder": "An autoencoder",
+}
+_LIMITS = (
+    "Labels say where somebody saw, or made, something unusual. An alarm at what is unusual and "
+    "harmless, or at what nobody noticed, counts as false here.",
+    "The threshold holds for data that behave as the validation part did. After a lasting change "
+    "train again.",
+    "One run with one seed, and few events: a difference of one event may be chance.",
+)
+
+
+def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics with those of the baselines that fit side by side."""
+    kept = {
+        name: {each: scores[each] for each in _SCORES}
+        for name, scores in metrics["baselines"].items()
+    }
+    return {**metrics, "baselines": kept}
+
+
+def write(
+    folder: run_folder.RunFolder[configs.Config],
+    metrics: Mapping[str, Any],
+    measured: Measured,
+) -> None:
+    """Draws the plots, and writes report.html."""
+    config, collection = folder.config, measured.collection
+    threshold = measured.model.threshold
+    columns = f"{collection.scored_count} column{'s' if collection.scored_count > 1 else ''}"
+    card = report.Card(
+        title="Anomaly detection",
+        summary=f"{_KINDS[config.model.kind]} of {config.model.layer_count} recurrent "
+        f"{'layer' if config.model.layer_count == 1 else 'layers'} that learned what "
+        f"{collection.name} usually does, scores how far each step is from it, and raises alarms."
+        f"{_season(measured.trained.network)}",
+        facts={
+            "events found": f"{metrics['test']['found_events']} of {metrics['test']['events']}",
+            "false alarms": f"{metrics['test']['false_alarms']}",
+            "parameters": f"{measured.trained.network.count_params():,}",
+        },
+        data={
+            "Licence": collection.licence,
+            "Source": collection.source,
+            "Series": f"{len(collection.series):,}, {columns} scored",
+            **({"Notes": " ".join(collection.notes)} if collection.notes else {}),
+        },
+        results=[
+            plots.model_and_baselines(folder.plots, narrow(metrics), "VUS-PR"),
+            alarms(metrics),
+            report.Paragraph(
+                f"Every detector's threshold was found by {words(threshold.method)} "
+                "on the scores of its validation part, without a label, and alarms became events "
+                "in the same way. Random scores are uniform noise: a measure that they do well in "
+                "says nothing."
+            ),
+            methods(measured, config),
+            *by_kind(measured),
+            *by_series(measured),
+        ],
+        learning=[
+            plots.learning_curve(
+                folder.plots, folder.history_file, "mean square, in variances of the train part"
+            ),
+            report.Paragraph(
+                "The training loss is measured with dropout and with hidden inputs, the validation "
+                "loss without. The weights with the lowest validation loss were kept."
+            ),
+        ],
+        examples=alarm_examples.sections(
+            folder, measured.collection, measured.scored, measured.model
+        ),
+        meaning=_MEANING,
+        limits=_LIMITS,
+        serving=_serving(folder),
+        presets=configs.PRESETS,
+    )
+    report.render(folder, card, narrow(metrics))
+
+
+def _season(network: keras.Model) -> str:
+    """What the network reads beside the series so far, with a space before it."""
+    if network.name != "forecaster" or len(network.inputs[-1].shape) < 3:
+        return ""
+    steps = network.get_layer("season").season_steps
+    return f" It also reads what was {steps:,} steps before."
+
+
+def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
+    run, task = shlex.quote(str(folder.path)), folder.task
+    return [
+        report.Commands(
+            "At the command line:",
+            f"python -m apps.{task}.predict --run {run} readings.csv --events events.csv "
+            "--plot alarms.png",
+        ),
+        report.Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
+            f"curl -X POST localhost:8501/v1/models/{task}:predict -d @request.json",
+        ),
+        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]

@@ -1,0 +1,255 @@
+"""The signatures of the export: measurements in, scores and decisions out; see `export`.
+
+The requests that a server warms up with, and Keras's answers to them.
+
+Some of the embedded data that an export carries, for who has no measurements at hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.anomaly_detection import config as configs
+from apps.anomaly_detection import data, detector, events, trained_model
+from apps.suite import errors
+from apps.suite.runs import run_folder
+from apps.suite.serving import warmup_requests
+from apps.suite.tables import series
+
+_LEAST_STEPS = 12
+
+
+def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
+    """For each signature one row and several, with missing values, with one step and with many.
+
+    The answers come from the model as Keras runs it, row by row, and events from `events`; not
+    from the functions that are exported.
+    """
+    steps = trained.detector.steps_behind + _LEAST_STEPS
+    found = []
+    for rows in (1, 3):
+        values = _measurements(trained, rows, steps)
+        found += [_whole(trained, values), *_stream(trained, values)]
+    return found
+
+
+def _measurements(trained: trained_model.TrainedModel, rows: int, steps: int) -> np.ndarray:
+    """Usual values, some far out, some missing; one channel of the last row wholly missing."""
+    draw = np.random.default_rng(rows)
+    scaling = trained.network.get_layer("scaling")
+    mean, deviation = (np.asarray(each) for each in (scaling.mean, scaling.deviation))
+    scaled = draw.normal(size=(rows, steps, len(mean)))
+    scaled[:, steps // 2] += 30
+    scaled[draw.random(scaled.shape) < 0.1] = np.nan
+    if rows > 1:
+        scaled[-1, :, 0] = np.nan
+    return (mean + deviation * scaled).astype(np.float32)
+
+
+def _whole(trained: trained_model.TrainedModel, values: np.ndarray) -> warmup_requests.Request:
+    observed = np.isfinite(values)
+    detector = trained.detector
+    scores, contributions = [], []
+    for row in range(len(values)):
+        found = detector.whole(tf.constant(values[row][None]), tf.constant(observed[row][None]))
+        scores.append(found.scores[0].numpy())
+        contributions.append(found.contributions[0].numpy())
+    return warmup_requests.Request(
+        "serving_default",
+        {"values": values},
+        _answers(trained, np.stack(scores), np.stack(contributions)),
+    )
+
+
+def _stream(
+    trained: trained_model.TrainedModel, values: np.ndarray
+) -> list[warmup_requests.Request]:
+    """A first chunk from states of zeros, and one step after it."""
+    detector, rows = trained.detector, len(values)
+    observed = np.isfinite(values)
+    states = detector.initial_states(rows)
+    found = []
+    scores = np.zeros((rows, 0), np.float32)
+    for part in (slice(0, -1), slice(-1, None)):
+        inputs = {
+            "values": values[:, part],
+            **{name: each.numpy() for name, each in states.items()},
+        }
+        step, states = detector.advance(values[:, part], observed[:, part], states)
+        before, scores = scores.shape[1], np.concatenate([scores, step.scores], axis=1)
+        answers = _answers(trained, scores, step.contributions.numpy(), before)
+        states["last_event"] = tf.constant(_last_event(trained, scores))
+        after = {name: each.numpy() for name, each in states.items()}
+        found.append(warmup_requests.Request("stream", inputs, {**answers, **after}))
+    return found
+
+
+def _answers(
+    trained: trained_model.TrainedModel,
+    scores: np.ndarray,
+    contributions: np.ndarray,
+    first: int = 0,
+) -> dict[str, np.ndarray]:
+    """The answers from step `first` on, by the scores of all steps so far."""
+    is_anomaly, alarm = np.zeros(scores.shape, bool), np.zeros(scores.shape, bool)
+    for row, found in enumerate(_events(trained, scores)):
+        for start, end in found:
+            is_anomaly[row, start:end] = scores[row, start:end] > trained.threshold.value
+            alarm[row, start] = True
+    names = np.array([name.encode() for name in trained.feature_names], object)
+    return {
+        "score": scores[:, first:],
+        "threshold": np.full(len(scores), trained.threshold.value, np.float32),
+        "is_anomaly": is_anomaly[:, first:],
+        "alarm": alarm[:, first:],
+        "contribution": contributions,
+        "channel_names": np.tile(names, (len(scores), 1)),
+    }
+
+
+def _last_event(trained: trained_model.TrainedModel, scores: np.ndarray) -> np.ndarray:
+    time = scores.shape[1]
+    ends = [found[-1][1] if found else time + 1 for found in _events(trained, scores)]
+    return np.array([time + 1 - end for end in ends], np.int32)
+
+
+def _events(trained: trained_model.TrainedModel, scores: np.ndarray) -> list:
+    settings = trained.config.events
+    over = scores > np.float32(trained.threshold.value)
+    return [events.intervals(row, settings.merge_steps, settings.cool_down_steps) for row in over]
+
+
+EXAMPLE_STEPS = (
+    1_008  # three weeks of half-hours: a season to fill the memory, and faults behind it
+)
+
+
+def example_csv(run: Path) -> str | None:
+    """The last steps of the series that a finished run has learned from, as csv with times.
+
+    Only of the data that come with this project: measurements of somebody's own don't belong into
+    what is handed on. None for those, and where the embedded data are not there, or other ones
+    than at the training.
+    """
+    folder = run_folder.open_finished(run, "anomaly_detection", configs.Config)
+    if folder.config.data or folder.data.get("name") != data.DEFAULT:
+        return None
+    with contextlib.suppress(errors.UserError):
+        collection = data.load(folder.config)
+        if collection.fingerprint == folder.data["fingerprint"]:
+            return _written(collection.series[0], collection.feature_names)
+    return None
+
+
+def _written(one: series.Series, names: tuple[str, ...]) -> str:
+    lines = [",".join(["time", *names])]
+    for at in range(max(0, len(one) - EXAMPLE_STEPS), len(one)):
+        time = np.datetime64(round(one.times[at]), "s")
+        pairs = zip(one.values[at], one.observed[at], strict=True)
+        cells = [f"{value:.7g}" if is_there else "" for value, is_there in pairs]
+        lines.append(",".join([str(time), *cells]))
+    return "\n".join(lines) + "\n"
+
+
+SETTINGS, EXAMPLE = "settings.json", "example.csv"
+"""Assets: what the signatures cannot tell a client; some of the embedded data, if it is theirs."""
+
+
+class ServedDetector:
+    """A detector behind tensors in which NaN is a missing value.
+
+    Args:
+        trained: its threshold is the one that decides.
+        example: measurements as csv for the asset example.csv, or None.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        state_names: of the stream's states, in order.
+        settings: the asset settings.json: what a client has to know beside the signatures.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel, example: str | None = None) -> None:
+        self.detector = trained.detector
+        self.names = tf.constant(trained.feature_names)
+        self.saved = tf.Module(name="served_detector")
+        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
+        self.saved.weights = [variable.value for variable in trained.network.variables]
+        self.state_names = list(self.detector.initial_states(1))
+        self.settings = _settings(trained)
+        # Files of these names have to be there until the export is written.
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        assets = {SETTINGS: json.dumps(self.settings, indent=2) + "\n"}
+        if example is not None:
+            assets[EXAMPLE] = example
+        for name, content in assets.items():
+            (folder / name).write_text(content, encoding="utf-8")
+        self.saved.assets = [tf.saved_model.Asset(str(folder / name)) for name in assets]
+
+    def signatures(self) -> dict[str, Any]:
+        """A traceable function by the name of its signature."""
+        values = tf.TensorSpec([None, None, self.detector.features], tf.float32, "values")
+        states = {
+            name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
+            for name, state in self.detector.initial_states(1).items()
+        }
+        return {
+            "serving_default": tf.function(self.whole, autograph=False, input_signature=[values]),
+            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
+                values=values, **states
+            ),
+        }
+
+    def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        found = self.detector.whole(*_split(values))
+        states = self.detector.initial_states(tf.shape(values)[0])
+        return self._answers(found, states)[0]
+
+    def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `stream`."""
+        found, after = self.detector.advance(*_split(values), states)
+        answers, after = self._answers(found, after)
+        return {**answers, **after}
+
+    def _answers(
+        self, found: detector.Scores, states: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        is_anomaly, alarm, states = self.detector.decide(found.scores, states)
+        rows = tf.shape(found.scores)[0]
+        answers = {
+            "score": found.scores,
+            "threshold": tf.fill([rows], tf.constant(self.detector.threshold, tf.float32)),
+            "is_anomaly": is_anomaly,
+            "alarm": alarm,
+            "contribution": found.contributions,
+            "channel_names": tf.tile(self.names[None], [rows, 1]),
+        }
+        return answers, states
+
+
+def _settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
+    """What somebody has to know to bring measurements in, beside the signatures."""
+    scaling = trained.network.get_layer("scaling")
+    return {
+        "channel_names": list(trained.feature_names),
+        "scored_channels": trained.scored_count,  # the first so many; the others are only read
+        "step_seconds": trained.step_seconds,
+        "season_steps": trained.season_steps,  # 0: none is known
+        "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
+        "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
+    }
+
+
+def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Values, and which of them are there."""
+    return values, tf.math.is_finite(values)

@@ -1,0 +1,213 @@
+"""The demo page's tab for a model that knows words, as `apps.speech_commands` exports it.
+
+A computer's voice, for a page that wants a word to listen to where nobody speaks one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio
+import matplotlib.axes
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.data import named_sets
+from apps.suite.demo import elements
+from apps.suite.evaluation import plot_style
+from apps.suite.export.asking import ExportedModel
+
+VOICES = {"a woman, American": ("en-us", "f3"), "a man, British": ("en-gb-x-rp", "m3")}
+_WORDS_A_MINUTE, _PITCH, _PITCH_RANGE = 150, 50, 50  # of espeak-ng: as it usually speaks
+_speaking = threading.Lock()  # espeak-ng has one state for the whole process
+_voice: Any = None
+
+
+def say(words: str, voice: str) -> tuple[np.ndarray, int]:
+    """What espeak-ng makes of English words: float32 [samples] in -1..1, and their rate in hertz.
+
+    Raises:
+        UserError: the library does not start, or cannot say this.
+    """
+    global _voice
+    accent, variant = VOICES[voice]
+    with _speaking:
+        try:
+            if _voice is None:
+                _voice = _module().EspeakVoice()
+            samples = _voice.say(words, accent, variant, _WORDS_A_MINUTE, _PITCH, _PITCH_RANGE)
+        except (ImportError, OSError, ValueError) as error:
+            raise errors.UserError(f"The computer's voice cannot say {words!r}: {error}") from error
+        return samples, _voice.sample_rate_hz
+
+
+def _module() -> Any:
+    """The voice of the data set that is spoken; its folder is no package."""
+    file = named_sets.FOLDER / "spoken_commands" / "espeak_voice.py"
+    spec = importlib.util.spec_from_file_location("espeak_voice_of_the_page", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+EXPLAINED = "Say one of the model's words, and see which one it hears."
+LONGEST_SECONDS = 60.0
+_SPAN_DECIBELS = 70.0  # of a spectrogram's colours, down from the loudest
+_LEAST_WINDOW_SAMPLES = 64
+
+
+class Heard(NamedTuple):
+    """An answer, and the sound that it is about."""
+
+    label: str
+    label_names: list[str]
+    probabilities: np.ndarray  # float32 [labels]
+    samples: np.ndarray  # float32 [samples], as the model got them
+
+
+def tab(model: ExportedModel) -> None:
+    """Puts the tab's fields into the page that is being built."""
+    rate = sample_rate_hz(model)
+    with gradio.Row():
+        with gradio.Column(scale=2, min_width=300):
+            sound = gradio.Audio(
+                label="Your word",
+                sources=["microphone", "upload"], type="filepath", editable=False,
+                buttons=[],
+            )  # fmt: skip
+            ask = gradio.Button("Recognise", variant="primary", size="md")
+            with gradio.Accordion("No microphone? Have the computer say it", open=True):
+                words = gradio.Dropdown(
+                    words_of(model), label="Word (or write another one)", allow_custom_value=True
+                )
+                voice = gradio.Dropdown(list(VOICES), label="Voice", filterable=False)
+                say = gradio.Button("Say it", size="md")
+            elements.place(elements.note(f"The model knows: {', '.join(names_of(model))}."))
+        with gradio.Column(scale=3, min_width=300):
+            answer = elements.place()
+
+    @elements.answered
+    def show(file: str | None) -> str:
+        heard = recognise(model, file)
+        return (
+            elements.heading(heard.label, "is what the model hears")
+            + elements.bars(heard.label_names, heard.probabilities.tolist(), "Probability of each")
+            + spectrogram(heard.samples, rate)
+        )
+
+    ask.click(show, sound, answer, **elements.ANSWER)
+    for event in (sound.upload, sound.stop_recording):
+        event(show, sound, answer, **elements.ANSWER)
+    sound.clear(lambda: "", None, answer, **elements.ANSWER)
+
+    spoken = elements.filled(lambda word, how: str(write_spoken(word, how)))
+    said = say.click(spoken, [words, voice], [sound, answer], **elements.ANSWER)
+    said.then(elements.if_filled(show), [sound, answer], answer, **elements.ANSWER)
+
+
+def sample_rate_hz(model: ExportedModel) -> int:
+    """At which the model takes samples."""
+    return int(model.settings.get("sample_rate_hz", 16_000))
+
+
+def names_of(model: ExportedModel) -> list[str]:
+    """What it tells apart."""
+    return list(model.settings.get("label_names", []))
+
+
+def words_of(model: ExportedModel) -> list[str]:
+    """Those of its labels that can be said."""
+    names = names_of(model)
+    return [name for name in names if name.strip("_") not in ("silence", "unknown", "background")]
+
+
+def recognise(model: ExportedModel, file: str | None) -> Heard:
+    """What the model hears in a recording.
+
+    Raises:
+        UserError: no file, none that can be read, silence of no length, too long, or what the
+            model refuses.
+    """
+    if not file:
+        raise errors.UserError("There is no sound yet: record one, drop a file, or have it said.")
+    samples = read(Path(file), sample_rate_hz(model))
+    answer = model.ask(waveform=samples[None])
+    names = [name.decode() for name in answer["label_names"].ravel()]
+    return Heard(answer["label"][0].decode(), names, answer["probabilities"][0], samples)
+
+
+def read(file: Path, rate_hz: int) -> np.ndarray:
+    """A sound file as float32 [samples], mixed to one channel and brought to a rate."""
+    import soundfile
+    import soxr
+
+    try:
+        with soundfile.SoundFile(file) as sound:
+            seconds = sound.frames / sound.samplerate
+            if seconds > LONGEST_SECONDS:
+                raise errors.UserError(
+                    f"{file.name} lasts {seconds:,.0f} s; give {LONGEST_SECONDS:g} s at most."
+                )
+            samples = sound.read(dtype="float32", always_2d=True).mean(axis=1)
+            own_rate_hz = sound.samplerate
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise errors.UserError(
+            f"{file.name} cannot be read as sound; give a wav, flac, ogg or mp3 file."
+        ) from error
+    resampled = soxr.resample(samples, own_rate_hz, rate_hz).astype(np.float32)
+    if not len(resampled):
+        raise errors.UserError(f"{file.name} holds no sound: it is empty or cut off.")
+    if not np.isfinite(resampled).all():
+        raise errors.UserError(f"{file.name} holds samples that are no numbers; record it again.")
+    return resampled
+
+
+def write_spoken(words: str | None, voice: str) -> Path:
+    """A wav file of words that the computer says."""
+    import soundfile
+
+    if not (words or "").strip():
+        raise errors.UserError("Choose a word that the computer is to say.")
+    samples, rate_hz = say(str(words), voice)
+    with tempfile.NamedTemporaryFile(
+        prefix="spoken-", suffix=".wav", dir=os.environ.get("GRADIO_TEMP_DIR"), delete=False
+    ) as file:
+        soundfile.write(file, samples, rate_hz, subtype="PCM_16", format="WAV")
+    return Path(file.name)
+
+
+def spectrogram(samples: np.ndarray, rate_hz: int) -> str:
+    """A picture of a sound: which frequencies are in it, over time."""
+    from scipy import signal
+
+    window = max(_LEAST_WINDOW_SAMPLES, rate_hz // 40)
+    padded = np.pad(samples, (0, max(0, window - len(samples))))
+    hertz, seconds, power = signal.spectrogram(
+        padded, rate_hz, nperseg=window, noverlap=window * 3 // 4, mode="psd"
+    )
+    decibels = 10 * np.log10(np.maximum(power, 1e-12))
+    loudest = float(decibels.max())
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        shades = matplotlib.colors.LinearSegmentedColormap.from_list(
+            "shades", [theme.ground, theme.model, theme.ink]
+        )
+        axes.pcolormesh(
+            seconds, hertz / 1000, decibels, cmap=shades, vmin=loudest - _SPAN_DECIBELS,
+            shading="nearest", rasterized=True,
+        )  # fmt: skip
+        axes.grid(visible=False)
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("kilohertz")
+
+    length = len(samples) / rate_hz
+    told = f"Spectrogram of a sound of {length:.2f} seconds, up to {rate_hz / 2000:g} kilohertz."
+    title = "The sound: a stronger colour is louder"
+    return elements.picture(title, told, draw, height_inches=2.9)

@@ -1,0 +1,292 @@
+"""The signatures of the export: sound in, labels out; see `export` for their list.
+
+The requests that a server warms up with, and Keras's answers to them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_commands import config as configs
+from apps.speech_commands import data, report, streams
+from apps.speech_commands.scoring import ClipProbabilities
+from apps.suite.serving import warmup_requests
+
+
+def requests(
+    trained: keras.Model, label_names: Sequence[str], config: configs.Config
+) -> list[warmup_requests.Request]:
+    """For each signature one row and several, sounds of several lengths, shorter than a window too.
+
+    The answers come from the model as Keras runs it, operation by operation, and not from the
+    functions that are exported.
+    """
+    names = np.array([name.encode() for name in label_names], object)
+    rate, draw = config.audio.sample_rate_hz, np.random.default_rng(0)
+    second, short = _example_sound(rate, rate, draw), _example_sound(rate, 7, draw)
+    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
+    found = [
+        _clips(trained, names, config, sound)
+        for sound in (second[None], three, short[None], np.zeros((1, rate), np.float32))
+    ]
+    several = ([second], [second, short, three[0]])
+    found += [_files(trained, names, config, files) for files in several]
+    if config.streams:
+        hears = streams.Listener(trained, config)
+        for sound in (second[None], three):
+            found += _stream(hears, names, sound)
+    return found
+
+
+def _clips(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, waveform: np.ndarray
+) -> warmup_requests.Request:
+    probabilities = np.concatenate([_ask(trained, config, row) for row in waveform])
+    return warmup_requests.Request(
+        "serving_default", {"waveform": waveform}, _answers(names, probabilities)
+    )
+
+
+def _files(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, sounds: Sequence[np.ndarray]
+) -> warmup_requests.Request:
+    rate = config.audio.sample_rate_hz
+    files = [report.wav_bytes(sound, rate) for sound in sounds]
+    read = [np.round(sound * 32768).clip(-32768, 32767) / 32768 for sound in sounds]
+    probabilities = np.concatenate(
+        [_ask(trained, config, sound.astype(np.float32)) for sound in read]
+    )
+    return warmup_requests.Request(
+        "wav", {"wav": np.array(files, object)}, _answers(names, probabilities)
+    )
+
+
+def _stream(
+    hears: streams.Listener, names: np.ndarray, sound: np.ndarray
+) -> list[warmup_requests.Request]:
+    """A chunk from the beginning, one that goes on, and one that is too short for an answer."""
+    batch, length = sound.shape
+    states = {name: np.zeros((batch, 0), np.float32) for name in hears.initial_states(1)}
+    after = hears.initial_states(batch)
+    found = []
+    for chunk in np.split(sound, [length // 2, length - 3], axis=1):
+        probabilities, after = hears(tf.constant(chunk), after)
+        newest = probabilities[:, -1:].numpy().argmax(axis=2)
+        labels = [b"".join(names[row]) for row in newest]
+        rows = {name: state.numpy().reshape(batch, -1) for name, state in after.items()}
+        answers = {
+            "probabilities": probabilities.numpy(),
+            "label": np.array(labels, object),
+            "label_names": names,
+            **rows,
+        }
+        found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
+        states = rows
+    return found
+
+
+def _ask(trained: keras.Model, config: configs.Config, sound: np.ndarray) -> np.ndarray:
+    """Probabilities [1, labels] of one clip, without any padding."""
+    features = data.preprocess(tf.constant(sound[None]), config)
+    frames = tf.constant([features.shape[1]])
+    clip = {"features": features, "context_frames": tf.zeros_like(frames), "frames": frames}
+    return np.asarray(keras.ops.softmax(trained(clip, training=False)))
+
+
+def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    return {
+        "label": names[probabilities.argmax(axis=1)],
+        "label_names": names,
+        "probabilities": probabilities,
+    }
+
+
+def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
+    """A rising tone with overtones over noise, float32 [samples]."""
+    times = np.arange(samples) / rate
+    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
+    loudness = np.clip(np.sin(np.pi * times / max(times[-1], 1e-3)), 0, 1)
+    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)
+
+
+SETTINGS = "settings.json"
+"""The asset that tells a client what the signatures cannot."""
+
+_LOUDEST = 32.0  # beyond it somebody has sent 16-bit numbers; a little over 1 is a loud sound
+
+
+class ServedSpeech:
+    """A recogniser behind samples, WAV files and streams.
+
+    Args:
+        trained: what `model.build` returned.
+        label_names: of its classes.
+        config: of its run.
+        thresholds: of a stream's detector, by word; kept in assets/settings.json.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what a client has to know beside the signatures.
+        listener: None for a model that answers clips alone.
+    """
+
+    def __init__(
+        self,
+        trained: keras.Model,
+        label_names: Sequence[str],
+        config: configs.Config,
+        thresholds: Mapping[str, float],
+    ) -> None:
+        self.config = config
+        self.clip_probabilities = ClipProbabilities(trained, config)
+        self.label_names = tf.constant(list(label_names))
+        self.listener = streams.Listener(trained, config) if config.streams else None
+        self.saved = tf.Module(name="served_speech")
+        self.saved.weights = [weight.value for weight in trained.weights]
+        # A file of this name has to be there until the export is written.
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        file = folder / SETTINGS
+        self.settings = self._settings(thresholds)
+        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        self.saved.settings = tf.saved_model.Asset(str(file))
+
+    def signatures(self) -> dict[str, Any]:
+        """A traced or traceable function by the name of its signature."""
+        found = {
+            "serving_default": tf.function(
+                self.clips,
+                autograph=False,
+                input_signature=[tf.TensorSpec([None, None], tf.float32, "waveform")],
+            ),
+            "wav": tf.function(
+                self.files,
+                autograph=False,
+                input_signature=[tf.TensorSpec([None], tf.string, "wav")],
+            ),
+        }
+        if self.listener is not None:
+            states = {
+                name: tf.TensorSpec([None, None], tf.float32, name)
+                for name in self.listener.initial_states(1)
+            }
+            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
+                chunk=tf.TensorSpec([None, None], tf.float32, "chunk"), **states
+            )
+        return found
+
+    def clips(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        rows = tf.shape(waveform)[0]
+        samples = _sound(_at_least_one_row(waveform), "waveform")
+        return self._answer(self._probabilities(samples)[:rows])
+
+    def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `wav`: one after the other, since each has a length of its own."""
+        spec = tf.TensorSpec([self.label_names.shape[0]], tf.float32)
+        return self._answer(tf.map_fn(self._file, wav, fn_output_signature=spec))
+
+    def stream(self, chunk: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `stream`; states come and go as rows, whatever their inner shape.
+
+        A row that is empty stands for the state before the first sample.
+        """
+        assert self.listener is not None
+        rows = tf.shape(chunk)[0]
+        chunk = _at_least_one_row(chunk)
+        specs = self.listener.state_specs()
+        before = {
+            name: _unpacked(_at_least_one_row(states[name]), first, specs[name].shape)
+            for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
+        }
+        posteriors, after = self.listener(_sound(chunk, "chunk"), before)
+        newest = tf.gather(self.label_names, tf.argmax(posteriors[:, -1:], axis=2))
+        return {
+            "probabilities": posteriors[:rows],
+            "label": tf.strings.reduce_join(newest, axis=1)[:rows],  # "" where no frame is new
+            "label_names": self.label_names,
+            **{name: _packed(state)[:rows] for name, state in after.items()},
+        }
+
+    def _file(self, wav: tf.Tensor) -> tf.Tensor:
+        """Probabilities [labels] of the bytes of one file."""
+        samples, rate = tf.audio.decode_wav(wav)
+        wanted = self.config.audio.sample_rate_hz
+        told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
+        with tf.control_dependencies([tf.debugging.Assert(rate == wanted, told)]):
+            mono = tf.reduce_mean(samples, axis=1)[None]
+        return self._probabilities(_sound(mono, "wav"))[0]
+
+    def _probabilities(self, waveform: tf.Tensor) -> tf.Tensor:
+        """[b, labels] of [b, samples]."""
+        told = ["waveform: no samples; a clip has at least one"]
+        with tf.control_dependencies([tf.debugging.Assert(tf.shape(waveform)[1] > 0, told)]):
+            return self.clip_probabilities.of_batch(tf.identity(waveform))
+
+    def _answer(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "label": tf.gather(self.label_names, tf.argmax(probabilities, axis=1)),
+            "label_names": self.label_names,
+            "probabilities": probabilities,
+        }
+
+    def _settings(self, thresholds: Mapping[str, float]) -> dict[str, Any]:
+        """What a program has to know to ask the export, beside the signatures."""
+        settings: dict[str, Any] = {
+            "sample_rate_hz": self.config.audio.sample_rate_hz,
+            "clip_seconds": self.config.audio.clip_seconds,
+            "label_names": [name.decode() for name in self.label_names.numpy()],
+        }
+        if self.listener is not None:
+            settings["states"] = list(self.listener.initial_states(1))
+            settings["detector"] = {
+                "thresholds": dict(thresholds),
+                **self.listener.timing(self.config.detection),
+            }
+        return settings
+
+
+def _at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
+    """The rows [b, n], or a row of zeros where there are none: fused convolutions refuse none."""
+    return tf.pad(rows, [[0, tf.cast(tf.shape(rows)[0] == 0, tf.int32)], [0, 0]])
+
+
+def _packed(state: tf.Tensor) -> tf.Tensor:
+    """A state as rows of numbers: [b, …] as [b, n]."""
+    sizes = tf.shape(state)
+    return tf.reshape(state, [sizes[0], tf.reduce_prod(sizes[1:])])
+
+
+def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """What `_packed` made rows of; empty rows are the `first` state, before any sample."""
+    begins = tf.shape(rows)[1] == 0
+    packed = _packed(first)
+    rows = tf.concat([packed[:, : tf.where(begins, tf.shape(packed)[1], 0)], rows], axis=1)
+    inner = shape.as_list()[1:]
+    if inner[0] is None:
+        inner[0] = tf.shape(rows)[1] // math.prod(inner[1:])
+    return tf.reshape(rows, [tf.shape(rows)[0], *inner])
+
+
+def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
+    """The samples, after a look whether they can be some."""
+    samples = tf.debugging.check_numerics(samples, f"{name}: a sample is no finite number")
+    loudest = tf.reduce_max(tf.abs(samples))
+    told = [
+        f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of",
+        loudest,
+    ]
+    with tf.control_dependencies([tf.debugging.Assert(loudest <= _LOUDEST, told)]):
+        return tf.identity(samples)

@@ -1,0 +1,255 @@
+"""A trained model over raw samples as they come: features, recogniser and states in one.
+
+The same model over a stream: frames go in as they come, all states are tensors in and out.
+
+Stock operations on tensors of any length, so that it runs eagerly, in a `tf.function` and in an
+export alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_commands import config as configs
+from apps.speech_commands import model, stream_evaluation
+from apps.suite.networks import pooling
+from apps.suite.sounds import features, served_features
+
+
+def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
+    """What `chunk` takes at the start of a stream: zeros, by the name of the layer they belong to.
+
+    `convolution_0` and `convolution_1` (batch, frames, bands, filters): frames that are still to
+    be seen again, a number that changes from call to call. `recurrent_0_h`, `recurrent_0_c` (not
+    of a GRU), `recurrent_1_h`, …: (batch, units). All float32.
+
+    Raises:
+        ValueError: a BiLSTM, which needs what comes later.
+    """
+    layers = {layer.name: layer for layer in trained.layers}
+    states: States = {}
+    if "front_end" in layers:
+        for depth, leftover in enumerate(layers["front_end"].initial_state(batch)):
+            states[f"convolution_{depth}"] = leftover
+    for layer in _recurrent(trained):
+        for name, size in zip("hc", layer.state_size, strict=False):
+            states[f"{layer.name}_{name}"] = tf.zeros((batch, size))
+    return states
+
+
+def chunk(
+    trained: keras.Model, features: tf.Tensor, states: States
+) -> tuple[tf.Tensor, tf.Tensor, States]:
+    """The next frames of a stream.
+
+    Args:
+        trained: what `model.build` returns, with a causal layer.
+        features: float32 (batch, frames, channels), any number of frames, none included.
+        states: those of `initial_states`, or what the last call returned.
+
+    Returns:
+        Evidence (batch, new frames, classes), attention (batch, new frames), both float32, and the
+        new states. With a front end there is a frame out for every second one in. One behind the
+        other the chunks' results are those of the whole.
+    """
+    layers = {layer.name: layer for layer in trained.layers}
+    after: States = {}
+    values = layers["normalisation"](features)
+    if "front_end" in layers:
+        names = [name for name in states if name.startswith("convolution_")]
+        values, leftovers = layers["front_end"].chunk(values, [states[name] for name in names])
+        after.update(zip(names, leftovers, strict=True))
+    for layer in _recurrent(trained):
+        names = [f"{layer.name}_{name}" for name, _ in zip("hc", layer.state_size, strict=False)]
+        values, *new = _continued(layer, values, [states[name] for name in names])
+        after.update(zip(names, new, strict=True))
+    return *model.tell(layers, values), after
+
+
+class StreamingClassifier:
+    """What was said in the last `clip_seconds`, anew for each frame of a stream.
+
+    The evidence and attention of a clip's worth of frames are kept and pooled as the model pools a
+    clip, so that a stream which begins with a clip gives the clip's answer at its end.
+
+    Args:
+        trained: what `model.build` returns, with a causal layer.
+        config: its config.
+
+    Attributes:
+        window_frames: frames of evidence that are pooled.
+        frame_seconds: time from one of the stream's answers to the next.
+
+    Raises:
+        ValueError: a config whose features or layer need what comes later.
+    """
+
+    def __init__(self, trained: keras.Model, config: configs.Config) -> None:
+        if not config.streams:
+            raise ValueError("centred features, deltas and a bilstm need what comes later")
+        features, audio = config.features, config.audio
+        stride = model.frame_stride(config)
+        between = audio.clip_seconds - features.window_milliseconds / 1e3
+        clip_frames = 1 + max(0, int(between / (features.hop_milliseconds / 1e3) + 1e-6))
+        self.trained = trained
+        self.window_frames = 1 if config.model.pooling == "last" else -(-clip_frames // stride)
+        self.frame_seconds = stride * features.hop_milliseconds / 1e3
+
+    def initial_states(self, batch: int | tf.Tensor) -> States:
+        """Those of the trunk, and two of the pooling.
+
+        `evidence` (batch, window_frames - 1, classes), zeros; `attention` (batch, window_frames -
+        1), -1e30 each: frames that don't count.
+        """
+        kept, classes = self.window_frames - 1, self.trained.outputs[0].shape[-1]
+        return {
+            **initial_states(self.trained, batch),
+            "evidence": tf.zeros((batch, kept, classes)),
+            "attention": tf.fill((batch, kept), pooling.NOTHING),
+        }
+
+    def __call__(self, features: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+        """The next frames of a stream.
+
+        Args:
+            features: float32 (batch, frames, channels), any number of frames.
+            states: those of `initial_states`, or what the last call returned.
+
+        Returns:
+            Probabilities, float32 (batch, new frames, classes), and the new states.
+        """
+        evidence, attention, after = chunk(self.trained, features, states)
+        evidence = tf.concat([states["evidence"], evidence], axis=1)
+        attention = tf.concat([states["attention"], attention], axis=1)
+        kept = self.window_frames - 1
+        first = tf.range(tf.shape(evidence)[1] - kept)
+        windows = first[:, None] + tf.range(self.window_frames)
+        logits = pooling.pool(
+            tf.gather(evidence, windows, axis=1), tf.gather(attention, windows, axis=1)
+        )
+        after["evidence"] = evidence[:, tf.shape(evidence)[1] - kept :]
+        after["attention"] = attention[:, tf.shape(attention)[1] - kept :]
+        return tf.nn.softmax(logits), after
+
+
+def _recurrent(trained: keras.Model) -> list[keras.Layer]:
+    found = [layer for layer in trained.layers if layer.name.startswith("recurrent_")]
+    if any(not hasattr(layer, "state_size") for layer in found):
+        raise ValueError("a bilstm cannot answer a stream: it needs what comes later")
+    return found
+
+
+def _continued(
+    layer: keras.Layer, values: tf.Tensor, states: list[tf.Tensor]
+) -> tuple[tf.Tensor, ...]:
+    """Outputs and last states of a recurrent layer; Keras's loop wants at least one step."""
+    return tf.cond(
+        tf.shape(values)[1] > 0,
+        lambda: tuple(layer(values, initial_state=states)),
+        lambda: (tf.zeros((tf.shape(values)[0], 0, layer.units)), *states),
+    )
+
+
+_ROWS = 8  # streams side by side: a small step costs the same for one and for some
+_BLOCK_SECONDS = 10.0  # read at a time; bounds the memory, and changes no answer
+
+States = dict[str, tf.Tensor]
+
+
+class Listener:
+    """Turns the samples of streams into probabilities, a chunk at a time.
+
+    Args:
+        trained: what `model.build` returned, with a causal layer.
+        config: its config.
+
+    Attributes:
+        first_seconds: of sound, when the first answer is there.
+        frame_seconds: from one answer to the next.
+
+    Raises:
+        ValueError: a model that needs what comes later.
+    """
+
+    def __init__(self, trained: keras.Model, config: configs.Config) -> None:
+        sizes = features.frame_sizes(config.audio, config.features)
+        self.classifier = StreamingClassifier(trained, config)
+        self.audio, self.features = config.audio, config.features
+        self._window = sizes.window
+        self._hop = sizes.hop * model.frame_stride(config)
+        self.first_seconds = self._window / self.audio.sample_rate_hz
+        self.frame_seconds = self._hop / self.audio.sample_rate_hz
+
+    def initial_states(self, batch: int | tf.Tensor) -> States:
+        """Before the first sample: float32 tensors by name, the batch first."""
+        return {
+            **served_features.initial_state(batch, self.audio, self.features),
+            **self.classifier.initial_states(batch),
+        }
+
+    def state_specs(self) -> dict[str, tf.TensorSpec]:
+        """Of the states of any batch; frames and samples that wait may be of any number."""
+        specs = {}
+        for name, state in self.initial_states(1).items():
+            waiting = name == "samples" or name.startswith("convolution_")
+            inner = [None, *state.shape[2:]] if waiting else state.shape[1:]
+            specs[name] = tf.TensorSpec([None, *inner], state.dtype, name)
+        return specs
+
+    def timing(self, detection: configs.DetectionConfig) -> dict[str, float]:
+        """What `detector.Detector` is told of time."""
+        return {
+            "first_seconds": self.first_seconds,
+            "frame_seconds": self.frame_seconds,
+            "smoothing_seconds": detection.smoothing_seconds,
+            "cool_down_seconds": detection.cool_down_seconds,
+        }
+
+    def __call__(self, samples: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+        """The answers that the next samples complete.
+
+        Args:
+            samples: float32 [b, n] of -1 to 1, any n.
+            states: those of `initial_states`, or what the last call returned.
+
+        Returns:
+            Probabilities, float32 [b, new frames, labels], and the states after them.
+        """
+        values, features_after = served_features.chunk(samples, states, self.audio, self.features)
+        posteriors, after = self.classifier(values, states)
+        return posteriors, {**features_after, **after}
+
+    def frames(self, samples: int) -> int:
+        """How many answers the first so many samples of a stream give."""
+        return 0 if samples < self._window else 1 + (samples - self._window) // self._hop
+
+
+def hear(
+    listener: Listener, streams: Iterable[stream_evaluation.Stream]
+) -> Iterator[stream_evaluation.Heard]:
+    """Reads streams from their beginnings to their ends, some side by side."""
+    rate = listener.audio.sample_rate_hz
+    specs = listener.state_specs()
+    listen = tf.function(listener, autograph=False).get_concrete_function(
+        tf.TensorSpec([None, None]), specs
+    )
+    waiting = iter(streams)
+    while group := list(itertools.islice(waiting, _ROWS)):
+        longest = max(len(stream.samples) for stream in group)
+        states, answers = listener.initial_states(len(group)), []
+        block = round(_BLOCK_SECONDS * rate)
+        for start in range(0, longest, block):
+            cut = [stream.samples[start : start + block] for stream in group]
+            width = max(map(len, cut))
+            rows = np.stack([np.pad(row, (0, width - len(row))) for row in cut])
+            posteriors, states = listen(tf.constant(rows), states)
+            answers.append(posteriors.numpy())
+        together = np.concatenate(answers, axis=1)
+        for stream, row in zip(group, together, strict=True):
+            kept = row[: listener.frames(len(stream.samples))]
+            yield stream_evaluation.Heard(kept, stream.events, len(stream.samples) / rate)

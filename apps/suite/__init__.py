@@ -1,0 +1,1 @@
+"""Holds what the tasks share, cut by kind; imports no task."""

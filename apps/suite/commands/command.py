@@ -1,0 +1,161 @@
+"""The commands of every task, made from its typed config; how they start, refuse and exit.
+
+Every command module has
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        return configuration.train_command("speech_commands", config.PRESETS, train, arguments)
+
+and nothing heavy is imported until its function runs: `--help`, bad arguments and a finished run
+answer at once.
+"""
+
+import dataclasses
+import itertools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+
+import tyro
+
+from apps.suite import errors, process
+from apps.suite.commands import command_line
+from apps.suite.distribution import distribution
+from apps.suite.runs import run_folder
+
+Config = TypeVar("Config")
+Options = TypeVar("Options")
+ConfigOfTask = TypeVar("ConfigOfTask", contravariant=True)
+
+
+class Train(Protocol[ConfigOfTask]):
+    """A task's `train` function: loads the data, opens the run folder, fits, evaluates."""
+
+    def __call__(self, config: ConfigOfTask, run: Path, /, *, overwrite: bool = False) -> object:
+        """Trains into `run`; `overwrite` is handed on to `run_folder.start`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(Generic[Config]):
+    """What the command line of a training says."""
+
+    config: Annotated[Config, tyro.conf.arg(name=""), tyro.conf.FlagConversionOff]
+    run: Path
+    """Folder of this run: created, or resumed where it was interrupted."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace the run that the folder holds."""
+    distribute: distribution.Kind = "none"
+    """Over the devices of this machine, or over the machines of TF_CONFIG (docs/scaling.md)."""
+
+
+def train_options(
+    task: str, presets: Mapping[str, Config], arguments: Sequence[str]
+) -> TrainOptions[Config]:
+    """Reads `arguments`: `--preset` picks one of `presets`, all other options override it.
+
+    Raises errors.UserError for what does not fit, also where a config raises ValueError;
+    SystemExit(0) after `--help`.
+    """
+    preset = _preset(presets, arguments)
+    kind = type(presets[preset])
+    return command_line.parse(
+        TrainOptions[kind],  # type: ignore[valid-type]
+        arguments,
+        program=f"python -m apps.{task}.train",
+        description=f"Train on {task}, evaluate, and write a report. "
+        f"Presets: {', '.join(presets)}; the values shown are those of {preset!r}.",
+        default=TrainOptions(config=presets[preset], run=Path("runs") / task),
+    )
+
+
+def train_command(
+    task: str,
+    presets: Mapping[str, Config],
+    train: Train[Config],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs `python -m apps.<task>.train`, and returns its exit status.
+
+    Reads `train_options` (of the process if `arguments` is None; preset "default" and the run
+    folder runs/<task> if none is given), then calls `train(config, run, overwrite=…)`. Arguments
+    that do not fit and a finished run are one line on stderr and status 2, before anything heavy
+    is imported or anything is written.
+    """
+
+    def run() -> None:
+        given = sys.argv[1:] if arguments is None else arguments
+        options = train_options(task, presets, given)
+        run_folder.refuse_finished(options.run, task, options.overwrite)
+        # Of a lost worker C++ prints pages, where one line of ours tells it
+        process.quiet_tensorflow(3 if options.distribute == "multiworker" else 2)
+        with distribution.begun(options.distribute, _batch_size(options.config)):
+            train(options.config, options.run, overwrite=options.overwrite)
+
+    return exit_status(run, interrupted="the same command goes on from the last checkpoint")
+
+
+def _batch_size(config: Any) -> int:
+    """Rows of a training step; 0, which any number of replicas can share, where none is told."""
+    return getattr(getattr(config, "training", None), "batch_size", 0)
+
+
+def run_command(
+    task: str,
+    command: str,
+    options: type[Options],
+    function: Callable[[Options], object],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs `python -m apps.<task>.<command>`, and returns its exit status.
+
+    `options` is a frozen dataclass: its docstring is the command's description, its fields are
+    the options, `tyro.conf.Positional[…]` fields the arguments without a name. `function` gets it
+    filled in, and checks what it can before it imports anything heavy.
+    """
+
+    def run() -> None:
+        filled = command_line.parse(
+            options,
+            arguments,
+            program=f"python -m apps.{task}.{command}",
+            description=options.__doc__ or "",
+        )
+        process.quiet_tensorflow()
+        function(filled)
+
+    return exit_status(run, interrupted="nothing was left half-written")
+
+
+def _preset(presets: Mapping[str, Any], arguments: Sequence[str]) -> str:
+    """The value of the last `--preset`, looked for ahead of parsing as it sets all defaults."""
+    preset = "default"
+    for argument, following in itertools.pairwise([*arguments, ""]):
+        if argument == "--preset":
+            preset = following
+        elif argument.startswith("--preset="):
+            preset = argument.removeprefix("--preset=")
+    if preset not in presets:
+        raise errors.UserError(f"--preset: {preset!r} is none of {', '.join(presets)}")
+    return preset
+
+
+def exit_status(run: Callable[[], None], interrupted: str = "nothing was changed") -> int:
+    """Calls `run`, and returns 0, 2 after a UserError, 130 after Ctrl-C, its SystemExit's own.
+
+    The error, or `interrupted`, is one line on stderr.
+    """
+    try:
+        run()
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print(f"interrupted: {interrupted}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `… | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 141
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    return 0

@@ -1,0 +1,1 @@
+"""Finds data sets: named sets, labelled files, division into parts."""

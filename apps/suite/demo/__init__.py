@@ -1,0 +1,1 @@
+"""Builds the demo page; its tabs come from the tasks."""

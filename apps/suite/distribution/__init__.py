@@ -1,0 +1,1 @@
+"""Trains on several devices and machines: strategies, workers, replicas, Ray."""

@@ -1,0 +1,1 @@
+"""Evaluates: comparison with baselines, classification measures, plots, report.html."""

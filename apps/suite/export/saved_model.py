@@ -1,0 +1,107 @@
+"""Exports: version folders that appear whole, checked in a clean process, or not at all."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from apps.suite import errors
+from apps.suite.export import check
+from apps.suite.runs import files
+from apps.suite.serving import warmup_requests
+
+
+def write(
+    served: tf.Module,
+    signatures: Mapping[str, Any],
+    requests: Sequence[warmup_requests.Request],
+    destination: Path,
+    task: str,
+) -> Path:
+    """Writes the next version of a task's export, and checks it before it gets its name.
+
+    Args:
+        served: holds as attributes all that the signatures use: tables of vocabularies, and a
+            model's weights as `[weight.value for weight in model.weights]`. The model itself or
+            its Keras variables would be saved as copies that a server does not restore.
+        signatures: `tf.function` by name, each with an input signature of named specs, and a
+            dictionary of named tensors as its result.
+        requests: for the warm-up file, with the answers that Keras gives, at least one for each
+            signature; see `warmup_requests.Request`. Ask for one row and for several, with the
+            recurrent layers `lstm_layers.computed_by("portable", model)`: by the operations that
+            the export holds, a fault in them would be in both answers.
+        destination: where the exports of all tasks are.
+        task: name of the folder in it, and of the model that is served.
+
+    Returns:
+        `destination/task/version`, the version being the highest one there plus 1.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+        RuntimeError: a stock server cannot run it, or answers otherwise than Keras. In either
+            case nothing is left of the version.
+    """
+    folder = Path(destination) / task
+    files.make_folder(folder)
+    with _alone_in(folder):
+        version = 1 + max(_versions(folder), default=0)
+        partial = folder / f"{files.PARTIAL}{version}"
+        try:
+            with _explained(folder):
+                # Gradients of our recurrences are no part of what is served.
+                options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+                tf.saved_model.save(served, str(partial), dict(signatures), options)
+                file = partial / warmup_requests.FILE
+                file.parent.mkdir()
+                warmup_requests.write(file, task, requests)
+            check.check(partial)
+            with _explained(folder):
+                files.flush(*partial.rglob("*"), partial)
+                written = partial.rename(folder / str(version))
+                files.flush(folder)
+                return written
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _versions(folder: Path) -> Iterator[int]:
+    return (int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal())
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other exports out, and removes what one that was killed has left."""
+    with _explained(folder):
+        # The folder itself is locked: a server's folder of versions holds nothing else.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise errors.UserError(f"{folder}: another export writes there; wait for it") from error
+        for left in folder.glob(f"{files.PARTIAL}*"):
+            shutil.rmtree(left)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Says in a line why a folder cannot be written: Python and TensorFlow have their own words."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _reason(error.message)
+        line = f"{folder} cannot be written: {reason}; no version was added"
+        raise errors.UserError(line) from error
+
+
+def _reason(message: str) -> str:
+    """TensorFlow's message without the operation and the temporary file that it names."""
+    return message.rpartition("; ")[2].partition(" [Op:")[0]

@@ -1,0 +1,1 @@
+"""Builds parts of the tasks' networks: pooling over time, token sampling, beam search."""

@@ -1,0 +1,130 @@
+"""How a process starts TensorFlow: with a quiet terminal, and with its cores shared out.
+
+Which precision is the fastest one on this machine.
+"""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+def resolve_precision(name: str, cpu_info: Path = _CPU_INFO) -> str:
+    """A Keras dtype policy for a config's `precision`.
+
+    "auto" is "mixed_bfloat16" on a CPU with instructions for products of bfloat16, where they take
+    half the time, and "float32" on any other, where they would be emulated. Other names stay.
+    """
+    if name != "auto":
+        return name
+    try:
+        lines = cpu_info.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return "float32"
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    return "mixed_bfloat16" if _BFLOAT16_FLAGS & set(flags) else "float32"
+
+
+def quiet_tensorflow(log_level: int = 2) -> None:
+    """Keeps TensorFlow's start-up notes out of the terminal, whenever it is imported later on.
+
+    Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
+    once. Errors stay: if the import fails, what was held back is printed. Environment variables
+    that the user has set stay as well.
+
+    Args:
+        log_level: what its C++ part prints: 2 errors, 3 only what ends the process.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
+    if "tensorflow" not in sys.modules and not any(
+        isinstance(finder, _QuietFinder) for finder in sys.meta_path
+    ):
+        sys.meta_path.insert(0, _QuietFinder())
+
+
+def divide_cores(parts: int) -> None:
+    """Has each of `parts` independent parts of a graph run on cores of its own.
+
+    By default TensorFlow puts all cores into one operation after the other; small ones then wait
+    more than they work. Changes nothing where TensorFlow already runs, as it does in a notebook.
+    """
+    import tensorflow as tf  # takes seconds, and not every command needs it
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, _cores() // parts))
+        tf.config.threading.set_inter_op_parallelism_threads(max(parts, 2))
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Has Python's loggers keep everything below an error to themselves."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _QuietFinder(importlib.abc.MetaPathFinder):
+    """Finds `tensorflow` once, and has it loaded by `_QuietLoader`."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _QuietLoader(fullname, spec.origin)
+        return spec
+
+
+class _QuietLoader(importlib.machinery.SourceFileLoader):
+    """Runs the module with the process's stderr set aside.
+
+    The notes come from C++ before its log level is read, so no variable turns them off. Listing
+    the devices here makes CUDA's complaint about a machine without a GPU part of what is dropped.
+    """
+
+    def exec_module(self, module: ModuleType) -> None:
+        with stderr_set_aside():
+            super().exec_module(module)
+            module.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def stderr_set_aside() -> Iterator[None]:
+    """Sends file descriptor 2 to a temporary file; an exception brings its text back."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as aside:
+        terminal = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(terminal, aside.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

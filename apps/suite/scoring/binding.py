@@ -1,0 +1,182 @@
+"""How the rows of files fill the inputs of a signature: by columns, by constants, or whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.tables import scored_cells
+from apps.suite.tables.scored_cells import CellError, Wanted
+
+
+class Tensor(Protocol):
+    """What a signature says of an input: its type (object: string), its sides (None: free)."""
+
+    @property
+    def kind(self) -> np.dtype: ...
+
+    @property
+    def shape(self) -> list[int | None] | None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Binding:
+    """What each input of a signature is filled with.
+
+    Attributes:
+        signature: its name.
+        layout: "rows" of a table, "series" (a table is one row: time steps of numbers), "bytes" of
+            a media file, its "waveform" or its "frames".
+        wanted: inputs that rows fill.
+        columns: of a table, for each of these.
+        constants: inputs that are the same for every request.
+        repeated: inputs that have a value for each row, always the same.
+        separator: of lists in a csv.
+    """
+
+    signature: str
+    layout: str
+    wanted: dict[str, Wanted]
+    columns: dict[str, tuple[str, ...]]
+    constants: dict[str, Any]
+    repeated: dict[str, Any]
+    separator: str
+
+
+def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` words as a mapping; UserError for others, and for a name that comes twice."""
+    found: dict[str, str] = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise errors.UserError(f"{option} {word!r}: has to be NAME=VALUE")
+        if name in found:
+            raise errors.UserError(f"{option} {word!r}: {name} is given twice")
+        found[name] = value
+    return found
+
+
+def bind(
+    signature: str,
+    inputs: Mapping[str, Tensor],
+    kind: str,
+    columns: Mapping[str, str],
+    constants: Mapping[str, str],
+    separator: str,
+    channel_names: Sequence[str] = (),
+) -> Binding:
+    """Fills every input of a signature.
+
+    Args:
+        signature: its name.
+        inputs: what it takes.
+        kind: of the files: table, sound or video.
+        columns: said by the user: "a" or "a,b,c" by input; else an input takes the column that is
+            called as it is.
+        constants: said by the user: a value by input.
+        separator: of lists in a csv.
+        channel_names: of the columns of a series, as the export gives them.
+
+    Raises:
+        UserError: an input that is not there, or that nothing fills.
+    """
+    for option, given in (("--inputs", columns), ("--constant", constants)):
+        for name in given:
+            if name not in inputs:
+                known = ", ".join(sorted(inputs))
+                raise errors.UserError(f"{option} {name}: signature {signature} takes {known}")
+    twice = sorted(columns.keys() & constants.keys())
+    if twice:
+        raise errors.UserError(f"{twice[0]}: give --inputs or --constant, not both")
+    same, repeated = dict[str, Any](), dict[str, Any]()
+    for name, value in constants.items():
+        has_rows = inputs[name].shape is not None and inputs[name].shape != []
+        constant = _constant(name, value, _wanted(inputs[name]), separator)
+        (repeated if has_rows else same)[name] = constant
+    filled = {name: inputs[name] for name in sorted(inputs.keys() - constants.keys())}
+    _check_options(signature, filled, columns, kind)
+    layout = _layout(signature, filled, kind)
+    taken = {}
+    for name, tensor in filled.items():
+        taken[name] = tuple(columns[name].split(",")) if name in columns else (name,)
+        if layout == "series" and name not in columns:
+            taken[name] = tuple(channel_names)
+            sides = tensor.shape or []
+            if not channel_names or sides[-1] not in (None, len(channel_names)):
+                raise errors.UserError(
+                    f"{name}: the export does not name its channels; give --inputs {name}=COLUMN,…"
+                )
+    wanted = {name: _wanted(tensor) for name, tensor in filled.items()}
+    if kind != "table":
+        taken = {}
+    return Binding(signature, layout, wanted, taken, same, repeated, separator)
+
+
+def _wanted(tensor: Tensor) -> Wanted:
+    return Wanted(tensor.kind, tuple((tensor.shape or [None])[1:]))
+
+
+def _check_options(
+    signature: str, filled: Mapping[str, Tensor], columns: Mapping[str, str], kind: str
+) -> None:
+    """What is one value for a request is said by the user, not sought in files."""
+    missing = [
+        f"{name}={'text' if each.kind.hasobject else each.kind.name}"
+        for name, each in filled.items()
+        if (each.shape is None or each.shape == []) and (kind != "table" or name not in columns)
+    ]
+    if missing:
+        words = " ".join(missing)
+        raise errors.UserError(f"signature {signature} needs --constant {words} with your values")
+    for name in columns:
+        if filled[name].shape == []:
+            raise errors.UserError(f"--inputs {name}: is one value for all rows; give --constant")
+
+
+def _layout(signature: str, filled: Mapping[str, Tensor], kind: str) -> str:
+    ranks = {name: len(each.shape or [None]) for name, each in filled.items()}
+    told = ", ".join(f"{name} ({_shown(each)})" for name, each in filled.items()) or "nothing"
+    refused = errors.UserError(
+        f"signature {signature} takes {told}, which {kind}s don't fill; choose another --signature"
+    )
+    if not filled:
+        raise refused
+    if kind == "table":
+        numbers = all(each.kind.kind in "iuf" for each in filled.values())
+        if len(filled) == 1 and set(ranks.values()) == {3} and numbers:
+            return "series"
+        if max(ranks.values()) > 2:
+            raise refused
+        return "rows"
+    if len(filled) != 1:
+        raise refused
+    ((name, tensor),) = filled.items()
+    if ranks[name] == 1 and tensor.kind.hasobject:
+        return "bytes"
+    if kind == "sound" and ranks[name] == 2 and tensor.kind == np.float32:
+        return "waveform"
+    if kind == "video" and ranks[name] == 5 and tensor.kind == np.uint8:
+        return "frames"
+    raise refused
+
+
+def _shown(tensor: Tensor) -> str:
+    kind = "string" if tensor.kind.hasobject else tensor.kind.name
+    sides = tensor.shape or []
+    return f"{kind}[{', '.join('any' if side is None else str(side) for side in sides)}]"
+
+
+def _constant(name: str, text: str, wanted: Wanted, separator: str) -> Any:
+    try:
+        if not wanted.sides:
+            value = scored_cells.one(text, wanted.kind)
+            return value if wanted.kind.hasobject else np.array(value, wanted.kind)
+        if len(wanted.sides) == 1:
+            return scored_cells.many(text, wanted, separator)
+    except CellError as error:
+        raise errors.UserError(f"--constant {name}: {error}") from error
+    raise errors.UserError(f"--constant {name}: has too many sides to be said in a word")

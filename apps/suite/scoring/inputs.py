@@ -1,0 +1,131 @@
+"""The files that a scoring job reads: found by folder or pattern, and known again by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from apps.suite import errors
+
+SUFFIXES = {
+    "table": (".csv", ".parquet", ".tsv"),
+    "sound": (".flac", ".ogg", ".wav"),
+    "video": (
+        ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+        ".mts", ".ogv", ".ts", ".webm", ".wmv",
+    ),
+}  # fmt: skip
+"""What files of each kind are called; a job reads one kind."""
+
+
+class InputFile(NamedTuple):
+    """A file as it was when the job began."""
+
+    path: str  # as it was given or found
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
+    """The kind of the files that are meant, and their paths in order, each once.
+
+    Args:
+        patterns: files, folders (for all that is in them and can be scored) or glob patterns
+            (`**` for folders of any depth). Hidden files and folders are passed over.
+        leave_out: a folder whose files are none of them: the job's own output.
+
+    Raises:
+        UserError: nothing matches, or files of several kinds do.
+    """
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        matching = list(_matching(pattern, leave_out.resolve()))
+        if not matching:
+            known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind[:3])
+            raise errors.UserError(f"--input {pattern}: matches no file that can be read ({known})")
+        found.update(matching)
+    kinds = {kind: [path for path in found if found[path] == kind] for kind in SUFFIXES}
+    several = [
+        f"{len(paths):,} {kind}{'s' if len(paths) > 1 else ''}"
+        for kind, paths in kinds.items()
+        if paths
+    ]
+    if len(several) > 1:
+        raise errors.UserError(
+            f"--input: matches {' and '.join(several)}; a job reads one kind: give a pattern"
+        )
+    return found[next(iter(found))], sorted(found)
+
+
+def described(path: str, before: InputFile | None = None) -> InputFile:
+    """A file with the hash of its content, which is read unless size and time are those `before`.
+
+    Raises UserError where it cannot be read.
+    """
+    try:
+        status = Path(path).stat()
+        size, modified = status.st_size, status.st_mtime_ns
+        if before is not None and (before.size_bytes, before.modified_ns) == (size, modified):
+            return before
+        with Path(path).open("rb") as file:
+            return InputFile(path, size, modified, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError as error:
+        raise errors.UserError(f"--input: {path} cannot be read: {error.strerror}") from error
+
+
+def check_unchanged(file: InputFile) -> None:
+    """UserError unless the file has the size and the time that it had when the job began."""
+    now = described(file.path, file)
+    if now.sha256 != file.sha256:
+        raise errors.UserError(f"{file.path} has changed since the job began; begin another one")
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of all files in a model's folder, with their names."""
+    digest = hashlib.sha256()
+    for file in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
+        content = described(str(file)).sha256
+        digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def settings(model: Path) -> dict[str, Any]:
+    """The asset `settings.json` of an export, which says what its signatures cannot; else {}."""
+    from apps.suite.runs import files
+
+    file = model / "assets" / "settings.json"
+    return files.read_json(file) if file.is_file() else {}
+
+
+def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
+    """(path, kind) of what a pattern means."""
+    path = Path(pattern)
+    if path.is_file():
+        kind = _kind(path)
+        if not kind:
+            known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind)
+            raise errors.UserError(f"--input {pattern}: is none of {known}")
+        yield pattern, kind
+        return
+    matching = path.rglob("*") if path.is_dir() else _globbed(path)
+    for entry in matching:
+        inside = entry.relative_to(path).parts if path.is_dir() else (entry.name,)
+        hidden = any(part.startswith(".") for part in inside)
+        if hidden or leave_out in entry.resolve().parents or not entry.is_file():
+            continue
+        if kind := _kind(entry):
+            yield str(entry), kind
+
+
+def _globbed(pattern: Path) -> Iterator[Path]:
+    """The paths that match, relative where the pattern is."""
+    if pattern.is_absolute():
+        return pattern.parents[-1].glob(str(pattern.relative_to(pattern.parents[-1])))
+    return Path().glob(str(pattern))
+
+
+def _kind(path: Path) -> str:
+    return next((kind for kind, of in SUFFIXES.items() if path.suffix.lower() in of), "")

@@ -1,0 +1,198 @@
+"""What a scoring job needs, checked as a whole before anything is written."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.scoring import answers, inputs, job
+from apps.suite.scoring import binding as input_columns
+from apps.suite.scoring.binding import Binding
+from apps.suite.scoring.inputs import InputFile
+from apps.suite.scoring.shard import Work
+from apps.suite.serving import warmup_requests
+from apps.suite.tables import scored_rows
+from apps.suite.tables.scored_rows import Piece
+
+if typing.TYPE_CHECKING:
+    from apps.score_many import Options
+    from apps.suite.serving.models import ServedVersion
+
+
+_ROWS_PER_SHARD = {"table": 10_000, "sound": 256, "video": 16}
+
+
+class Prepared(NamedTuple):
+    """A job that can run.
+
+    record: what _job.json says of it, without the files.
+    files, shards: of which rows of which files each part of the output is made.
+    work: what is the same for all shards.
+    """
+
+    record: dict[str, Any]
+    files: list[InputFile]
+    shards: list[list[Piece]]
+    work: Work
+
+
+def prepare(
+    options: Options,
+    kind: str,
+    paths: Sequence[str],
+    begun: Mapping[str, Any] | None,
+    model: ServedVersion,
+) -> Prepared:
+    """Fits options, files and model together; counts the rows of tables.
+
+    Args:
+        options: of the command.
+        kind: of the files.
+        paths: of the files.
+        begun: the job that the output folder holds.
+        model: the version that is asked.
+
+    Raises:
+        UserError: something does not fit, or the job that was begun is another one.
+    """
+    if options.signature not in model.inputs:
+        known = ", ".join(sorted(model.inputs))
+        raise errors.UserError(f"--signature {options.signature}: {options.model} has {known}")
+    binding = input_columns.bind(
+        options.signature,
+        model.inputs[options.signature],
+        kind,
+        input_columns.pairs("--inputs", options.inputs),
+        input_columns.pairs("--constant", options.constant),
+        options.separator,
+        _channel_names(options.model, options.signature) if kind == "table" else (),
+    )
+    settings = inputs.settings(options.model)
+    if binding.layout == "waveform" and "sample_rate_hz" not in settings:
+        told = "its assets/settings.json does not say the sample rate; choose a signature of bytes"
+        raise errors.UserError(f"--model {options.model}: {told}")
+    kept = _kept_types(options, binding, kind, paths)
+    series = binding.layout == "series"
+    described = model.outputs[options.signature]
+    outputs = answers.outputs(options.signature, described, options.outputs, series)
+    columns = answers.schema(outputs, kept)
+    _check_constants(binding, model)
+    rows_per_shard = options.rows_per_shard or _ROWS_PER_SHARD[kind]
+    record = _record(options, binding, rows_per_shard)
+    if begun is None:
+        files = [inputs.described(path) for path in paths]
+        shards = _shards(paths, kind, None if series else rows_per_shard)
+    else:
+        job.check_same(options.to, begun, record)
+        files = job.same_files(options.to, begun, paths)
+        shards = [[Piece(*piece) for piece in shard] for shard in begun["shards"]]
+    if not shards:
+        raise errors.UserError(f"--input {' '.join(options.input)}: holds no row")
+    work = Work(
+        options.to,
+        len(shards),
+        options.format,
+        binding,
+        outputs,
+        columns,
+        tuple(kept),
+        settings,
+        options.rows_per_batch,
+    )
+    return Prepared(record, files, shards, work)
+
+
+def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str, Any]:
+    """All that decides what the output is, under the names of the options."""
+    return {
+        "model": str(options.model),
+        "model_sha256": inputs.fingerprint(options.model),
+        "signature": options.signature,
+        "inputs": {name: ",".join(columns) for name, columns in binding.columns.items()},
+        "constant": input_columns.pairs("--constant", options.constant),
+        "outputs": list(options.outputs),
+        "keep": list(dict.fromkeys(options.keep)),
+        "separator": options.separator,
+        "format": options.format,
+        "rows_per_shard": rows_per_shard,
+        "rows_per_batch": options.rows_per_batch,
+    }
+
+
+def _channel_names(model: Path, signature: str) -> tuple[str, ...]:
+    """What the export's own answers call the channels of a series; () where they don't."""
+    file = model / warmup_requests.FILE
+    for request in warmup_requests.read(file) if file.is_file() else ():
+        names = request.answers.get("channel_names") if request.signature == signature else None
+        if names is not None and np.ndim(names) == 2 and len(names):
+            return tuple(name.decode() for name in names[0])
+    return ()
+
+
+def _kept_types(
+    options: Options, binding: Binding, kind: str, paths: Sequence[str]
+) -> dict[str, Any]:
+    """The types of the columns that are kept; every file has to have all columns that are read."""
+    if kind != "table":
+        for option, given in (("--keep", options.keep), ("--inputs", options.inputs)):
+            if given:
+                raise errors.UserError(f"{option}: {kind}s have no columns")
+        return {}
+    kept: dict[str, Any] = {}  # in the order in which they were named
+    for path in paths:
+        there = scored_rows.columns(path)
+        for name, columns in binding.columns.items():
+            for column in columns:
+                if column not in there:
+                    say = f"--inputs {name}=COLUMN" if len(columns) == 1 else f"--inputs {name}=…"
+                    raise errors.UserError(_lacking(path, column, there, say))
+        for column in options.keep:
+            if column not in there:
+                raise errors.UserError(_lacking(path, column, there, "--keep"))
+            if kept.setdefault(column, there[column]) != there[column]:
+                told = f"{column} is {there[column]}, and {kept[column]} in {paths[0]}"
+                raise errors.UserError(f"--keep {column}: {path}: {told}")
+    return kept
+
+
+def _lacking(path: str, column: str, there: Mapping[str, Any], say: str) -> str:
+    names = list(there)
+    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    return f"{path}: no column {column!r}; there is {shown}: choose with {say}"
+
+
+def _check_constants(binding: Binding, model: ServedVersion) -> None:
+    """Asks about no row: what is refused then is refused for every row."""
+    from apps.suite.serving.models import Refusal
+
+    if not binding.constants and not binding.repeated:
+        return
+    request = dict(binding.constants)
+    for name, wanted in binding.wanted.items():
+        request[name] = np.zeros([0, *(side or 0 for side in wanted.sides)], wanted.kind)
+    for name, value in binding.repeated.items():
+        kind = value.dtype if isinstance(value, np.ndarray) else np.dtype(object)
+        sides = [] if isinstance(value, bytes) else [len(np.atleast_1d(value))]
+        request[name] = np.zeros([0, *sides], kind)
+    try:
+        model.answer(binding.signature, request)
+    except Refusal as error:
+        raise errors.UserError(f"--constant: signature {binding.signature}: {error}") from error
+
+
+def _shards(paths: Sequence[str], kind: str, rows_per_shard: int | None) -> list[list[Piece]]:
+    """The pieces of each part of the output."""
+    if kind == "table":
+        return [
+            [piece]
+            for at, path in enumerate(paths)
+            for piece in scored_rows.pieces(path, at, rows_per_shard)
+        ]
+    every = [Piece(at, 0, 1) for at in range(len(paths))]
+    step = rows_per_shard or 1
+    return [every[at : at + step] for at in range(0, len(every), step)]

@@ -1,0 +1,262 @@
+"""Rows of tables, sounds and videos as values of inputs; what is none is set aside.
+
+Rows gathered into requests: like with like, so that nothing has to be padded with numbers.
+
+Numbers are only put beside numbers of the same shape. Lists of strings are padded with "", which
+is no entry to any signature of this project; the graphs do the rest for texts. Rows of about the
+same length stand together, since a request is as long as its longest row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.scoring.binding import Binding
+from apps.suite.sounds import sound_files
+from apps.suite.tables import scored_cells, scored_rows
+from apps.suite.tables.scored_cells import CellError, Wanted
+from apps.suite.tables.scored_rows import Piece
+
+
+class Row(NamedTuple):
+    """What is asked about once.
+
+    file: its path.
+    number: in the file, from 1.
+    values: by input: bytes, a number, a list of bytes, or an array.
+    kept: cells that go into the output as they are; of a series, a list for each column.
+    """
+
+    file: str
+    number: int
+    values: dict[str, Any]
+    kept: tuple[Any, ...] = ()
+
+
+class BadRow(NamedTuple):
+    """What cannot be asked, or gets no answer; `rows` of the input, from `number` on."""
+
+    file: str
+    number: int
+    rows: int
+    reason: str
+
+
+def read(
+    path: str, piece: Piece, binding: Binding, keep: Sequence[str], settings: dict[str, Any]
+) -> Iterator[Row | BadRow]:
+    """The rows of a piece, in order.
+
+    Args:
+        path: of its file.
+        piece: which rows.
+        binding: what they have to fill.
+        keep: columns whose cells go into the output.
+        settings: of the export: sample_rate_hz, frames, clip_seconds.
+
+    Raises:
+        UserError: a table that cannot be read any more.
+    """
+    if binding.layout == "rows":
+        return _of_table(path, piece, binding, keep)
+    if binding.layout == "series":
+        return _of_series(path, piece, binding, keep)
+    return _of_media(path, binding, settings)
+
+
+def _of_table(
+    path: str, piece: Piece, binding: Binding, keep: Sequence[str]
+) -> Iterator[Row | BadRow]:
+    read_columns = list(dict.fromkeys([*_columns(binding), *keep]))
+    place = {column: at for at, column in enumerate(read_columns)}
+    inputs = [
+        (name, [place[column] for column in binding.columns[name]], wanted)
+        for name, wanted in binding.wanted.items()
+    ]
+    kept = [place[column] for column in keep]
+    for number, cells in scored_rows.read(path, piece, read_columns):
+        if isinstance(cells, str):
+            yield BadRow(path, number, 1, cells)
+            continue
+        values = {}
+        try:
+            for name, places, wanted in inputs:
+                if len(places) > 1:
+                    column, several = name, [cells[at] for at in places]
+                    values[name] = scored_cells.many(several, wanted, binding.separator)
+                    continue
+                column, cell = read_columns[places[0]], cells[places[0]]
+                values[name] = (
+                    scored_cells.many(cell, wanted, binding.separator)
+                    if wanted.sides
+                    else scored_cells.one(cell, wanted.kind)
+                )
+            keeping = tuple(_kept(cells[at]) for at in kept)
+        except CellError as error:
+            yield BadRow(path, number, 1, f"{column}: {error}")
+            continue
+        yield Row(path, number, values, keeping)
+
+
+def _of_series(
+    path: str, piece: Piece, binding: Binding, keep: Sequence[str]
+) -> Iterator[Row | BadRow]:
+    """A whole table: one row, of numbers [steps, columns], NaN where a cell is empty."""
+    ((name, wanted),) = binding.wanted.items()
+    columns = binding.columns[name]
+    read_columns = list(dict.fromkeys([*columns, *keep]))
+    values = np.empty((piece.rows, len(columns)), wanted.kind)
+    places = [read_columns.index(column) for column in columns]
+    kept: list[list[Any]] = [[] for _ in keep]
+    count = 0
+    for number, cells in scored_rows.read(path, piece, read_columns):
+        try:
+            values[count] = _numbers(cells, places, columns, wanted)
+        except CellError as error:
+            yield BadRow(path, 1, piece.rows, f"row {number}: {error}")
+            return
+        for cells_of_column, column in zip(kept, keep, strict=True):
+            cells_of_column.append(_kept(cells[read_columns.index(column)]))
+        count += 1
+    yield Row(path, 1, {name: values[:count]}, tuple(kept))
+
+
+def _numbers(
+    cells: list[Any] | str, places: Sequence[int], columns: Sequence[str], wanted: Wanted
+) -> list[float]:
+    """One step of a series."""
+    if isinstance(cells, str):
+        raise CellError(cells)
+    found = []
+    for place, column in zip(places, columns, strict=True):
+        try:
+            found.append(scored_cells.one(cells[place], wanted.kind, missing=True))
+        except CellError as error:
+            raise CellError(f"{column}: {error}") from error
+    return found
+
+
+def _of_media(path: str, binding: Binding, settings: dict[str, Any]) -> Iterator[Row | BadRow]:
+    (name,) = binding.wanted
+    number = 0
+    try:
+        for value in _media(path, binding.layout, settings):
+            number += 1
+            yield Row(path, number, {name: value})
+    except errors.UserError as error:
+        yield BadRow(path, number + 1, 1, str(error).removeprefix(f"{Path(path)}: "))
+    except OSError as error:
+        yield BadRow(path, number + 1, 1, error.strerror or str(error))
+
+
+def _media(path: str, layout: str, settings: dict[str, Any]) -> Iterator[Any]:
+    if layout == "bytes":
+        yield Path(path).read_bytes()
+    elif layout == "waveform":
+        yield sound_files.read(Path(path), int(settings["sample_rate_hz"]))
+    else:
+        from apps.suite.videos import video_frames
+
+        yield from video_frames.clips(path, settings.get("frames"), settings.get("clip_seconds"))
+
+
+def _columns(binding: Binding) -> Iterator[str]:
+    for name in binding.wanted:
+        yield from binding.columns[name]
+
+
+def _kept(cell: Any) -> Any:
+    """A cell for the output; bytes of a csv that are not UTF-8 are written as numbers."""
+    if not isinstance(cell, str) or cell.isascii():
+        return cell
+    return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+_WINDOW_BATCHES = 16
+_MOST_BYTES = 1 << 26  # of the rows of a window, and of a request, unless a row alone is larger
+
+
+def windows(
+    rows: Iterable[Row | BadRow], rows_per_batch: int
+) -> Iterator[tuple[list[Row], list[BadRow]]]:
+    """Rows that are in memory together, and what was set aside between them."""
+    good, bad, size = list[Row](), list[BadRow](), 0
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append(row)
+        else:
+            weight = _bytes(row)
+            if good and size + weight > _MOST_BYTES:
+                yield good, bad
+                good, bad, size = [], [], 0
+            good.append(row)
+            size += weight
+        if max(len(good), len(bad)) == rows_per_batch * _WINDOW_BATCHES:
+            yield good, bad
+            good, bad, size = [], [], 0
+    if good or bad:
+        yield good, bad
+
+
+def batches(rows: Sequence[Row], rows_per_batch: int) -> Iterator[list[int]]:
+    """The places of the rows of each request; it follows from the rows alone."""
+    shapes: dict[Any, list[int]] = {}
+    for at, row in enumerate(rows):
+        shape = tuple(np.shape(value) for value in row.values.values() if _is_number(value))
+        shapes.setdefault(shape, []).append(at)
+    weights = [_bytes(row) for row in rows]
+    for places in shapes.values():
+        batch: list[int] = []
+        for at in sorted(places, key=weights.__getitem__):  # stable
+            full = len(batch) == rows_per_batch
+            if batch and (full or (len(batch) + 1) * weights[at] > _MOST_BYTES):
+                yield batch
+                batch = []
+            batch.append(at)
+        yield batch
+
+
+def inputs(rows: Sequence[Row], binding: Binding) -> dict[str, Any]:
+    """A request of these rows: arrays by input."""
+    found: dict[str, Any] = dict(binding.constants)
+    for name, wanted in binding.wanted.items():
+        values = [row.values[name] for row in rows]
+        found[name] = _array(values, wanted.kind, len(wanted.sides))
+    for name, value in binding.repeated.items():
+        kind = value.dtype if isinstance(value, np.ndarray) else np.dtype(object)
+        found[name] = _array([value] * len(rows), kind, int(not isinstance(value, bytes)))
+    return found
+
+
+def _array(values: list[Any], kind: np.dtype, sides: int) -> np.ndarray:
+    if kind != np.dtype(object):
+        return np.stack([np.asarray(value, kind) for value in values])
+    if not sides:
+        return np.array(values, object)
+    table = np.full((len(values), max(map(len, values))), b"", object)
+    for row, value in zip(table, values, strict=True):
+        row[: len(value)] = value
+    return table
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bytes | list)
+
+
+def _bytes(row: Row) -> int:
+    """Of memory, about."""
+    return sum(
+        value.nbytes
+        if isinstance(value, np.ndarray)
+        else 16 * len(value) + sum(map(len, value))
+        if isinstance(value, list)
+        else len(value)
+        if isinstance(value, bytes)
+        else 8
+        for value in row.values.values()
+    )

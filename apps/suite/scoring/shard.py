@@ -1,0 +1,300 @@
+"""Scores one shard: its rows in requests to the model, answers in order, the bad rows aside.
+
+The files of one shard: its rows, and beside them a record that makes it count as whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow
+
+from apps.suite import errors
+from apps.suite.runs import files
+from apps.suite.scoring import answers as score_tables
+from apps.suite.scoring import inputs
+from apps.suite.scoring import rows as row_batches
+from apps.suite.scoring.binding import Binding
+from apps.suite.scoring.inputs import InputFile
+from apps.suite.scoring.rows import BadRow, Row
+from apps.suite.tables.scored_rows import Piece
+
+RECORDS = ".shards"
+"""Folder of the records while a job runs, below its own."""
+
+_FAILED = "failed"
+
+
+class Record(NamedTuple):
+    """A shard that is whole.
+
+    file: its name.
+    input_rows: of its input, as they were counted or read.
+    rows, bad_rows: what it answers, and what it sets aside.
+    size_bytes, sha256: of the file.
+    once: outputs that are the same for all rows, by name.
+    bad: what was set aside, and why.
+    """
+
+    file: str
+    input_rows: int
+    rows: int
+    bad_rows: int
+    size_bytes: int
+    sha256: str
+    once: dict[str, Any]
+    bad: list[BadRow]
+
+
+def name(number: int, count: int, form: str) -> str:
+    """`part-00003-of-00012.parquet`, the first one being 0."""
+    return f"part-{number:05d}-of-{count:05d}.{form}"
+
+
+@contextlib.contextmanager
+def writing(path: Path, columns: Any) -> Iterator[Callable[[Any], None]]:
+    """Yields a function that appends an Arrow table; the file is there when the block has ended.
+
+    Args:
+        path: with the suffix .parquet or .jsonl.
+        columns: the schema of all tables.
+    """
+    import pyarrow.parquet
+
+    with files.replacing(path) as partial:
+        if path.suffix == ".parquet":
+            with pyarrow.parquet.ParquetWriter(partial, columns, compression="zstd") as writer:
+                yield writer.write_table
+        else:
+            with partial.open("w", encoding="utf-8") as file:
+                yield lambda rows: file.writelines(f"{line}\n" for line in score_tables.lines(rows))
+
+
+def write_record(
+    folder: Path,
+    number: int,
+    file: Path,
+    counts: tuple[int, int],
+    once: dict[str, Any],
+    bad: list[BadRow],
+) -> None:
+    """Makes the shard in `file` count as whole; its counts are rows of the input, and answered."""
+    with file.open("rb") as binary:
+        digest = hashlib.file_digest(binary, "sha256").hexdigest()
+    bad_rows = sum(each.rows for each in bad)
+    record = Record(file.name, *counts, bad_rows, file.stat().st_size, digest, once, bad)
+    content = json.dumps(record._asdict(), ensure_ascii=False)
+    files.write_atomically(_record(folder, number), content)
+
+
+def read_record(folder: Path, number: int) -> Record | None:
+    """Of a shard that is whole; None where it has to be scored."""
+    try:
+        found = json.loads(_record(folder, number).read_text(encoding="utf-8"))
+        found["bad"] = [BadRow(*each) for each in found["bad"]]
+        record = Record(**found)
+        whole = (folder / record.file).stat().st_size == record.size_bytes
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return record if whole else None
+
+
+def write_failure(folder: Path, reason: str) -> None:
+    """Notes what ends the job, for its other workers and for the process that began it.
+
+    Of several workers the first one is heard, and a full disk may take no more than the name.
+    """
+    with (
+        contextlib.suppress(OSError),
+        (folder / RECORDS / _FAILED).open("x", encoding="utf-8") as file,
+    ):
+        file.write(reason)
+
+
+def failure(folder: Path) -> str:
+    """What `write_failure` noted, or ""."""
+    try:
+        noted = (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
+        return noted or f"{folder} cannot be written"
+    except FileNotFoundError:
+        return ""
+
+
+def forget_failure(folder: Path) -> None:
+    """Removes what an earlier attempt noted."""
+    (folder / RECORDS / _FAILED).unlink(missing_ok=True)
+
+
+def finished(folder: Path) -> int:
+    """How many shards have a record."""
+    return sum(1 for _ in (folder / RECORDS).glob("*.json"))
+
+
+def check(folder: Path, file: str, sha256: str) -> None:
+    """UserError unless the file of a finished job is as it was written."""
+    try:
+        with (folder / file).open("rb") as binary:
+            if hashlib.file_digest(binary, "sha256").hexdigest() == sha256:
+                return
+    except FileNotFoundError:
+        pass
+    raise errors.UserError(
+        f"{folder / file} is missing or was changed since the job ended; remove {folder} to score "
+        "again, or choose another --to"
+    )
+
+
+def _record(folder: Path, number: int) -> Path:
+    return folder / RECORDS / f"{number:05d}.json"
+
+
+class Model(Protocol):
+    """What answers: a `ServedVersion`."""
+
+    def answer(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
+
+
+class Shard(NamedTuple):
+    """What one file of the output is made from."""
+
+    number: int
+    pieces: tuple[tuple[InputFile, Piece], ...]
+
+
+class Work(NamedTuple):
+    """What is the same for all shards of a job."""
+
+    folder: Path
+    shards: int
+    form: str  # parquet or jsonl
+    binding: Binding
+    outputs: score_tables.Outputs
+    columns: pyarrow.Schema
+    keep: tuple[str, ...]
+    settings: dict[str, Any]
+    rows_per_batch: int
+
+
+class _Refused(NamedTuple):
+    row: Row
+    reason: str
+
+
+def score(shard: Shard, work: Work, model: Model) -> None:
+    """Writes the file of a shard, and its record.
+
+    Raises:
+        UserError: an input that has changed since the job began, a full disk, an output that does
+            not belong to rows.
+    """
+    for file, _ in shard.pieces:
+        inputs.check_unchanged(file)
+    rows = itertools.chain.from_iterable(
+        row_batches.read(file.path, piece, work.binding, work.keep, work.settings)
+        for file, piece in shard.pieces
+    )
+    bad, once, read, count = list[BadRow](), dict[str, Any](), 0, 0
+    path = work.folder / name(shard.number, work.shards, work.form)
+    with writing(path, work.columns) as append:
+        for window, aside in row_batches.windows(rows, work.rows_per_batch):
+            answered, refused = _answered(window, work, model, once)
+            if answered.num_rows:
+                append(answered)
+            read += sum(map(work.outputs.rows_of, window)) + sum(each.rows for each in aside)
+            count += answered.num_rows
+            bad += [*aside, *(_bad(each, work.outputs) for each in refused)]
+    order = {file.path: at for at, (file, _) in enumerate(shard.pieces)}
+    bad.sort(key=lambda each: (order[each.file], each.number))
+    if work.binding.layout in ("rows", "series"):
+        _check_count(shard, read)
+    lost = read - count - sum(each.rows for each in bad)
+    if lost:
+        raise errors.UserError(f"{path}: {lost:,} of {read:,} rows got no answer; report this")
+    write_record(work.folder, shard.number, path, (read, count), once, bad)
+
+
+def _answered(
+    window: Sequence[Row], work: Work, model: Model, once: dict[str, Any]
+) -> tuple[pyarrow.Table, list[_Refused]]:
+    """The answers of a window's rows in their order, and the rows that the graph refuses."""
+    tables, places, refused = list[pyarrow.Table](), list[int](), list[_Refused]()
+    for batch in row_batches.batches(window, work.rows_per_batch):
+        for rows, answers in _asked(batch, window, work, model):
+            if isinstance(answers, str):
+                refused.append(_Refused(window[rows[0]], answers))
+                continue
+            chosen = [window[at] for at in rows]
+            made = score_tables.table(chosen, answers, work.outputs, work.columns)
+            tables.append(made)
+            places += [at for at in rows for _ in range(made.num_rows // len(rows))]
+            _note_once(once, answers, work)
+    if not tables:
+        return work.columns.empty_table(), refused
+    order = np.argsort(np.array(places), kind="stable")
+    return pyarrow.concat_tables(tables).take(order), refused
+
+
+def _asked(
+    batch: list[int], window: Sequence[Row], work: Work, model: Model
+) -> Iterator[tuple[list[int], dict[str, np.ndarray] | str]]:
+    """Answers of parts of a batch; of a single row, perhaps why there is none.
+
+    A graph refuses a request as a whole. Halved again and again, it tells which row it means.
+    """
+    from apps.suite.serving.models import Refusal
+
+    try:
+        request = row_batches.inputs([window[at] for at in batch], work.binding)
+        yield batch, model.answer(work.binding.signature, request)
+    except Refusal as error:
+        if len(batch) == 1:
+            yield batch, _in_plain_words(str(error))
+            return
+        half = len(batch) // 2
+        yield from _asked(batch[:half], window, work, model)
+        yield from _asked(batch[half:], window, work, model)
+
+
+def _in_plain_words(message: str) -> str:
+    """A graph's message without the operation that it comes from, and the signs around its data."""
+    message = re.sub(r" *\[\[\{\{node .*", "", message).removeprefix("Graph execution error: ")
+    asserted, found, data = message.partition("assertion failed: ")
+    if not found:
+        return message
+    return asserted + re.sub(r"^\[|\]$", "", data.strip()).replace("] [", " ")
+
+
+def _note_once(once: dict[str, Any], answers: Mapping[str, Any], work: Work) -> None:
+    """Keeps the outputs that are the same for all rows."""
+    for name in work.outputs.once:
+        value = np.asarray(answers[name])
+        described = value[0] if name.endswith("_names") and value.ndim > 1 else value
+        plain = score_tables.plain(described)
+        if once.setdefault(name, plain) != plain:
+            raise errors.UserError(
+                f"signature {work.outputs.signature}: {name} is no value of rows, and yet changes; "
+                "leave it out by --outputs"
+            )
+
+
+def _bad(refused: _Refused, outputs: score_tables.Outputs) -> BadRow:
+    row, reason = refused
+    return BadRow(row.file, row.number, outputs.rows_of(row), reason)
+
+
+def _check_count(shard: Shard, found: int) -> None:
+    expected = sum(piece.rows for _, piece in shard.pieces)
+    if found != expected:
+        file = shard.pieces[0][0].path
+        raise errors.UserError(
+            f"{file}: {found:,} rows were read where {expected:,} were counted; it has changed "
+            "since the job began: begin another one"
+        )

@@ -1,0 +1,1 @@
+"""Serves exports over REST and gRPC, and asks servers."""

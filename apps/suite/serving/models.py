@@ -1,0 +1,295 @@
+"""`ServedModels`: the newest version of each model below a folder, followed as it changes.
+
+`ServedVersion`: one version of an exported model, loaded into a session as a server loads it.
+
+Where the versions of exported models are: `folder/<model>/<version>/saved_model.pb`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.serving import versions, warmup_requests
+
+_HIDDEN_SIGNATURE = "__saved_model_init_op"
+
+
+class Refusal(Exception):
+    """A request that gets no answer.
+
+    Attributes:
+        code: the name of a gRPC status: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED,
+            FAILED_PRECONDITION, INTERNAL.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Tensor(NamedTuple):
+    """What a signature says of an input or an output."""
+
+    kind: np.dtype
+    shape: list[int | None] | None  # None: of any rank
+
+    def described(self) -> str:
+        """Both, as in `float32[any, 3]`."""
+        shape = "" if self.shape is None else _shape_name(self.shape)
+        return f"{_kind_name(self.kind)}{shape}"
+
+
+class ServedVersion:
+    """A loaded version; any number of threads may ask it at the same time.
+
+    Args:
+        folder: of the version; its name is its number.
+
+    Raises:
+        tf.errors.OpError, OSError, RuntimeError, ValueError: it does not load, or fails at one of
+            its warm-up requests.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.number = int(folder.name)
+        self._free = threading.Condition()
+        self._held = 0
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._session = tf.compat.v1.Session()
+            loaded = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
+        self.described = public(loaded.signature_def)
+        self.inputs = {name: tensors(each.inputs) for name, each in self.described.items()}
+        self.outputs = {name: tensors(each.outputs) for name, each in self.described.items()}
+        self._functions = {
+            name: self._session.make_callable(
+                [each.outputs[output].name for output in self.outputs[name]],
+                [each.inputs[given].name for given in self.inputs[name]],
+            )
+            for name, each in self.described.items()
+        }
+        file = folder / warmup_requests.FILE
+        if file.exists():
+            for request in warmup_requests.read(file):
+                self.answer(request.signature, request.inputs)
+
+    def answer(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The outputs of a signature by name, given its inputs by name.
+
+        Raises:
+            Refusal: no such signature, inputs that do not fit, or what the graph itself refuses.
+        """
+        arrays = self._checked(signature, inputs)
+        try:
+            values = self._functions[signature](*arrays)
+        except (tf.errors.OpError, ValueError) as error:
+            refused = isinstance(error, tf.errors.InvalidArgumentError | ValueError)
+            message = error.message if isinstance(error, tf.errors.OpError) else str(error)
+            code = "INVALID_ARGUMENT" if refused else "INTERNAL"
+            raise Refusal(code, " ".join(message.split())) from error
+        return dict(zip(self.outputs[signature], map(np.asarray, values), strict=True))
+
+    def hold(self) -> None:
+        """Keeps the version from being closed, until `let_go`."""
+        with self._free:
+            self._held += 1
+
+    def let_go(self) -> None:
+        """Undoes one `hold`."""
+        with self._free:
+            self._held -= 1
+            self._free.notify_all()
+
+    def close(self) -> None:
+        """Frees the memory as soon as nobody holds the version."""
+        with self._free:
+            self._free.wait_for(lambda: self._held == 0)
+        self._session.close()
+
+    def signature_inputs(self, signature: str) -> dict[str, Tensor]:
+        """What a signature takes; Refusal where there is none of the name."""
+        if signature not in self.inputs:
+            known = ", ".join(sorted(self.inputs))
+            raise Refusal("INVALID_ARGUMENT", f"no signature {signature!r}; there is {known}")
+        return self.inputs[signature]
+
+    def _checked(self, signature: str, inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        """The inputs as arrays, in the signature's order."""
+        wanted = self.signature_inputs(signature)
+        for said, names in (
+            ("missing", wanted.keys() - inputs.keys()),
+            ("unknown", inputs.keys() - wanted.keys()),
+        ):
+            if names:
+                has = ", ".join(sorted(wanted))
+                told = f"{said} input {', '.join(sorted(names))}; {signature} takes {has}"
+                raise Refusal("INVALID_ARGUMENT", told)
+        return [_fitting(name, inputs[name], tensor) for name, tensor in wanted.items()]
+
+
+def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        told = f"{name}: rows of different lengths are no tensor"
+        raise Refusal("INVALID_ARGUMENT", told) from error
+    if wanted.kind == np.dtype(object):
+        fits = array.dtype.kind in "OSU" or array.size == 0
+        fits = fits and all(isinstance(text, bytes | str) for text in array.astype(object).flat)
+        array = array.astype(object)
+    else:
+        fits = array.size == 0 or array.dtype == wanted.kind
+    if not fits:
+        told = f"{name} is {array.dtype.name}, and has to be {_kind_name(wanted.kind)}"
+        raise Refusal("INVALID_ARGUMENT", told)
+    if wanted.shape is not None:
+        alike = len(wanted.shape) == array.ndim and all(
+            side in (None, given) for side, given in zip(wanted.shape, array.shape, strict=True)
+        )
+        if not alike:
+            told = f"{name} has shape {list(array.shape)}, and needs {_shape_name(wanted.shape)}"
+            raise Refusal("INVALID_ARGUMENT", told)
+    return array if wanted.kind == np.dtype(object) else array.astype(wanted.kind, copy=False)
+
+
+def public(signatures: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a SavedModel's signatures that are for asking."""
+    return {name: each for name, each in signatures.items() if name != _HIDDEN_SIGNATURE}
+
+
+def tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The inputs or the outputs of a signature by name, in the order of their names."""
+    found = {}
+    for name in sorted(described):
+        kind, shape = tf.dtypes.as_dtype(described[name].dtype), described[name].tensor_shape
+        sides = [None if side.size < 0 else int(side.size) for side in shape.dim]
+        numpy_kind = np.dtype(object) if kind == tf.string else np.dtype(kind.as_numpy_dtype)
+        found[name] = Tensor(numpy_kind, None if shape.unknown_rank else sides)
+    return found
+
+
+def _kind_name(kind: np.dtype) -> str:
+    return "string" if kind == np.dtype(object) else kind.name
+
+
+def _shape_name(shape: list[int | None]) -> str:
+    return f"[{', '.join('any' if side is None else str(side) for side in shape)}]"
+
+
+class State(NamedTuple):
+    """What became of a version, in the words of TensorFlow Serving's GetModelStatus."""
+
+    version: int
+    state: str  # AVAILABLE, LOADING, UNLOADING, END
+    error: str = ""
+
+
+class ServedModels:
+    """Serves `folder/<model>/<version>`; versions come and go as their folders do.
+
+    A newer version takes over as soon as it is loaded; then the older one is dropped, after the
+    requests that it is answering. One that does not load is told of and leaves the older one be.
+
+    Args:
+        folder: of the models.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._serving: dict[str, ServedVersion] = {}
+        self._states: dict[str, dict[int, State]] = {}
+        self._failed: dict[tuple[str, int], float] = {}  # when what does not load was written
+        self._changing = threading.Lock()  # of the folder's changes, one after the other
+        self._choosing = threading.Lock()  # between finding a version and holding it
+
+    def look(self) -> list[str]:
+        """Loads what is new, drops what is gone; a line for each change."""
+        told = []
+        with self._changing:
+            for model, number in versions.newest(self.folder).items():
+                serving = self._serving.get(model)
+                if serving is None or serving.number != number:
+                    told += self._load(model, number)
+            for model in self._serving.keys() - versions.newest(self.folder).keys():
+                gone = self._serving[model]
+                if not (self.folder / model / str(gone.number)).exists():
+                    with self._choosing:
+                        del self._serving[model]
+                    told.append(self._drop(model, gone))
+        return told
+
+    def names(self) -> list[str]:
+        """Of all models that are served."""
+        return sorted(self._serving)
+
+    @contextlib.contextmanager
+    def using(self, model: str, version: int | None = None) -> Iterator[ServedVersion]:
+        """The version that is served, for the time of the block; Refusal where it is not there.
+
+        Args:
+            model: its name.
+            version: its number, if only that one will do.
+        """
+        with self._choosing:
+            serving = self._serving.get(model)
+            if serving is None:
+                served = ", ".join(self.names()) or "none"
+                raise Refusal("NOT_FOUND", f"no model {model!r} is served; served: {served}")
+            if version not in (None, serving.number):
+                told = f"version {version} of {model} is not served; version {serving.number} is"
+                raise Refusal("NOT_FOUND", told)
+            serving.hold()
+        try:
+            yield serving
+        finally:
+            serving.let_go()
+
+    def states(self, model: str) -> list[State]:
+        """Of all versions that were served or tried, the newest first; Refusal for no model."""
+        if model not in self._states:
+            raise Refusal("NOT_FOUND", f"no model {model!r}")
+        return [self._states[model][number] for number in sorted(self._states[model], reverse=True)]
+
+    def close(self) -> None:
+        """Drops all models."""
+        with self._changing:
+            with self._choosing:
+                dropped, self._serving = self._serving, {}
+            for model, version in dropped.items():
+                self._drop(model, version)
+
+    def _load(self, model: str, number: int) -> list[str]:
+        folder = self.folder / model / str(number)
+        try:
+            written = folder.stat().st_mtime
+            if self._failed.get((model, number)) == written:
+                return []
+            self._note(model, State(number, "LOADING"))
+            loaded = ServedVersion(folder)
+        except (tf.errors.OpError, OSError, RuntimeError, ValueError, Refusal) as error:
+            reason = " ".join(str(error).split())
+            self._failed[model, number] = written
+            self._note(model, State(number, "END", reason))
+            return [f"{folder} does not load: {reason}"]
+        with self._choosing:
+            before = self._serving.get(model)
+            self._serving[model] = loaded
+        self._note(model, State(number, "AVAILABLE"))
+        told = [f"{model}: version {number} is served"]
+        return told if before is None else [*told, self._drop(model, before)]
+
+    def _drop(self, model: str, version: ServedVersion) -> str:
+        self._note(model, State(version.number, "UNLOADING"))
+        version.close()
+        self._note(model, State(version.number, "END"))
+        return f"{model}: version {version.number} is dropped"
+
+    def _note(self, model: str, state: State) -> None:
+        self._states.setdefault(model, {})[state.version] = state

@@ -1,0 +1,1 @@
+"""Reads sound files and computes their features, augmentation and cache."""

@@ -1,0 +1,330 @@
+"""Features of all recordings of a part and of their altered copies, extracted once and kept.
+
+The work is shared out over processes. It is kept shard by shard, so that an extraction that was
+killed goes on, and afterwards as one file that is mapped into memory, in a folder whose name is
+made of all that decides the numbers.
+
+The features of a few recordings and of their altered copies at a time, over processes.
+
+Nothing here imports TensorFlow, so that a process starts soon and stays small.
+"""
+
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.speech_commands.config import Config
+from apps.speech_commands.recordings import Part
+from apps.suite import errors
+from apps.suite.runs import files, speech_cache
+from apps.suite.sounds import augmentation, features
+
+_FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
+
+
+class ShardWork(NamedTuple):
+    """All that is to be extracted; it goes to each process once."""
+
+    part: Part
+    config: Config
+    copies: int
+    noise: tuple[np.ndarray, ...]
+    folder: Path  # of the shards
+    shard_recordings: int
+
+    @property
+    def shards(self) -> int:
+        return -(-len(self.part.recordings) // self.shard_recordings)
+
+    def file(self, shard: int) -> Path:
+        return self.folder / f"shard-{shard:05d}.npz"
+
+
+def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
+    """Has all shards written that are not there yet; on a terminal, shows how far it is.
+
+    Args:
+        work: what to extract; goes to every process.
+        title: begins the live line.
+        processes: how many; None: this one alone where there is little to do, else one a core.
+
+    Raises:
+        UserError: a recording cannot be read, a process was ended, or the disk is full. What is
+            written stays.
+    """
+    missing = [shard for shard in range(work.shards) if not work.file(shard).exists()]
+    examples = work.shard_recordings * (1 + work.copies)
+    if processes is None:
+        processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else _cores()
+    processes = min(processes, len(missing))
+    began = time.monotonic()
+    done = _in_processes if processes > 1 else _in_this_one
+    for count, _ in enumerate(done(work, missing, processes), 1):
+        if sys.stdout.isatty():
+            left = (time.monotonic() - began) / count * (len(missing) - count)
+            share = (work.shards - len(missing) + count) / work.shards
+            print(f"\r\x1b[2K{title}: {share:.0%}  {left:.0f} s left", end="", flush=True)
+
+
+def extract_shards(work: ShardWork, shard: int) -> None:
+    """Writes one shard's file, whole or not at all.
+
+    It holds `frames` float32 [all frames, channels] and `lengths` int64 [examples], in frames. An
+    example is a recording as it is, or one of the copies that follow it.
+    """
+    config, recordings = work.config, work.part.recordings
+    examples = []
+    first = shard * work.shard_recordings
+    for index in range(first, min(first + work.shard_recordings, len(recordings))):
+        waveform = work.part.waveform(index)
+        examples.append(features.extract(waveform, config.audio, config.features))
+        for copy in range(1, work.copies + 1):
+            altered, band_warp = augmentation.alter(
+                waveform,
+                work.noise,
+                config.audio,
+                config.augmentation,
+                _generator(config.seed, recordings[index].name, copy),
+            )
+            examples.append(features.extract(altered, config.audio, config.features, band_warp))
+    lengths = np.array([len(example) for example in examples], np.int64)
+    with files.replacing(work.file(shard)) as partial:
+        np.savez(partial, frames=np.concatenate(examples), lengths=lengths)
+
+
+def _in_this_one(work: ShardWork, shards: Sequence[int], _: int) -> Iterator[int]:
+    for shard in shards:
+        extract_shards(work, shard)
+        yield shard
+
+
+def _in_processes(work: ShardWork, shards: Sequence[int], processes: int) -> Iterator[int]:
+    """Yields a shard as soon as it is done; the processes end when the iterator ends or is left."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:  # imports once, for all processes
+        context.set_forkserver_preload([__name__])
+    pool = concurrent.futures.ProcessPoolExecutor(
+        processes, context, initializer=_begin, initargs=(work,)
+    )
+    try:
+        tasks = [pool.submit(_extract_next, shard) for shard in shards]
+        for task in concurrent.futures.as_completed(tasks):
+            yield task.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise errors.UserError(
+            "a process that extracts features was ended from outside, perhaps for want of memory; "
+            "the same command goes on where it stopped"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_work: ShardWork | None = None
+
+
+def _begin(work: ShardWork) -> None:
+    """Makes this process one that works for another, until that other one ends."""
+    global _work  # what an initializer of a process pool hands over
+    _work = work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is interrupted ends its workers itself
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _extract_next(shard: int) -> int:
+    """`extract` of the work that this process began with."""
+    assert _work is not None
+    extract_shards(_work, shard)
+    return shard
+
+
+def _generator(seed: int, name: str, copy: int) -> np.random.Generator:
+    """Of a copy: the same in any process, in any order, whatever else is in the part."""
+    digest = hashlib.sha256(f"{seed}\n{copy}\n{name}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def _end_with_parent() -> None:
+    """A worker waits for its next task for ever, even if whoever gives it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_VERSION = 1  # raise it whenever the same config gives other numbers than before
+_SHARD_EXAMPLES = 200
+_NOT_OF_COPIES = {  # the fields of SpecAugment, and the number that is told by itself
+    "copies",
+    "time_masks",
+    "highest_time_mask_frames",
+    "band_masks",
+    "highest_band_mask",
+}
+
+
+class FeatureSet(NamedTuple):
+    """Examples of a part: recording by recording, first as it is and then its copies."""
+
+    frames: np.ndarray  # float32 [all frames, channels], mapped into memory
+    starts: np.ndarray  # int64 [examples + 1]: example i has the frames starts[i] to starts[i + 1]
+    labels: np.ndarray  # int32 [examples], indices of label_names
+    recordings: np.ndarray  # int32 [examples], indices of part.recordings
+
+
+def extracted(
+    part: Part,
+    label_names: Sequence[str],
+    config: Config,
+    *,
+    fingerprint: str,
+    title: str,
+    copies: int = 0,
+    noise: Sequence[np.ndarray] = (),
+    processes: int | None = None,
+) -> FeatureSet:
+    """Features of a part, from the cache where they are in it.
+
+    Prints one line when they are there, and on a terminal how far the work is. Whatever the number
+    of processes, and however often it was interrupted, the result is the same.
+
+    Args:
+        part: the recordings; goes to other processes.
+        label_names: what the labels are indices of.
+        config: audio, features, seed, and for copies augmentation.
+        fingerprint: of the data that the part is of. With config and the recordings' names it
+            stands for what `part.waveform` gives: a part that alters its waveforms needs one of
+            its own.
+        title: names the part in what is printed.
+        copies: altered ones of each recording, a function of config, seed, name and number.
+        noise: recordings of noise to mix into copies, float32 [samples] each.
+        processes: how many do the work; None decides by cores and by what there is to do.
+
+    Raises:
+        UserError: a recording cannot be read, the features do not fit the audio, or the disk is
+            full.
+    """
+    noise = tuple(noise)
+    began = time.monotonic()
+    # Refuses a config that no sound fits, before anything is written.
+    silence = features.extract(np.zeros(1, np.float32), config.audio, config.features)
+    key = _key(part, config, fingerprint, copies, noise)
+    folder = speech_cache.folder("speech_features") / key
+    files.make_folder(folder)
+    with _locked(folder):
+        found = _kept(folder)
+        was_there = found is not None
+        if found is None:
+            files.remove_partial(folder)
+            shards = max(1, _SHARD_EXAMPLES // (1 + copies))
+            work = ShardWork(part, config, copies, noise, folder / "shards", shards)
+            files.make_folder(work.folder)
+            write_shards(work, title, processes)
+            _join(work, folder, silence.shape[1])
+            shutil.rmtree(work.folder)
+            found = _kept(folder)
+            assert found is not None
+    frames, starts = found
+    _show(_line(title, len(starts) - 1, copies, None if was_there else time.monotonic() - began))
+    numbers = {name: index for index, name in enumerate(label_names)}
+    labels = np.array([numbers[recording.label] for recording in part.recordings], np.int32)
+    recordings = np.arange(len(labels), dtype=np.int32)
+    return FeatureSet(
+        frames, starts, *(np.repeat(each, 1 + copies) for each in (labels, recordings))
+    )
+
+
+def _key(
+    part: Part, config: Config, fingerprint: str, copies: int, noise: tuple[np.ndarray, ...]
+) -> str:
+    """SHA-256 of all that decides the features."""
+    decisive = {
+        "version": _VERSION,
+        "librosa": importlib.metadata.version("librosa"),
+        "fingerprint": fingerprint,
+        "names": [recording.name for recording in part.recordings],
+        "audio": dataclasses.asdict(config.audio),
+        "features": dataclasses.asdict(config.features),
+        "seed": config.seed,  # what is made of noise may depend on it, not copies alone
+        "copies": copies,
+    }
+    if copies:
+        augmentation = dataclasses.asdict(config.augmentation)
+        decisive["augmentation"] = {
+            name: value for name, value in augmentation.items() if name not in _NOT_OF_COPIES
+        }
+        decisive["noise"] = [hashlib.sha256(each.tobytes()).hexdigest() for each in noise]
+        decisive["soxr"] = importlib.metadata.version("soxr")
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _kept(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """Frames and starts of a finished extraction; the file of starts is the last to be written."""
+    try:
+        starts = np.load(folder / "starts.npy")
+        frames = np.load(folder / "frames.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return (frames, starts) if len(frames) == starts[-1] else None
+
+
+def _join(work: ShardWork, folder: Path, channels: int) -> None:
+    """Writes the shards one after the other into one file, then where each example starts."""
+    lengths = []
+    for shard in range(work.shards):
+        with np.load(work.file(shard)) as content:
+            lengths.append(content["lengths"])
+    starts = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+    with files.replacing(folder / "frames.npy") as partial, partial.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (int(starts[-1]), channels)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for shard in range(work.shards):
+            with np.load(work.file(shard)) as content:
+                file.write(content["frames"].astype("<f4").tobytes())
+    with files.replacing(folder / "starts.npy") as partial:
+        np.save(partial, starts)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process works at the same features."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _line(title: str, examples: int, copies: int, seconds: float | None) -> str:
+    clips = f"features of {examples:,} clips"
+    if copies:
+        clips += f" ({examples // (1 + copies):,} and {copies} altered copies of each)"
+    return f"{title}: {clips} " + ("are kept" if seconds is None else f"in {seconds:.0f} s")
+
+
+def _show(line: str) -> None:
+    from apps.suite.training import history  # imports Keras, which the processes do without
+
+    history.show_progress(line)

@@ -1,0 +1,250 @@
+"""Sound from files and streams, at the rate that is asked for: whole, or block by block.
+
+Whether a wav file is as long as its header says.
+"""
+
+import contextlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from apps.suite import errors
+
+_CHUNK = struct.Struct("<4sI")
+
+
+def check_header(path: Path) -> None:
+    """Passes a RIFF wav file whose chunks fill it, and every other kind of file.
+
+    libsndfile quietly reads as many samples as the header and the file both hold, so that a
+    truncated or wrongly written recording would be taken for a shorter one.
+
+    Raises:
+        UserError: the header declares more samples than the file holds, or fewer.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return
+        place = 12  # behind RIFF, its size and WAVE
+        while place + _CHUNK.size <= size:
+            file.seek(place)
+            name, declared = _CHUNK.unpack(file.read(_CHUNK.size))
+            place += _CHUNK.size
+            if name == b"data":
+                file.seek(min(place + declared + declared % 2, size))
+                follows = file.read(_CHUNK.size)
+                _compare(path, declared, size - place, follows)
+                return
+            place += declared + declared % 2  # chunks begin at even places
+    raise errors.UserError(
+        f"{path}: the header declares no samples; it is cut off: write the file anew"
+    )
+
+
+def _compare(path: Path, declared: int, held: int, follows: bytes) -> None:
+    """`held` bytes lie behind the header of the chunk of samples; `follows` begins the next one."""
+    if declared > held:
+        raise errors.UserError(
+            f"{path}: the header declares {declared:,} bytes of samples, the file holds {held:,}; "
+            "it is cut off or wrongly written: write it anew"
+        )
+    if len(follows) < _CHUNK.size:
+        return
+    name, size = _CHUNK.unpack(follows)
+    left = held - declared - declared % 2 - _CHUNK.size
+    if not all(32 <= byte < 127 for byte in name) or size > left:
+        raise errors.UserError(
+            f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
+            "no other part of a wav file; the header is wrong: write the file anew"
+        )
+
+
+SUFFIXES = (".flac", ".ogg", ".wav")
+LONGEST_CLIP_SECONDS = 60.0
+_LOUDEST = 2.0  # what resampling overshoots at most, with room to spare
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer where a header leaves it out is above
+
+
+class Length(NamedTuple):
+    """What a header says."""
+
+    frames: int  # samples of each channel
+    sample_rate_hz: int
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.sample_rate_hz
+
+
+def length(path: Path) -> Length:
+    """The length of a recording from its header; no sample is read.
+
+    Raises:
+        UserError: no such file, not audio, no samples, or a header that does not fit its file.
+    """
+    with _opened(path) as file:
+        return _length(file, path)
+
+
+def check_clip(path: Path) -> None:
+    """Raises UserError as `read` does for all that can be known from a header."""
+    _check_clip(length(path), path)
+
+
+def read(
+    path: Path, sample_rate_hz: int, first_frame: int = 0, frames: int | None = None
+) -> np.ndarray:
+    """A recording, or `frames` of it from `first_frame` on (counted at the file's own rate).
+
+    Channels are mixed to one, other rates resampled (soxr, high quality).
+
+    Returns:
+        Float32 [samples] in -1..1; resampling may overshoot by a little.
+
+    Raises:
+        UserError: as `length`; all of a file of more than `LONGEST_CLIP_SECONDS`, of which nothing
+            is loaded; damaged; samples that are not numbers, or far outside -1..1.
+    """
+    import soxr
+
+    with _opened(path) as file:
+        declared = _length(file, path)
+        if frames is None:
+            _check_clip(declared, path)
+        count = declared.frames - first_frame if frames is None else frames
+        with _explained(path):
+            file.seek(first_frame)
+            content = file.read(count, dtype="float32", always_2d=True)
+    samples = _mono(content, path, first_frame)
+    if len(samples) != count:
+        raise errors.UserError(
+            f"{path}: the header declares {first_frame + count:,} samples, "
+            f"the file holds {first_frame + len(samples):,}; write it anew"
+        )
+    resampled = soxr.resample(samples, declared.sample_rate_hz, sample_rate_hz)
+    if not len(resampled):
+        raise errors.UserError(f"{path}: holds no sample at {sample_rate_hz} Hz; remove the file")
+    return resampled
+
+
+def blocks(path: Path, sample_rate_hz: int, block_seconds: float) -> Iterator[np.ndarray]:
+    """A recording of any length in blocks of about `block_seconds`; put together, they are `read`.
+
+    A block is in memory at a time. Yields float32 [samples], never empty. Errors are those of
+    `read`, except that no file is too long; they come when the block in question is due.
+    """
+    with _opened(path) as file:
+
+        def mono() -> Iterator[np.ndarray]:
+            count = max(1, round(block_seconds * file.samplerate))
+            place = 0
+            while True:
+                with _explained(path):
+                    block = file.read(count, dtype="float32", always_2d=True)
+                if not len(block):
+                    return
+                yield _mono(block, path, place)
+                place += len(block)
+
+        yield from _resampled(mono(), file.samplerate, sample_rate_hz)
+
+
+def raw_blocks(
+    stream: BinaryIO, stream_rate_hz: int, sample_rate_hz: int, block_seconds: float
+) -> Iterator[np.ndarray]:
+    """Raw mono samples of a pipe, little-endian int16 at `stream_rate_hz`, as in `blocks`.
+
+    Yields what a read of `block_seconds` gives, and so follows a live stream. Half a sample at the
+    end is dropped.
+    """
+
+    def mono() -> Iterator[np.ndarray]:
+        count = max(1, round(block_seconds * stream_rate_hz)) * 2
+        odd = b""
+        while content := stream.read(count):
+            content = odd + content
+            whole = len(content) - len(content) % 2
+            odd = content[whole:]
+            if whole:
+                yield np.frombuffer(content[:whole], "<i2").astype(np.float32) / 32768
+
+    return _resampled(mono(), stream_rate_hz, sample_rate_hz)
+
+
+def _resampled(sound: Iterator[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
+    if from_hz == to_hz:
+        yield from sound
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+    for block in sound:
+        made = stream.resample_chunk(block)
+        if len(made):
+            yield made
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    if len(rest):
+        yield rest
+
+
+def _length(file: Any, path: Path) -> Length:
+    if file.frames > _UNKNOWN_LENGTH:
+        raise errors.UserError(f"{path}: does not say how long it is; write the file anew")
+    return Length(file.frames, file.samplerate)
+
+
+def _check_clip(declared: Length, path: Path) -> None:
+    if declared.seconds > LONGEST_CLIP_SECONDS:
+        raise errors.UserError(
+            f"{path}: {declared.seconds:,.1f} s is longer than the {LONGEST_CLIP_SECONDS:g} s "
+            "that a clip may have; cut it into words"
+        )
+
+
+def _mono(samples: np.ndarray, path: Path, first_frame: int) -> np.ndarray:
+    """Float32 [frames] of [frames, channels], checked."""
+    mixed = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(samples).all():
+        place = first_frame + int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
+        raise errors.UserError(f"{path}: sample {place:,} is not a number; mend or remove the file")
+    loudest = float(np.abs(samples).max(initial=0.0))
+    if loudest > _LOUDEST:
+        raise errors.UserError(
+            f"{path}: a sample is {loudest:,.1f}; samples of a float file lie in -1..1: scale it"
+        )
+    return np.ascontiguousarray(mixed)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file as a `soundfile.SoundFile` that holds at least one sample."""
+    import soundfile
+
+    if not path.is_file():
+        raise errors.UserError(f"{path}: no such file")
+    with _explained(path):
+        check_header(path)
+        opened = soundfile.SoundFile(path)
+    with opened as file:
+        if file.frames == 0:
+            raise errors.UserError(f"{path}: holds no sample (empty, or cut off); remove the file")
+        yield file
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    import soundfile
+
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise errors.UserError(
+            f"{path}: cannot be read as audio ({reason}); give wav, flac or ogg"
+        ) from None
+    except OSError as error:
+        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None

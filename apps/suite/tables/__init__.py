@@ -1,0 +1,1 @@
+"""Reads tables: csv and parquet to typed columns, times, steps, series, scaling, seasons."""

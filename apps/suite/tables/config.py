@@ -1,0 +1,23 @@
+"""Group of a config that the user's own tables are read by."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DataFormatConfig:
+    time_column: str = ""  # "" = found by its name or type; "none" = the rows are the steps
+    time_zone: str = "UTC"  # of times that carry no offset, such as Europe/Berlin
+    time_format: str = ""  # of times that are not ISO 8601, such as %d.%m.%Y %H:%M
+    label_column: str = ""  # "" = found by its name, such as label or is_anomaly
+    labels: str = ""  # a json file {file: [[start, end], …]} instead of a label column
+    input_columns: tuple[str, ...] = ()  # read by the model and not scored, such as commands
+    ignored_columns: tuple[str, ...] = ()
+    constant_columns: Literal["refuse", "keep"] = "refuse"  # those with one value in training
+    duplicate_times: Literal["refuse", "mean", "last"] = "refuse"
+    step_seconds: float = 0.0  # rows are brought to this step; 0 = their median spacing
+    resample: bool = True  # no = each row is a step, however far apart they are
+    series: str = ""  # one series of a folder, by its path there without suffix; "" = all
+    validation_fraction: float = 0.2  # of the steps, just before the test part
+    test_fraction: float = 0.3  # of the steps, at the end; a column `part` comes before both
+    injected_faults: int = 0  # made into each test part that has no labels

@@ -1,0 +1,276 @@
+"""All rows of a table as numbers, with times that rise: what `resampling` makes steps of.
+
+Which column of a table is the time, which the label, and which are read as values.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.tables import cells, large_arrays, reader
+from apps.suite.tables import config as configs
+from apps.suite.tables import times as timestamps
+
+PARTS = ("train", "validation", "test")
+_TIMES = ("time", "timestamp", "datetime", "date_time", "date", "ts", "ds")
+_LABELS = ("label", "labels", "is_anomaly", "anomaly", "is_anomalous", "anomalous", "is_outlier")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of a table's columns by what they are; None for what there is not."""
+
+    time: str | None
+    label: str | None
+    part: str | None
+    values: tuple[str, ...]  # those that are scored first, then those that are only read
+    scored_count: int
+    left_out: tuple[str, ...]  # neither named in the config nor numeric
+
+
+def find_roles(
+    table: reader.Table,
+    first: reader.Block,
+    settings: configs.DataFormatConfig,
+    learned: tuple[str, ...] | None = None,
+) -> Roles:
+    """Finds them by the config, by their names, and by what the first block holds.
+
+    Args:
+        learned: the columns of the training, where there was one: they must be here, and further
+            columns are left out.
+
+    Raises:
+        UserError: a column of the config or of the training that the table lacks, or no numeric
+            column.
+    """
+    for field, named in (
+        ("time_column", () if settings.time_column == "none" else (settings.time_column,)),
+        ("label_column", (settings.label_column,)),
+        ("input_columns", () if learned else settings.input_columns),
+    ):
+        for name in named:
+            if name and name not in table.names:
+                raise errors.UserError(
+                    f"{table.path}: no column {name}, which data_format.{field} names; "
+                    f"there are {', '.join(table.names)}"
+                )
+    time = _time(table, first, settings)
+    others = [name for name in table.names if name != time]
+    label = settings.label_column or _named(others, _LABELS)
+    if label in (learned or ()):
+        label = None  # a column of values that is named like a label
+    others = [name for name in others if name not in (label, *settings.ignored_columns)]
+    part = next((name for name in others if name.lower() == "part"), None)
+    if part is not None and not _holds_parts(first, part):
+        part = None
+    others = [name for name in others if name != part]
+    if learned is not None:
+        return Roles(time, label, part, *_as_learned(table, others, learned), left_out=())
+    numeric = [name for name in others if cells.is_numeric(first.columns[name])]
+    scored = [name for name in numeric if name not in settings.input_columns]
+    if not scored:
+        beside = f" beside {time}" if time else ""
+        raise errors.UserError(
+            f"{table.path}: no numeric column to score{beside}; there are {', '.join(table.names)}"
+        )
+    inputs = [name for name in settings.input_columns if name in numeric]
+    left_out = tuple(name for name in others if name not in numeric)
+    return Roles(time, label, part, (*scored, *inputs), len(scored), left_out)
+
+
+def _time(
+    table: reader.Table, first: reader.Block, settings: configs.DataFormatConfig
+) -> str | None:
+    if settings.time_column == "none":
+        return None
+    if settings.time_column:
+        return settings.time_column
+    return _named(list(table.names), _TIMES) or next(
+        (name for name in table.names if timestamps.looks_like_times(first.columns[name])), None
+    )
+
+
+def _named(names: list[str], known: tuple[str, ...]) -> str | None:
+    """The column whose name comes first in `known`."""
+    lower = {name.lower(): name for name in reversed(names)}
+    return next((lower[name] for name in known if name in lower), None)
+
+
+def _holds_parts(first: reader.Block, name: str) -> bool:
+    return {*first.columns[name].drop_null().to_pylist()} <= {*PARTS}
+
+
+def _as_learned(
+    table: reader.Table, others: list[str], learned: tuple[str, ...]
+) -> tuple[tuple[str, ...], int]:
+    missing = [name for name in learned if name not in others]
+    if missing:
+        new = [name for name in others if name not in learned]
+        instead = f", has {_some(new)} instead" if new else ""
+        raise errors.UserError(
+            f"{table.path}: lacks {_some(missing)} of the columns that were learned{instead}; "
+            "name the columns as they were in training"
+        )
+    return learned, len(learned)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+NewArray = Callable[[str, type, int], large_arrays.GrowingArray]
+"""Makes an array by its name, type and number of columns, in memory or in a file."""
+
+_TRUE = ("1", "1.0", "true", "t", "yes", "y", "anomaly")
+_FALSE = ("", "0", "0.0", "false", "f", "no", "n", "normal")
+
+
+class Rows(NamedTuple):
+    """The rows of a table; None where it has no such column."""
+
+    times: np.ndarray | None  # int64 [rows], microseconds since 1970 UTC
+    values: np.ndarray  # float32 [rows, features]; 0 where not observed
+    observed: np.ndarray  # bool [rows, features]
+    labels: np.ndarray | None  # bool [rows]
+    parts: np.ndarray | None  # int8 [rows], places in `rows.PARTS`, which never fall
+
+
+def read(
+    table: reader.Table,
+    settings: configs.DataFormatConfig,
+    learned: tuple[str, ...] | None,
+    new_array: NewArray,
+) -> tuple[Rows, Roles]:
+    """Reads a table block by block.
+
+    Raises:
+        UserError: what `tables`, `timestamps` and `column_roles` refuse, no row at all, times that
+            fall or (by the config) come twice, a label or a part that is none.
+    """
+    roles: Roles | None = None
+    for block in table.blocks():
+        if roles is None:
+            roles = find_roles(table, block, settings, learned)
+            width = len(roles.values)
+            clock = timestamps.Clock(roles.time, settings) if roles.time else None
+            times = new_array("row_times", np.int64, 0)
+            values = new_array("row_values", np.float32, width)
+            observed = new_array("row_observed", np.bool_, width)
+            labels = new_array("row_labels", np.bool_, 0)
+            parts = new_array("row_parts", np.int8, 0)
+            order = _Order(settings, roles.time or "")
+            part_order = _PartOrder(roles.part or "")
+        if clock:
+            times.append(order.checked(block, clock.read(block)))
+        columns = [cells.numbers(block, name) for name in roles.values]
+        found = np.stack(columns, axis=1) if columns[0].size else np.zeros((0, width))
+        values.append(np.nan_to_num(found, nan=0.0))
+        observed.append(~np.isnan(found))
+        if roles.label:
+            labels.append(_labels(block, roles.label))
+        if roles.part:
+            parts.append(part_order.checked(block))
+    if roles is None:
+        raise errors.UserError(f"{table.path}: has no rows")
+    rows = Rows(
+        times=times.finish() if clock else None,
+        values=values.finish(),
+        observed=observed.finish(),
+        labels=labels.finish() if roles.label else None,
+        parts=parts.finish() if roles.part else None,
+    )
+    if not len(rows.values):
+        raise errors.UserError(f"{table.path}: has no rows")
+    return rows, roles
+
+
+def written(microseconds: float) -> str:
+    """A time as messages show it."""
+    moment = datetime.datetime.fromtimestamp(microseconds / timestamps.SECOND, datetime.UTC)
+    return moment.isoformat(sep=" ").replace("+00:00", " UTC")
+
+
+class _Order:
+    """Sees that times rise, from block to block as well."""
+
+    def __init__(self, settings: configs.DataFormatConfig, name: str) -> None:
+        self._any = not settings.resample  # the rows are the steps, whatever their times
+        self._equal = settings.duplicate_times != "refuse"
+        self._name = name
+        self._last: int | None = None
+
+    def checked(self, block: reader.Block, times: np.ndarray) -> np.ndarray:
+        if self._any or not len(times):
+            return times
+        spacing = np.diff(times, prepend=times[0] - 1 if self._last is None else self._last)
+        falls = spacing < 0 if self._equal else spacing <= 0
+        if falls.any():
+            row = int(falls.argmax())
+            place, time = block.place(row), written(times[row])
+            if spacing[row] == 0:
+                raise errors.UserError(
+                    f"{place}: {self._name} {time} comes twice; remove one, or see "
+                    "--data_format.duplicate_times"
+                )
+            raise errors.UserError(
+                f"{place}: {self._name} {time} is before that of the {block.unit} before; "
+                "sort the file by time"
+            )
+        self._last = int(times[-1])
+        return times
+
+
+class _PartOrder:
+    """Sees that parts follow each other: train, validation, test."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = 0
+
+    def checked(self, block: reader.Block) -> np.ndarray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = block.columns[self._name]
+        found = pc.index_in(column, pa.array(PARTS))
+        codes = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int8)
+        if (codes < 0).any():
+            row = int((codes < 0).argmax())
+            raise errors.UserError(
+                f"{block.place(row)}: {self._name} is {column[row].as_py()!r}, none of "
+                f"{', '.join(PARTS)}"
+            )
+        falls = np.diff(codes, prepend=self._last) < 0
+        if falls.any():
+            row = int(falls.argmax())
+            raise errors.UserError(
+                f"{block.place(row)}: {self._name} is {column[row].as_py()} behind a later part; "
+                "each must be one stretch of time, train first and test last"
+            )
+        self._last = int(codes[-1]) if len(codes) else self._last
+        return codes
+
+
+def _labels(block: reader.Block, name: str) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = block.columns[name]
+    texts = pc.fill_null(pc.utf8_lower(pc.cast(column, pa.string())), "")
+    labels, unlabelled = (pc.is_in(texts, pa.array(words)) for words in (_TRUE, _FALSE))
+    known = pc.or_(labels, unlabelled).to_numpy(zero_copy_only=False)
+    if not known.all():
+        row = int((~known).argmax())
+        raise errors.UserError(
+            f"{block.place(row)}: {name} is {column[row].as_py()!r}; a label is 0 or 1, and a "
+            "column that is none belongs to --data_format.ignored_columns"
+        )
+    return np.asarray(labels.to_numpy(zero_copy_only=False), np.bool_)

@@ -1,0 +1,207 @@
+"""How many steps a season of a series lasts, such as a day of half-hours.
+
+What stood one season before the steps that a forecaster predicts, such as a week before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from apps.anomaly_detection import config as configs
+from apps.suite.tables import series
+
+
+@keras.saving.register_keras_serializable(package="anomaly_detection")
+class SeasonBefore(keras.layers.Layer):
+    """Scaled values one season L before, of the step itself and of those that are predicted.
+
+        z_{t,h} = x_{t+h-L},  k_{t,h} = p_{t+h-L}      h = 0 … horizon
+        p_t = 1 where x_t was observed and |x_t - x_{t-L}| <= limit, or x_{t-L} was not; else 0
+
+    What was far off itself is nothing to go by a season later: else each fault would have an echo.
+    The L last steps are carried as a state; of zeros, it says that nothing is known of them.
+
+    Args:
+        season_steps: L, not less than the horizon.
+        horizon_steps: how many steps are predicted.
+        scored_count: the first so many channels are read.
+        **options: those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: [x, o, before], float32 (batch, time, features) twice and (batch, L, 3 scored): the
+            scaled values, which of them were observed (0 or 1), and the state.
+
+    Returns:
+        [z, k, after], float32 (batch, time, horizon + 1, scored) twice, z 0 where k is; and the new
+        state: x, o and p of the last L steps.
+    """
+
+    def __init__(
+        self, season_steps: int, horizon_steps: int, scored_count: int, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if season_steps < horizon_steps:
+            raise ValueError(f"a season of {season_steps} steps is below the {horizon_steps} ahead")
+        self.season_steps = season_steps
+        self.horizon_steps = horizon_steps
+        self.scored_count = scored_count
+
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+        # Until `fit` nothing is too far off
+        self.limit = self.add_weight(
+            name="limit",
+            shape=(self.scored_count,),
+            initializer=keras.initializers.Constant(1e9),
+            trainable=False,
+        )
+
+    def fit(self, limit: Any) -> None:
+        """Sets the limit, float32 (scored,), above 0, in deviations of the train part."""
+        self.limit.assign(limit)
+
+    def call(self, inputs: list[Any]) -> tuple[Any, Any, Any]:
+        ops = keras.ops
+        x, o = (each[..., : self.scored_count] for each in inputs[:2])
+        time = ops.shape(x)[1]
+        x_before, o_before, p_before = ops.split(inputs[2], 3, axis=-1)
+        x, o = ops.concatenate([x_before, x], axis=1), ops.concatenate([o_before, o], axis=1)
+        # The steps of this call, and those a season before each of them
+        apart = ops.abs(x[:, self.season_steps :] - x[:, :time])
+        off = o[:, :time] * ops.cast(apart > self.limit, x.dtype)
+        p = ops.concatenate([p_before, o[:, self.season_steps :] * (1 - off)], axis=1)
+        ahead = range(self.horizon_steps + 1)
+        z, k = (ops.stack([each[:, h : h + time] for h in ahead], axis=2) for each in (p * x, p))
+        return z, k, ops.concatenate([x, o, p], axis=-1)[:, time:]
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple:
+        shape = (*input_shape[0][:2], self.horizon_steps + 1, self.scored_count)
+        return shape, shape, (input_shape[0][0], self.season_steps, 3 * self.scored_count)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "season_steps": self.season_steps,
+            "horizon_steps": self.horizon_steps,
+            "scored_count": self.scored_count,
+        }
+        return {**super().get_config(), **own}
+
+
+_MOST_STEPS = 20_000  # that are looked at, the last ones
+_SCALES = (1, 4, 16)  # steps that are averaged: noise hides a long season's small changes
+_LEAST_CORRELATIONS = (0.3, 0.5, 0.5)  # fewer means than steps are alike by chance more easily
+_LEAST_MEANS = 200  # on the larger scales
+_LIMIT = 4.0  # medians
+_MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
+
+
+def find(values: np.ndarray, observed: np.ndarray) -> int:
+    """The lag at which a column's changes resemble themselves most: its season, or 0 without one.
+
+    That is the highest peak of the autocorrelation of the differences between steps, if it is at
+    least 0.3, else between means of 4 steps or of 16, if it is at least 0.5, among lags that fit
+    into the steps three times; of lags nearly as high, the first. Missing values continue the last
+    one.
+
+    Args:
+        values: float [time].
+        observed: bool [time].
+    """
+    values, observed = (np.asarray(each[-_MOST_STEPS:]) for each in (values, observed))
+    if len(values) < 12 or not observed.any():
+        return 0
+    last = np.maximum.accumulate(np.where(observed, np.arange(len(values)), observed.argmax()))
+    held = values[last].astype(np.float64)
+    for scale, least in zip(_SCALES, _LEAST_CORRELATIONS, strict=True):
+        count = len(held) // scale
+        if scale > 1 and count < _LEAST_MEANS:
+            break
+        means = held[len(held) - count * scale :].reshape(count, scale).mean(axis=1)
+        lag = _highest_peak(np.diff(means), least)
+        if lag:
+            return _nearest(held, lag, scale)
+    return 0
+
+
+def lag(values: np.ndarray, season: int) -> int:
+    """The season, or seven of it (a week of days) where steps so far apart differ less.
+
+    Args:
+        values: float [time, columns].
+        season: of `find`; of 0 the lag is 0.
+    """
+    lags = [steps for steps in (season, 7 * season) if 0 < 2 * steps < len(values)]
+    apart = {steps: float(np.abs(values[steps:] - values[:-steps]).mean()) for steps in lags}
+    return min(lags, key=apart.__getitem__, default=season)
+
+
+def settle(config: configs.Config, collection: series.Collection) -> configs.Config:
+    """The config with a number for `model.season_steps`; of another kind than a forecaster 0.
+
+    None becomes the lag of the longest train part, in the first of its columns that has a season;
+    0 where there is none, or where a stretch with it is longer than that part.
+    """
+    if config.model.kind != "forecaster":
+        return _with_season(config, 0)
+    if config.model.season_steps is not None:
+        return config
+    one = max(collection.series, key=lambda each: each.train_end)
+    part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
+    for column in range(collection.scored_count):
+        values, observed = one.values[part, column], one.observed[part, column]
+        season = find(values, observed)
+        if season:
+            for steps in (lag(values[:, None], season), season):
+                if config.model.horizon_steps <= steps <= _MOST_CARRIED:
+                    settled = _with_season(config, steps)
+                    if settled.stretch_steps <= one.train_end:
+                        return settled
+            break
+    return _with_season(config, 0)
+
+
+def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> np.ndarray:
+    """How far values may be from those so many steps before to be usual, float32 [scored].
+
+    Four times the median of the distances in the train parts, which is about 2.7 of their standard
+    deviations where they are normal; in `deviation`, those of the columns in the train parts.
+    """
+    apart: list[list[np.ndarray]] = [[] for _ in range(collection.scored_count)]
+    for one in collection.series:
+        part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
+        for column, found in enumerate(apart):
+            values, observed = one.values[part, column], one.observed[part, column]
+            both = observed[steps:] & observed[:-steps]
+            found.append(np.abs(values[steps:] - values[:-steps])[both])
+    medians = [np.median(each) if len(each) else np.inf for each in map(np.concatenate, apart)]
+    usual = _LIMIT * np.array(medians) / deviation[: collection.scored_count]
+    return np.where(usual > 0, usual, np.inf).astype(np.float32)
+
+
+def _with_season(config: configs.Config, steps: int) -> configs.Config:
+    model = dataclasses.replace(config.model, season_steps=steps)
+    return dataclasses.replace(config, model=model)
+
+
+def _highest_peak(changes: np.ndarray, least: float) -> int:
+    """Lag of the first of the highest peaks of the autocorrelation; 0 where none is that high."""
+    from scipy import signal
+    from statsmodels.tsa import stattools
+
+    if np.ptp(changes) <= 1e-6 * np.abs(changes).max():  # nothing but a drift
+        return 0
+    correlation = stattools.acf(changes, nlags=len(changes) // 3, fft=True)[1:]
+    peaks, _ = signal.find_peaks(correlation, height=least)
+    if not len(peaks):
+        return 0
+    highest = float(correlation[peaks].max())
+    return int(peaks[correlation[peaks] >= 0.9 * highest][0]) + 1
+
+
+def _nearest(values: np.ndarray, lag: int, scale: int) -> int:
+    """The lag in steps, near one in means of `scale` steps, at which values differ least."""
+    near = range(scale * (lag - 1) + 1, scale * (lag + 1))
+    return min(near, key=lambda steps: float(((values[steps:] - values[:-steps]) ** 2).mean()))

@@ -1,0 +1,1 @@
+"""Reads texts: tokenizers, subwords, vocabularies."""

@@ -1,0 +1,1 @@
+"""Trains: fit, exact checkpoints, history, optimizer."""

@@ -1,0 +1,1 @@
+"""Decodes videos: frame choice, preprocessing, clip store."""

@@ -1,0 +1,216 @@
+"""The signatures of the export: strings in, strings or numbers out; see `export` for their list.
+
+The requests that a server warms up with, and Keras's answers to them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.networks import sampling
+from apps.suite.serving import warmup_requests
+from apps.suite.texts import tokenizer
+from apps.text_generation import data, model
+
+_LENGTH = 24
+
+
+def requests(
+    streaming: keras.Model, tokenizer: tokenizer.Tokenizer
+) -> list[warmup_requests.Request]:
+    """For each signature one row and several, short and long, with all kinds of sampling.
+
+    The answers come from the model as Keras runs it, not from the functions that are exported:
+    texts token by token in Python, logits and scores from calls of the whole model.
+    """
+    known = tokenizer.decode(np.linspace(1, tokenizer.vocabulary_size - 1, 9).astype(int))
+    prompts = [known, "", known[:1]]
+    rows: dict[str, Any] = {
+        "length": np.array([_LENGTH, 5, _LENGTH], np.int32),
+        "temperature": np.array([0.0, 1.0, 0.7], np.float32),
+        "top_k": np.array([0, 5, 0], np.int32),
+        "top_p": np.array([1.0, 1.0, 0.9], np.float32),
+        "seed": np.array([0, 1, 2], np.int64),
+    }
+    scalars = {name: values[2] for name, values in rows.items()}
+    found = [
+        _continuation(streaming, tokenizer, prompts[:1], scalars),
+        _continuation(streaming, tokenizer, prompts, rows),
+    ]
+    for count in (1, 3):
+        found += [_step(streaming, count), _score(streaming, tokenizer, prompts[:count])]
+    return found
+
+
+def _continuation(
+    streaming: keras.Model,
+    tokenizer: tokenizer.Tokenizer,
+    prompts: list[str],
+    options: dict[str, Any],
+) -> warmup_requests.Request:
+    texts = []
+    for row, prompt in enumerate(prompts):
+        ids = tokenizer.encode(prompt)
+        own = {name: np.atleast_1d(values) for name, values in options.items()}
+        drawn = sampling.stream(
+            streaming,
+            ids if len(ids) else sampling.start_tokens(tokenizer),
+            **{name: values[min(row, len(values) - 1)].item() for name, values in own.items()},
+        )
+        texts.append("".join(sampling.texts(drawn, tokenizer)).encode())
+    inputs = {"prompt": np.array([prompt.encode() for prompt in prompts], object), **options}
+    return warmup_requests.Request(
+        "serving_default", inputs, {"text": np.array(texts, dtype=object)}
+    )
+
+
+def _step(streaming: keras.Model, count: int) -> warmup_requests.Request:
+    token = np.arange(1, count + 1, dtype=np.int32) % streaming.outputs[0].shape[-1]
+    names = [state.name for state in streaming.inputs[1:]]
+    draw = np.random.default_rng(0)
+    before = [
+        draw.uniform(-0.5, 0.5, state.shape).astype(np.float32)
+        for state in model.initial_states(streaming, count)
+    ]
+    logits, *after = (values.numpy() for values in streaming([token[:, None], *before]))
+    following = 1 + np.argmax(logits[:, 0, 1:], axis=1).astype(np.int32)
+    return warmup_requests.Request(
+        "step",
+        {"token": token, **dict(zip(names, before, strict=True))},
+        {
+            "token": following,
+            "logits": logits[:, 0],
+            **dict(zip(names, after, strict=True)),
+        },
+    )
+
+
+def _score(
+    streaming: keras.Model, tokenizer: tokenizer.Tokenizer, texts: list[str]
+) -> warmup_requests.Request:
+    """One text after the other, each in a single call, so that no padding is involved."""
+    scores = []
+    for text in texts:
+        ids = np.concatenate([sampling.start_tokens(tokenizer), tokenizer.encode(text)])
+        states = model.initial_states(streaming, 1)
+        logits = streaming([tf.constant(ids[None, :-1], tf.int32), *states])[0][0] if text else ()
+        nats = [-tf.nn.log_softmax(row)[i].numpy() for row, i in zip(logits, ids[1:], strict=True)]
+        scores.append(sum(nats) / len(text) if text else 0.0)
+    return warmup_requests.Request(
+        "score",
+        {"text": np.array([text.encode() for text in texts], object)},
+        {"nats_per_character": np.array(scores, np.float32)},
+    )
+
+
+class ServedText:
+    """A language model and its tokenizer behind strings.
+
+    Args:
+        streaming: what `model.build_streaming` returns.
+        tokenizer: its vocabulary becomes an asset.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+    """
+
+    def __init__(self, streaming: keras.Model, tokenizer: tokenizer.Tokenizer) -> None:
+        self.saved = tf.Module(name="served_text")
+        self.saved.tokenizer = tokenizer
+        self.saved.weights = [weight.value for weight in streaming.weights]
+        self.streaming = streaming
+        self.tokenizer = tokenizer
+        self.start = sampling.start_tokens(tokenizer)
+        self.state_names = [state.name for state in streaming.inputs[1:]]
+
+    def signatures(self) -> dict[str, Any]:
+        """A traced or traceable function by the name of its signature."""
+
+        def options(dtype: tf.DType, name: str) -> tf.TensorSpec:
+            return tf.TensorSpec(None, dtype, name)  # a scalar, or a value for each row
+
+        states = {
+            name: tf.TensorSpec([None, state.shape[-1]], tf.float32, name)
+            for name, state in zip(self.state_names, self.streaming.inputs[1:], strict=True)
+        }
+        return {
+            "serving_default": tf.function(
+                self.continuation,
+                autograph=False,
+                input_signature=[
+                    tf.TensorSpec([None], tf.string, "prompt"),
+                    options(tf.int32, "length"),
+                    options(tf.float32, "temperature"),
+                    options(tf.int32, "top_k"),
+                    options(tf.float32, "top_p"),
+                    options(tf.int64, "seed"),
+                ],
+            ),
+            "step": tf.function(self.step, autograph=False).get_concrete_function(
+                token=tf.TensorSpec([None], tf.int32, "token"), **states
+            ),
+            "score": tf.function(
+                self.score,
+                autograph=False,
+                input_signature=[tf.TensorSpec([None], tf.string, "text")],
+            ),
+        }
+
+    def continuation(
+        self,
+        prompt: tf.Tensor,
+        length: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        top_p: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        ids = sampling.generate(
+            self.streaming,
+            data.preprocess(prompt, self.tokenizer),
+            self.start,
+            length,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+        )
+        return {"text": self.tokenizer.graph_decode(ids.to_tensor(), ids.row_lengths())}
+
+    def step(self, token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `step`."""
+        before = [states[name] for name in self.state_names]
+        logits, after = model.step(self.streaming, token, before)
+        following = tf.argmax(logits[:, 1:], axis=1, output_type=tf.int32) + 1
+        named = dict(zip(self.state_names, after, strict=True))
+        return {"token": following, "logits": logits, **named}
+
+    def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `score`."""
+        tokens = data.preprocess(text, self.tokenizer)
+        batch, lengths = tokens.nrows(out_type=tf.int32), tokens.row_lengths()
+        before = tf.broadcast_to(self.start, [batch, 1])
+        read = tf.concat([before, tokens.to_tensor()], axis=1)
+        last = tf.shape(read)[1] - 1
+
+        def advance(start: tf.Tensor, nats: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+            end = tf.minimum(start + sampling.WINDOW_TOKENS, last)
+            logits, *states = self.streaming([read[:, start:end], *states], training=False)
+            following = read[:, start + 1 : end + 1]
+            here = tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits)
+            places = tf.range(start, end, dtype=tf.int32)[None, :]
+            is_text = tf.cast(places, lengths.dtype) < lengths[:, None]
+            return end, nats + tf.reduce_sum(tf.where(is_text, here, 0.0), axis=1), states
+
+        _, nats, _ = tf.while_loop(
+            lambda start, *_: start < last,
+            advance,
+            (0, tf.zeros([batch]), model.initial_states(self.streaming, batch)),
+        )
+        characters = tf.strings.length(text, unit="UTF8_CHAR")
+        return {"nats_per_character": tf.math.divide_no_nan(nats, tf.cast(characters, tf.float32))}

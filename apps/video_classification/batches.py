@@ -1,0 +1,289 @@
+"""What a training step learns from: a batch of clips, each altered anew.
+
+What a training step learns from where a frozen network's features are computed once.
+
+One random change for all frames of a clip: nothing moves that did not move before.
+
+Mixes clips of a batch, and their labels with them (mixup, Zhang et al. 2018).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.videos.opencv import cv2
+from apps.video_classification import config as configs
+from apps.video_classification import scoring
+from apps.video_classification.clips import Clips
+from apps.video_classification.config import AugmentationConfig
+
+
+def mixed(
+    random: np.random.Generator,
+    values: np.ndarray,
+    lengths: np.ndarray,
+    labels: np.ndarray,
+    alpha: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each clip with another one of the batch, in shares drawn from Beta(alpha, alpha).
+
+    Args:
+        random: what draws partners and shares; with alpha 0 nothing is drawn.
+        values: frames uint8 or features float32, [clips, time, …].
+        lengths: int [clips], real frames; clips of different lengths are not mixed.
+        labels: float32 [clips, classes].
+        alpha: 0 = nothing is mixed; small = most clips stay nearly themselves; 1 = any share alike.
+
+    Returns:
+        (values, labels) of the same shapes and types.
+    """
+    if not alpha:
+        return values, labels
+    partners = random.permutation(len(values))
+    share = random.beta(alpha, alpha, len(values))
+    share = np.where(lengths == lengths[partners], share, 1.0).astype(np.float32)
+
+    def between(rows: np.ndarray) -> np.ndarray:
+        own = share.reshape(-1, *[1] * (rows.ndim - 1))
+        found = own * rows + (1 - own) * rows[partners]
+        return np.rint(found).astype(rows.dtype) if rows.dtype == np.uint8 else found
+
+    return between(values), between(labels)
+
+
+def encoded(network: keras.Model, clips: Clips) -> Clips:
+    """The clips with features in the place of frames: `store` float32 [clips, time, features]."""
+    return dataclasses.replace(
+        clips, store=scoring.features(network, clips), rows=np.arange(len(clips))
+    )
+
+
+def endless_features(
+    clips: Clips, classes: int, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """`batches.endless` of clips that `encoded` returned, `features` in place of `frames`.
+
+    No frame is altered any more; `augmentation.mixup_alpha` mixes features. With the sampling
+    "segment" each place of a clip is drawn from the clips of its video; else one of its clips is.
+    Labels are as frequent as in the data, or all alike with `training.balance_labels`.
+    """
+    rows, seed, size = config.training.batch_size, config.seed, config.clips
+    firsts, labels = clips.first_clips, clips.video_labels
+    counts = np.diff([*firsts, len(clips)])
+    share = np.ones(len(labels))
+    if config.training.balance_labels:
+        share = 1.0 / np.bincount(labels)[labels]
+    share /= share.sum()
+    one_hot = np.eye(classes, dtype=np.float32)
+
+    def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
+        random = np.random.default_rng((seed, int(step)))
+        chosen = random.choice(len(labels), rows, p=share)
+        drawn = random.integers(counts[chosen][:, None], size=(rows, size.frames))
+        if size.sampling != "segment":
+            drawn[:] = drawn[:, :1]
+        places = clips.rows[firsts[chosen][:, None] + drawn]
+        found = clips.store[places, np.arange(size.frames)]
+        features, lengths = found.astype(np.float32), clips.lengths[firsts[chosen]]
+        alpha = config.augmentation.mixup_alpha
+        features, wanted = mixed(random, features, lengths, one_hot[labels[chosen]], alpha)
+        return features, lengths, wanted
+
+    def batch(step: tf.Tensor) -> tuple[Any, ...]:
+        types = [tf.float32, tf.int32, tf.float32]
+        found = tf.numpy_function(read, [step], types, stateful=False)
+        shapes = [[rows, *clips.store.shape[1:]], [rows], [rows, classes]]
+        features, lengths, wanted = (
+            tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
+        )
+        inputs = {"features": features, "length": lengths}
+        if not config.model.per_frame:
+            return inputs, wanted
+        real = tf.sequence_mask(lengths, size.frames, tf.float32)
+        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), real
+
+    stream = tf.data.Dataset.counter(first_step)
+    return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+_HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP  # a transform says where a new pixel comes from
+_MIRRORED = cv2.BORDER_REFLECT
+
+
+class Changes(NamedTuple):
+    """What is done to each clip of a batch; float64."""
+
+    transforms: np.ndarray  # [clips, 2, 3]: (x, y, 1) of a new pixel to where it comes from
+    gain: np.ndarray  # [clips], of the distance from the clip's mean
+    offset: np.ndarray  # [clips], added, of the range from 0 to 255
+    erased: np.ndarray  # [clips, 4]: top, left, bottom, right as shares; equal = nothing
+
+
+def draw_changes(
+    random: np.random.Generator, clips: int, height: int, width: int, config: AugmentationConfig
+) -> Changes:
+    """Changes for so many clips; all that `random` gives is drawn whatever the config says."""
+    flipped = (random.random(clips) < 0.5) & config.flip
+    zoom = np.exp(
+        random.uniform(-1, 1, clips) * np.log1p(config.highest_zoom_share)
+    )  # above 1: the clip looks smaller
+    shift = random.uniform(-1, 1, (2, clips)) * config.highest_shift_share
+    gain = np.exp(random.uniform(-1, 1, clips) * np.log1p(config.highest_contrast))
+    offset = random.uniform(-1, 1, clips) * config.highest_brightness * 255
+    erased = _erased(random, clips, config.erase_probability)
+    # x_old = a·x + c, about the frame's middle; pixel i has its middle at i
+    across = np.where(flipped, -zoom, zoom)
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    zero = np.zeros(clips)
+    shift_x = middle_x - across * middle_x + shift[0] * width
+    shift_y = middle_y - zoom * middle_y + shift[1] * height
+    transforms = np.array([[across, zero, shift_x], [zero, zoom, shift_y]]).transpose(2, 0, 1)
+    return Changes(transforms, gain, offset, erased)
+
+
+def apply_changes(frames: np.ndarray, changes: Changes) -> np.ndarray:
+    """The changed clips: uint8 [clips, time, height, width, 3], as `frames`.
+
+    What comes from beyond an edge is mirrored at it. Brightness and contrast change about the
+    clip's own mean; what is erased has that mean. A change of nothing gives back the same bits.
+    """
+    found = np.empty_like(frames)
+    height, width = frames.shape[2:4]
+    levels = np.arange(256)
+    for clip, altered, transform, gain, offset, erased in zip(frames, found, *changes, strict=True):
+        mean = clip.mean()
+        table = np.clip(np.rint((levels - mean) * gain + mean + offset), 0, 255).astype(np.uint8)
+        for frame, new in zip(clip, altered, strict=True):
+            cv2.warpAffine(
+                frame, transform, (width, height), dst=new, flags=_HOW, borderMode=_MIRRORED
+            )
+        cv2.LUT(altered.reshape(-1, width, 3), table, dst=altered.reshape(-1, width, 3))
+        top, left, bottom, right = np.rint(erased * ([height, width] * 2)).astype(int)
+        altered[:, top:bottom, left:right] = np.uint8(mean)
+    return found
+
+
+def _erased(random: np.random.Generator, clips: int, probability: float) -> np.ndarray:
+    """Rectangles of a fifth to a half of each side (random erasing, Zhong et al. 2020)."""
+    size = random.uniform(0.2, 0.5, (clips, 2))
+    corner = random.uniform(0, 1, (clips, 2)) * (1 - size)
+    size *= (random.random(clips) < probability)[:, None]
+    return np.concatenate([corner, corner + size], axis=1)
+
+
+_ORDER, _DRAWS = range(2)  # what a seed is for
+
+
+def endless(
+    clips: Clips, classes: int, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """An endless stream of batches in one shape, a function of the seed and the step alone.
+
+    Each pass goes through all videos in an order of its own; with `training.balance_labels` the
+    videos of rarer labels come several times in it, so that every label is as frequent. With
+    `clips.sampling` "segment" each place of a clip is drawn from the clips of its video, one frame
+    from each part of it (Wang et al. 2016, temporal segment networks); else one of its clips is
+    drawn. Then `augmentation` changes the clip, and with `mixup_alpha` it is mixed with another.
+
+    Args:
+        clips: of the training part.
+        classes: number of labels.
+        config: batch size, seed, sampling and augmentation.
+        first_step: where the stream begins; one that begins later continues an earlier one.
+
+    Returns:
+        A data set of (inputs, labels): `frames` uint8 [batch, time, height, width, 3], `length`
+        int32 [batch], and labels float32 [batch, classes], one 1 in each row, or the shares
+        of two labels where clips are mixed. With `model.per_frame`, (inputs, labels, weights):
+        labels [batch, time, classes], and weights float32 [batch, time], 0 in the padding.
+    """
+    rows, seed = config.training.batch_size, config.seed
+    size = config.clips
+    order = _Order(_passes(clips.video_labels, config.training.balance_labels), seed)
+    firsts = clips.first_clips
+    counts = np.diff([*firsts, len(clips)])
+    segment = size.sampling == "segment"
+    one_hot = np.eye(classes, dtype=np.float32)
+
+    def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
+        random = np.random.default_rng((seed, _DRAWS, int(step)))
+        videos = order.videos(int(step) * rows, rows)
+        drawn = random.integers(counts[videos][:, None], size=(rows, size.frames))
+        if not segment:
+            drawn[:] = drawn[:, :1]
+        chosen = firsts[videos][:, None] + drawn
+        frames = clips.store[clips.rows[chosen], np.arange(size.frames)]
+        frames, lengths = _cut_off(
+            frames, clips.lengths[firsts[videos]], random, config.augmentation.highest_late_share
+        )
+        changes = draw_changes(random, rows, size.height, size.width, config.augmentation)
+        frames = apply_changes(frames, changes)
+        frames[np.arange(size.frames) >= lengths[:, None]] = 0
+        labels = one_hot[clips.labels[firsts[videos]]]
+        frames, labels = mixed(random, frames, lengths, labels, config.augmentation.mixup_alpha)
+        return frames, lengths, labels
+
+    def batch(step: tf.Tensor) -> tuple[Any, ...]:
+        found = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.float32], stateful=False)
+        shapes = [[rows, size.frames, size.height, size.width, 3], [rows], [rows, classes]]
+        frames, lengths, wanted = (
+            tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
+        )
+        inputs = {"frames": frames, "length": lengths}
+        if not config.model.per_frame:
+            return inputs, wanted
+        real = tf.sequence_mask(lengths, size.frames, tf.float32)
+        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), real
+
+    stream = tf.data.Dataset.counter(first_step)
+    return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _passes(labels: np.ndarray, balanced: bool) -> np.ndarray:
+    """The videos of one pass: each once, or so often that every label is as frequent."""
+    everything = np.arange(len(labels))
+    if not balanced:
+        return everything
+    most = np.bincount(labels).max()
+    return np.concatenate(
+        [np.resize(everything[labels == label], most) for label in np.unique(labels)]
+    )
+
+
+def _cut_off(
+    frames: np.ndarray, lengths: np.ndarray, random: np.random.Generator, highest_share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The clips without up to so many of their frames, at the start or at the end."""
+    away = (random.random(len(frames)) * highest_share * lengths).astype(np.int32)
+    at_start = random.random(len(frames)) < 0.5
+    if away.any():
+        shift = np.where(at_start, away, 0)[:, None]
+        places = np.minimum(np.arange(frames.shape[1]) + shift, frames.shape[1] - 1)
+        frames = frames[np.arange(len(frames))[:, None], places]
+    return frames, (lengths - away).astype(np.int32)
+
+
+class _Order:
+    """The endless order of videos: pass after pass, each a permutation."""
+
+    def __init__(self, videos: np.ndarray, seed: int) -> None:
+        self._count = len(videos)
+        self._permutation = functools.lru_cache(maxsize=2)(
+            lambda number: np.random.default_rng((seed, _ORDER, number)).permutation(videos)
+        )
+
+    def videos(self, first: int, count: int) -> np.ndarray:
+        """Those at the places first … first + count - 1."""
+        places = np.arange(first, first + count)
+        passes = places // self._count
+        found = np.empty(count, np.int64)
+        for number in np.unique(passes):
+            here = passes == number
+            found[here] = self._permutation(int(number))[places[here] % self._count]
+        return found

@@ -1,0 +1,312 @@
+"""The signatures of the export: frames in, labels out; see `export` for their list.
+
+The requests that a server warms up with, and Keras's answers to them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.serving import warmup_requests
+from apps.suite.videos import preprocessing
+from apps.video_classification import config as configs
+from apps.video_classification import data, model, streams
+
+
+def requests(
+    trained: keras.Model, label_names: Sequence[str], config: configs.Config
+) -> list[warmup_requests.Request]:
+    """For each signature one row and several, videos of other lengths and sizes than training's.
+
+    The answers come from the model as Keras runs it, operation by operation, and not from the
+    functions that are exported.
+    """
+    names = np.array([name.encode() for name in label_names], object)
+    clips, draw = config.clips, np.random.default_rng(0)
+    own = _video(clips.frames, clips.height, clips.width, draw)
+    long = np.stack([_video(3 * clips.frames + 1, 48, 36, draw) for _ in range(3)])
+    short = _video(2, 7, 50, draw)
+    found = [_videos(trained, names, config, videos) for videos in (own[None], long, short[None])]
+    several: Sequence[Sequence[np.ndarray]] = ([own], [long[0], short, own])
+    found += [_files(trained, names, config, videos) for videos in several]
+    if config.model.per_frame:
+        for videos in (own[None], long):
+            found += _stream(trained, names, config, videos)
+    return found
+
+
+def _videos(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
+) -> warmup_requests.Request:
+    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
+    return warmup_requests.Request(
+        "serving_default", {"frames": videos}, _answers(names, probabilities)
+    )
+
+
+def _files(
+    trained: keras.Model,
+    names: np.ndarray,
+    config: configs.Config,
+    videos: Sequence[np.ndarray],
+) -> warmup_requests.Request:
+    """PNG files, which lose nothing."""
+    encoded = np.full([len(videos), max(map(len, videos))], b"", object)
+    for row, video in zip(encoded, videos, strict=True):
+        row[: len(video)] = [tf.io.encode_png(frame).numpy() for frame in video]
+    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
+    return warmup_requests.Request("encoded", {"encoded": encoded}, _answers(names, probabilities))
+
+
+def _stream(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
+) -> list[warmup_requests.Request]:
+    """A chunk from the beginning and one that goes on; the answers are those of one whole call."""
+    count = min(videos.shape[1], 7)
+    videos, ones = videos[:, :count], tf.ones([count], tf.int32)
+    sized = tf.stack([data.preprocess(row[:, None], ones, config)[0][:, 0] for row in videos])
+    lengths = tf.fill([len(videos)], count)
+    evidence = model.per_frame(trained)({"frames": sized, "length": lengths}, training=False)
+    whole = tf.nn.softmax(evidence).numpy()
+    first = streams.initial_states(trained, len(videos))
+    states = {name: np.zeros((len(videos), 0), np.float32) for name in first}
+    found, after = [], first
+    for part in (slice(0, 4), slice(4, count)):
+        _, after = streams.chunk(trained, sized[:, part], after)
+        rows = {name: np.reshape(state, (len(videos), -1)) for name, state in after.items()}
+        answers = {
+            "probabilities": whole[:, part],
+            "label": names[whole[:, part].argmax(axis=2)],
+            "label_names": names,
+            **rows,
+        }
+        found.append(
+            warmup_requests.Request("stream", {"frames": videos[:, part], **states}, answers)
+        )
+        states = rows
+    return found
+
+
+def _ask(trained: keras.Model, config: configs.Config, video: np.ndarray) -> np.ndarray:
+    """Probabilities [1, labels] of one video, without any padding behind a short one."""
+    frames, lengths = data.preprocess(tf.constant(video[None]), tf.constant([len(video)]), config)
+    frames = frames[:, : lengths[0]]
+    sides = (frames, frames[:, :, :, ::-1]) if config.evaluation.flip else (frames,)
+    asked = [trained({"frames": side, "length": lengths}, training=False) for side in sides]
+    return np.mean([keras.ops.softmax(logits) for logits in asked], axis=0)
+
+
+def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    return {
+        "label": names[probabilities.argmax(axis=1)],
+        "label_names": names,
+        "probabilities": probabilities,
+    }
+
+
+def _video(frames: int, height: int, width: int, draw: np.random.Generator) -> np.ndarray:
+    """A bright spot on its way over a noisy ground, uint8 [frames, height, width, 3]."""
+    start, pace = draw.uniform(0.2, 0.8, 2), draw.uniform(-0.5, 0.5, 2)
+    times = np.linspace(0, 1, frames)[:, None, None]
+    rows, columns = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
+    down, right = rows - start[0] - pace[0] * times, columns - start[1] - pace[1] * times
+    spot = np.exp(-(down**2 + right**2) / 0.02)
+    colours = spot[..., None] * draw.uniform(60, 160, 3) + 50
+    return (colours + draw.normal(0, 8, colours.shape)).clip(0, 255).astype(np.uint8)
+
+
+SETTINGS = "settings.json"
+"""The asset that tells a client what the signatures cannot."""
+
+
+class ServedVideo:
+    """A classifier behind frames, encoded frames and streams.
+
+    Args:
+        trained: what `model.build` returned.
+        label_names: of its classes.
+        config: of its run.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what a client has to know beside the signatures.
+    """
+
+    def __init__(
+        self, trained: keras.Model, label_names: Sequence[str], config: configs.Config
+    ) -> None:
+        self.trained, self.config = trained, config
+        self.label_names = tf.constant(list(label_names))
+        self.states: list[str] = []  # of a stream, in the order in which they are asked
+        if config.model.per_frame:
+            self.states = list(streams.initial_states(trained, 1))
+        self.saved = tf.Module(name="served_video")
+        self.saved.weights = [weight.value for weight in trained.weights]
+        # A file of this name has to be there until the export is written.
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        file = folder / SETTINGS
+        self.settings = self._settings()
+        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        self.saved.settings = tf.saved_model.Asset(str(file))
+
+    def signatures(self) -> dict[str, Any]:
+        """A traced or traceable function by the name of its signature."""
+        frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
+        encoded = tf.TensorSpec([None, None], tf.string, "encoded")
+        found = {
+            "serving_default": tf.function(self.videos, autograph=False, input_signature=[frames]),
+            "encoded": tf.function(self.files, autograph=False, input_signature=[encoded]),
+        }
+        if self.states:
+            states = {name: tf.TensorSpec([None, None], tf.float32, name) for name in self.states}
+            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
+                frames=frames, **states
+            )
+        return found
+
+    def videos(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        sizes = tf.shape(_with_pixels(frames))
+        counts = tf.repeat(sizes[1], sizes[0])
+        return self._answer(*data.preprocess(frames, counts, self.config))
+
+    def files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `encoded`; of all frames only those that the clip has are decoded."""
+        clips = self.config.clips
+        rows, empty = tf.shape(encoded)[0], tf.equal(encoded, "")
+        counts = tf.reduce_sum(tf.cast(~empty, tf.int32), axis=1)
+        told = 'encoded: a row without a frame; one that is not "" is needed in each'
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(counts > 0), [told])]):
+            indices, lengths = preprocessing.served_indices(counts, clips.frames)
+        real = tf.sequence_mask(lengths, clips.frames)
+        in_front = tf.gather(
+            encoded, tf.argsort(tf.cast(empty, tf.int32), stable=True), axis=1, batch_dims=1
+        )
+        chosen = tf.where(real, tf.gather(in_front, indices, axis=1, batch_dims=1), "")
+        spec = tf.TensorSpec([clips.height, clips.width, 3], tf.uint8)
+        pixels = tf.map_fn(self._file, tf.reshape(chosen, [-1]), fn_output_signature=spec)
+        shape = [rows, clips.frames, clips.height, clips.width, 3]
+        return self._answer(tf.reshape(pixels, shape), lengths)
+
+    def stream(self, frames: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `stream`; states come and go as rows, whatever their inner shape.
+
+        A row that is empty stands for the state before the first frame.
+        """
+        clips = self.config.clips
+        frames = _with_pixels(frames)
+        batch, count = tf.unstack(tf.shape(frames)[:2])
+        first = streams.initial_states(self.trained, batch)
+        before = {name: _unpacked(states[name], first[name], name) for name in self.states}
+        flat = tf.reshape(frames, tf.concat([[batch * count], tf.shape(frames)[2:]], axis=0))
+        sized = tf.reshape(
+            preprocessing.fitted(flat, clips), [batch, count, clips.height, clips.width, 3]
+        )
+        # A convolution takes no empty batch, so that one gets a row that is cut off again
+        spare = tf.cast(batch == 0, tf.int32)
+        evidence, after = streams.chunk(
+            self.trained,
+            _longer(sized, spare),
+            {name: _longer(state, spare) for name, state in before.items()},
+        )
+        probabilities = tf.nn.softmax(evidence)[:batch]
+        return {
+            "probabilities": probabilities,
+            "label": tf.gather(self.label_names, tf.argmax(probabilities, axis=2)),
+            "label_names": self.label_names,
+            **{name: _packed(state[:batch]) for name, state in after.items()},
+        }
+
+    def _file(self, encoded: tf.Tensor) -> tf.Tensor:
+        """Uint8 [height, width, 3] of the bytes of one picture, black where there are none."""
+        clips = self.config.clips
+
+        def decoded() -> tf.Tensor:
+            pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+            return preprocessing.fitted(_with_pixels(pixels[None, None])[0], clips)[0]
+
+        black = tf.zeros([clips.height, clips.width, 3], tf.uint8)
+        return tf.cond(tf.equal(encoded, ""), lambda: black, decoded)
+
+    def _answer(self, frames: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Of clips, uint8 [b, frames, height, width, 3], so many frames of each are real."""
+        batch = tf.shape(frames)[0]
+        spare = tf.cast(batch == 0, tf.int32)
+        frames, lengths = _longer(frames, spare), _longer(lengths, spare)
+        probabilities = self._probabilities(frames, lengths)
+        if self.config.evaluation.flip:
+            mirrored = self._probabilities(tf.reverse(frames, [3]), lengths)
+            probabilities = (probabilities + mirrored) / 2
+        probabilities = probabilities[:batch]
+        return {
+            "label": tf.gather(self.label_names, tf.argmax(probabilities, axis=1)),
+            "label_names": self.label_names,
+            "probabilities": probabilities,
+        }
+
+    def _probabilities(self, frames: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        inputs = {"frames": frames, "length": lengths}
+        return tf.nn.softmax(self.trained(inputs, training=False))
+
+    def _settings(self) -> dict[str, Any]:
+        """What a program has to know to ask the export, beside the signatures."""
+        clips = self.config.clips
+        seconds = clips.clip_seconds if clips.sampling == "window" else None
+        return {
+            "label_names": [name.decode() for name in self.label_names.numpy()],
+            "frames": clips.frames,
+            "height": clips.height,
+            "width": clips.width,
+            "fit": clips.fit,
+            "clip_seconds": seconds,  # None: a clip is a whole video
+            "clips_per_video": self.config.evaluation.clips_per_video,
+            "states": self.states,
+        }
+
+
+def _with_pixels(frames: tf.Tensor) -> tf.Tensor:
+    """The frames [b, n, height, width, 3], after a look whether there is something to see."""
+    sizes = tf.shape(frames)[1:4]
+    told = ["frames: [rows, frames, height, width, 3] with at least one frame of at least one"]
+    told += ["pixel are needed; frames, height and width are", sizes]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sizes > 0), told)]):
+        return tf.identity(frames)
+
+
+def _longer(rows: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
+    """So many more rows, of zeros."""
+    before = tf.zeros([rows.shape.rank, 1], tf.int32)
+    after = tf.concat([[[spare]], before[1:]], axis=0)
+    padded = tf.pad(rows, tf.concat([before, after], axis=1))
+    return tf.ensure_shape(padded, [None, *rows.shape[1:]])
+
+
+def _packed(state: tf.Tensor) -> tf.Tensor:
+    """A state as rows of numbers: [b, …] as [b, n]."""
+    return tf.reshape(state, [tf.shape(state)[0], math.prod(state.shape[1:])])
+
+
+def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
+    """What `_packed` made rows of; empty rows are the `first` state, before any frame."""
+    packed = _packed(first)
+    batch, size = tf.shape(packed)[0], packed.shape[1]
+    given = tf.shape(rows)
+    told = [f"{name}: a state is rows of {size} numbers or of none, one for each row of frames;"]
+    told += ["it is", given]
+    fits = (given[0] == batch) & ((given[1] == 0) | (given[1] == size))
+    with tf.control_dependencies([tf.debugging.Assert(fits, told)]):
+        rows = tf.identity(rows)
+    rows = tf.concat([packed[:, : tf.where(given[1] == 0, size, 0)], rows], axis=1)
+    return tf.reshape(rows, tf.shape(first))

@@ -1,0 +1,63 @@
+"""The better one is named, whoever it is."""
+
+import pytest
+
+from apps.suite.evaluation import comparison
+
+
+def metrics(model, baselines, higher_is_better=False):
+    test = {"error": model, "seconds": 3.0}
+    having = {name: {"error": value, "extra": 1.0} for name, value in baselines.items()}
+    chief = comparison.primary("error", test, having, higher_is_better)
+    return {"primary": chief, "test": test, "baselines": having}
+
+
+def test_the_primary_metric_is_set_beside_the_best_baseline():
+    chief = metrics(2.0, {"mean": 3.0, "last value": 2.5})["primary"]
+    assert chief == {
+        "name": "error",
+        "higher_is_better": False,
+        "model": 2.0,
+        "baseline": {"name": "last value", "value": 2.5},
+    }
+    assert metrics(2.0, {"a": 3.0, "b": 2.5}, True)["primary"]["baseline"]["name"] == "a"
+
+
+def test_a_result_without_a_baseline_is_refused():
+    with pytest.raises(ValueError, match="no baseline has the primary metric error"):
+        comparison.primary("error", {"error": 1.0}, {"mean": {"other": 2.0}}, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "higher_is_better", "said"),
+    [
+        (1.0, False, "The model is better than the best baseline, last value: 1.000 against 2.500"),
+        (3.0, False, "The baseline last value is better than the model: 3.000 against 2.500"),
+        (4.5, True, "The model is better than the best baseline, mean: 4.500 against 4.000"),
+        (1.0, True, "The baseline mean is better than the model: 1.000 against 4.000"),
+        (2.5, False, "Neither is better: the model and the baseline last value reach 2.500"),
+    ],
+)
+def test_the_verdict_names_the_better_one(model, higher_is_better, said):
+    found = metrics(model, {"mean": 4.0, "last value": 2.5}, higher_is_better)
+    assert comparison.verdict(found).startswith(said)
+
+
+def test_standings_begin_with_the_best_and_a_tie_goes_to_the_baseline():
+    found = comparison.standings(metrics(2.5, {"mean": 4.0, "last value": 2.5}))
+    assert [standing.name for standing in found] == ["last value", "this model", "mean"]
+
+
+def test_the_table_has_the_metrics_that_can_be_compared():
+    found = metrics(2.0, {"mean": 4.0})
+    found["test"]["extra"] = 12
+    header, rows = comparison.table(found)
+    assert header == ["", "error (lower is better)", "extra"]
+    assert rows == [["this model", "2.000", "12"], ["mean", "4.000", "1.000"]]
+
+
+def test_the_columns_of_the_terminal_s_table_are_aligned():
+    lines = comparison.text_table(metrics(12345.0, {"mean": 0.5})).splitlines()
+    assert len(lines) == 3
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].startswith("mean")

@@ -1,0 +1,112 @@
+"""Masks hide what they may and no more, and are functions of their seed alone."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_commands.config import AugmentationConfig
+from apps.suite.sounds import augmentation
+
+ROWS, TIME, CHANNELS = 300, 60, 12
+FRAMES = np.random.default_rng(0).integers(0, TIME + 1, ROWS).astype(np.int32)
+FILL = np.linspace(-900.0, -800.0, CHANNELS, dtype=np.float32)
+NONE = AugmentationConfig(time_masks=0, band_masks=0)
+FEATURES = np.random.default_rng(1).normal(size=(ROWS, TIME, CHANNELS)).astype(np.float32)
+
+in_graph = tf.function(augmentation.mask_features, autograph=False)
+
+
+def masked(seed=(0, 0), frames=FRAMES, **changes):
+    settings = dataclasses.replace(NONE, **changes)
+    seed = tf.constant(seed, tf.int64)
+    return in_graph(FEATURES, frames, seed, settings, FILL).numpy()
+
+
+def hidden(found):
+    """Where the fill is, bool [rows, time, channels]; all else is as it was."""
+    is_filled = found == FILL
+    np.testing.assert_array_equal(found[~is_filled], FEATURES[~is_filled])
+    return is_filled
+
+
+def runs(row):
+    """How many runs of True there are."""
+    return int((np.diff(np.concatenate([[0], row.astype(int)])) == 1).sum())
+
+
+def test_no_masks_change_nothing():
+    np.testing.assert_array_equal(masked(), FEATURES)
+    np.testing.assert_array_equal(masked(time_masks=2, highest_time_mask_frames=0), FEATURES)
+
+
+def test_time_masks_hide_whole_frames_and_at_most_a_fifth_of_a_clip_each():
+    where = hidden(masked(time_masks=2, highest_time_mask_frames=7))
+    np.testing.assert_array_equal(where.all(axis=2), where.any(axis=2))
+    for row, frames in zip(where.any(axis=2), FRAMES, strict=True):
+        assert not row[frames:].any()
+        assert row.sum() <= 2 * min(7, frames // 5)
+        assert runs(row) <= 2
+
+
+def test_band_masks_hide_neighbours_in_all_real_frames():
+    where = hidden(masked(band_masks=1, highest_band_mask=4))
+    for row, frames in zip(where, FRAMES, strict=True):
+        assert not row[frames:].any()
+        if frames:
+            np.testing.assert_array_equal(row[:frames].all(axis=0), row[:frames].any(axis=0))
+            assert row[0].sum() <= 4
+            assert runs(row[0]) <= 1
+
+
+def test_widths_and_places_are_drawn_evenly():
+    frames = np.full(ROWS, TIME, np.int32)
+    widths, starts = [], []
+    for seed in range(20):
+        where = hidden(masked((seed, 1), frames, time_masks=1, highest_time_mask_frames=3))
+        times = where.any(axis=2)
+        widths.extend(times.sum(axis=1))
+        starts.extend(times.argmax(axis=1)[times.sum(axis=1) == 3])
+    counts = np.bincount(widths, minlength=4)
+    assert (np.abs(counts - 1_500) < 4 * np.sqrt(1_500 * 0.75)).all()
+    counts = np.bincount(starts, minlength=TIME - 2)
+    assert len(counts) == TIME - 2
+    expected = len(starts) / (TIME - 2)
+    chi_square = ((counts - expected) ** 2 / expected).sum()
+    assert chi_square < 95  # 99.9 % of draws with 57 degrees of freedom
+
+
+def test_masks_wider_than_the_features_still_fit():
+    where = hidden(masked(band_masks=3, highest_band_mask=500, time_masks=1))
+    assert where.any()
+    widest = hidden(masked(time_masks=1, highest_time_mask_frames=10**6)).any(axis=2).sum(axis=1)
+    assert (widest <= FRAMES // 5).all()
+    assert widest.max() > 8
+
+
+def test_masks_are_a_function_of_the_seed():
+    changes = {"time_masks": 2, "band_masks": 2}
+    np.testing.assert_array_equal(masked((3, 4), **changes), masked((3, 4), **changes))
+    assert (masked((3, 4), **changes) != masked((3, 5), **changes)).any()
+    assert (masked((3, 4), **changes) != masked((4, 4), **changes)).any()
+    large = 2**40  # steps and seeds of 64 bits
+    assert (masked((large, 4), **changes) != masked((0, 4), **changes)).any()
+
+
+def test_rows_have_masks_of_their_own():
+    where = hidden(masked(frames=np.full(ROWS, TIME, np.int32), time_masks=1))
+    assert len(np.unique(where.any(axis=2), axis=0)) > 100
+
+
+def test_inside_a_data_set_masks_are_those_of_a_plain_call():
+    settings = AugmentationConfig()
+    seeds = tf.data.Dataset.range(3).map(
+        lambda step: augmentation.mask_features(
+            FEATURES, FRAMES, tf.stack([7, step]), settings, FILL
+        )
+    )
+    for step, found in enumerate(seeds):
+        seed = tf.constant([7, step], tf.int64)
+        np.testing.assert_array_equal(
+            found, augmentation.mask_features(FEATURES, FRAMES, seed, settings, FILL)
+        )

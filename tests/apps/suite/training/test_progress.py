@@ -1,0 +1,23 @@
+"""Lines that a person reads in a terminal or a log."""
+
+import pytest
+
+from apps.suite.training import history
+
+
+def test_a_checkpoints_line():
+    row = {"step": 200, "loss": 1.23456, "validation_loss": 1.5, "learning_rate": 0.001}
+    assert history.checkpoint_line(row, 1000, True, 12.34, 200.0) == (
+        "step  200 of 1000  loss 1.235  validation loss 1.500  learning rate 0.001000  "
+        "12.3 steps/s  3 min left  (best so far)"
+    )
+    assert (
+        history.checkpoint_line({"step": 9}, 9, False, 1.0, 0.0) == "step 9 of 9  1 steps/s  done"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.4, "8 s"), (89, "89 s"), (170, "3 min"), (7500, "2 h 05 min")]
+)
+def test_durations(seconds, text):
+    assert history.duration(seconds) == text
