@@ -129,7 +129,7 @@ def test_run_command_fills_the_options(capsys):
 
 def test_the_command_machinery_imports_nothing_heavy():
     program = (
-        "import sys; from apps import configuration, run_folder\n"
+        "import sys; from apps.suite.commands import command; from apps.suite.runs import run_folder\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -142,9 +142,9 @@ def test_the_command_machinery_imports_nothing_heavy():
 
 def test_a_reader_that_stops_reading_gets_no_traceback():
     program = (
-        "import sys; from apps import configuration\n"
+        "import sys; from apps.suite.commands import command\n"
         "def run():\n    for at in range(100000): print('line', at)\n"
-        "sys.exit(configuration.exit_status(run))"
+        "sys.exit(command.exit_status(run))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE

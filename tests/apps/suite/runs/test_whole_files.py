@@ -54,8 +54,8 @@ def test_a_kill_in_the_middle_leaves_the_old_file_and_a_part_that_is_swept(tmp_p
     file.parent.mkdir()
     file.write_text("old")
     program = (
-        "import os, pathlib, signal, sys; from apps import whole_files\n"
-        "with whole_files.replacing(pathlib.Path(sys.argv[1])) as partial:\n"
+        "import os, pathlib, signal, sys; from apps.suite.runs import files\n"
+        "with files.replacing(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(file)], check=False)
