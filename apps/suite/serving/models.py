@@ -1,15 +1,13 @@
-"""`ServedModels`: the newest version of each model below a folder, followed as it changes.
+"""Loads the versions of exported models and answers requests with them.
 
-`ServedVersion`: one version of an exported model, loaded into a session as a server loads it.
-
-Where the versions of exported models are: `folder/<model>/<version>/saved_model.pb`.
+`ServedModels` follows a folder of models as it changes; `ServedVersion` is one loaded version.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +17,9 @@ import tensorflow as tf
 from apps.suite.serving import versions, warmup_requests
 
 _HIDDEN_SIGNATURE = "__saved_model_init_op"
+
+Admission = Callable[[], contextlib.AbstractContextManager[None]]
+"""Holds a place for a request; raises Refusal where too many wait already."""
 
 
 class Refusal(Exception):

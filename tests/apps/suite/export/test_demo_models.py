@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from apps import serve
 from apps.suite import errors
 from apps.suite.export import asking
+from apps.suite.serving import server as model_server
 from tests.apps import echo_model
 
 
@@ -25,7 +25,9 @@ def here(folder):
 
 @pytest.fixture(scope="module")
 def served(folder):
-    with serve.serving(serve.Options(models=folder, rest_port=0, grpc_port=0)) as serving:
+    with model_server.serving(
+        model_server.Options(models=folder, rest_port=0, grpc_port=0)
+    ) as serving:
         yield serving
 
 

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from apps import serve
 from apps.suite import errors
 from apps.suite.serving import client as prediction_client
+from apps.suite.serving import server as model_server
 from tests.apps import echo_model
 
 
@@ -17,7 +17,9 @@ from tests.apps import echo_model
 def server(tmp_path_factory):
     models = tmp_path_factory.mktemp("models")
     echo_model.write(models, 5)
-    with serve.serving(serve.Options(models=models, rest_port=0, grpc_port=0)) as serving:
+    with model_server.serving(
+        model_server.Options(models=models, rest_port=0, grpc_port=0)
+    ) as serving:
         yield serving
 
 
