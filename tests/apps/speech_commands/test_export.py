@@ -9,9 +9,10 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from apps.speech_commands import export, report, serving
+from apps.speech_commands import export, report
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite import errors
+from apps.suite.export import assets
 from apps.suite.serving import warmup_requests
 from tests.apps.speech_commands import small_run
 
@@ -64,7 +65,7 @@ def streamed(signatures, sound, lengths):
 def test_the_version_holds_what_a_server_and_a_client_need(exported):
     assert exported.name == "1"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
-    settings = json.loads((exported / "assets" / serving.SETTINGS).read_text())
+    settings = json.loads((exported / "assets" / assets.SETTINGS).read_text())
     assert settings["sample_rate_hz"] == RATE
     assert settings["label_names"] == list(small_run.NAMES)
     assert settings["states"] == STATES

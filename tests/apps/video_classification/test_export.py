@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from apps.suite import errors
+from apps.suite.export import assets
 from apps.suite.serving import warmup_requests
 from apps.suite.videos import fitting, sampling
 from apps.video_classification import config as configs
@@ -74,11 +75,11 @@ def streamed(stream, videos, lengths, first=None):
 def test_the_version_holds_what_a_server_and_a_client_need(exported, exported_stream):
     assert exported.name == "1"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
-    settings = json.loads((exported / "assets" / serving.SETTINGS).read_text())
+    settings = json.loads((exported / "assets" / assets.SETTINGS).read_text())
     assert settings["label_names"] == NAMES
     assert settings["states"] == []
     assert settings["clip_seconds"] is None
-    settings = json.loads((exported_stream / "assets" / serving.SETTINGS).read_text())
+    settings = json.loads((exported_stream / "assets" / assets.SETTINGS).read_text())
     assert settings["states"] == STATES
     for version, kinds in ((exported, set()), (exported_stream, {"stream"})):
         asked = list(warmup_requests.read(version / warmup_requests.FILE))
