@@ -170,7 +170,7 @@ def model(task: str, served: Callable[[Path], Served], source: Source) -> Iterat
         finally:
             loaded.close()
     else:
-        yield _of_run(task, served(source.run))
+        yield of_served(task, served(source.run))
 
 
 @contextlib.contextmanager
@@ -203,7 +203,8 @@ def exports(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
         models.close()
 
 
-def _of_run(task: str, served: Served) -> Model:
+def of_served(task: str, served: Served) -> Model:
+    """Returns a trained model in this process, asked by its signatures without an export."""
     traced = _Traced(served)
 
     def answer(signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

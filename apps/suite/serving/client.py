@@ -282,11 +282,16 @@ class RestClient:
         end = time.monotonic() + self._deadline_seconds
         pause = _FIRST_PAUSE_SECONDS
         where = f"--server {self._address}"
+        # requests' own json= refuses NaN, a missing value, which the server reads
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
         while True:
             try:
                 left = max(end - time.monotonic(), 0.001)
                 url = self._address + path
-                answer = self._session.request(method, url, json=body, timeout=left)
+                answer = self._session.request(
+                    method, url, data=content, headers=headers, timeout=left
+                )
                 if answer.ok:
                     return answer.json()
                 reason = _reason(answer)

@@ -93,7 +93,7 @@ def test_an_empty_prompt_is_answered(capsys, run, exported):
         (["x", "--repetition_penalty", 0], "--repetition_penalty must be above 0"),
         (["x", "--beam_width", -2], "--beam_width must be"),
         (["x", "--seed", 2**63], "--seed must be"),
-        (["x", "--model", "1", "--beam_width", 2], "need a run"),
+        (["x", "--model", "1", "--beam_width", 2], "need --run"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, run, arguments, told):

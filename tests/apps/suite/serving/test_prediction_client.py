@@ -44,6 +44,11 @@ def test_numbers_take_the_type_that_the_signature_wants(client):
     assert wide["sums"].tolist() == [8]
 
 
+def test_a_missing_number_is_sent_and_comes_back(client):
+    answer = client.predict("echo", {"values": [[1.0, np.nan], [3, 4]]})
+    np.testing.assert_array_equal(answer["sums"], [np.nan, 12])
+
+
 def test_texts_and_bytes_come_back_as_bytes(client):
     texts = np.array([b"\xff\x00", "caf\u00e9".encode()], object)
     answer = client.predict("echo", {"text": texts, "times": 3}, "describe")
