@@ -226,6 +226,7 @@ def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[at], y[at]
 
 
+TITLE = "Anomalies"
 EXPLAINED = "Give measurements over time; the model marks the stretches that it finds unusual."
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _DAY_SECONDS = 86_400

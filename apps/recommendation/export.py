@@ -77,9 +77,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
     trained = trained_model.load(run_folder)
     history_items = trained.config.model.history_items
-    served = serving.ServedItems(
-        trained.model, trained.item_names, trained.titles, trained.item_counts, history_items
-    )
+    served = serving.of_model(trained)
     with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
         requests = serving.requests(
             trained.model, trained.item_names, trained.item_counts, history_items

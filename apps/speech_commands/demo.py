@@ -57,6 +57,7 @@ def _module() -> Any:
     return module
 
 
+TITLE = "Speech"
 EXPLAINED = "Say one of the model's words, and see which one it hears."
 LONGEST_SECONDS = 60.0
 _SPAN_DECIBELS = 70.0  # of a spectrogram's colours, down from the loudest

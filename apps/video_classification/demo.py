@@ -16,6 +16,7 @@ from apps.suite.evaluation import plot_style
 from apps.suite.export.asking import ExportedModel
 from apps.suite.videos import uploaded_clips
 
+TITLE = "Video"
 EXPLAINED = "Give a short clip, and see what the model takes the motion in it for."
 _STRIP_FRAMES = 8
 

@@ -20,7 +20,7 @@ def test_the_version_holds_what_a_server_needs(exported):
     assert exported.parent.name == "recommendation"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
     asked = list(warmup_requests.read(exported / warmup_requests.FILE))
-    assert {request.signature for request in asked} == {"serving_default", "candidates"}
+    assert {request.signature for request in asked} == {"serving_default", "candidates", "assets"}
     assert {len(request.inputs["history"]) for request in asked} == {1, 4}
 
 

@@ -159,7 +159,7 @@ def test_other_columns_of_a_file_can_be_named(capsys, source, tmp_path):
         (["bad \udcff"], "UTF-8"),
         (["x", "--include", "bad \udcff"], "UTF-8"),
         (["x", "--run", "/no/such/run"], "/no/such/run"),
-        (["x", "--model", "/no/such/version"], "no exported version"),
+        (["x", "--model", "/no/such/version"], "not an exported version"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, run, arguments, told):

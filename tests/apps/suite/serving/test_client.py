@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from apps import serve
 from apps.suite import errors
 from apps.suite.serving import client as prediction_client
+from apps.suite.serving import server as model_server
 from tests.apps import echo_model
 
 
@@ -17,7 +17,9 @@ from tests.apps import echo_model
 def server(tmp_path_factory):
     models = tmp_path_factory.mktemp("models")
     echo_model.write(models, 5)
-    with serve.serving(serve.Options(models=models, rest_port=0, grpc_port=0)) as serving:
+    with model_server.serving(
+        model_server.Options(models=models, rest_port=0, grpc_port=0)
+    ) as serving:
         yield serving
 
 
@@ -42,6 +44,11 @@ def test_numbers_take_the_type_that_the_signature_wants(client):
     assert wide["sums"].tolist() == [8]
 
 
+def test_a_missing_number_is_sent_and_comes_back(client):
+    answer = client.predict("echo", {"values": [[1.0, np.nan], [3, 4]]})
+    np.testing.assert_array_equal(answer["sums"], [np.nan, 12])
+
+
 def test_texts_and_bytes_come_back_as_bytes(client):
     texts = np.array([b"\xff\x00", "caf\u00e9".encode()], object)
     answer = client.predict("echo", {"text": texts, "times": 3}, "describe")
@@ -50,10 +57,10 @@ def test_texts_and_bytes_come_back_as_bytes(client):
     assert answer["kinds"].tolist() == [b"short", b"long", b"?"]
 
 
-def test_a_served_model_is_asked_like_a_loaded_one(client):
-    signatures = prediction_client.signatures(client, "echo")
-    answer = signatures["divide"](divisor=np.array([7, 30]))
-    assert (answer["quotient"].tolist(), answer["rest"].tolist()) == ([14, 3], [2, 10])
+def test_the_signatures_of_a_served_model_are_described(client):
+    found = client.signatures("echo")
+    assert found["divide"].inputs["divisor"].described() == "int64[any]"
+    assert found["describe"].outputs["kinds"].described() == "string[3]"
 
 
 @pytest.mark.parametrize(

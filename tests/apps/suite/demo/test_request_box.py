@@ -15,7 +15,7 @@ from tests.apps import echo_model
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     echo_model.write(folder, 1)
-    with asking.opened(folder) as (model,):
+    with asking.exports(folder) as (model,):
         yield model
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def model(small_exports):
-    with asking.opened(small_exports / "speech_commands") as (found,):
+    with asking.exports(small_exports / "speech_commands") as (found,):
         yield found
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from apps import serve
 from apps.suite import errors
 from apps.suite.export import asking
+from apps.suite.serving import server as model_server
 from tests.apps import echo_model
 
 
@@ -19,13 +19,15 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def here(folder):
-    with asking.opened(folder) as (model,):
+    with asking.exports(folder) as (model,):
         yield model
 
 
 @pytest.fixture(scope="module")
 def served(folder):
-    with serve.serving(serve.Options(models=folder, rest_port=0, grpc_port=0)) as serving:
+    with model_server.serving(
+        model_server.Options(models=folder, rest_port=0, grpc_port=0)
+    ) as serving:
         yield serving
 
 
@@ -36,7 +38,7 @@ def model(request, folder, here, served):
         return
     scheme = "http://" if request.param == "rest" else ""
     port = served.rest_port if scheme else served.grpc_port
-    with asking.opened(folder, f"{scheme}127.0.0.1:{port}") as (model,):
+    with asking.exports(folder, f"{scheme}127.0.0.1:{port}") as (model,):
         yield model
 
 
@@ -70,7 +72,7 @@ def test_signatures_and_examples_are_known_without_a_question(here):
 def test_a_server_with_another_version_is_no_answer(folder, served, tmp_path):
     echo_model.write(tmp_path, 11)
     with (
-        asking.opened(tmp_path, f"127.0.0.1:{served.grpc_port}") as (model,),
+        asking.exports(tmp_path, f"127.0.0.1:{served.grpc_port}") as (model,),
         pytest.raises(errors.UserError, match="version 11 of echo is not served"),
     ):
         model.ask(values=[[1.0]])
@@ -80,7 +82,7 @@ def test_a_folder_without_a_version_is_told(tmp_path):
     for folder, told in ((tmp_path, "export a run there first"), (tmp_path / "no", "is no folder")):
         with (
             pytest.raises(errors.UserError, match=told),
-            asking.opened(folder),
+            asking.exports(folder),
         ):
             pass
 
@@ -88,7 +90,7 @@ def test_a_folder_without_a_version_is_told(tmp_path):
 def test_an_address_that_is_none_is_told(folder):
     with (
         pytest.raises(errors.UserError, match="needs HOST:PORT"),
-        asking.opened(folder, "nowhere"),
+        asking.exports(folder, "nowhere"),
     ):
         pass
 
@@ -98,12 +100,12 @@ def test_a_version_that_does_not_load_is_left_out_and_the_others_stay(tmp_path, 
     (tmp_path / "broken" / "1").mkdir(parents=True)
     content = (version / "saved_model.pb").read_bytes()
     (tmp_path / "broken" / "1" / "saved_model.pb").write_bytes(content)
-    with asking.opened(tmp_path) as models:
+    with asking.exports(tmp_path) as models:
         assert [model.name for model in models] == ["echo"]
     assert "broken/1 does not load" in capsys.readouterr().out
     (version / "saved_model.pb").write_bytes(b"\xff\xff")
     with (
         pytest.raises(errors.UserError, match=r"nothing in .* loads"),
-        asking.opened(tmp_path),
+        asking.exports(tmp_path),
     ):
         pass

@@ -46,7 +46,7 @@ def address(small_exports):
     ) as process:
         lines = [process.stdout.readline() for _ in range(len(exports.WRITERS) + 2)]
         assert "the page is at" in lines[-1], process.stderr.read()
-        yield lines[-1].split()[4].rstrip(";")
+        yield re.search(r"http://\S+", lines[-1]).group()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, "ended\n", "")

@@ -15,7 +15,7 @@ CHANNELS = list(small_model.NAMES)
 
 @pytest.fixture(scope="module")
 def model(small_exports):
-    with asking.opened(small_exports / "anomaly_detection") as (found,):
+    with asking.exports(small_exports / "anomaly_detection") as (found,):
         yield found
 
 

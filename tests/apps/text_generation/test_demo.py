@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def model(small_exports):
-    with asking.opened(small_exports / "text_generation") as (found,):
+    with asking.exports(small_exports / "text_generation") as (found,):
         yield found
 
 
