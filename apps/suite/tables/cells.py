@@ -110,7 +110,7 @@ def missing(column: pa.Array) -> np.ndarray:
     import pyarrow.compute as pc
 
     if pa.types.is_string(column.type):
-        empty = pc.fill_null(pc.is_in(_word(column), pa.array(MISSING)), True)
+        empty = pc.or_(pc.is_in(_word(column), pa.array(MISSING)), column.is_null())
         return np.asarray(empty.to_numpy(zero_copy_only=False), np.bool_)
     return np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False), np.bool_)
 

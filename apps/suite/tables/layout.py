@@ -6,6 +6,7 @@ import csv
 import gzip
 import re
 import typing
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -16,7 +17,7 @@ from apps.suite.tables import cells
 BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST_CELL = 2**26  # characters; a longer cell probably has a quote that is never closed
 _DELIMITERS = ",;\t|"
-_HEAD_BYTES = 2**20  # the line of names lies in these
+_HEAD_BYTES, _LONGEST_LINE = 2**16, 2**22
 
 
 class Layout(NamedTuple):
@@ -58,11 +59,11 @@ def of_file(path: Path, unquoted: bool = False) -> Layout:
     """
     try:
         with opened(path) as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(_HEAD_BYTES) + file.readline(_LONGEST_LINE)
     except OSError as error:
         raise errors.UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except EOFError:
-        raise errors.UserError(f"{path}: cannot be read: the file ends too early") from None
+    except (EOFError, zlib.error):
+        raise errors.UserError(f"{path}: cannot be read: damaged, or cut off") from None
     return of_bytes(str(path), head, unquoted)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -55,8 +56,11 @@ def pieces(path: str, number: int, rows_per_piece: int | None) -> list[Piece]:
     file = Path(path)
     if not reader.is_parquet(file):
         form = layout.of_file(file)
-        with layout.opened(file) as binary:
-            return _pieces(path, number, _Lines(binary), form, rows_per_piece)
+        try:
+            with layout.opened(file) as binary:
+                return _pieces(path, number, _Lines(binary), form, rows_per_piece)
+        except (OSError, EOFError, zlib.error):
+            raise errors.UserError(f"{path}: cannot be read: damaged, or cut off") from None
     with reader.open_parquet(file) as opened:
         rows = opened.metadata.num_rows
     step = rows_per_piece or max(1, rows)

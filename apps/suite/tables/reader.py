@@ -11,6 +11,7 @@ import csv
 import io
 import re
 import typing
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +115,8 @@ def as_text(path: Path) -> str:
             return written.getvalue().decode()
         with layout.opened(path) as file:
             content = file.read()
-    except (OSError, EOFError) as error:
-        raise errors.UserError(f"{path.name}: cannot be read: {_first_line(error)}") from None
+    except (OSError, EOFError, zlib.error):
+        raise errors.UserError(f"{path.name}: cannot be read: damaged, or cut off") from None
     if content.startswith(layout.BYTE_ORDER_MARKS):
         raise errors.UserError(f"{path.name}: is UTF-16; save it as UTF-8")
     try:
@@ -199,9 +200,10 @@ def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> It
         wrong = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", told)
         if wrong:
             at, expected, got = map(int, wrong.groups())
+            advice = "; is a quote open?" if "\n" in told.rstrip() else ""
             raise errors.UserError(
                 f"{text.name}: line {line_of(at - form.header_line)}: {got} cells, and there are "
-                f"{expected} columns"
+                f"{expected} columns{advice}"
             ) from None
         if "UTF8" in told:
             line = _first_not_utf8(text) or line_of(row)

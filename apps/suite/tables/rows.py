@@ -297,8 +297,7 @@ class _Order:
                     "--data_format.duplicate_times"
                 )
             raise errors.UserError(
-                f"{place}: {self._name} {time} is before that of the {block.unit} before; "
-                "sort the file by time"
+                f"{place}: {self._name} {time} is before the time above it; sort the file by time"
             )
         self._last = int(times[-1])
         return times
