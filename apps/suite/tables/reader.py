@@ -106,13 +106,7 @@ def as_text(path: Path) -> str:
     """
     try:
         if is_parquet(path):
-            from pyarrow import csv as arrow_csv
-            from pyarrow import parquet
-
-            _open_parquet(path)
-            written = io.BytesIO()
-            arrow_csv.write_csv(parquet.read_table(path), written)
-            return written.getvalue().decode()
+            return _parquet_as_text(path)
         with layout.opened(path) as file:
             content = file.read()
     except (OSError, EOFError, zlib.error):
@@ -295,6 +289,25 @@ def _open_parquet(path: Path) -> Table:
                 row += batch.num_rows
 
     return Table(str(path), names, size, blocks)
+
+
+def _parquet_as_text(path: Path) -> str:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    written = io.BytesIO()
+    with open_parquet(path) as file:
+        table = file.read()
+    for at, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type):  # numbers, as everywhere
+            table = table.set_column(at, field.name, table.column(at).cast(pa.int8()))
+    try:
+        arrow_csv.write_csv(table, written)
+    except pa.ArrowException as error:
+        raise errors.UserError(
+            f"{path.name}: cannot be shown as csv: {_first_line(error)}"
+        ) from None
+    return written.getvalue().decode()
 
 
 def _plain(column: pa.Array) -> pa.Array:
