@@ -7,7 +7,7 @@ import gzip
 import re
 import typing
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -43,8 +43,7 @@ class Layout(NamedTuple):
     def rows(self, lines: Iterator[str]) -> Any:
         """Returns a `csv.reader` of lines in this form."""
         csv.field_size_limit(_LONGEST_CELL)
-        quoting = csv.QUOTE_MINIMAL if self.has_quotes else csv.QUOTE_NONE
-        return csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
+        return _reader(lines, self.delimiter, self.has_quotes)
 
 
 def of_file(path: Path, unquoted: bool = False) -> Layout:
@@ -105,15 +104,19 @@ def of_bytes(source: str, head: bytes, unquoted: bool = False) -> Layout:
     if not unquoted and _without_quoted(first).count('"'):
         raise errors.UserError(f"{source}: line {line}: a quote is opened and never closed")
     delimiter = "\t" if unquoted else _delimiter(first)
-    quoting = csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL
-    found = next(csv.reader([first], delimiter=delimiter, quoting=quoting))
-    names = [name.strip() for name in found]
+    names = [name.strip() for name in next(_reader([first], delimiter, not unquoted))]
     if cells.are_data(names):
         raise errors.UserError(
             f"{source}: line {line} holds numbers; put a line of names before it"
         )
     names = [name or f"column_{at}" for at, name in enumerate(names, 1)]
     return Layout(check_names(source, names), delimiter, not unquoted, line)
+
+
+def _reader(lines: Iterable[str], delimiter: str, has_quotes: bool) -> Any:
+    if has_quotes:
+        return csv.reader(lines, delimiter=delimiter)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
 
 
 def headless(text: str, names: Sequence[str]) -> Layout:

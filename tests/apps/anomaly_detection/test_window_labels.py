@@ -84,6 +84,9 @@ def test_windows_that_cannot_be_are_refused_in_one_line(folder, content, message
 
 def test_what_is_no_json_is_refused(folder):
     file = own_files.written(folder, "{", "windows.json")
-    for path, message in ((file, "not valid JSON"), (folder / "absent.json", "cannot be read: No such")):
+    for path, message in (
+        (file, "not valid JSON"),
+        (folder / "absent.json", "cannot be read: No such"),
+    ):
         with pytest.raises(errors.UserError, match=message):
             own_files.load(folder / "data", labels=str(path))
