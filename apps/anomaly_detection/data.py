@@ -1,5 +1,6 @@
 """Series as they are read, scaled, and cut into the stretches that a model is trained on."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import labels
-from apps.suite.tables import reader, scaling, series, series_files
+from apps.suite.tables import reader, scaling, seasons, series, series_files
 
 DEFAULT = "half_hourly_demand"
 
@@ -16,7 +17,7 @@ def load(config: configs.Config) -> series.Collection:
     """Reads the series of `config.data`.
 
     `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; what exists
-    on disk comes first. See `own_data` and `embedded_sets` for the formats. Files larger than
+    on disk comes first. See `series_files` for the formats. Files larger than
     memory become mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts
     without labels get some.
 
@@ -27,9 +28,14 @@ def load(config: configs.Config) -> series.Collection:
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
-        collection = series_files.read(path, config)
+        labels_of = None
+        if settings.labels:
+            labels_of = labels.WindowLabels(Path(settings.labels).expanduser(), settings).of
+        collection = series_files.read(path, settings, labels_of)
     else:
-        collection = series_files.read_embedded(name, config)
+        collection = series_files.read_named(name)
+    advice = "give more rows, or smaller model.window_steps and training.burn_in_steps"
+    series.check_parts(collection, (config.stretch_steps, 2, 2), advice)
     found = scaling.check_statistics(collection, settings.constant_columns == "keep")
     if settings.injected_faults:
         collection = labels.injected(
@@ -48,9 +54,22 @@ def preprocess(
         mean, deviation: float32 [features].
         clip_deviations: above 0.
     """
-    scaled = (values - mean) / deviation
-    scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
-    return tf.clip_by_value(scaled, -clip_deviations, clip_deviations)
+    return scaling.scaled(values, mean, deviation, clip_deviations)
+
+
+def with_season(config: configs.Config, collection: series.Collection) -> configs.Config:
+    """Returns the config with a number for `model.season_steps`; 0 unless it is a forecaster's.
+
+    None becomes the season that the train parts show (`seasons.of_training`).
+    """
+    season = 0
+    if config.model.kind == "forecaster":
+        if config.model.season_steps is not None:
+            return config
+        least = config.model.horizon_steps
+        season = seasons.of_training(collection, least, config.stretch_steps)
+    model = dataclasses.replace(config.model, season_steps=season)
+    return dataclasses.replace(config, model=model)
 
 
 def batches(

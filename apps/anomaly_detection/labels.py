@@ -1,7 +1,4 @@
-"""Labels from a json file of windows of time, `{"file.csv": [["start", "end"], …], …}`.
-
-Faults made into data without labels, so that there is something to find and to count.
-"""
+"""Reads labels from a json file of windows of time, and makes faults into unlabelled data."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import numpy as np
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import large_arrays, reader, rows, seasons, series, steps
+from apps.suite.tables import large_arrays, rows, seasons, series, steps
 from apps.suite.tables import times as timestamps
 
 _STEPS_WITHOUT_SEASON = 48
@@ -78,7 +75,7 @@ class WindowLabels:
         except OSError as error:
             raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
         except ValueError as error:
-            raise errors.UserError(f"{path}: no json: {str(error)[:200]}") from None
+            raise errors.UserError(f"{path}: is not valid JSON: {str(error)[:200]}") from None
         if not isinstance(content, dict | list):
             raise errors.UserError(f'{path}: must hold {{"file.csv": [["start", "end"], …], …}}')
         self._path = path
@@ -131,19 +128,16 @@ class WindowLabels:
 
     def _moment(self, value: Any, dated: bool, where: str) -> float:
         """Seconds since 1970 in UTC, or the number of a step."""
-        import pyarrow as pa
-
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if not dated or not isinstance(value, str):
             wanted = "a time" if dated else "the number of a step, as the data have no times"
             raise errors.UserError(f"{where}: {value!r} is not {wanted}")
-        block = reader.Block(self._path, "window", 1, {"time": pa.array([value])})
         try:
-            times = timestamps.Clock("time", self._settings).read(block)
-        except errors.UserError:
-            raise errors.UserError(f"{where}: {value!r} is no time") from None
-        return float(times[0]) / timestamps.SECOND
+            time = timestamps.moment(value, self._settings.time_zone, self._settings.time_format)
+        except ValueError:
+            raise errors.UserError(f"{where}: {value!r} is not a time") from None
+        return time / timestamps.SECOND
 
 
 def _shown(moment: float, dated: bool) -> str:

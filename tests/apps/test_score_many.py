@@ -111,7 +111,7 @@ def test_bad_rows_are_set_aside_with_their_reason_and_all_others_answered(run, t
     assert reasons[3] == "divisor: is 'x', and has to be a whole number"
     assert reasons[5] == "divisor: is empty"
     assert reasons[7].endswith("and has to fit into int64")
-    assert reasons[len(cells) + 1] == "has 1 cells, and the header 2"
+    assert reasons[len(cells) + 1] == "has 1 cells, and there are 2 columns"
     told = f"{len(cells) + 2:,} rows in, {len(good):,} scored, {len(reasons):,} set aside"
     assert told in capsys.readouterr().out
 

@@ -16,8 +16,8 @@ from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.shard import Work
 from apps.suite.serving import warmup_requests
-from apps.suite.tables import scored_rows
-from apps.suite.tables.scored_rows import Piece
+from apps.suite.tables import pieces
+from apps.suite.tables.pieces import Piece
 
 if typing.TYPE_CHECKING:
     from apps.score_many import Options
@@ -145,7 +145,7 @@ def _kept_types(
         return {}
     kept: dict[str, Any] = {}  # in the order in which they were named
     for path in paths:
-        there = scored_rows.columns(path)
+        there = pieces.columns(path)
         for name, columns in binding.columns.items():
             for column in columns:
                 if column not in there:
@@ -191,7 +191,7 @@ def _shards(paths: Sequence[str], kind: str, rows_per_shard: int | None) -> list
         return [
             [piece]
             for at, path in enumerate(paths)
-            for piece in scored_rows.pieces(path, at, rows_per_shard)
+            for piece in pieces.pieces(path, at, rows_per_shard)
         ]
     every = [Piece(at, 0, 1) for at in range(len(paths))]
     step = rows_per_shard or 1

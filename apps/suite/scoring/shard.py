@@ -25,7 +25,7 @@ from apps.suite.scoring import rows as row_batches
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.rows import BadRow, Row
-from apps.suite.tables.scored_rows import Piece
+from apps.suite.tables.pieces import Piece
 
 RECORDS = ".shards"
 """Folder of the records while a job runs, below its own."""

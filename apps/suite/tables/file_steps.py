@@ -25,7 +25,7 @@ LARGE_BYTES = 2**28
 """A file that would take more memory than this goes through the cache, as arrays on the disk."""
 
 _RECORD = "record.json"
-_VERSION = 1  # of what is kept
+_VERSION = 2  # of what is kept, and of the grammar of cells that it was read by
 _ARRAYS = ("times", "values", "observed", "labels", "parts")
 # Fields that decide what the steps are; all others are used on the steps.
 _FIELDS = (
@@ -65,7 +65,7 @@ def read(
     """
     table = reader.open_table(path)
     if table.size_bytes <= LARGE_BYTES:
-        return _read(table, settings, learned, None)
+        return _read(path, table, settings, learned, None)
     key = _key(path, settings, learned)
     folder = cache_folder() / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     with _locked(folder.parent):
@@ -75,7 +75,7 @@ def read(
             partial = folder.with_name(f"{files.PARTIAL}{folder.name}")
             try:
                 partial.mkdir()
-                _write_record(_read(table, settings, learned, partial), key, partial)
+                _write_record(_read(path, table, settings, learned, partial), key, partial)
                 shutil.rmtree(folder, ignore_errors=True)
                 partial.replace(folder)
             except OSError as error:
@@ -98,6 +98,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _read(
+    path: Path,
     table: reader.Table,
     settings: configs.DataFormatConfig,
     learned: tuple[str, ...] | None,
@@ -112,15 +113,15 @@ def _read(
             return made
 
         rows, roles = table_rows.read(table, settings, learned, new_array)
-        steps = resampling.to_steps(rows, settings, table.path, new_array)
+        steps = resampling.to_steps(rows, settings, path, new_array)
     notes = []
     if roles.left_out:
-        notes.append(f"{table.path.name}: not numeric, left out: {', '.join(roles.left_out)}")
+        notes.append(f"{path.name}: not numeric, left out: {', '.join(roles.left_out)}")
     missing = 1 - sum(
         int(np.count_nonzero(steps.observed[block]))
         for block in large_arrays.blocks(*steps.observed.shape)
     ) / max(1, steps.observed.size)
-    count = f"{table.path.name}: {len(rows.values):,} rows"
+    count = f"{path.name}: {len(rows.values):,} rows"
     if len(steps.values) != len(rows.values):
         count += f" became {len(steps.values):,} steps of {steps.step_seconds:g} seconds"
     if missing:

@@ -1,9 +1,4 @@
-"""`Scaling`: the scaler, as a layer of the model that is saved and served.
-
-Mean and deviation of each column over the train parts, in one pass of bounded memory.
-
-Missing values: what stands in for them at the input of a model.
-"""
+"""Scales values and fills gaps: statistics of a training, and the layer that scales."""
 
 from __future__ import annotations
 
@@ -14,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.anomaly_detection import data
 from apps.suite import errors
 from apps.suite.tables import large_arrays, series
 
@@ -132,9 +126,25 @@ def fill_gaps(
     return filled[:, 1:], new
 
 
+def scaled(
+    values: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, clip_deviations: float
+) -> tf.Tensor:
+    """Returns (values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0.
+
+    Args:
+        values: float32 [..., features], NaN where missing.
+        mean, deviation: float32 [features].
+        clip_deviations: above 0.
+    """
+    found = (values - mean) / deviation
+    found = tf.where(tf.math.is_nan(found), tf.zeros_like(found), found)
+    return tf.clip_by_value(found, -clip_deviations, clip_deviations)
+
+
+# Saved models of anomaly detection name the layer by this package
 @keras.saving.register_keras_serializable(package="anomaly_detection")
 class Scaling(keras.layers.Layer):
-    """`data.preprocess`, with mean and deviation as weights that aren't trained: `fit` sets them.
+    """Scales by `scaled`, with mean and deviation as weights that are not trained: `fit` sets them.
 
     Args:
         clip_deviations: to which scaled values are cut.
@@ -162,7 +172,7 @@ class Scaling(keras.layers.Layer):
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
         mean, deviation = (tf.convert_to_tensor(each) for each in (self.mean, self.deviation))
-        return data.preprocess(values, mean, deviation, self.clip_deviations)
+        return scaled(values, mean, deviation, self.clip_deviations)
 
     def uncut(self, values: tf.Tensor) -> tf.Tensor:
         """The scaled values as they are: an extreme value keeps its extreme residual."""

@@ -1,20 +1,16 @@
-"""How many steps a season of a series lasts, such as a day of half-hours.
-
-What stood one season before the steps that a forecaster predicts, such as a week before.
-"""
+"""Finds the season of a series, such as a day of half-hours, and reads values one season before."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 
-from apps.anomaly_detection import config as configs
 from apps.suite.tables import series
 
 
+# Saved models of anomaly detection name the layer by this package
 @keras.saving.register_keras_serializable(package="anomaly_detection")
 class SeasonBefore(keras.layers.Layer):
     """Scaled values one season L before, of the step itself and of those that are predicted.
@@ -138,16 +134,16 @@ def lag(values: np.ndarray, season: int) -> int:
     return min(lags, key=apart.__getitem__, default=season)
 
 
-def settle(config: configs.Config, collection: series.Collection) -> configs.Config:
-    """The config with a number for `model.season_steps`; of another kind than a forecaster 0.
+def of_training(collection: series.Collection, least_steps: int, other_steps: int) -> int:
+    """Returns the steps of the season that a forecaster can read, or 0 without one.
 
-    None becomes the lag of the longest train part, in the first of its columns that has a season;
-    0 where there is none, or where a stretch with it is longer than that part.
+    That is the lag of the longest train part, in the first of its columns that has a season.
+
+    Args:
+        collection: of series.
+        least_steps: of the season.
+        other_steps: that must fit into the train part beside it.
     """
-    if config.model.kind != "forecaster":
-        return _with_season(config, 0)
-    if config.model.season_steps is not None:
-        return config
     one = max(collection.series, key=lambda each: each.train_end)
     part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
     for column in range(collection.scored_count):
@@ -155,12 +151,10 @@ def settle(config: configs.Config, collection: series.Collection) -> configs.Con
         season = find(values, observed)
         if season:
             for steps in (lag(values[:, None], season), season):
-                if config.model.horizon_steps <= steps <= _MOST_CARRIED:
-                    settled = _with_season(config, steps)
-                    if settled.stretch_steps <= one.train_end:
-                        return settled
+                if least_steps <= steps <= _MOST_CARRIED and steps + other_steps <= one.train_end:
+                    return steps
             break
-    return _with_season(config, 0)
+    return 0
 
 
 def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> np.ndarray:
@@ -179,11 +173,6 @@ def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> 
     medians = [np.median(each) if len(each) else np.inf for each in map(np.concatenate, apart)]
     usual = _LIMIT * np.array(medians) / deviation[: collection.scored_count]
     return np.where(usual > 0, usual, np.inf).astype(np.float32)
-
-
-def _with_season(config: configs.Config, steps: int) -> configs.Config:
-    model = dataclasses.replace(config.model, season_steps=steps)
-    return dataclasses.replace(config, model=model)
 
 
 def _highest_peak(changes: np.ndarray, least: float) -> int:

@@ -1,8 +1,12 @@
-"""What is read, learned and scored: series of steps, and collections of series."""
+"""Series of steps, and collections of series."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from apps.suite import errors
+
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,24 @@ class Collection:
     scored_count: int
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+
+
+def check_parts(collection: Collection, least_steps: tuple[int, int, int], advice: str) -> None:
+    """Checks that the parts of every series are long enough.
+
+    Args:
+        collection: of series.
+        least_steps: of the train, the validation and the test part.
+        advice: ends the message, such as "give more rows".
+
+    Raises:
+        UserError: a part that is too short, named by its series.
+    """
+    for one in collection.series:
+        lengths = (one.train_end, one.validation_end - one.train_end, len(one) - one.validation_end)
+        for part, length, least in zip(PARTS, lengths, least_steps, strict=True):
+            if length < least:
+                raise errors.UserError(
+                    f"{collection.source}: {one.name}: {len(one):,} steps leave {length} for the "
+                    f"{part} part, which needs {least}; {advice}"
+                )

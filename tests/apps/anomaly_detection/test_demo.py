@@ -6,7 +6,7 @@ import pytest
 from apps.anomaly_detection import demo
 from apps.suite import errors
 from apps.suite.export import asking
-from apps.suite.tables import uploaded_csv
+from apps.suite.tables import rows
 from tests.apps.anomaly_detection import small_model
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def test_events_are_a_table_with_times_or_steps():
     event = demo.Event(1, 3, 4.2, "flow", 1.0)
     for given, told in ((times, "2026-01-01 00:01"), (None, "step 2")):
         watched = demo.Watched(
-            uploaded_csv.Measurements(values, given), ["flow"], values[:, 0], 1.0, [event]
+            rows.Measurements(values, given), ["flow"], values[:, 0], 1.0, [event]
         )
         assert told in demo.table(watched)
         assert "4.20" in demo.table(watched)
@@ -103,6 +103,6 @@ def test_bad_measurements_and_files_are_told(model, tmp_path):
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
     (tmp_path / "nul.csv").write_bytes(b"a,b\0\n")
     (tmp_path / "empty.csv").write_text("")
-    for name, told in (("picture", "UTF-8"), ("nul", "no text"), ("empty", "is empty")):
+    for name, told in (("picture", "UTF-8"), ("nul", "binary"), ("empty", "is empty")):
         with pytest.raises(errors.UserError, match=told):
             demo.read(str(tmp_path / f"{name}.csv"))

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import config as configs
 from apps.suite import errors
+from apps.suite.tables import config as configs
 from apps.suite.tables import file_steps, large_arrays, rows
 from tests.apps.anomaly_detection import own_files
 

@@ -2,25 +2,25 @@
 
 import datetime
 import zoneinfo
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from apps.anomaly_detection import config as configs
 from apps.suite import errors
-from apps.suite.tables import reader, times
+from apps.suite.tables import cells, times
 
 MICROSECONDS = 1_000_000
 
 
 def read(*blocks, **settings):
-    clock = times.Clock("t", configs.DataFormatConfig(**settings))
-    found, first = [], 2
+    clock = times.Clock("t", **settings)
+    found, first = [], 1
     for values in blocks:
         column = values if isinstance(values, pa.Array) else pa.array(values)
-        found.append(clock.read(reader.Block(Path("mine.csv"), "line", first, {"t": column})))
+        found.append(
+            clock.read(cells.Block("mine.csv", first, {"t": column}, line_of=lambda row: row + 1))
+        )
         first += len(column)
     return np.concatenate(found)
 
@@ -95,9 +95,9 @@ def test_clocks_that_go_forward_leave_no_hole():
     ("values", "settings", "message"),
     [
         (["2024-01-01", None], {}, "line 3: t is empty"),
-        (["2024-01-01", "yesterday"], {}, "line 3: t is 'yesterday', no time such as"),
-        (["2024-01-01 00:00:00Z", "yesterday"], {}, "line 3: t is 'yesterday', no time such as"),
-        (["2024-13-01 00:00"], {}, "line 2: t is '2024-13-01 00:00', no time"),
+        (["2024-01-01", "yesterday"], {}, "line 3: t is 'yesterday', not a time such as"),
+        (["2024-01-01 00:00:00Z", "yesterday"], {}, "line 3: t is 'yesterday', not a time such as"),
+        (["2024-13-01 00:00"], {}, "line 2: t is '2024-13-01 00:00', not a time"),
         (
             ["2024-01-01 00:00:00Z", "2024-01-01 00:00:00"],
             {},
@@ -113,7 +113,64 @@ def test_clocks_that_go_forward_leave_no_hole():
         (["2024-01-01 00:00"], {"time_zone": "Mars/Base"}, "time_zone: Mars/Base is not known"),
     ],
 )
-def test_what_is_no_time_is_refused_by_its_place(values, settings, message):
+def test_a_bad_time_is_refused_by_its_place(values, settings, message):
     with pytest.raises(errors.UserError, match=message) as caught:
         read(values, **settings)
     assert "\n" not in str(caught.value)
+
+
+NOON = 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9)],
+)
+@pytest.mark.parametrize("write", [int, str])
+def test_numbers_are_read_by_their_size_and_the_reading_is_said(unit, factor, write):
+    clock = times.Clock("t")
+    column = pa.array([write(NOON * factor), write((NOON + 90) * factor)])
+    found = clock.read(cells.Block("log.csv", 1, {"t": column}))
+    assert (found // MICROSECONDS).tolist() == [NOON, NOON + 90]
+    assert clock.reading == f"numbers, read as {unit}"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2024-01-31T19:05:00+01:00", "2024-01-31T18:05:09+00:00"],
+        [" 2024-01-31 18:05:00 ", "2024-01-31 18:05:09"],
+        ["1706724300000", " 1.706724309e12"],
+        ["+1706724300", "1706724309.0"],
+    ],
+)
+def test_space_and_exponents_do_not_count(texts):
+    assert (read(texts) // MICROSECONDS).tolist() == [1_706_724_300, 1_706_724_309]
+
+
+def test_times_before_1970_and_beyond_2262_are_understood():
+    days = [datetime.date(1970, 1, 2), datetime.date(1969, 12, 31)]
+    assert (read(pa.array(days)) // MICROSECONDS).tolist() == [86_400, -86_400]
+    moments = [datetime.datetime(1969, 12, 31, 23, 59, 59)]
+    for kind in (pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("ms", "UTC")):
+        assert read(pa.array(moments, kind)).tolist() == [-MICROSECONDS]
+    assert read(["-0.1"]).tolist() == [-100_000]
+    np.testing.assert_array_equal(read(["2500-01-01 00:00"]), [utc(2500, 1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (["2024-01-31", "yesterday", "?"], "line 4: t is empty"),
+        (["12", "13", "14", "2024-01-31"], "line 5: t is '2024-01-31'"),
+        (["31.01.2024"], "line 2: t is '31.01.2024'"),
+        (pa.array([3.0, np.inf]), "line 3: t is 'inf'"),
+        (pa.array([3.0, np.nan]), "line 3: t is empty"),
+        (["3", "9e18"], "line 3: t is '9e18'"),
+        (pa.array([True, False]), "line 2: t is 'True'"),
+    ],
+)
+def test_other_values_are_refused_by_their_place(values, place):
+    with pytest.raises(errors.UserError) as caught:
+        read(values)
+    assert f"mine.csv: {place}" in str(caught.value)

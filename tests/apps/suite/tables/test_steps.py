@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import config as configs
 from apps.suite import errors
+from apps.suite.tables import config as configs
 from apps.suite.tables import large_arrays
 from apps.suite.tables import rows as table_rows
 from apps.suite.tables import steps as resampling

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.suite.tables import uploaded_csv
+from apps.suite.tables import rows
 
 CHANNELS = ("pressure", "flow")
 
 
-def read(text, channels=CHANNELS):
-    return uploaded_csv.read(text, channels)
+def read(text, channels=CHANNELS, most=100):
+    return rows.read_text(text, channels, most)
 
 
-def refused(text, channels=CHANNELS):
+def refused(text, channels=CHANNELS, most=100):
     with pytest.raises(errors.UserError) as caught:
-        read(text, channels)
+        read(text, channels, most)
     return str(caught.value)
 
 
@@ -37,9 +37,9 @@ def test_one_channel_needs_no_right_name():
     np.testing.assert_array_equal(read("whatever\n1.5\n-2e3\n", ["demand"]).values, [[1.5], [-2e3]])
 
 
-def test_empty_cells_and_short_rows_are_missing():
-    values = read("pressure,flow\n1,\nNaN,2\n3\n").values
-    np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [3, np.nan]])
+def test_empty_cells_are_missing():
+    values = read("pressure,flow\n1,\nNaN,2\n").values
+    np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2]])
 
 
 def test_times_are_found_by_name_or_form_and_brought_to_utc():
@@ -47,20 +47,20 @@ def test_times_are_found_by_name_or_form_and_brought_to_utc():
         found = read(f"{head},pressure,flow\n2026-01-01 01:00:00+01:00,1,2\n2026-01-01T00:30Z,3,4")
         expected = np.array(["2026-01-01T00:00", "2026-01-01T00:30"], "datetime64[ms]")
         np.testing.assert_array_equal(found.times, expected)
-    assert read("time,pressure,flow\nearly,1,2\nlate,3,4").times is None
+    assert read("pressure,flow,note\n1,2,early\n3,4,late").times is None
 
 
 def test_what_is_wrong_is_told_by_line_and_column():
     assert "no measurements yet" in refused("  \n")
     assert "lacks the column flow; it has pressure, fluss" in refused("pressure,fluss\n1,2\n")
-    assert "Line 3, column flow: 'high' is no number" in refused("pressure,flow\n1,2\n3,high\n")
-    assert "Write a point" in refused("pressure;flow\n1;2,5\n")
+    assert "line 3: flow is 'high'" in refused("pressure,flow\n1,2\n3,high\n")
+    assert "line 2: time is 'early'" in refused("time,pressure,flow\nearly,1,2\nlate,3,4")
+    assert "line 3: 1 cells" in refused("pressure,flow\n1,2\n3\n")
     assert "no number in pressure, flow" in refused("pressure,flow\n,\nnan,?\n")
-    assert "head and no rows" in refused("pressure,flow\n")
+    assert "no rows" in refused("pressure,flow\n")
     assert "3 columns and no names" in refused("1,2,3\n")
-    assert "no csv" in refused('pressure,flow\n"1,2\n3,4\n')
+    assert "quote" in refused('pressure,flow\n"1,2\n3,4\n')
 
 
-def test_more_rows_than_a_page_can_show_are_refused(monkeypatch):
-    monkeypatch.setattr(uploaded_csv, "MOST_STEPS", 2)
-    assert "3 rows; give 2 at most" in refused("1,2\n3,4\n5,6")
+def test_more_rows_than_a_page_can_show_are_refused():
+    assert "3 rows; give 2 at most" in refused("1,2\n3,4\n5,6", most=2)

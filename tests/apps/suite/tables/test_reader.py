@@ -70,7 +70,10 @@ def test_blocks_put_together_are_the_file(tmp_path, name, monkeypatch):
         parquet.write_table(pa.table({"a": values}), file)
     blocks = list(reader.open_table(file).blocks())
     assert len(blocks) > 5
-    assert blocks[0].first == (2 if name.endswith("csv") else 1)
+    assert blocks[1].first == len(blocks[0].columns["a"]) + 1
+    assert blocks[1].place(0) == f"{file}: {'line' if name.endswith('csv') else 'row'} " + str(
+        blocks[1].first + name.endswith("csv")
+    )
     np.testing.assert_array_equal(column(file, "a"), values)
 
 
@@ -82,7 +85,7 @@ def test_a_bad_number_is_named_by_its_line_in_a_late_block_too(tmp_path, monkeyp
         column(file, "a")
 
 
-@pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])
+@pytest.mark.parametrize("value", ["1e400", "-1e39", "1e39"])
 def test_what_a_float_cannot_hold_is_refused(tmp_path, value):
     file = own_files.written(tmp_path, own_files.rows("a", [1, value, 2]))
     with pytest.raises(errors.UserError, match=r"line 3: a is .*leave it empty"):
@@ -95,12 +98,12 @@ def test_what_a_float_cannot_hold_is_refused(tmp_path, value):
         (b"", "mine.csv: empty"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
         (b"caf\xe9,b\n1,2\n", "line 1 is not UTF-8"),
-        (b"a,b\n1,\xe9\n", "not UTF-8 at or after line 2"),
+        (b"a,b\n1,\xe9\n", "line 2 is not UTF-8"),
         (b"a\0b\n1,2\n", "binary, not a table"),
         (b"1,2\n3,4\n", "line 1 holds numbers"),
-        (b"a,b,a\n1,2,3\n", "two columns are named a"),
-        (b"a,b\n1,2\n1,2,3\n", "line 3: 3 fields where line 1 names 2 columns"),
-        (b"a,b\n1,2\n1\n", "line 3: 1 fields where line 1 names 2 columns"),
+        (b"a,b,a\n1,2,3\n", "two columns are named 'a'"),
+        (b"a,b\n1,2\n1,2,3\n", "line 3: 3 cells"),
+        (b"a,b\n1,2\n1\n", "line 3: 1 cells"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_line(tmp_path, content, message):
@@ -113,7 +116,7 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, content, message):
 
 def test_what_is_no_parquet_file_is_refused(tmp_path):
     file = own_files.written(tmp_path, b"a,b\n1,2\n", "mine.parquet")
-    with pytest.raises(errors.UserError, match=r"mine\.parquet: no parquet file"):
+    with pytest.raises(errors.UserError, match=r"mine\.parquet: is not a valid parquet"):
         reader.open_table(file)
     with pytest.raises(errors.UserError, match=r"absent\.csv: cannot be read: No such file"):
         reader.open_table(tmp_path / "absent.csv")

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from apps.anomaly_detection import config as configs
 from apps.suite import errors
+from apps.suite.tables import config as configs
 from apps.suite.tables import series_files
 from tests.apps.anomaly_detection import own_files
 
@@ -142,17 +142,17 @@ EMPTY = np.where([False, True], np.nan, VALUES)
         (table(values=VALUES[:15]), "15 steps leave 8 for the train part, which needs 10"),
         (
             table(times=own_files.times(60)[:30] * 2),
-            "line 32: .* is before that of the line before",
+            "line 32: .* is before the time above it",
         ),
         (
             table(times=own_files.times(60)[:30] + own_files.times(60)[29:59]),
             "line 32: timestamp 2024-03-01 02:25:00 UTC comes twice",
         ),
-        (table().replace(str(VALUES[7, 0]), "ERR"), "line 9: cpu is 'ERR', which is no number"),
+        (table().replace(str(VALUES[7, 0]), "ERR"), "line 9: cpu is 'ERR', which is not a number"),
         (table("ts,a,b,label", [0, 1, 2] * 20), "line 4: label is '2'; a label is 0 or 1"),
         (
             table("ts,a,b,part", ["train", "test"] * 30),
-            "line 4: part is train behind a later part",
+            "line 4: part is train after a later part",
         ),
     ],
 )
