@@ -20,7 +20,7 @@ from apps.suite.tables import scored_rows
 from apps.suite.tables.scored_rows import Piece
 
 if typing.TYPE_CHECKING:
-    from apps.score_many import Options
+    from apps.suite.scoring.options import Options
     from apps.suite.serving.models import ServedVersion
 
 
