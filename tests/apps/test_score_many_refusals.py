@@ -104,9 +104,8 @@ def test_what_does_not_fit_is_one_line(refused, arguments, told):
 
 def test_what_is_no_export_is_named(refused, model, tmp_path):
     for folder in (model.parent, tmp_path / "no_such_folder"):
-        assert "no exported version; it is the numbered folder" in refused(
-            "--input", "a.csv", of=folder
-        )
+        line = refused("--input", "a.csv", of=folder)
+        assert f"--model {folder}: not an exported version" in line
 
 
 def test_a_damaged_export_is_named(refused, model, tmp_path_factory):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from apps.suite import errors, process
 from apps.suite.scoring import shard as shard_files
@@ -35,15 +35,22 @@ def run(pipeline: apache_beam.Pipeline, model: Path, work: Work, shards: Sequenc
         shards: the shards to score.
 
     Raises:
-        UserError: the reason that ended the job in one of its shards.
+        UserError: the reason that ended the job in one of its shards, or that kept another runner
+            than the local ones from running it.
     """
     (
         pipeline
         | "Shards" >> apache_beam.Create(shards, reshuffle=True)
         | "Score" >> apache_beam.ParDo(ScoreShard(model, work))
     )
-    with process.without_warnings():
-        pipeline.run().wait_until_finish()
+    try:
+        with process.without_warnings():
+            pipeline.run().wait_until_finish()
+    except (OSError, RuntimeError, ValueError) as error:
+        runner = pipeline.options.view_as(StandardOptions).runner
+        if runner in StandardOptions.LOCAL_RUNNERS or "Traceback" in str(error):
+            raise
+        raise errors.UserError(f"{runner}: {' '.join(str(error).split())}") from error
     failed = shard_files.failure(work.folder)
     if failed:
         raise errors.UserError(failed)
