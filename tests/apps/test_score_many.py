@@ -212,7 +212,7 @@ def test_a_runner_that_does_not_start_is_one_line_and_another_one_resumes(run, t
 
 
 def test_the_embedded_portable_runner_writes_the_same_bytes(run, tmp_path):
-    write_csv(tmp_path / "a.csv", ["divisor"], [[at % 5] for at in range(100)])
+    write_csv(tmp_path / "a.csv", ["divisor"], [[at % 5 or -1] for at in range(100)])
     arguments = ("--input", "a.csv", "--signature", "divide", "--rows_per_shard", 20)
     assert run(*arguments) == 0
     portable = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")

@@ -47,7 +47,7 @@ def run(pipeline: apache_beam.Pipeline, model: Path, work: Work, shards: Sequenc
         with process.without_warnings():
             pipeline.run().wait_until_finish()
     except (OSError, RuntimeError, ValueError) as error:
-        runner = pipeline.options.view_as(StandardOptions).runner
+        runner = type(pipeline.runner).__name__
         if runner in StandardOptions.LOCAL_RUNNERS or "Traceback" in str(error):
             raise
         raise errors.UserError(f"{runner}: {' '.join(str(error).split())}") from error
