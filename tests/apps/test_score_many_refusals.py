@@ -87,7 +87,13 @@ def refused(model, tmp_path, monkeypatch, capsys):
             "takes divisor (int64[any]), which sounds do not fill",
         ),
         ("--input a.csv --rows_per_batch 0", "--rows_per_batch must be at least 1, is 0"),
-        ("--input a.csv -- --no_such_option=1", "--no_such_option=1: is no option of Beam"),
+        ("--input a.csv -- --no_such_option=1", "--no_such_option: neither this command nor"),
+        ("--no_such_option 1 --input a.csv", "--no_such_option: neither this command nor"),
+        ("--input a.csv --rows_per_shards 9", "did you mean --rows_per_shard?"),
+        ("--input a.csv --direct_num_workers=x", "argument --direct_num_workers: invalid int"),
+        ("--input a.csv --runner", "argument --runner: expected one argument"),
+        ("--input a.csv --runner=NoSuchRunner", "Unexpected pipeline runner: NoSuchRunner"),
+        ("--runner=apps.no_such.Runner --input a.csv", "No module named 'apps.no_such'"),
         ("--input a.csv --format xml", "--format: 'xml' is none of parquet, jsonl"),
     ],
 )
@@ -101,9 +107,8 @@ def test_what_does_not_fit_is_one_line(refused, arguments, told):
 
 def test_what_is_no_export_is_named(refused, model, tmp_path):
     for folder in (model.parent, tmp_path / "no_such_folder"):
-        assert "no exported version; it is the numbered folder" in refused(
-            "--input", "a.csv", of=folder
-        )
+        line = refused("--input", "a.csv", of=folder)
+        assert f"--model {folder}: not an exported version" in line
 
 
 def test_a_damaged_export_is_named(refused, model, tmp_path_factory):

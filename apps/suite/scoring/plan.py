@@ -20,7 +20,7 @@ from apps.suite.tables import pieces
 from apps.suite.tables.pieces import Piece
 
 if typing.TYPE_CHECKING:
-    from apps.score_many import Options
+    from apps.suite.scoring.options import Options
     from apps.suite.serving.models import ServedVersion
 
 
