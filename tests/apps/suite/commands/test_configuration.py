@@ -129,7 +129,8 @@ def test_run_command_fills_the_options(capsys):
 
 def test_the_command_machinery_imports_nothing_heavy():
     program = (
-        "import sys; from apps.suite.commands import command; from apps.suite.runs import run_folder\n"
+        "import sys; from apps.suite.commands import command\n"
+        "from apps.suite.runs import run_folder\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
