@@ -6,7 +6,7 @@ import pytest
 from apps.recommendation import demo
 from apps.suite import errors
 from apps.suite.export import asking
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 pytestmark = pytest.mark.slow
 
@@ -27,28 +27,28 @@ def names(places):
 
 
 def test_the_shelf_is_the_export_s_answer_under_titles(model, items):
-    taken = [*small_shop.NAMES[:3], small_shop.NAMES[7]]
+    taken = [*small_run.NAMES[:3], small_run.NAMES[7]]
     shelf = demo.recommend(model, items, taken, 5, False)
     answer = model.ask(history=[taken], k=5, exclude_seen=False)
     assert names(shelf) == [name.decode() for name in answer["items"][0]]
     np.testing.assert_allclose([place.score for place in shelf], answer["scores"][0])
     for place in shelf:
-        title = small_shop.TITLES[small_shop.NAMES.index(place.name)]
+        title = small_run.TITLES[small_run.NAMES.index(place.name)]
         assert place.title == (title or place.name)
 
 
 def test_what_was_taken_is_left_out_on_demand_and_the_order_counts(model, items):
-    taken = list(small_shop.NAMES[:6])
-    every = len(small_shop.NAMES)
-    assert set(names(demo.recommend(model, items, taken, every, False))) == {*small_shop.NAMES}
+    taken = list(small_run.NAMES[:6])
+    every = len(small_run.NAMES)
+    assert set(names(demo.recommend(model, items, taken, every, False))) == {*small_run.NAMES}
     left = names(demo.recommend(model, items, taken, every, True))
-    assert set(left) == {*small_shop.NAMES} - {*taken}
+    assert set(left) == {*small_run.NAMES} - {*taken}
     assert left != names(demo.recommend(model, items, taken[::-1], every, True))
 
 
 def test_nothing_taken_is_answered_by_popularity(model, items):
     shelf = demo.recommend(model, items, [], 4, True)
-    assert names(shelf) == list(small_shop.NAMES[:4])
+    assert names(shelf) == list(small_run.NAMES[:4])
     assert "the most popular" in demo.page(shelf, has_history=False)
 
 
@@ -58,7 +58,7 @@ def test_items_are_found_by_words_of_title_and_name_in_any_case(items):
     assert [name for _, name in items.found("牛乳")] == ["牛乳"]
     assert items.found("nothing of this kind") == []
     assert [name for _, name in items.found("müsli", kept=["7", "müsli"])] == ["7", "müsli"]
-    assert len(items.found("")) == len(small_shop.NAMES)
+    assert len(items.found("")) == len(small_run.NAMES)
 
 
 def test_an_item_of_another_model_is_told(model, items):

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.apps import small_exports as exports
 from tests.apps import task_folders
 from tests.apps.anomaly_detection import small_model as small_detector
 from tests.apps.demo_tab import Tab
@@ -44,7 +43,7 @@ def address(small_exports):
         text=True,
         cwd=task_folders.ROOT,
     ) as process:
-        lines = [process.stdout.readline() for _ in range(len(exports.WRITERS) + 2)]
+        lines = [process.stdout.readline() for _ in range(len(task_folders.TASKS) + 2)]
         assert "the page is at" in lines[-1], process.stderr.read()
         yield re.search(r"http://\S+", lines[-1]).group()
         process.send_signal(signal.SIGINT)

@@ -10,6 +10,7 @@ from apps.recommendation import config as configs
 from apps.recommendation import model, trained_model
 from apps.suite.runs import run_folder
 
+WITHOUT_DRAWS = {"model": {"dropout": 0.0, "embedding_dropout": 0.0}}
 AWKWARD = (
     "two words", 'a "quoted" one', "it's", "müsli", "牛乳", "хлеб", "لبن", " blank before",
     "blank behind ", "comma,comma", "tab\there", "-1", "007", "7", "null", "{'json': []}", "🥛",
