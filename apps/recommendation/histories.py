@@ -133,7 +133,7 @@ class Queries:
         return padded(self.items, starts, ends - starts, longest)
 
     def seen(self, queries: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns (row, item code) of all known items of each history, with repeats, int [events]."""
+        """Returns row and item code of each known item, with repeats, both int [events]."""
         lengths = self.lengths[queries]
         rows = np.repeat(np.arange(len(lengths)), lengths)
         before = np.cumsum(lengths) - lengths
