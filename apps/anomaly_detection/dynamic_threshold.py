@@ -11,7 +11,7 @@ cost of the steps and, squared, of the sequences that it removes.
 
 Pruning: the maxima of the sequences above ε are put in descending order, with the highest score
 that is not above ε as the last. The sequences down to the last decrease by at least the share p
-from one to the next stay; those behind it are not told apart well enough, and are dropped.
+from one to the next stay; those after it do not stand out well enough, and are dropped.
 
 What the paper leaves open is as in the authors' program: a z that makes more than five sequences,
 or of half of the window and more, is left out; sequences may be drawn out on both sides before they

@@ -78,7 +78,7 @@ def from_flags(
         merge_steps: steps over the threshold with at most so many others between them belong to
             one event.
         cool_down_steps: in so many steps after an event no other begins. What is over the threshold
-            there is dropped; what is still over it behind them begins the next event.
+            there is dropped; what is still over it after them begins the next event.
         contributions: float [time, features], for `Event.worst_channels`.
         names: of the features.
     """

@@ -20,7 +20,7 @@ class TrainingModel(keras.Model):
     what a gap is, however few the data have. What is hidden is a target all the same.
 
     The loss is the mean squared error in deviations of the train part over all targets that were
-    observed: for a forecaster, of all predictions made behind the burn-in; else of the whole
+    observed: for a forecaster, of all predictions made after the burn-in; else of the whole
     reconstructed window. Targets are cut as inputs are, or single extremes would rule it.
 
     Args:

@@ -58,7 +58,7 @@ class WindowResiduals:
             values: float32 (batch, time, features), in the units of the data.
             observed: bool, of the same shape.
             states: as `initial_states` or the last call returned them.
-            present: bool (batch, time), false behind the end of a row; no window reaches there.
+            present: bool (batch, time), false after the end of a row; no window reaches there.
 
         Returns:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored), of the
@@ -179,7 +179,7 @@ class ForecastResiduals:
             values: float32 (batch, time, features), in the units of the data.
             observed: bool, of the same shape.
             states: as `initial_states` or the last call returned them.
-            present: bool (batch, time), false behind the end of a row: of no matter here.
+            present: bool (batch, time), false after the end of a row; ignored here.
 
         Returns:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored): 0 where
@@ -191,7 +191,7 @@ class ForecastResiduals:
         flags = tf.cast(observed, tf.float32)
         predictions, *after = self.network([filled, flags, *before], training=False)
 
-        # Sums over the chunk's steps and the `horizon` ones behind it
+        # Sums over the chunk's steps and the `horizon` ones after it
         time = tf.shape(values)[1]
         sums = tf.pad(states["predicted_sums"], [[0, 0], [0, time], [0, 0]])
         counts = tf.pad(states["predicted_counts"], [[0, 0], [0, time]])

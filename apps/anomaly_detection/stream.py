@@ -109,7 +109,7 @@ def _advance(detector, values: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple
 
 
 def _digest(trained: trained_model.TrainedModel) -> str:
-    """Tells a model from another one by all its weights and what was fitted behind them."""
+    """Tells a model from another one by all its weights and what was fitted after them."""
     digest = hashlib.sha256(repr((trained.config, trained.threshold)).encode())
     for array in (*trained.network.get_weights(), *trained.normaliser):
         digest.update(np.ascontiguousarray(array).tobytes())

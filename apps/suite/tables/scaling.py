@@ -108,7 +108,7 @@ def fill_gaps(
         The values without gaps, and the new states.
     """
     before = tf.where(states["last_known"] > 0, states["last_values"], mean)
-    # Each channel becomes a row whose first step, the value before, is known. In all rows behind
+    # Each channel becomes a row whose first step, the value before, is known. In all rows after
     # each other, a known value and the missing ones after it are a segment.
     known = tf.transpose(tf.concat([before[:, None, :], values], axis=1), [0, 2, 1])
     is_known = tf.pad(observed, [[0, 0], [1, 0], [0, 0]], constant_values=True)
