@@ -1,4 +1,4 @@
-"""Series as they are read, scaled, and cut into the stretches that a model is trained on."""
+"""Loads series, scales them, and cuts them into the stretches that a model is trained on."""
 
 import dataclasses
 from pathlib import Path
@@ -16,13 +16,13 @@ DEFAULT = "half_hourly_demand"
 def load(config: configs.Config) -> series.Collection:
     """Reads the series of `config.data`.
 
-    `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; what exists
-    on disk comes first. See `series_files` for the formats. Files larger than
-    memory become mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts
-    without labels get some.
+    `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; a path
+    that exists comes first. See `series_files` for the formats. Files larger than memory become
+    mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts without labels get
+    faults.
 
     Raises:
-        UserError: nothing of that name, or data that cannot be learned from, saying where and why.
+        UserError: nothing of that name, or data that cannot be learned from, with place and reason.
     """
     settings = config.data_format
     name = config.data or DEFAULT
@@ -47,7 +47,7 @@ def load(config: configs.Config) -> series.Collection:
 def preprocess(
     values: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, clip_deviations: float
 ) -> tf.Tensor:
-    """(values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0, the mean.
+    """Returns (values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0.
 
     Args:
         values: float32 [..., features], NaN where missing.
@@ -75,12 +75,12 @@ def with_season(config: configs.Config, collection: series.Collection) -> config
 def batches(
     collection: series.Collection, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of (values float32, observed bool), [batch, stretch, features] each.
+    """Streams (values float32, observed bool), [batch, stretch, features] each, without end.
 
-    A row is `config.stretch_steps` consecutive steps of one series' train part; a longer series
-    gives more of them, one that is too short none, and every stretch is as likely as any other.
-    Values are as they are read, 0 where not observed. A step is a function of its number and the
-    seed alone: a stream that begins at `first_step` continues another one exactly.
+    A row is `config.stretch_steps` consecutive steps of one series' train part. A longer series
+    gives more of them, one that is too short gives none, and every stretch is equally likely.
+    Values are in the units of the data, 0 where not observed. A step is a function of its number
+    and the seed alone: a stream that begins at `first_step` continues another one exactly.
 
     Raises:
         ValueError: all series are too short.

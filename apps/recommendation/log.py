@@ -99,7 +99,7 @@ def _names(block: cells.Block, name: str) -> pa.DictionaryArray:
 
 
 def _joined(blocks: list[pa.DictionaryArray], name: str, source: str) -> pa.DictionaryArray:
-    """The blocks of a column as one dictionary array."""
+    """Joins the blocks of a column into one dictionary array."""
     found = pa.chunked_array(blocks).unify_dictionaries().combine_chunks()
     if isinstance(found, pa.ChunkedArray):
         found = found.chunk(0)
@@ -152,7 +152,7 @@ _EXAMPLES_A_READ = 4096
 
 
 def read_set(name: str) -> Log:
-    """The whole set, of all its splits, prepared first where it isn't yet.
+    """Reads a whole TFDS set, all its splits, and prepares it first if necessary.
 
     Features are found by their names, such as those of `movielens/1m-ratings`: user_id, movie_id,
     timestamp (seconds), and movie_title as the title. A set whose item and time are sequences, such
@@ -197,7 +197,7 @@ def read_set(name: str) -> Log:
 
 
 def _batches(builder: Any, split: str, of: dict[str, str]) -> Any:
-    """Columns of some thousand examples, flat: role -> [events]."""
+    """Yields columns of some thousand examples, flat: role -> [events]."""
     dataset = builder.as_dataset(split=split, shuffle_files=False)
     dataset = dataset.map(lambda example: {role: example[name] for role, name in of.items()})
     if len(builder.info.features[of["item"]].shape):
@@ -227,9 +227,9 @@ def _text(column: np.ndarray) -> pa.ChunkedArray:
 def read_text(path: Path) -> Log:
     """Reads a file without a header, its fields separated by blanks.
 
-    Where every line has two fields, a line is an event, and its number is its time: the file is in
-    the order in which all users acted. Otherwise a line is a user's history, and there are no times
-    but the order of its items; a user who has several lines has one history.
+    If every line has two fields, a line is an event, and its number is its time: the file is in the
+    order in which all users acted. Otherwise a line is a user's history, with an order of its items
+    and no times; a user with several lines has one history.
 
     Raises:
         UserError: not text, empty, or a line that names no item.
@@ -271,7 +271,7 @@ def read_text(path: Path) -> Log:
 
 
 def _lines(path: Path) -> pa.Array:
-    """The lines that aren't blank."""
+    """Reads the lines that are not blank."""
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")

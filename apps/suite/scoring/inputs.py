@@ -122,7 +122,7 @@ def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
 
 
 def _globbed(pattern: Path) -> Iterator[Path]:
-    """The paths that match, relative where the pattern is."""
+    """Returns the paths that match, relative if the pattern is."""
     if pattern.is_absolute():
         return pattern.parents[-1].glob(str(pattern.relative_to(pattern.parents[-1])))
     return Path().glob(str(pattern))

@@ -28,7 +28,7 @@ class Row(NamedTuple):
     file: its path.
     number: in the file, from 1.
     values: by input: bytes, a number, a list of bytes, or an array.
-    kept: cells that go into the output as they are; of a series, a list for each column.
+    kept: cells that are copied to the output; of a series, a list for each column.
     """
 
     file: str
@@ -133,7 +133,7 @@ def _numbers(
     wanted: Wanted,
     decimal_comma: bool,
 ) -> list[float]:
-    """One step of a series."""
+    """Returns one step of a series."""
     if isinstance(cells, str):
         raise CellError(cells)
     found = []
@@ -175,7 +175,7 @@ def _columns(binding: Binding) -> Iterator[str]:
 
 
 def _kept(cell: Any) -> Any:
-    """A cell for the output; bytes of a csv that are not UTF-8 are written as numbers."""
+    """Returns a cell for the output; bytes of a csv that are not UTF-8 become numbers."""
     if not isinstance(cell, str) or cell.isascii():
         return cell
     return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -253,7 +253,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _bytes(row: Row) -> int:
-    """Memory that a row takes, about."""
+    """Returns the memory that a row takes, about."""
     return sum(
         value.nbytes
         if isinstance(value, np.ndarray)

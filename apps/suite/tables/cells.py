@@ -258,7 +258,7 @@ def _word(column: pa.Array) -> pa.Array:
 
 
 def _as_float(column: pa.Array, decimal_comma: bool) -> np.ndarray:
-    """float64 [rows], NaN where missing; ArrowInvalid for a cell that is not a number."""
+    """Returns float64 [rows], NaN where missing; ArrowInvalid for a cell that is not a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

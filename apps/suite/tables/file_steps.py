@@ -1,4 +1,4 @@
-"""The steps of one file, kept in a cache beside what they were made of where the file is large."""
+"""Makes steps of one file, and keeps those of a large file in a cache."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIELDS = (
 
 
 class FileSteps(NamedTuple):
-    """A file's steps, the names of their columns (those that are scored first), and notes."""
+    """A file's steps, the names of their columns (scored ones first), and notes."""
 
     steps: resampling.Steps
     feature_names: tuple[str, ...]
@@ -44,7 +44,7 @@ class FileSteps(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where the steps of large files are kept: below XDG_CACHE_HOME, or ~/.cache."""
+    """Returns the folder of large files' steps: below XDG_CACHE_HOME, or ~/.cache."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(home).expanduser() / "lstm_task_templates" / "anomaly_detection"
 
@@ -54,14 +54,14 @@ def read(
 ) -> FileSteps:
     """Reads a file block by block, and makes steps of its rows.
 
-    A large file is read once: its arrays stay in `cache_folder`, for as long as the file and what
-    the config says of it are the same. A file of the same path that has changed takes its place.
+    A large file is read once: its arrays stay in `cache_folder`, for as long as the file and its
+    settings are the same. A file of the same path that has changed takes its place.
 
     Args:
-        learned: the columns of the training, in their order, where there was one.
+        learned: the columns of the training, in their order; None without a training.
 
     Raises:
-        UserError: what cannot be read, and a full disk.
+        UserError: a file that cannot be read, and a full disk.
     """
     table = reader.open_table(path)
     if table.size_bytes <= LARGE_BYTES:
@@ -134,7 +134,7 @@ def _read(
 def _key(
     path: Path, settings: configs.DataFormatConfig, learned: tuple[str, ...] | None
 ) -> list[Any]:
-    """What the cached steps depend on, as JSON gives it back."""
+    """Returns everything that the cached steps depend on, as JSON gives it back."""
     state = path.stat()
     fields = [getattr(settings, name) for name in _FIELDS]
     key = [_VERSION, str(path.resolve()), state.st_size, state.st_mtime_ns, fields, learned]
@@ -142,7 +142,7 @@ def _key(
 
 
 def _write_record(made: FileSteps, key: list[Any], folder: Path) -> None:
-    """Writes what `_kept` reads, and removes the files of arrays that were only on the way."""
+    """Writes the record that `_kept` reads, and removes the files of intermediate arrays."""
     arrays: dict[str, Any] = {}
     for name in _ARRAYS:
         array = getattr(made.steps, name)

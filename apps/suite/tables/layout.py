@@ -125,7 +125,7 @@ def headless(text: str, names: Sequence[str]) -> Layout:
 
 
 def _first_line_of(text: str) -> tuple[int, str]:
-    """Number and text of the first line that is not blank; "" without one."""
+    """Returns number and text of the first line that is not blank; "" without one."""
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         if line.strip():
             return number, line
@@ -137,7 +137,7 @@ def _delimiter(line: str) -> str:
 
 
 def _without_quoted(line: str) -> str:
-    """A line without its quoted cells; a quote that is left opens a cell that goes on."""
+    """Returns a line without its quoted cells; a quote that is left opens a cell that goes on."""
     bare = re.sub(r'(^|[,;\t|])"(?:[^"]|"")*"', r"\1", line)
     return re.sub(r'([^,;\t|])"', r"\1", bare)  # in the middle of a cell: a letter
 

@@ -154,7 +154,7 @@ def _pieces(
 
 
 def _type(kind: Any) -> Any:
-    """Times to the microsecond, as Python has them, in place of the nanosecond."""
+    """Returns a type with times to the microsecond, as Python has them."""
     import pyarrow
 
     is_finer = pyarrow.types.is_timestamp(kind) and kind.unit == "ns"

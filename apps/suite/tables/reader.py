@@ -86,9 +86,9 @@ def open_text(text: str, names: Sequence[str] | None = None, source: str = "csv"
     """Reads the names of the columns of a csv text.
 
     Args:
-        text: what a csv file would hold.
+        text: the content of a csv file.
         names: of the columns, if the text has no line of them.
-        source: what messages call the text.
+        source: name of the text in messages.
 
     Raises:
         UserError: as `open_table`.
@@ -216,7 +216,7 @@ def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> It
 
 
 def _line_of(text: _Text, form: layout.Layout, row: int) -> int:
-    """Line at which a row of data begins, both from 1; found by reading the file again."""
+    """Returns the line at which a row of data begins, both from 1; reads the file again."""
     with text.opened() as file:
         lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
         for _ in range(form.header_line):
@@ -234,7 +234,7 @@ def _line_of(text: _Text, form: layout.Layout, row: int) -> int:
 
 
 def _first_not_utf8(text: _Text) -> int:
-    """Number of the first line that is not UTF-8, from 1; 0 without one."""
+    """Returns the number of the first line that is not UTF-8, from 1; 0 without one."""
     with text.opened() as file:
         for number, line in enumerate(file, 1):
             try:
@@ -311,7 +311,7 @@ def _parquet_as_text(path: Path) -> str:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """A column without a dictionary, and with text in the type that a csv file has."""
+    """Returns a column without a dictionary, and with text in the type that a csv file has."""
     import pyarrow as pa
 
     kind = column.type

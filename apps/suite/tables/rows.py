@@ -20,12 +20,12 @@ _LABELS = ("label", "labels", "is_anomaly", "anomaly", "is_anomalous", "anomalou
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of a table's columns by what they are; None for what there is not."""
+    """Names of a table's columns by their roles; None for a role that no column has."""
 
     time: str | None
     label: str | None
     part: str | None
-    values: tuple[str, ...]  # those that are scored first, then those that are only read
+    values: tuple[str, ...]  # scored columns, then columns that are only read
     scored_count: int
     left_out: tuple[str, ...]  # neither named in the config nor numeric
 
@@ -36,11 +36,11 @@ def find_roles(
     settings: configs.DataFormatConfig,
     learned: tuple[str, ...] | None = None,
 ) -> Roles:
-    """Finds them by the config, by their names, and by what the first block holds.
+    """Finds the roles by the config, by the columns' names, and by the first block's content.
 
     Args:
-        learned: the columns of the training, where there was one: they must be here, and further
-            columns are left out.
+        learned: the columns of the training, or None. They must be here, and further columns are
+            left out.
 
     Raises:
         UserError: a column of the config or of the training that the table lacks, or no numeric
@@ -85,7 +85,7 @@ def find_roles(
 def _time(
     names: Sequence[str], first: cells.Block, settings: configs.DataFormatConfig
 ) -> str | None:
-    """The column of times: as the config says, by its name, or by what it holds."""
+    """Finds the column of times: by the config, by its name, or by its content."""
     if settings.time_column == "none":
         return None
     if settings.time_column:
@@ -96,7 +96,7 @@ def _time(
 
 
 def _named(names: Sequence[str], known: tuple[str, ...]) -> str | None:
-    """The column whose name comes first in `known`."""
+    """Finds the column whose name comes first in `known`."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in known if name in lower), None)
 
@@ -132,7 +132,7 @@ _ANOMALY, _NORMAL = ("anomaly",), ("normal",)  # labels beside those that `cells
 
 
 class Rows(NamedTuple):
-    """The rows of a table; None where it has no such column."""
+    """The rows of a table; None for a column that it lacks."""
 
     times: np.ndarray | None  # int64 [rows], microseconds since 1970 UTC
     values: np.ndarray  # float32 [rows, features]; 0 where not observed
@@ -150,8 +150,8 @@ def read(
     """Reads a table block by block.
 
     Raises:
-        UserError: what `tables`, `timestamps` and `column_roles` refuse, no row at all, times that
-            fall or (by the config) come twice, a label or a part that is none.
+        UserError: a table, cell or time that cannot be read, no row at all, times that fall or (by
+            the config) come twice, a cell that is not a label or a part.
     """
     roles: Roles | None = None
     for block in table.blocks():
@@ -191,7 +191,7 @@ def read(
 
 
 def written(microseconds: float) -> str:
-    """A time as messages show it."""
+    """Returns a time as messages show it."""
     moment = datetime.datetime.fromtimestamp(microseconds / timestamps.SECOND, datetime.UTC)
     return moment.isoformat(sep=" ").replace("+00:00", " UTC")
 
@@ -258,7 +258,7 @@ def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measuremen
 
 
 def _headless_names(first: Sequence[str], channels: Sequence[str]) -> list[str]:
-    """Names of the columns of a csv text without a line of names."""
+    """Returns names for the columns of a csv text without a line of names."""
     if len(first) == len(channels):
         return list(channels)
     if len(first) == len(channels) + 1 and timestamps.is_time(first[0]):
@@ -275,7 +275,7 @@ def _clock(name: str, settings: configs.DataFormatConfig) -> timestamps.Clock:
 
 
 class _Order:
-    """Sees that times rise, from block to block as well."""
+    """Checks that times rise, from block to block as well."""
 
     def __init__(self, settings: configs.DataFormatConfig, name: str) -> None:
         self._any = not settings.resample  # the rows are the steps, whatever their times
@@ -304,7 +304,7 @@ class _Order:
 
 
 class _PartOrder:
-    """Sees that parts follow each other: train, validation, test."""
+    """Checks that parts follow each other: train, validation, test."""
 
     def __init__(self, name: str) -> None:
         self._name = name

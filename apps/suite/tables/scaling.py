@@ -14,7 +14,7 @@ from apps.suite.tables import large_arrays, series
 
 
 class Statistics(NamedTuple):
-    """Of each column's observed values in the train parts, [features] each."""
+    """Statistics of each column's observed values in the train parts, [features] each."""
 
     counts: np.ndarray  # int64
     mean: np.ndarray  # float32
@@ -24,7 +24,7 @@ class Statistics(NamedTuple):
 
 
 def statistics_of_training(many: Sequence[series.Series]) -> Statistics:
-    """Statistics of the series' train parts together; a column without a value has mean 0.
+    """Computes statistics of the series' train parts together; an empty column has mean 0.
 
     Means and squares are joined block by block (Chan, Golub and LeVeque 1983), in float64.
     """
@@ -58,7 +58,7 @@ def statistics_of_training(many: Sequence[series.Series]) -> Statistics:
 
 
 def check_statistics(collection: series.Collection, keep_constant: bool) -> Statistics:
-    """The statistics, once all columns can be learned from.
+    """Returns the statistics, and checks that all columns can be learned from.
 
     Raises:
         UserError: a column without a value in the train parts, or with only one unless
@@ -84,7 +84,7 @@ GapStates = dict[str, tf.Tensor]
 
 
 def initial_gap_states(batch: int | tf.Tensor, features: int) -> GapStates:
-    """Zeros (batch, features), before the first step: last values, and whether there were any."""
+    """Returns the zeros (batch, features) before the first step: last values, and known or not."""
     return {
         "last_values": tf.zeros((batch, features)),
         "last_known": tf.zeros((batch, features)),
@@ -96,20 +96,19 @@ def fill_gaps(
 ) -> tuple[tf.Tensor, GapStates]:
     """Holds the last observed value of each channel until the next one.
 
-    The model reads, beside the values, which of them were observed, and one that was not has no
-    residual: so nothing is made up without a word.
+    The model also reads which values were observed, and a value that was not has no residual.
 
     Args:
-        values: float32 (batch, time, features); what stands at missing places is not used.
+        values: float32 (batch, time, features); missing places are not used.
         observed: bool, of the same shape.
         mean: float32 (features,), to be held before the first observed value.
-        states: as `initial_states` or the last call returned them.
+        states: of `initial_gap_states`, or of the last call.
 
     Returns:
         The values without gaps, and the new states.
     """
     before = tf.where(states["last_known"] > 0, states["last_values"], mean)
-    # Each channel becomes a row whose first step, the value before, is known. In all rows behind
+    # Each channel becomes a row whose first step, the value before, is known. In all rows after
     # each other, a known value and the missing ones after it are a segment.
     known = tf.transpose(tf.concat([before[:, None, :], values], axis=1), [0, 2, 1])
     is_known = tf.pad(observed, [[0, 0], [1, 0], [0, 0]], constant_values=True)
@@ -147,7 +146,7 @@ class Scaling(keras.layers.Layer):
     """Scales by `scaled`, with mean and deviation as weights that are not trained: `fit` sets them.
 
     Args:
-        clip_deviations: to which scaled values are cut.
+        clip_deviations: limit to which scaled values are cut.
         **options: those of `keras.layers.Layer`.
 
     Call arguments:
@@ -175,7 +174,7 @@ class Scaling(keras.layers.Layer):
         return scaled(values, mean, deviation, self.clip_deviations)
 
     def uncut(self, values: tf.Tensor) -> tf.Tensor:
-        """The scaled values as they are: an extreme value keeps its extreme residual."""
+        """Returns the scaled values without a cut: an extreme value keeps its extreme residual."""
         mean, deviation = (tf.convert_to_tensor(each) for each in (self.mean, self.deviation))
         return (values - mean) / deviation
 

@@ -19,8 +19,8 @@ class Series:
         name: path in its folder without suffix, with /.
         times: float64 [time], seconds since 1970 UTC (exact to a microsecond) where `dated`; else
             0, 1, 2, …
-        dated: whether there were times.
-        step_seconds: from a step to the next; 1.0 where there are no times. With
+        dated: true if there were times.
+        step_seconds: from a step to the next; 1.0 without times. With
             `resample=False` the median, and the times say how far apart steps really are.
         values: float32 [time, features], the columns that are scored before those that are only
             read; 0 where not observed.
@@ -46,14 +46,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Collection:
-    """Series with the same columns, and what is known of their origin.
+    """Series with the same columns, and their origin.
 
     Attributes:
-        fingerprint: SHA-256 of what was read.
-        split: how the three parts were made, in a sentence.
+        fingerprint: SHA-256 of the data.
+        split: a sentence on the division into three parts.
         feature_names: of all columns, in the order of `Series.values`.
-        scored_count: the first so many columns are scored, the others only read.
-        notes: sentences on what reading the data did to them, for the user.
+        scored_count: number of columns that are scored, the first ones; the others are only read.
+        notes: sentences on changes that reading made to the data, for the user.
     """
 
     name: str

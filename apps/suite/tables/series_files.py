@@ -73,9 +73,9 @@ def read_to_score(
     """Reads series for a model that is trained; the whole of each is its test part.
 
     Args:
-        settings: those of the training.
+        settings: of the training.
         feature_names: the columns that were learned; each file must have them.
-        scored_count: that of the training's collection.
+        scored_count: of the training's collection.
         step_seconds: of the series that were learned; rows are brought to it.
 
     Raises:
@@ -122,7 +122,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
         if not path.exists():
             raise errors.UserError(f"{path}: no such file or folder")
         if not suffix:
-            raise errors.UserError(f"{path}: none of {', '.join(reader.SUFFIXES)}")
+            raise errors.UserError(f"{path}: ends in none of {', '.join(reader.SUFFIXES)}")
         found = {path.name[: -len(suffix)]: path}
     else:
         found = {}
@@ -145,7 +145,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
 
 
 def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
-    """Where the validation part and the test part begin."""
+    """Returns the steps at which the validation part and the test part begin."""
     steps = found.steps
     count = len(steps.values)
     if steps.parts is not None:
@@ -173,7 +173,7 @@ def _series(
 
 
 def _fingerprint(files: dict[str, Path], labels: str) -> str:
-    """SHA-256 of the files' names and of what is in them."""
+    """Returns the SHA-256 of the files' names and contents."""
     whole = hashlib.sha256()
     named = {**files, "": Path(labels).expanduser()} if labels else files
     for name, path in named.items():

@@ -46,7 +46,7 @@ class Clock:
         name: of the column.
         time_zone: of times without an offset, such as Europe/Berlin.
         time_format: of times that are not ISO 8601; "" for those that are.
-        advice: what a message tells the user to do about a text that is not a time.
+        advice: ends the message about a text that is not a time.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Clock:
         return np.rint(values * self._factor).astype(np.int64)
 
     def _from_clock(self, column: pa.Array) -> np.ndarray:
-        """UTC of what clocks of the time zone showed."""
+        """Returns the UTC of times that clocks of the time zone showed."""
         import pyarrow.compute as pc
 
         if self._zone == "UTC":
@@ -230,7 +230,7 @@ def is_time(text: str) -> bool:
 
 
 def _stamps(column: pa.Array, zone: str | None) -> pa.Array:
-    """Text in ISO 8601 as timestamps: to the nanosecond, or else for the years beyond 2262."""
+    """Reads text in ISO 8601 to the nanosecond, or to the microsecond beyond the year 2262."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

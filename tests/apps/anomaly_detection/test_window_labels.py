@@ -63,7 +63,7 @@ def test_no_window_means_no_anomaly(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"two": []}, 'nothing on web/one.csv; write "web/one.csv": \\[\\]'),
+        ({"two": []}, 'no entry for web/one.csv; write "web/one.csv": \\[\\]'),
         ({"one": 3}, "one must hold a list of windows"),
         ({"one": [[TIMES[3]]]}, "web/one: window 1 is .*, not \\[.start., .end.\\]"),
         ({"one": [[TIMES[3], TIMES[2]]]}, "window 1 ends before it starts"),
