@@ -15,8 +15,8 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.data import named_sets
+from apps.suite.runs import cache
 from apps.suite.runs import files as whole_files
-from apps.suite.runs import speech_cache
 
 SILENCE = "silence"
 UNKNOWN = "unknown"
@@ -214,7 +214,7 @@ def _laid_out(builder: Any, name: str) -> Path:
     facts = [str(_LAYOUT), builder.info.full_name]
     facts += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-    folder = speech_cache.folder("speech_sets") / f"{builder.info.name}-{key}"
+    folder = cache.folder("speech_sets") / f"{builder.info.name}-{key}"
     if (folder / _INDEX).is_file():
         return folder
     whole_files.make_folder(folder)

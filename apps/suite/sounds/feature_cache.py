@@ -11,9 +11,7 @@ Nothing here imports TensorFlow, so that a process starts soon and stays small.
 
 import concurrent.futures
 import concurrent.futures.process
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -33,7 +31,7 @@ import numpy as np
 from apps.speech_commands.config import Config
 from apps.speech_commands.recordings import Part
 from apps.suite import errors
-from apps.suite.runs import files, speech_cache
+from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
 
 _FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
@@ -233,13 +231,11 @@ def extracted(
     # Refuses a config that no sound fits, before anything is written.
     silence = features.extract(np.zeros(1, np.float32), config.audio, config.features)
     key = _key(part, config, fingerprint, copies, noise)
-    folder = speech_cache.folder("speech_features") / key
-    files.make_folder(folder)
-    with _locked(folder):
+    folder = cache.folder("speech_features") / key
+    with cache.locked(folder):
         found = _kept(folder)
         was_there = found is not None
         if found is None:
-            files.remove_partial(folder)
             shards = max(1, _SHARD_EXAMPLES // (1 + copies))
             work = ShardWork(part, config, copies, noise, folder / "shards", shards)
             files.make_folder(work.folder)
@@ -307,14 +303,6 @@ def _join(work: ShardWork, folder: Path, channels: int) -> None:
                 file.write(content["frames"].astype("<f4").tobytes())
     with files.replacing(folder / "starts.npy") as partial:
         np.save(partial, starts)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process works at the same features."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _line(title: str, examples: int, copies: int, seconds: float | None) -> str:
