@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import named_sets
+from apps.suite.data import labelled_files, named_sets
 from apps.suite.runs import cache
 from apps.suite.videos import clip_store, fitting, sampling
+from apps.suite.videos.config import ClipConfig
 from apps.video_classification import clips
-from apps.video_classification.config import ClipConfig
 
 _VERSION = 2  # raise it whenever the same set gives other numbers than before
 _GROUPS = ("group", "scene", "actor")  # features that say what belongs together; the first there is
@@ -52,7 +52,8 @@ def find(
     videos = []
     facts = (store.facts[field].tolist() for field in ("part", "label", "group"))
     for part, label, group in zip(*facts, strict=True):
-        videos.append(clips.Video(f"{part}/{counts.get(part, 0):05d}", label, group, part))
+        name_of_video = f"{part}/{counts.get(part, 0):05d}"
+        videos.append(labelled_files.Example(name_of_video, label, group, part))
         counts[part] = counts.get(part, 0) + 1
     whole = {"train", "test"} <= set(counts)
     names = features["label"].names if hasattr(features["label"], "names") else None
@@ -97,7 +98,7 @@ def _sampled(
     features = builder.info.features
     group = next((feature for feature in _GROUPS if feature in features), None)
     wanted = {feature: True for feature in ("video", "label", group) if feature}
-    for part in (part for part in clips.PARTS if part in builder.info.splits):
+    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )

@@ -24,17 +24,49 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from apps.speech_commands.config import Config
-from apps.speech_commands.recordings import Part
 from apps.suite import errors
 from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
+from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
 
 _FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
+
+
+class Recording(Protocol):
+    """Names a recording."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class Part(Protocol):
+    """Recordings in a fixed order. Pickles without samples, for other processes."""
+
+    @property
+    def recordings(self) -> Sequence[Recording]: ...
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Returns float32 [samples], mono, at `audio.sample_rate_hz`, in -1..1."""
+        ...
+
+
+class Config(Protocol):
+    """The groups of a task's config that decide the features."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def audio(self) -> AudioConfig: ...
+    @property
+    def features(self) -> FeatureConfig: ...
+    @property
+    def augmentation(self) -> AugmentationConfig: ...
 
 
 class ShardWork(NamedTuple):
