@@ -17,7 +17,6 @@ from apps.video_classification import clips
 
 _VERSION = 2  # raise it whenever the same set gives other numbers than before
 _GROUPS = ("group", "scene", "actor")  # features that say what belongs together; the first there is
-_ASSUMED_FRAMES_PER_SECOND = 25.0  # sets hold frames without their times
 
 
 def find(
@@ -113,9 +112,8 @@ def _sampled(
                 raise errors.UserError(
                     f"{name}: {part}/{number:05d} holds {frames.dtype}, uint8 is needed"
                 )
-            chosen = sampling.sample(
-                len(frames), _ASSUMED_FRAMES_PER_SECOND, config, clips_per_video
-            )
+            rate = sampling.ASSUMED_FRAMES_PER_SECOND  # sets hold frames without their times
+            chosen = sampling.sample(len(frames), rate, config, clips_per_video)
             small = {i: fitting.fit(frames[i], config) for i in np.unique(chosen.indices).tolist()}
             facts = {
                 "part": part,

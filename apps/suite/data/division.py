@@ -210,7 +210,10 @@ def by_group(
     if any(has_group):
         sentence = f"{how}by group: {counts}"
     else:
-        sentence = f"{how}by file, as there are no groups: {counts}; clips of one scene may be on two sides"
+        sentence = (
+            f"{how}by file, as there are no groups: {counts}; "
+            "clips of one scene may be on two sides"
+        )
     return _checked(examples, parts), sentence
 
 

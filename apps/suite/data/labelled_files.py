@@ -81,7 +81,8 @@ def grouped(found: Found, pattern: str) -> Found:
         raise errors.UserError(f"own.group_pattern {pattern!r}: {error}") from None
     if not compiled.groups:
         raise errors.UserError(
-            f"own.group_pattern {pattern!r} has no group in brackets; write for instance '^([^_]+)_'"
+            f"own.group_pattern {pattern!r} has no group in brackets; "
+            "write for instance '^([^_]+)_'"
         )
     examples, without = [], []
     for example, path in zip(found.examples, found.paths, strict=True):

@@ -1,7 +1,6 @@
 """Folders and csv files list labelled files, and mistakes are told with file and line."""
 
 import hashlib
-import os
 
 import pytest
 
@@ -207,6 +206,6 @@ def test_digests_are_those_of_the_content(tmp_path):
     touched(tmp_path, "a", "b")
     found = labelled_files.digests([tmp_path / "a", tmp_path / "b"])
     assert found == tuple(hashlib.sha256(text).hexdigest() for text in (b"a", b"b"))
-    os.symlink(tmp_path / "gone", tmp_path / "c")
+    (tmp_path / "c").symlink_to(tmp_path / "gone")
     with pytest.raises(errors.UserError, match=f"{tmp_path / 'c'}: cannot be read"):
         labelled_files.digests([tmp_path / "c"])
