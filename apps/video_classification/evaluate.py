@@ -40,7 +40,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     # TensorFlow takes seconds to import: only now, so that refusals are there at once.
     import numpy as np
 
-    from apps.suite.evaluation import video_measures
+    from apps.suite.evaluation import classification
     from apps.video_classification import baselines, data, report, scoring, trained_model
 
     trained = trained_model.read(folder)
@@ -59,18 +59,18 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             "diverged; train again with a lower training.learning_rate"
         )
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
-    frames_seen = video_measures.by_frames_seen(
+    frames_seen = classification.by_step(
         labels, scoring.by_frames_seen(trained.model, config, test)
     )
     print("training the baselines", flush=True)
     of_baselines = baselines.evaluate(corpus.train, corpus.validation, test, classes, config)
-    groups = video_measures.by_group(test.groups, labels, probabilities)
-    metrics = video_measures.metrics(
+    groups = classification.by_group(test.groups, labels, probabilities)
+    metrics = scoring.metrics(
         corpus.split,
         corpus.counts,
         labels,
         probabilities,
-        video_measures.scores(test.labels, of_clips)["accuracy"],
+        classification.scores(test.labels, of_clips)["accuracy"],
         {comparison.words(name): each for name, each in of_baselines.items()},
         groups,
         frames_seen,

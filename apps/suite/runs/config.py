@@ -5,8 +5,8 @@ import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from apps.suite import errors
 
+from apps.suite import errors
 
 Config = TypeVar("Config")
 

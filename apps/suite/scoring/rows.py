@@ -164,9 +164,10 @@ def _media(path: str, layout: str, settings: dict[str, Any]) -> Iterator[Any]:
     elif layout == "waveform":
         yield sound_files.read(Path(path), int(settings["sample_rate_hz"]))
     else:
-        from apps.suite.videos import video_frames
+        from apps.suite.videos import video_files
 
-        yield from video_frames.clips(path, settings.get("frames"), settings.get("clip_seconds"))
+        frames, seconds = settings.get("frames"), settings.get("clip_seconds")
+        yield from video_files.rows(Path(path), frames, seconds)
 
 
 def _columns(binding: Binding) -> Iterator[str]:

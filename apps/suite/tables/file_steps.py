@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.runs import files
+from apps.suite.runs import cache, files
 from apps.suite.tables import config as configs
 from apps.suite.tables import large_arrays, reader
 from apps.suite.tables import rows as table_rows
@@ -44,9 +41,8 @@ class FileSteps(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Returns the folder of large files' steps: below XDG_CACHE_HOME, or ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "lstm_task_templates" / "anomaly_detection"
+    """Returns the folder for the steps of large files; it exists."""
+    return cache.folder("series_steps")
 
 
 def read(
@@ -68,10 +64,8 @@ def read(
         return _read(path, table, settings, learned, None)
     key = _key(path, settings, learned)
     folder = cache_folder() / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    with _locked(folder.parent):
+    with cache.locked(folder.parent):
         if _record(folder).get("key") != key:
-            for left in folder.parent.glob(f"{files.PARTIAL}*"):  # by one that was killed
-                shutil.rmtree(left)
             partial = folder.with_name(f"{files.PARTIAL}{folder.name}")
             try:
                 partial.mkdir()
@@ -80,21 +74,12 @@ def read(
                 partial.replace(folder)
             except OSError as error:
                 raise errors.UserError(
-                    f"{partial} cannot be written: {error.strerror}; XDG_CACHE_HOME names another "
-                    "place for the cache"
+                    f"{partial} cannot be written: {error.strerror}; {cache.VARIABLE} names "
+                    "another place for the cache"
                 ) from None
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
         return _kept(folder)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes to the cache, and keeps others waiting."""
-    files.make_folder(folder)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _read(

@@ -97,7 +97,7 @@ def ended(program, folder, small, large, allowed):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "LSTM_TASKS_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)},
         preexec_fn=small_stacks,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]

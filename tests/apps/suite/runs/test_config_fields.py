@@ -1,9 +1,11 @@
 import dataclasses
 import json
 from typing import Literal
+
 import pytest
-from apps.suite.runs import config as config_fields
+
 from apps.suite import errors
+from apps.suite.runs import config as config_fields
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ VALUES = np.random.default_rng(0).normal(size=(500, 2)).round(4)
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LSTM_TASKS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(file_steps, "LARGE_BYTES", 1000)
     return file_steps.cache_folder()
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.suite.data import labelled_videos
 from apps.suite.videos import clip_store, video_files
-from apps.video_classification.config import ClipConfig, Config, OwnConfig
+from apps.video_classification import clips
+from apps.video_classification.config import ClipConfig, OwnConfig
 from tests.apps.video_classification import made_videos
 
 CLIPS = ClipConfig(frames=6, height=24, width=32)
@@ -23,9 +23,8 @@ def folder(tmp_path):
 
 
 def decoded(folder, clips_per_video=2, **options):
-    config = Config(data=str(folder), clips=CLIPS, own=OwnConfig(**options.pop("own", {})))
-    source = labelled_videos.find(folder, config.own)
-    return source, clip_store.decoded(source, config, clips_per_video, **options)
+    source = clips.find_files(folder, OwnConfig())
+    return source, clip_store.decoded(source, CLIPS, clips_per_video, **options)
 
 
 def test_the_store_holds_each_video_s_own_clips_in_order(folder, capsys):
@@ -98,7 +97,7 @@ def test_unreadable_files_are_named_counted_and_left_out_only_if_told_so(folder,
     assert "right/notes.txt has no pictures" in str(told.value)
     assert str(told.value).endswith("--own.skip_unreadable True leaves them out")
     assert "\n" not in str(told.value)
-    source, store = decoded(folder, own={"skip_unreadable": True})
+    source, store = decoded(folder, skip_unreadable=True)
     assert sorted(set(store.video.tolist())) == list(range(1, 12))
     assert [bool(reason) for reason in store.facts["reason"]] == [True] + [False] * 11 + [True]
     assert (
@@ -114,7 +113,7 @@ def test_where_nothing_can_be_decoded_there_is_nothing_to_leave_out(tmp_path):
         (tmp_path / "bad" / label).mkdir(parents=True)
         (tmp_path / "bad" / label / "1.mp4").write_text(label)
     with pytest.raises(errors.UserError, match=r"2 of 2 files cannot be decoded: .*; none is"):
-        decoded(tmp_path / "bad", own={"skip_unreadable": True})
+        decoded(tmp_path / "bad", skip_unreadable=True)
 
 
 def test_a_damaged_store_is_not_taken_for_a_whole_one(folder, tmp_path):

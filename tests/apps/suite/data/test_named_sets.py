@@ -52,8 +52,8 @@ def test_unknown_name_is_refused_in_one_line(data_folder, name, message):
 @pytest.mark.slow
 def test_two_processes_may_prepare_the_same_set_at_once(data_folder):
     program = (
-        "from apps.suite.data import named_sets\n"
-        "print(named_sets.prepare('king_james_bible').info.name)"
+        "from apps.suite.data import named_sets as d; "
+        "print(d.prepare('king_james_bible').info.name)"
     )
     root = Path(named_sets.__file__).parents[3]
     running = [

@@ -4,7 +4,10 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
 import pytest
+
 from apps.suite import errors
 from apps.suite.runs import files
 
@@ -80,3 +83,62 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.UserError, match="a file stands where a folder is needed"):
         files.make_folder(tmp_path / "file" / "run")
+
+
+def test_numpy_numbers_are_written_as_numbers(tmp_path):
+    file = tmp_path / "metrics.json"
+    files.write_json(file, {"a": np.float32(0.5), "b": [np.int64(3)], "c": {"d": (1, "ß")}})
+    assert files.read_json(file) == {"a": 0.5, "b": [3], "c": {"d": [1, "ß"]}}
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32("inf")])
+def test_a_number_that_is_not_finite_is_refused_by_its_place(tmp_path, value):
+    file = tmp_path / "metrics.json"
+    with pytest.raises(errors.UserError, match=r"test\.loss\[1\] is (nan|inf)"):
+        files.write_json(file, {"test": {"loss": [0.0, value]}})
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b'{"a": ', "damaged"), (b"[]", "not an object"), (b"\xff\xfe", "damaged"), (None, "missing")],
+)
+def test_a_damaged_file_is_named(tmp_path, content, message):
+    file = tmp_path / "config.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(errors.UserError, match=message) as caught:
+        files.read_json(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lock_of_a_file_or_a_folder_has_one_holder(tmp_path):
+    for place in (tmp_path, tmp_path / "lock"):
+        held = files.lock(place)
+        assert files.lock(place) is None
+        os.close(held)
+        os.close(files.lock(place, wait=True))
+
+
+def test_another_process_waits_for_a_lock(tmp_path):
+    held = files.lock(tmp_path / "lock")
+    program = (
+        "import pathlib, sys; from apps.suite.runs import files\n"
+        "print('waits', flush=True); files.lock(pathlib.Path(sys.argv[1]), wait=True); print('has')"
+    )
+    arguments = [sys.executable, "-c", program, str(tmp_path / "lock")]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "waits\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.3)
+        os.close(held)
+        assert other.stdout.readline() == "has\n"
+
+
+def test_the_writer_of_a_folder_is_named(tmp_path):
+    lock = files.WriterLock(tmp_path)
+    with pytest.raises(errors.UserError, match=f"{tmp_path}.*process {os.getpid()}"):
+        files.WriterLock(tmp_path)
+    lock.release()
+    files.WriterLock(tmp_path)

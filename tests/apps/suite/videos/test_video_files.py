@@ -1,10 +1,13 @@
+"""Videos are decoded frame by frame as they are numbered, and bad files say why."""
+
 import shutil
 
 import numpy as np
 import pytest
 import soundfile
 
-from apps.suite.videos import video_files
+from apps.suite import errors
+from apps.suite.videos import sampling, video_files
 from apps.video_classification.config import ClipConfig
 from tests.apps.video_classification import made_videos
 from tests.apps.video_classification.made_videos import numbered, numbers_in, write
@@ -141,3 +144,83 @@ def test_a_video_much_larger_than_its_clips_is_never_in_memory(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4_000_000
+
+
+def rows(file, frames=None, clip_seconds=None):
+    return [numbers_in(row).tolist() for row in video_files.rows(file, frames, clip_seconds)]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """50 numbered frames, two seconds."""
+    return write(tmp_path_factory.mktemp("films") / "a.avi", numbered(50))
+
+
+def test_a_row_of_a_whole_video(film):
+    assert rows(film) == [list(range(50))]
+    assert rows(film, 5) == [[5, 15, 25, 35, 45]]
+    assert rows(film, 60) == [list(range(50))]
+
+
+def test_a_row_for_each_stretch_of_so_many_seconds(film):
+    assert rows(film, 2, 0.8) == [[5, 15], [25, 35]]  # and ten frames of no whole stretch
+    assert rows(film, 2, 1.0) == [[6, 18], [31, 43]]
+    assert rows(film, 2, 9.0) == [[12, 37]]
+
+
+@pytest.mark.parametrize("promised", [40, 60])
+def test_rows_do_not_depend_on_the_count_in_the_header(tmp_path, promised):
+    file = write(tmp_path / "a.avi", numbered(50))
+    made_videos.promise_frames(file, promised)
+    assert rows(file, 5) == [[5, 15, 25, 35, 45]]
+
+
+def test_frames_have_the_colours_and_the_size_of_the_video(tmp_path):
+    frames = numbered(4, height=32, width=48)
+    frames[..., 0] = 200
+    (row,) = video_files.rows(write(tmp_path / "a.avi", frames), None, None)
+    assert (row.shape, row.dtype) == ((4, 32, 48, 3), np.uint8)
+    assert row[..., 0].mean() > 180 > row[..., 2].mean()
+
+
+def test_rows_of_uneven_times_are_stretches_of_time(tmp_path):
+    path = write(tmp_path / "a.mp4", numbered(40), 25)
+    # The first 20 frames last as long as 60 of the others: 1.5 times and a half of 40 ms
+    made_videos.hold_frames(path, [(20, 1536), (20, 512)])
+    whole, *rest = rows(path, 8)
+    assert not rest
+    assert (np.array(whole) < 20).sum() == 6
+    one = video_files.read(path, EIGHT, 1)
+    assert whole == numbers_in(one.frames[0]).tolist()
+    halves = rows(path, 4, one.seconds / 2)
+    assert [row[-1] < 20 for row in halves] == [True, False]
+
+
+def test_files_without_rows_say_why(tmp_path, film):
+    (tmp_path / "junk.mp4").write_text("no video")
+    (tmp_path / "cut.avi").write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    for name, reason in (("junk.mp4", "has no pictures"), ("cut.avi", "is cut off")):
+        for seconds in (None, 0.8):
+            with pytest.raises(errors.UserError, match=reason):
+                rows(tmp_path / name, 5, seconds)
+
+
+def test_more_pixels_than_fit_are_refused(film, monkeypatch):
+    monkeypatch.setattr(video_files, "_MOST_BYTES", 100_000)
+    for seconds in (None, 1.0):
+        with pytest.raises(errors.UserError, match="more pixels than fit"):
+            rows(film, None, seconds)
+    assert rows(film, 5) == [[5, 15, 25, 35, 45]]
+    assert len(rows(film, 5, 0.4)) == 5
+
+
+def test_longer_videos_than_allowed_are_refused(film):
+    def plan(count, _):
+        return sampling.frame_indices(count, 2)
+
+    found = video_files.choose(film, plan, lambda frame: frame[:2], most_frames=50)
+    assert sorted(found.frames) == [12, 37]
+    assert found.frames[12].shape == (2, 64, 3)
+    np.testing.assert_allclose(found.times, np.arange(50) / 25, atol=1e-6)
+    with pytest.raises(errors.UserError, match="over 49 frames"):
+        video_files.choose(film, plan, lambda frame: frame, most_frames=49)

@@ -1,4 +1,7 @@
+"""Sound files of every format give their samples, and wrong headers are refused."""
+
 import io
+import struct
 import tracemalloc
 
 import numpy as np
@@ -187,3 +190,64 @@ def test_a_recording_shorter_than_a_sample_of_the_rate_is_refused(tmp_path):
     file = recorded_words.write(tmp_path / "a.wav", NOISE[:1], 48_000)
     with pytest.raises(errors.UserError, match="holds no sample at 8000 Hz"):
         sound_files.read(file, 8_000)
+
+
+@pytest.fixture
+def wav(tmp_path):
+    """A wav file of 800 samples of 16 bits."""
+    return write(tmp_path / "word.wav", tone(440))
+
+
+def declare(file, count):
+    content = file.read_bytes()
+    place = content.index(b"data") + 4
+    file.write_bytes(content[:place] + struct.pack("<I", count) + content[place + 4 :])
+
+
+def test_an_honest_header_passes(wav):
+    sound_files.check_header(wav)
+
+
+def test_other_parts_of_a_wav_file_may_stand_on_both_sides_of_the_samples(wav):
+    content = wav.read_bytes()
+    note = b"note" + struct.pack("<I", 3) + b"abc\0"  # of odd length, so filled up to an even one
+    place = content.index(b"data")
+    wav.write_bytes(content[:place] + note + content[place:] + note)
+    sound_files.check_header(wav)
+
+
+def test_samples_of_odd_length_are_filled_up(tmp_path):
+    wav = write(tmp_path / "a.wav", tone(440)[:799], subtype="PCM_U8")
+    wav.write_bytes(wav.read_bytes() + b"note" + struct.pack("<I", 2) + b"ab")
+    sound_files.check_header(wav)
+
+
+def test_other_kinds_of_files_are_not_its_business(tmp_path):
+    sound_files.check_header(write(tmp_path / "a.flac", tone(440)))
+
+
+@pytest.mark.parametrize("declared", [1602, 1_000_000, 0xFFFFFFFF])
+def test_more_samples_declared_than_there_are(wav, declared):
+    declare(wav, declared)
+    with pytest.raises(errors.UserError, match=f"declares {declared:,} bytes .* holds 1,600"):
+        sound_files.check_header(wav)
+
+
+@pytest.mark.parametrize("declared", [0, 400, 1580])
+def test_fewer_samples_declared_than_there_are(wav, declared):
+    declare(wav, declared)
+    with pytest.raises(errors.UserError, match=f"declares {declared:,} bytes .* 1,600 follow"):
+        sound_files.check_header(wav)
+
+
+def test_a_recording_that_was_cut_off(wav):
+    wav.write_bytes(wav.read_bytes()[:-100])
+    with pytest.raises(errors.UserError, match=r"declares 1,600 bytes .* holds 1,500"):
+        sound_files.check_header(wav)
+
+
+def test_a_header_without_samples(wav):
+    content = wav.read_bytes()
+    wav.write_bytes(content[: content.index(b"data")])
+    with pytest.raises(errors.UserError, match=r"word\.wav: the header declares no samples"):
+        sound_files.check_header(wav)
