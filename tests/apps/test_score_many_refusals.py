@@ -1,4 +1,4 @@
-"""Refusals of the command before it begins or resumes a job: one line, status 2, no file written."""
+"""Refusals of the command before it begins or resumes a job: one line, status 2, no file."""
 
 import resource
 import shutil
