@@ -3,8 +3,8 @@
 A tiny recommendation export answers histories of 1 to 40 items from a csv. The loop is the obvious
 program: it reads rows of the csv in order, pads them, asks the signature of `tf.saved_model.load`
 batch by batch, and writes the answers to one parquet file. Loop and command are processes of their
-own and take turns. Each also runs on a csv of one row, whose time is its start-up. Of wall times the
-fastest run counts. Processor seconds, without start-up, are medians; their ratios compare
+own and take turns. Each also runs on a csv of one row, whose time is its start-up. The fastest run
+counts as wall time. Processor seconds, without start-up, are medians; their ratios compare
 neighbouring runs.
 
     python -m apps.recommendation.train --preset tiny --run runs/tiny
@@ -94,13 +94,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--rows_per_batch", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument(
-        "--workers",
-        type=int,
-        nargs="+",
-        default=[1, 2],
-        help="--workers of the command, one or more values",
-    )
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the command")
     parser.add_argument("--loop_over", type=Path, help=argparse.SUPPRESS)  # for the loop's process
     parser.add_argument("--loop_to", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
