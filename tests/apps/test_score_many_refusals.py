@@ -1,4 +1,4 @@
-"""What the command does not begin, or not go on with: one line, status 2, nothing written."""
+"""Refusals of the command before it begins or resumes a job: one line, status 2, no file."""
 
 import resource
 import shutil
@@ -53,11 +53,11 @@ def refused(model, tmp_path, monkeypatch, capsys):
         ("--input no/*.csv", "--input no/*.csv: matches no file that can be read"),
         ("--input a.doc", "--input a.doc: is not one of .csv"),
         ("--input .", "--input: matches 10 tables and 1 sound; a job reads one kind"),
-        ("--input b.csv", "b.csv: no column 'values'; there is id: choose with --inputs values="),
-        ("--input a.csv --inputs values=x", "no column 'x'; there is id, values, review"),
+        ("--input b.csv", "b.csv: no column 'values'; it has id: choose with --inputs values="),
+        ("--input a.csv --inputs values=x", "a.csv: no column 'x'; it has id, values, review"),
         (
             "--input a.csv --keep x",
-            "no column 'x'; there is id, values, review: choose with --keep",
+            "no column 'x'; it has id, values, review: choose with --keep",
         ),
         ("--input row.csv --keep row", "row: two columns of the output are called so"),
         ("--input quote.csv", "quote.csv: line 3: a quote is opened and never closed"),
@@ -98,11 +98,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
     ],
 )
 def test_what_does_not_fit_is_one_line(refused, arguments, told):
-    line = refused(*arguments.split())
-    if arguments == "--input a.wav":
-        assert "assets/settings.json does not say the sample rate" in line
-    else:
-        assert told in line
+    assert told in refused(*arguments.split())
 
 
 def test_what_is_no_export_is_named(refused, model, tmp_path):
