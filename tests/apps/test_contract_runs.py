@@ -5,11 +5,13 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -193,6 +195,63 @@ def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_ver
     else:
         config = json.loads((tiny.run / "config.json").read_text())["config"]
         assert config["model"]["layer"] == "gru", "other layers answer by that operation"
+
+
+@pytest.fixture
+def copied(tiny, tmp_path):
+    """A copy of the tiny run that a test may damage."""
+    return Path(shutil.copytree(tiny.run, tmp_path / "run"))
+
+
+def refused(task, name, run, capsys, *more):
+    """The one line on stderr of a command that refuses a run and writes nothing into it."""
+    before = {file: file.stat().st_mtime_ns for file in run.rglob("*") if file.is_file()}
+    module = importlib.import_module(f"apps.{task}.{name}")
+    assert module.main(["--run", str(run), *more]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    assert before == {file: file.stat().st_mtime_ns for file in run.rglob("*") if file.is_file()}
+    return error
+
+
+def test_a_run_whose_data_have_changed_is_not_evaluated(tiny, copied, capsys):
+    record = json.loads((copied / "config.json").read_text())
+    record["data"]["fingerprint"] = "of other data"
+    (copied / "config.json").write_text(json.dumps(record))
+    assert "changed since the training" in refused(tiny.task, "evaluate", copied, capsys)
+
+
+def test_a_run_that_diverged_is_not_evaluated(tiny, copied, capsys):
+    trained = importlib.import_module(f"apps.{tiny.task}.trained_model").load(copied)
+    model = next(each for each in vars_of(trained) if isinstance(each, keras.Model))
+    for weight in model.trainable_weights:
+        weight.assign(np.full(weight.shape, np.nan))
+    model.save(copied / "model.keras")
+    error = refused(tiny.task, "evaluate", copied, capsys)
+    assert "model.keras" in error
+    assert "diverged" in error
+
+
+def vars_of(trained):
+    return trained if isinstance(trained, tuple) else vars(trained).values()
+
+
+@pytest.mark.parametrize("name", ["evaluate", "export"])
+def test_a_damaged_model_is_named(tiny, copied, capsys, tmp_path, name):
+    (copied / "model.keras").write_bytes(b"not a model")
+    more = ["--to", str(tmp_path / "exports")] if name == "export" else []
+    assert "model.keras: cannot be read" in refused(tiny.task, name, copied, capsys, *more)
+    assert not list(tmp_path.glob("exports/*/*"))
+
+
+@pytest.mark.parametrize("task", task_folders.TASKS)
+@pytest.mark.parametrize("name", ["evaluate", "export"])
+def test_a_folder_without_a_run_says_how_to_train_one(task, name, capsys, tmp_path):
+    module = importlib.import_module(f"apps.{task}.{name}")
+    assert module.main(["--run", str(tmp_path / "none")]) == 2
+    assert f"python -m apps.{task}.train" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_path, capsys):
