@@ -3,7 +3,6 @@
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.computed_by import computed_by
 from lstm_layers.gru import GRU, GRUCell
-from lstm_layers.keras_weights import from_keras, to_keras
 from lstm_layers.lstm_variants import (
     GREFF_VARIANTS,
     LSTM1997,
@@ -15,14 +14,20 @@ from lstm_layers.lstm_variants import (
     greff_variant,
 )
 from lstm_layers.onnx_export import export_onnx
-from lstm_layers.onnx_weights import from_onnx, to_onnx
 from lstm_layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 from lstm_layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from lstm_layers.stacked_lstm import StackedLSTM
-from lstm_layers.tensorflow_weights import from_addons, from_tensorflow1, to_addons, to_tensorflow1
-from lstm_layers.torch_weights import from_torch, to_torch
 from lstm_layers.variant_lstm import VariantLSTM
 from lstm_layers.variant_lstm_cell import VariantLSTMCell
+from lstm_layers.weights.keras_weights import from_keras, to_keras
+from lstm_layers.weights.onnx_weights import from_onnx, to_onnx
+from lstm_layers.weights.tensorflow_weights import (
+    from_addons,
+    from_tensorflow1,
+    to_addons,
+    to_tensorflow1,
+)
+from lstm_layers.weights.torch_weights import from_torch, to_torch
 
 __all__ = [
     "GREFF_VARIANTS",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import keras
 
-from lstm_layers import implementations
 from lstm_layers.keras_private import layers_within
+from lstm_layers.recurrences import implementations
 from lstm_layers.recurrent_layer import RecurrentLayer
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lstm_layers import portable_gru
+from lstm_layers.recurrences import gru_portable
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -70,7 +70,7 @@ class GRUCell(RecurrentCell):
         h_before = states[0] if isinstance(states, (list, tuple)) else states
         h_before = ops.cast(h_before, self.state_dtype)
         inputs, fed_back = self.dropped(inputs, h_before, training)
-        h = portable_gru.gru_step(
+        h = gru_portable.gru_step(
             ops.cast(self.input_products(inputs), self.state_dtype),
             h_before,
             fed_back,
@@ -86,7 +86,7 @@ class GRUCell(RecurrentCell):
         d, options = self._recurrent_bias(), self._options()
         (h_0,), masks = run.state, (run.mask, run.recurrent_dropout_mask)
         if run.implementation == "xla":
-            from lstm_layers import gru_step, gru_xla  # these are TensorFlow's alone
+            from lstm_layers.recurrences import gru_step, gru_xla  # these are TensorFlow's alone
 
             kernel = ops.cast(self.kernel, self.compute_dtype)
             b = self.input_bias
@@ -97,19 +97,19 @@ class GRUCell(RecurrentCell):
             return h, (h_last,)
         a = self.input_products(run.inputs)
         if run.implementation == "portable":
-            h, h_last = portable_gru.gru(
+            h, h_last = gru_portable.gru(
                 a, run.recurrent_kernel, d, h_0, *masks, options, run.unroll
             )
         else:
-            from lstm_layers import gru_recurrence, gru_step
+            from lstm_layers.recurrences import gru_graph, gru_step
 
-            h, h_last = gru_recurrence.gru(
+            h, h_last = gru_graph.gru(
                 a, run.recurrent_kernel, d, h_0, *masks, gru_step.Options(*options, run.unroll)
             )
         return h, (h_last,)
 
-    def _options(self) -> portable_gru.Options:
-        return portable_gru.Options(self.activation, self.recurrent_activation, self.reset_after)
+    def _options(self) -> gru_portable.Options:
+        return gru_portable.Options(self.activation, self.recurrent_activation, self.reset_after)
 
     def get_config(self):
         return {**super().get_config(), "reset_after": self.reset_after}

@@ -11,11 +11,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lstm_layers import layer_weights, onnx_operator
+from lstm_layers import onnx_operator
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU
 from lstm_layers.onnx_graph import Graph
 from lstm_layers.peephole_lstm import PeepholeLSTM
+from lstm_layers.weights import layer_weights
 
 
 def export_onnx(

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_layers import layer_weights, onnx_weights
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU
 from lstm_layers.onnx_graph import Graph
+from lstm_layers.weights import layer_weights, onnx_weights
 
 # By name in `activations`: name in ONNX, alpha and beta where it takes them.
 ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {

@@ -7,8 +7,8 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lstm_layers import portable_lstm
-from lstm_layers.portable_scan import product
+from lstm_layers.recurrences import lstm_portable
+from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -98,7 +98,7 @@ class PeepholeLSTMCell(RecurrentCell):
         inputs, fed_back = self.dropped(inputs, h, training)
         z = ops.cast(self.input_products(inputs), self.state_dtype)
         products = z + product(fed_back, self.recurrent_kernel, self.compute_dtype)
-        h, c = portable_lstm.lstm_step(
+        h, c = lstm_portable.lstm_step(
             products, c, self._peepholes(), self.activation, self.recurrent_activation
         )
         h, c = ops.cast(h, self.compute_dtype), ops.cast(c, self.compute_dtype)
@@ -111,11 +111,11 @@ class PeepholeLSTMCell(RecurrentCell):
             bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
             weights = kernel, run.recurrent_kernel, bias, p
             if run.implementation == "block":
-                from lstm_layers import lstm_block  # these three are TensorFlow's alone
+                from lstm_layers.recurrences import lstm_block  # these three are TensorFlow's alone
 
                 h, h_last, c_last = lstm_block.lstm(run.inputs, *weights, run.state, run.mask)
             else:
-                from lstm_layers import lstm_step, lstm_xla
+                from lstm_layers.recurrences import lstm_step, lstm_xla
 
                 h, h_last, c_last = lstm_xla.lstm(
                     run.inputs,
@@ -130,17 +130,17 @@ class PeepholeLSTMCell(RecurrentCell):
         z = self.input_products(run.inputs)
         given = z, run.recurrent_kernel, p, run.state, run.mask, run.recurrent_dropout_mask
         if run.implementation == "portable":
-            h, h_last, c_last = portable_lstm.lstm(*given, *names, run.unroll)
+            h, h_last, c_last = lstm_portable.lstm(*given, *names, run.unroll)
         else:
-            from lstm_layers import lstm_recurrence, lstm_step
+            from lstm_layers.recurrences import lstm_graph, lstm_step
 
             options = lstm_step.Options(*names, run.unroll)
-            h, h_last, c_last = lstm_recurrence.lstm(*given, options)
+            h, h_last, c_last = lstm_graph.lstm(*given, options)
         return h, (h_last, c_last)
 
-    def _peepholes(self) -> portable_lstm.Peepholes:
+    def _peepholes(self) -> lstm_portable.Peepholes:
         weights = (getattr(self, name) for name in _PEEPHOLES.values())
-        return portable_lstm.Peepholes(
+        return lstm_portable.Peepholes(
             *(None if weight is None else ops.cast(weight, self.state_dtype) for weight in weights)
         )
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 from keras import ops
 
-from lstm_layers import activations
 from lstm_layers.keras_private import DropoutRNNCell
+from lstm_layers.recurrences import activations
 
 _KINDS = {
     "initializer": keras.initializers,

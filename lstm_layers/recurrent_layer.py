@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lstm_layers import implementations
+from lstm_layers.recurrences import implementations
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 
 

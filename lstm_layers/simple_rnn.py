@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from lstm_layers import activations
-from lstm_layers.portable_scan import product, scan
+from lstm_layers.recurrences import activations
+from lstm_layers.recurrences.portable import product, scan
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 

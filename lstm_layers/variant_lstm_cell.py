@@ -9,8 +9,8 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lstm_layers import activations
-from lstm_layers.portable_scan import product, scan
+from lstm_layers.recurrences import activations
+from lstm_layers.recurrences.portable import product, scan
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.variant_equations import Functions, Weights, Zoned, normalized, variant_step
 from lstm_layers.variant_options import FIELDS, Variant

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lstm_layers import lstm_recurrence, scan
+from lstm_layers.recurrences import lstm_graph, scan
 
 
 class Tracker(NamedTuple):
@@ -19,7 +19,7 @@ class Tracker(NamedTuple):
     correlation: float
 
 
-def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> lstm_recurrence.Step:
+def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> lstm_graph.Step:
     """Gates, cell states and outputs of a layer at every token, recomputed from its weights.
 
     Args:
@@ -42,7 +42,7 @@ def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> lstm_re
     if len(cell.state_size) != 2:
         raise ValueError(f"{cell.name} is no LSTM cell: it has no cell state to be traced")
     steps = _steps(cell, cell.input_products(values)[0])
-    return lstm_recurrence.Step(*(step.numpy() for step in steps))
+    return lstm_graph.Step(*(step.numpy() for step in steps))
 
 
 def best_tracker(states: np.ndarray, values: np.ndarray) -> Tracker:
@@ -93,19 +93,19 @@ def properties(text: str) -> Mapping[str, np.ndarray]:
 @tf.function(autograph=False, reduce_retracing=True)
 def _steps(cell: keras.Layer, z: tf.Tensor) -> list[tf.Tensor]:
     """The forward equations over z (time, 4 * units), without dropout."""
-    peepholes = lstm_recurrence.Peepholes(
+    peepholes = lstm_graph.Peepholes(
         *(
             None if weight is None else tf.convert_to_tensor(weight)
             for weight in (cell.input_peephole, cell.forget_peephole, cell.output_peephole)
         )
     )
-    options = lstm_recurrence.Options(cell.activation, cell.recurrent_activation)
+    options = lstm_graph.Options(cell.activation, cell.recurrent_activation)
     zero = tf.zeros([1, cell.units])
 
     def step(t: tf.Tensor, state: tuple[tf.Tensor, ...]) -> tuple:
         h, c = state
         products = z[t][None] + tf.matmul(h, cell.recurrent_kernel)
-        new = lstm_recurrence.lstm_step(products, c, peepholes, options)
+        new = lstm_graph.lstm_step(products, c, peepholes, options)
         return (new.h, new.c), new
 
     _, steps = scan.scan(step, (zero, zero), tf.shape(z)[0], [zero] * 6)

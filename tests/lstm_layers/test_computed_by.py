@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from lstm_layers import BiLSTM, PeepholeLSTM, StackedLSTM, computed_by, lstm_block
+from lstm_layers import BiLSTM, PeepholeLSTM, StackedLSTM, computed_by
+from lstm_layers.recurrences import lstm_block
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_every_layer_computes_by_what_is_said_and_by_its_own_afterwards(model, m
 
     with monkeypatch.context() as patched, computed_by("portable", model):
         patched.setattr(lstm_block, "_forward", never)
-        patched.setattr("lstm_layers.lstm_recurrence.lstm", never)
+        patched.setattr("lstm_layers.recurrences.lstm_graph.lstm", never)
         found = model(X).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     first, inner = model.layers[1], model.layers[2].layers[1]
