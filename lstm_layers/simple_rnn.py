@@ -1,4 +1,4 @@
-"""`SimpleRNNCell` and `SimpleRNN`: what the gated layers are compared with."""
+"""`SimpleRNNCell` and `SimpleRNN`, for comparison with the gated layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SimpleRNNCell(RecurrentCell):
 
     Args:
         units: size of h.
-        **options: those of `RecurrentCell` but `recurrent_activation`: there is no gate.
+        **options: those of `RecurrentCell` except `recurrent_activation`.
 
     Call arguments:
         inputs: (batch, features).

@@ -34,13 +34,13 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def name_of(activation: str | Callable[[Any], Any] | None) -> str:
-    """Returns the key of `ACTIVATIONS` for what Keras accepts as an activation.
+    """Returns the key of `ACTIVATIONS` for an activation as Keras takes it.
 
     Args:
         activation: a name, a function of `keras.activations`, or None for the identity.
 
     Raises:
-        ValueError: where the derivative of this activation is not known here.
+        ValueError: an activation whose derivative is not known here.
     """
     name = "linear" if activation is None else activation
     if not isinstance(name, str):

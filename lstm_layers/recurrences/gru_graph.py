@@ -1,7 +1,7 @@
-"""The GRU recurrence as a pure function with its own gradient.
+"""The GRU loop in a While loop of TensorFlow, with its own gradient.
 
 One loop forward and one backward over the equations of `gru_step`, with a = x W + b computed for
-all steps at once beforehand. da is handed back as the gradient of a, from which TensorFlow derives
+all steps at once beforehand. da is returned as the gradient of a, from which TensorFlow derives
 those of x, W and b. A masked step copies h, so its da is zero and dh passes through. Precision as
 in `lstm_graph`.
 """
@@ -10,68 +10,80 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from lstm_layers.recurrences.gru_step import Options, Step, factors, gru_step, gru_step_backward
-from lstm_layers.recurrences.scan import scan, step_count, weight_gradient
+from lstm_layers.recurrences.gru_step import (
+    Options,
+    Step,
+    Weights,
+    factors,
+    gru_step,
+    gru_step_backward,
+)
+from lstm_layers.recurrences.portable import input_products
+from lstm_layers.recurrences.scan import (
+    given,
+    present,
+    product,
+    restored,
+    scan,
+    step_count,
+    weight_gradient,
+)
 
 
-def gru(
-    a: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    recurrent_bias: tf.Tensor | None,
-    h_0: tf.Tensor,
-    mask: tf.Tensor | None = None,
-    recurrent_dropout_mask: tf.Tensor | None = None,
-    options: Options = Options(),
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Runs the recurrence over time.
+def run(
+    x: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor],
+    weights: Weights,
+    options: Options,
+) -> tuple[tf.Tensor, tuple[tf.Tensor]]:
+    """Runs the GRU over time.
 
     Args:
-        a: (time, batch, 3 * units), the input products x W + b, gates in the order z, r, n.
-        recurrent_kernel: (units, 3 * units), R in the same gate order.
-        recurrent_bias: (3 * units,), d; None for zero, and unless `reset_after`.
-        h_0: (batch, units).
-        mask: (time, batch) bool, False where h is to be copied from the step before.
-        recurrent_dropout_mask: (batch, units), m.
+        x: (time, batch, features), in the dtype of the products.
+        mask: (time, batch) bool, False where h is to be copied from the step before; or None.
+        initial: h before the first step, (batch, units), as a tuple of one.
+        weights: tensors.
         options: activations, variant, and whether to unroll.
 
     Returns:
-        h at every step (time, batch, units), and the last h (batch, units).
+        h at every step (time, batch, units), and the last h (batch, units) as a tuple of one.
     """
-    # custom_gradient takes a flat list of tensors; what is absent is left out of it.
-    optional = (recurrent_bias, recurrent_dropout_mask)
-    present = [tensor for tensor in optional if tensor is not None]
+    a = input_products(x, weights.kernel, weights.bias)
+    of_the_loop = weights._replace(kernel=None, bias=None)
+    which = given(of_the_loop)
 
     @tf.custom_gradient
-    def recurrence(a, recurrent_kernel, h_0, *given):
-        remaining = iter(given)
-        d, m = (None if slot is None else next(remaining) for slot in optional)
-        h_last, steps = _forward(a, recurrent_kernel, d, h_0, mask, m, options)
+    def recurrence(a, recurrent_kernel, h_0, *others):
+        w = restored(which, (recurrent_kernel, *others))
+        m = w.recurrent_dropout_mask
+        h_last, steps = _forward(a, w, h_0, mask, options)
 
         def gradient(d_h, d_h_last):
             h_before = tf.concat([h_0[None], steps.h[:-1]], axis=0)
-            d_a, d_products, d_h_0 = _backward(
-                steps, h_before, recurrent_kernel, mask, m, options, d_h, d_h_last
-            )
+            d_a, d_products, d_h_0 = _backward(steps, h_before, w, mask, options, d_h, d_h_last)
             fed_back = h_before if m is None else h_before * m
             d_recurrent_kernel = recurrent_kernel_gradient(
                 fed_back, steps.r, d_products, recurrent_kernel.dtype, options
             )
-            d_given = []
-            if d is not None:
-                d_given.append(tf.reduce_sum(d_products, axis=[0, 1]))
+            of_others = []
+            if w.recurrent_bias is not None:
+                of_others.append(tf.reduce_sum(d_products, axis=[0, 1]))
             if m is not None:
-                d_given.append(tf.zeros_like(m))  # a dropout mask is drawn, not learned
-            return tf.cast(d_a, a.dtype), d_recurrent_kernel, d_h_0, *d_given
+                of_others.append(tf.zeros_like(m))  # drawn, not learned
+            return tf.cast(d_a, a.dtype), d_recurrent_kernel, d_h_0, *of_others
 
         return (steps.h, h_last), gradient
 
-    return recurrence(a, recurrent_kernel, h_0, *present)
+    recurrent_kernel, *others = present(of_the_loop)
+    h, *final = recurrence(a, recurrent_kernel, *initial, *others)
+    return h, tuple(final)
 
 
 def recurrent_kernel_gradient(
     fed_back: tf.Tensor, r: tf.Tensor, d_products: tf.Tensor, dtype: tf.DType, options: Options
 ) -> tf.Tensor:
-    """dR from h' ⊙ m, r and dp of all steps, each (time, batch, …)."""
+    """Returns dR from h' ⊙ m, r and dp of all steps, each (time, batch, …)."""
     if options.reset_after:
         return weight_gradient(fed_back, d_products, dtype)
     d_z, d_r, d_n = tf.split(d_products, 3, axis=-1)
@@ -79,14 +91,15 @@ def recurrent_kernel_gradient(
     return tf.concat([d_gates, weight_gradient(r * fed_back, d_n, dtype)], axis=-1)
 
 
-def _forward(a, recurrent_kernel, d, h_0, mask, m, options):
-    """All steps: the last h, and `Step` with a leading time dimension."""
-    kernels = factors(recurrent_kernel, options)
+def _forward(a, weights, h_0, mask, options):
+    """Returns the last h, and `Step` with a leading time dimension."""
+    kernels = factors(weights.recurrent_kernel, options)
+    d, m = weights.recurrent_bias, weights.recurrent_dropout_mask
 
     def step(t, state):
         (h,) = state
         fed_back = h if m is None else h * m
-        new = gru_step(tf.cast(a[t], h.dtype), h, fed_back, kernels, d, options)
+        new = gru_step(tf.cast(a[t], h.dtype), h, fed_back, kernels, d, options, product)
         if mask is not None:
             new = new._replace(h=tf.where(mask[t][:, None], new.h, h))
         return (new.h,), new
@@ -96,14 +109,17 @@ def _forward(a, recurrent_kernel, d, h_0, mask, m, options):
     return h_last, Step(*values)
 
 
-def _backward(steps, h_before, recurrent_kernel, mask, m, options, d_h_all, d_h_last):
-    """The backward equations: gradients of a, of the products with R, and of h_0."""
-    kernels = tuple(tf.transpose(kernel) for kernel in factors(recurrent_kernel, options))
+def _backward(steps, h_before, weights, mask, options, d_h_all, d_h_last):
+    """Returns the gradients of a, of the products with R, and of h_0."""
+    m = weights.recurrent_dropout_mask
+    kernels = tuple(tf.transpose(each) for each in factors(weights.recurrent_kernel, options))
 
     def step(t, carry):
         d_h = carry[0] + d_h_all[t]
         values = Step(*(value[t] for value in steps))
-        *written, d_h_before = gru_step_backward(values, h_before[t], d_h, kernels, m, options)
+        *written, d_h_before = gru_step_backward(
+            values, h_before[t], d_h, kernels, m, options, product
+        )
         if mask is not None:
             keep = mask[t][:, None]
             written = [tf.where(keep, value, tf.zeros_like(value)) for value in written]

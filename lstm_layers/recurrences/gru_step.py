@@ -1,4 +1,4 @@
-"""One step of the GRU, forward and backward, for every loop over time.
+"""The equations of one GRU step, forward and backward: every loop over time calls them.
 
 Forward (Cho et al. 2014, equations 5 to 8; gate order z, r, n as in Keras). With a = x W + b, h'
 the previous state, m an optional dropout mask, u what the reset gate multiplies, and s the state's
@@ -12,7 +12,7 @@ share in the candidate:
     h = z ⊙ h' + (1 - z) ⊙ n
 
 Backward. Write d(·) for the derivative of the loss, and p for all products with R together. Where
-dh holds the gradient of this step's output plus what the following step sent back:
+dh holds the gradient of this step's output plus what the next step sent back:
 
     da_z = dh ⊙ (h' - n) ⊙ σ'(z)
     da_n = dh ⊙ (1 - z) ⊙ φ'(n)
@@ -29,39 +29,74 @@ Only this chain is sequential. The weights' gradients are products over all step
 
 Derivatives of the activations are written in terms of their values, so that the forward pass keeps
 values and no arguments.
+
+The forward equations are `keras.ops` and run on any backend. A loop is a function
+`run(x, mask, initial, weights, options) -> (outputs, final)`; see `implementations`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import tensorflow as tf
+from keras import ops
 
 from lstm_layers.recurrences import activations
-from lstm_layers.recurrences.scan import product
+
+
+class Weights(NamedTuple):
+    """Tensors that a loop multiplies with; None where absent.
+
+    W, R and b have the dtype of the products, 16 bits or more; the others that of the states.
+
+    Attributes:
+        kernel: W (features, 3 * units), gates in the order z, r, n.
+        recurrent_kernel: R (units, 3 * units).
+        bias: b (3 * units,).
+        recurrent_bias: d (3 * units,), only with `reset_after`.
+        recurrent_dropout_mask: m (batch, units), which is drawn and not learned.
+    """
+
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any = None
+    recurrent_bias: Any = None
+    recurrent_dropout_mask: Any = None
 
 
 class Options(NamedTuple):
-    """What is fixed when the graph is traced; `reset_after` as in the module's docstring."""
+    """Settings that are fixed when a graph is traced.
+
+    Attributes:
+        activation: name of φ, a key of `activations.ACTIVATIONS`.
+        recurrent_activation: name of σ, likewise.
+        reset_after: multiply the reset gate after the product with R, see above.
+        unroll: write the steps out instead of looping; needs a static time dimension.
+        training: keep the values that a gradient needs, where that is a choice ("xla").
+    """
 
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
     reset_after: bool = True
     unroll: bool = False
+    training: bool = True
 
 
 class Step(NamedTuple):
-    """One step's values, each (batch, units), or all steps' (time, batch, units)."""
+    """Values of one step, each (batch, units), or of all steps, (time, batch, units)."""
 
-    z: tf.Tensor
-    r: tf.Tensor
-    n: tf.Tensor
-    u: tf.Tensor
-    h: tf.Tensor
+    z: Any
+    r: Any
+    n: Any
+    u: Any
+    h: Any
 
 
-def factors(recurrent_kernel: tf.Tensor, options: Options) -> tuple[tf.Tensor, ...]:
-    """What a step multiplies by: R, or R_zr and R_n. Cut before a loop: each cut is a copy."""
+def factors(recurrent_kernel, options: Options) -> tuple:
+    """Returns the matrices that a step multiplies with: R, or R_zr and R_n.
+
+    Call it before a loop that TensorFlow runs: each cut is a copy.
+    """
     if options.reset_after:
         return (recurrent_kernel,)
     units = recurrent_kernel.shape[0]
@@ -69,14 +104,9 @@ def factors(recurrent_kernel: tf.Tensor, options: Options) -> tuple[tf.Tensor, .
 
 
 def gru_step(
-    a: tf.Tensor,
-    h_before: tf.Tensor,
-    fed_back: tf.Tensor,
-    kernels: tuple[tf.Tensor, ...],
-    recurrent_bias: tf.Tensor | None,
-    options: Options,
+    a, h_before, fed_back, kernels: tuple, recurrent_bias, options: Options, product: Callable
 ) -> Step:
-    """The forward equations.
+    """Computes the forward equations.
 
     Args:
         a: (batch, 3 * units), x W + b.
@@ -85,19 +115,20 @@ def gru_step(
         kernels: `factors` of R.
         recurrent_bias: (3 * units,), d; None for zero, and unless `reset_after`.
         options: activations and variant.
+        product: matrix product of values and a kernel, in the dtype of the values.
     """
     sigma = activations.ACTIVATIONS[options.recurrent_activation].function
     phi = activations.ACTIVATIONS[options.activation].function
-    a_z, a_r, a_n = tf.split(a, 3, axis=-1)
+    a_z, a_r, a_n = ops.split(a, 3, axis=-1)
     products = product(fed_back, kernels[0])
     if options.reset_after:
         if recurrent_bias is not None:
             products = products + recurrent_bias
-        p_z, p_r, u = tf.split(products, 3, axis=-1)
+        p_z, p_r, u = ops.split(products, 3, axis=-1)
         z, r = sigma(a_z + p_z), sigma(a_r + p_r)
         s = r * u
     else:
-        p_z, p_r = tf.split(products, 2, axis=-1)
+        p_z, p_r = ops.split(products, 2, axis=-1)
         z, r, u = sigma(a_z + p_z), sigma(a_r + p_r), fed_back
         s = product(r * u, kernels[1])
     n = phi(a_n + s)
@@ -106,13 +137,14 @@ def gru_step(
 
 def gru_step_backward(
     values: Step,
-    h_before: tf.Tensor,
-    d_h: tf.Tensor,
-    kernels: tuple[tf.Tensor, ...],
-    recurrent_dropout_mask: tf.Tensor | None,
+    h_before: Any,
+    d_h: Any,
+    kernels: tuple[Any, ...],
+    recurrent_dropout_mask: Any | None,
     options: Options,
-) -> tuple[tf.Tensor, ...]:
-    """The backward equations.
+    product: Callable,
+) -> tuple[Any, ...]:
+    """Computes the backward equations, on TensorFlow only.
 
     Args:
         values: of the forward step; its h is not read.
@@ -121,10 +153,13 @@ def gru_step_backward(
         kernels: `factors` of R, each transposed.
         recurrent_dropout_mask: (batch, units), m.
         options: activations and variant.
+        product: see `gru_step`.
 
     Returns:
         da (batch, 3 * units); dp likewise if `reset_after`, else it is da; and dh'.
     """
+    import tensorflow as tf  # `ops.concatenate` takes twice as long as `tf.concat`, at every step
+
     d_sigma = activations.ACTIVATIONS[options.recurrent_activation].derivative
     d_phi = activations.ACTIVATIONS[options.activation].derivative
     z, r, n, u, _ = values
@@ -133,7 +168,7 @@ def gru_step_backward(
     if options.reset_after:
         d_r = d_n * u * d_sigma(r)
         d_products = tf.concat([d_z, d_r, d_n * r], axis=-1)
-        written: tuple[tf.Tensor, ...] = tf.concat([d_z, d_r, d_n], axis=-1), d_products
+        written: tuple[Any, ...] = tf.concat([d_z, d_r, d_n], axis=-1), d_products
         d_fed_back = product(d_products, kernels[0])
     else:
         d_s = product(d_n, kernels[1])

@@ -1,7 +1,7 @@
-"""The GRU recurrence, laid out for XLA on CPU: the fastest way to train.
+"""The GRU loop, laid out for XLA on CPU: the fastest way to train.
 
-The loops are those of `xla`, the equations those of `gru_step`; here is only what makes
-them quick once compiled, each found by measuring:
+The loops are those of `xla`, the equations those of `gru_step`. The layout here makes them fast
+once compiled; each choice was found by measuring:
 
 - x_t W and h' R are two products of a step. With x W taken out of the loop, which XLA then reads
   again in the kernel of every gate, the forward loop takes up to 15 % longer. One product of
@@ -15,63 +15,43 @@ them quick once compiled, each found by measuring:
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from lstm_layers.recurrences import gru_graph, xla
-from lstm_layers.recurrences.gru_step import Options, Step, factors, gru_step, gru_step_backward
-from lstm_layers.recurrences.scan import product, weight_gradient
+from lstm_layers.recurrences.gru_step import (
+    Options,
+    Step,
+    Weights,
+    factors,
+    gru_step,
+    gru_step_backward,
+)
+from lstm_layers.recurrences.scan import given, present, product, restored, weight_gradient
 
 
-class Weights(NamedTuple):
-    """W (features, 3 * units), R (units, 3 * units), b and d (3 * units,) or None.
-
-    All in the dtype of the products but d, which goes with the states.
-    """
-
-    kernel: tf.Tensor
-    recurrent_kernel: tf.Tensor
-    bias: tf.Tensor | None
-    recurrent_bias: tf.Tensor | None
-
-
-def gru(
-    inputs: tf.Tensor,
+def run(
+    x: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor],
     weights: Weights,
-    h_0: tf.Tensor,
-    mask: tf.Tensor | None = None,
-    recurrent_dropout_mask: tf.Tensor | None = None,
-    options: Options = Options(),
-    keep: bool = True,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Runs the recurrence over time.
-
-    Args:
-        inputs: (time, batch, features).
-        weights: tensors; d only if `reset_after`.
-        h_0, mask, recurrent_dropout_mask, options: see `gru_graph.gru`.
-        keep: see `xla.run`.
-
-    Returns:
-        h at every step (time, batch, units), and the last h (batch, units).
-    """
-    cell = _GRU(
-        options,
-        tuple(weight is not None for weight in weights),
-        inputs.shape[-1],
-        weights.recurrent_kernel.shape[0],
-    )
-    flat = [weight for weight in weights if weight is not None]
-    return xla.run(cell, inputs, flat, (h_0,), mask, recurrent_dropout_mask, keep)
+    options: Options,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs the GRU over time; arguments and results as in `gru_graph.run`, never unrolled."""
+    m = weights.recurrent_dropout_mask
+    learned = weights._replace(recurrent_dropout_mask=None)
+    units = weights.recurrent_kernel.shape[0]
+    # `training` is not part of the cell, so that both settings share the backward pass.
+    cell = _GRU(options._replace(training=True), given(learned), x.shape[-1], units)
+    return xla.run(cell, x, mask, initial, present(learned), m, keep=options.training)
 
 
 @dataclasses.dataclass(frozen=True)
 class _GRU(xla.Cell):
-    """Weights are those that there are of `Weights`."""
+    """The GRU for `xla`; its weights are those that `given` marks."""
 
     options: Options
-    given: tuple[bool, ...]
+    given: Weights  # of bools
     features: int
     units: int
 
@@ -85,39 +65,35 @@ class _GRU(xla.Cell):
     def written(self):
         return (3, 3) if self.options.reset_after else (3,)
 
-    def _named(self, weights) -> Weights:
-        remaining = iter(weights)
-        return Weights(*(next(remaining) if given else None for given in self.given))
-
     def forward(self, weights):
-        kernel, recurrent_kernel, bias, recurrent_bias = self._named(weights)
-        kernels = factors(recurrent_kernel, self.options)
+        w = restored(self.given, weights)
+        kernels = factors(w.recurrent_kernel, self.options)
 
         def step(x, before, fed_back):
             (h,) = before
-            a = product(tf.cast(x, h.dtype), kernel)
-            if bias is not None:
-                a = a + tf.cast(bias, h.dtype)
-            new = gru_step(a, h, fed_back, kernels, recurrent_bias, self.options)
+            a = product(tf.cast(x, h.dtype), w.kernel)
+            if w.bias is not None:
+                a = a + tf.cast(w.bias, h.dtype)
+            new = gru_step(a, h, fed_back, kernels, w.recurrent_bias, self.options, product)
             return (new.h,), new[: self.kept]
 
         return step
 
     def backward(self, weights, m):
-        kernels = factors(self._named(weights).recurrent_kernel, self.options)
+        kernels = factors(restored(self.given, weights).recurrent_kernel, self.options)
         kernels = tuple(tf.transpose(kernel) for kernel in kernels)
 
         def step(kept, h_before, fed_back, after):
             values = Step(*(kept if self.options.reset_after else (*kept, fed_back)), None)
             *written, d_h_before = gru_step_backward(
-                values, h_before, *after, kernels, m, self.options
+                values, h_before, *after, kernels, m, self.options, product
             )
             return (d_h_before,), written, []
 
         return step
 
     def weight_gradients(self, weights, inputs, fed_back, kept, written, sums):
-        kernel, _, bias, recurrent_bias = self._named(weights)
+        kernel, _, bias, recurrent_bias, _ = restored(self.given, weights)
         dtype, d_a, d_products = kernel.dtype, written[0], written[-1]
         ones = tf.ones_like(inputs[:, :, :1])
         rows = inputs if bias is None else tf.concat([inputs, ones], axis=-1)
@@ -138,9 +114,6 @@ class _GRU(xla.Cell):
         return d_inputs, *found
 
     def recorded(self, inputs, state, weights, mask, recurrent_dropout_mask):
-        kernel, recurrent_kernel, bias, recurrent_bias = self._named(weights)
-        a = tf.tensordot(inputs, kernel, axes=1)
-        if bias is not None:
-            a = a + bias
-        masks = mask, recurrent_dropout_mask
-        return gru_graph.gru(a, recurrent_kernel, recurrent_bias, *state, *masks, self.options)
+        w = restored(self.given, weights)
+        w = w._replace(recurrent_dropout_mask=recurrent_dropout_mask)
+        return gru_graph.run(inputs, mask, state, w, self.options)

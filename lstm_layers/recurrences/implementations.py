@@ -1,4 +1,4 @@
-"""The ways in which a layer can run its loop over time, and which one is taken when.
+"""The implementations of a loop over time: their names, the choice of one, and their functions.
 
 "graph"     a While loop of stock TensorFlow operations with a backward loop derived by hand: any
             shape, any precision, any device, and it exports.
@@ -9,24 +9,38 @@
 "xla"       both loops compiled (`lstm_xla`, `gru_xla`): the fastest training on CPU.
             `PeepholeLSTM` and `GRU`. Compiles for each new shape, which takes seconds, and stock
             TensorFlow Serving cannot run it.
-"portable"  `keras.ops`, and the backend's own gradient: what other backends than TensorFlow, and
-            layers without a derived gradient, always run.
+"portable"  `keras.ops`, and the backend's own gradient: the only one on backends other than
+            TensorFlow, and for layers without a derived gradient.
 
-"auto", where more than one would do, is "xla" in the training of a graph whose number of steps is
-static, in 32 or 64 bits on CPU; else "block" where nothing forbids it, in a graph for weights that
-stay in the processor's cache; else "graph". It never takes "xla" when `training` is not true, so
-that what is exported runs anywhere.
+"auto" takes "xla" in the training of a graph whose number of steps is static, in 32 or 64 bits on
+CPU; else "block" where it can run, in a graph for weights that stay in the processor's cache; else
+"graph"; else "portable". It never takes "xla" when `training` is not true, so that exports run
+anywhere.
 
-An implementation that is asked for by name and can't run a call is a ValueError that says why.
+An implementation that is requested by name and cannot run a call raises a ValueError with the
+reason.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import keras
 
-IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
+# By the equations of a cell and the name of an implementation: the module in this folder whose
+# function `run` computes the loop. A module is imported when it first runs, since only the portable
+# ones do without TensorFlow. "auto" chooses among them.
+LOOPS: dict[str, dict[str, str]] = {
+    "lstm": {
+        "graph": "lstm_graph",
+        "block": "lstm_block",
+        "xla": "lstm_xla",
+        "portable": "lstm_portable",
+    },
+    "gru": {"graph": "gru_graph", "xla": "gru_xla", "portable": "gru_portable"},
+}
+IMPLEMENTATIONS = ("auto", *LOOPS["lstm"])
 
 # The block operation reads W and R anew at every step; the loop of "graph" multiplies all inputs
 # with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
@@ -34,25 +48,44 @@ IMPLEMENTATIONS = ("auto", "graph", "block", "xla", "portable")
 _BLOCK_WEIGHTS = 300_000
 
 
+def run(equations: str, chosen: str, x, mask, initial: tuple, weights, options) -> tuple:
+    """Runs a loop over time by an implementation.
+
+    Args:
+        equations: a key of `LOOPS`.
+        chosen: a key of that entry, as `choose` returns it.
+        x: (time, batch, features), in the dtype of the products.
+        mask: (time, batch) bool, False where states are copied from the step before; or None.
+        initial: states before the first step, each (batch, units).
+        weights, options: `Weights` and `Options` of the module of the equations, `lstm_step` or
+            `gru_step`.
+
+    Returns:
+        h at every step, (time, batch, units), and the last states.
+    """
+    module = importlib.import_module(f"{__package__}.{LOOPS[equations][chosen]}")
+    return module.run(x, mask, initial, weights, options)
+
+
 def checked(implementation: str) -> str:
-    """Returns its argument; ValueError where there is no such implementation."""
+    """Returns its argument, the name of an implementation; ValueError for any other name."""
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(f"implementation must be one of {IMPLEMENTATIONS}, got {implementation!r}")
     return implementation
 
 
 def choose(implementation: str, cell: Any, inputs, training: bool, unroll: bool) -> str:
-    """The implementation that a call takes.
+    """Returns the implementation for a call.
 
     Args:
-        implementation: as asked for.
-        cell: of the layer; its `implementations` are those it has.
-        inputs: (time, batch, features), of which shape and dtype are read.
+        implementation: the name requested.
+        cell: of the layer; its `equations` tell which implementations it has.
+        inputs: (time, batch, features); only shape and dtype are read.
         training: whether the call is one of a training.
         unroll: whether the loop is to be written out.
 
     Raises:
-        ValueError: the implementation that was asked for can't run this call.
+        ValueError: the implementation that was requested cannot run this call.
     """
     hindrances = {
         name: _hindrance(name, cell, inputs, training, unroll) for name in IMPLEMENTATIONS[1:]
@@ -80,7 +113,7 @@ def _fastest(possible: list[str], cell: Any, inputs, training: bool) -> str:
 
 
 def _weights(cell: Any, inputs) -> int:
-    """How many numbers W and R have together."""
+    """Returns the number of entries of W and R together."""
     rows, columns = cell.recurrent_kernel.shape
     return int((inputs.shape[-1] + rows) * columns)
 
@@ -92,19 +125,19 @@ def _eager() -> bool:
 
 
 def _in_cpu_graph() -> bool:
-    """Whether a graph for one CPU is being traced: an eager call would compile for each length."""
+    """Returns True while a graph for CPU is traced; an eager call would compile for each length."""
     import tensorflow as tf
 
     return not (tf.executing_eagerly() or tf.config.list_logical_devices("GPU"))
 
 
 def _hindrance(name: str, cell: Any, inputs, training: bool, unroll: bool) -> str | None:
-    """Why an implementation cannot run a call, or None."""
+    """Returns the reason why an implementation cannot run a call, or None."""
     if name == "portable":
         return None
     if keras.backend.backend() != "tensorflow":
         return "it is TensorFlow's alone"
-    if name not in cell.implementations:
+    if name not in LOOPS.get(cell.equations, ()):
         return f"{type(cell).__name__} has none"
     if name == "graph":
         return None
@@ -118,6 +151,6 @@ def _hindrance(name: str, cell: Any, inputs, training: bool, unroll: bool) -> st
         return "it computes in float32"
     if (cell.activation, cell.recurrent_activation) != ("tanh", "sigmoid"):
         return "its activations are tanh and sigmoid"
-    from lstm_layers.recurrences import tensorflow_private  # the backend may be another one
+    from lstm_layers.recurrences import scan  # it needs TensorFlow
 
-    return "XLA cannot compile it" if tensorflow_private.compiled_by_xla() else None
+    return "XLA cannot compile it" if scan.compiled_by_xla() else None

@@ -1,7 +1,7 @@
-"""The LSTM recurrence, laid out for XLA on CPU: the fastest way to train.
+"""The LSTM loop, laid out for XLA on CPU: the fastest way to train.
 
-The loops are those of `xla`, the equations those of `lstm_step`; here is only what makes
-them quick once compiled, each found by measuring (`benchmarks/layers.py`):
+The loops are those of `xla`, the equations those of `lstm_step`. The layout here makes them fast
+once compiled; each choice was found by measuring (`benchmarks/layers.py`):
 
 - One product a step, of [x_t, h'] with [W; R]. With x W taken out of the loop, XLA reads it again
   in the kernel of every gate and computes gates twice: the loop takes half as long again.
@@ -15,70 +15,43 @@ them quick once compiled, each found by measuring (`benchmarks/layers.py`):
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from lstm_layers.recurrences import lstm_graph, xla
-from lstm_layers.recurrences.lstm_graph import unpack
-from lstm_layers.recurrences.lstm_portable import Peepholes
 from lstm_layers.recurrences.lstm_step import (
     Gates,
     Options,
+    Weights,
     lstm_step,
     lstm_step_backward,
     peephole_terms,
 )
-from lstm_layers.recurrences.scan import product, weight_gradient
+from lstm_layers.recurrences.scan import given, present, product, restored, weight_gradient
 
 
-class Weights(NamedTuple):
-    """W (features, 4 * units), R (units, 4 * units), b (4 * units,) or None, and peepholes."""
-
-    kernel: tf.Tensor
-    recurrent_kernel: tf.Tensor
-    bias: tf.Tensor | None
-    peepholes: Peepholes
-
-
-def lstm(
-    inputs: tf.Tensor,
+def run(
+    x: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor, tf.Tensor],
     weights: Weights,
-    initial_state: tuple[tf.Tensor, tf.Tensor],
-    mask: tf.Tensor | None = None,
-    recurrent_dropout_mask: tf.Tensor | None = None,
-    options: Options = Options(),
-    keep: bool = True,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Runs the recurrence over time.
-
-    Args:
-        inputs: (time, batch, features).
-        weights: all in the dtype of the products but the peepholes.
-        initial_state, mask, recurrent_dropout_mask, options: see `lstm_graph.lstm`.
-        keep: see `xla.run`.
-
-    Returns:
-        h at every step (time, batch, units), and the last h and c (batch, units).
-    """
-    optional = (weights.bias, *weights.peepholes)
-    cell = _LSTM(
-        options,
-        tuple(tensor is not None for tensor in optional),
-        inputs.shape[-1],
-        weights.recurrent_kernel.shape[0],
-    )
-    present = (tensor for tensor in optional if tensor is not None)
-    flat = weights.kernel, weights.recurrent_kernel, *present
-    return xla.run(cell, inputs, flat, initial_state, mask, recurrent_dropout_mask, keep)
+    options: Options,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs the LSTM over time; arguments and results as in `lstm_graph.run`, never unrolled."""
+    m = weights.recurrent_dropout_mask
+    learned = weights._replace(recurrent_dropout_mask=None)
+    units = weights.recurrent_kernel.shape[0]
+    # `training` is not part of the cell, so that both settings share the backward pass.
+    cell = _LSTM(options._replace(training=True), given(learned), x.shape[-1], units)
+    return xla.run(cell, x, mask, initial, present(learned), m, keep=options.training)
 
 
 @dataclasses.dataclass(frozen=True)
 class _LSTM(xla.Cell):
-    """Weights are W, R, and what there is of b, p_i, p_f and p_o."""
+    """The LSTM for `xla`; its weights are those that `given` marks."""
 
     options: Options
-    given: tuple[bool, ...]
+    given: Weights  # of bools
     features: int
     units: int
 
@@ -87,27 +60,27 @@ class _LSTM(xla.Cell):
 
     @property
     def summed(self):
-        return sum(self.given[1:])
+        return sum(self.given.peepholes)
 
     def forward(self, weights):
-        kernel, recurrent_kernel, *present = weights
-        bias, peepholes = unpack(self.given, present)
-        both = tf.concat([kernel, recurrent_kernel], axis=0)
+        w = restored(self.given, weights)
+        peepholes = w.peepholes
+        both = tf.concat([w.kernel, w.recurrent_kernel], axis=0)
 
         def step(x, before, fed_back):
             c = before[1]
             products = product(tf.concat([tf.cast(x, c.dtype), fed_back], axis=1), both)
-            if bias is not None:
-                products = products + tf.cast(bias, c.dtype)
+            if w.bias is not None:
+                products = products + tf.cast(w.bias, c.dtype)
             new = lstm_step(products, c, peepholes, self.options)
             return (new.h, new.c), (new.i, new.f, new.g, new.o, c)
 
         return step
 
     def backward(self, weights, m):
-        _, recurrent_kernel, *present = weights
-        _, peepholes = unpack(self.given, present)
-        transposed = tf.transpose(recurrent_kernel)
+        w = restored(self.given, weights)
+        peepholes = w.peepholes
+        transposed = tf.transpose(w.recurrent_kernel)
 
         def step(kept, h_before, fed_back, after):
             *gates, c_before = kept
@@ -127,16 +100,17 @@ class _LSTM(xla.Cell):
         kernel, (d_z,) = weights[0], written
         dtype = kernel.dtype
         columns = [inputs, tf.cast(fed_back, dtype)]
-        if self.given[0]:
+        if self.given.bias:
             columns.append(tf.ones_like(inputs[:, :, :1]))
         d_weights = weight_gradient(tf.concat(columns, axis=-1), d_z, dtype)
         d_rows = tf.cast(tf.reshape(d_z, [-1, d_z.shape[-1]]), dtype)
         d_inputs = tf.reshape(tf.matmul(d_rows, kernel, transpose_b=True), tf.shape(inputs))
         d_kernel = d_weights[: self.features]
         d_recurrent_kernel = d_weights[self.features : self.features + self.units]
-        d_bias = [d_weights[-1]] if self.given[0] else []
+        d_bias = [d_weights[-1]] if self.given.bias else []
         return d_inputs, d_kernel, d_recurrent_kernel, *d_bias, *sums
 
     def recorded(self, inputs, state, weights, mask, recurrent_dropout_mask):
-        masks = mask, recurrent_dropout_mask
-        return lstm_graph.of_inputs(inputs, state, weights, self.given, *masks, self.options)
+        w = restored(self.given, weights)
+        w = w._replace(recurrent_dropout_mask=recurrent_dropout_mask)
+        return lstm_graph.run(inputs, mask, state, w, self.options)

@@ -1,8 +1,8 @@
 """The loop over time on any backend, differentiated by the backend itself.
 
-`scan.py` with its recurrences derives the backward pass by hand, and is TensorFlow's alone. Here
-every backend loops in its own way: JAX with `lax.scan`, PyTorch step by step, TensorFlow with a
-While loop.
+`scan` here takes a step in `keras.ops`, and every backend loops in its own way: JAX with
+`lax.scan`, PyTorch step by step, TensorFlow with a While loop. The loops of the module `scan`, with
+gradients derived by hand, are for TensorFlow only.
 """
 
 from __future__ import annotations
@@ -48,11 +48,20 @@ def scan(
     return outputs, last
 
 
-def product(values, kernel, dtype):
-    """values · kernel, multiplied in `dtype`, given in that of `values`.
+def input_products(inputs, kernel, bias):
+    """Returns x W + b for inputs (…, features): (…, gates * units), as one product."""
+    *leading, features = keras.ops.shape(inputs)
+    z = keras.ops.matmul(keras.ops.reshape(inputs, (-1, features)), kernel)
+    if bias is not None:
+        z = z + bias
+    return keras.ops.reshape(z, (*leading, z.shape[-1]))
 
-    The kernel is best handed to a loop in at least 32 bits and rounded here: its gradient, a sum
-    over the steps, is then added up in them.
+
+def product(values, kernel, dtype):
+    """Multiplies values with kernel in `dtype`, and returns the dtype of `values`.
+
+    Hand the kernel to a loop in at least 32 bits: its gradient, a sum over the steps, is then added
+    up in them.
     """
     products = keras.ops.matmul(keras.ops.cast(values, dtype), keras.ops.cast(kernel, dtype))
     return keras.ops.cast(products, values.dtype)
@@ -70,7 +79,7 @@ def _written_out(step, carry, sequences):
 
 
 def _while_loop(step, carry, sequences):
-    """`keras.ops.scan` has no bound on its steps, without which XLA cannot differentiate it."""
+    """Loops with a bound on the steps, which `keras.ops.scan` lacks and XLA's gradient needs."""
     import tensorflow as tf
 
     time = tf.shape(sequences[0])[0] if sequences[0].shape[0] is None else sequences[0].shape[0]

@@ -1,33 +1,29 @@
-"""The loops over time of `lstm_xla` and `gru_xla`, compiled: what any cell has in common.
+"""The compiled loops over time that `lstm_xla` and `gru_xla` share.
 
 One loop forward and one backward, each a compiled function of its own that can be called from any
 graph or eagerly. XLA compiles anew for every shape. Steps at which every row is masked, at the
 start or at the end of a batch, are not computed. A masked step copies the states, so that what it
 writes backward is zero, and the states' gradients pass through.
 
-What the backward pass reads leaves the forward loop as arrays of their own: what is written isn't
-computed again, while XLA on CPU would compute a gate anew inside each of its consumers.
+All values that the backward pass reads leave the forward loop as arrays of their own: XLA on CPU
+would otherwise compute a gate again inside each of its consumers.
 """
 
 from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from lstm_layers.recurrences import second_gradient
-from lstm_layers.recurrences.scan import scan
-from lstm_layers.recurrences.tensorflow_private import not_recorded
-
-Tensors = Sequence[tf.Tensor]
+from lstm_layers.recurrences.scan import Tensors, gradients_of_unrecorded, not_recorded, scan
 
 
 class Cell(abc.ABC):
     """The equations of one kind of cell, without its tensors: a frozen dataclass.
 
-    Equal ones share what is traced and compiled. Weights are a flat list of tensors, in an order
+    Equal cells share traced and compiled functions. Weights are a flat list of tensors, in an order
     that the cell chooses.
     """
 
@@ -36,31 +32,31 @@ class Cell(abc.ABC):
     @property
     @abc.abstractmethod
     def kept(self) -> int:
-        """How many tensors (batch, units) a forward step keeps for the backward one."""
+        """The number of tensors (batch, units) that a forward step keeps for the backward one."""
 
     @property
     @abc.abstractmethod
     def written(self) -> tuple[int, ...]:
-        """Widths, in units, of the gradients that a backward step writes."""
+        """The widths, in units, of the gradients that a backward step writes."""
 
     @property
     @abc.abstractmethod
     def summed(self) -> int:
-        """How many tensors (batch, units) the backward loop adds up."""
+        """The number of tensors (batch, units) that the backward loop adds up."""
 
     @abc.abstractmethod
     def forward(self, weights: Tensors) -> Callable:
-        """A step `(x, states before, h' ⊙ m) -> (new states, kept)`; x is (batch, features)."""
+        """Returns a step `(x (batch, features), states, h' ⊙ m) -> (new states, kept)`."""
 
     @abc.abstractmethod
     def backward(self, weights: Tensors, m: tf.Tensor | None) -> Callable:
-        """A step `(kept, h', h' ⊙ m, states' gradients) -> (those before, written, summed)`."""
+        """Returns a step `(kept, h', h' ⊙ m, d states) -> (d states before, written, summed)`."""
 
     @abc.abstractmethod
     def weight_gradients(
         self, weights: Tensors, inputs: tf.Tensor, fed_back: tf.Tensor, kept: Tensors, written, sums
     ) -> tuple:
-        """Gradients of the inputs and of each weight, from the values of all steps.
+        """Returns the gradients of the inputs and of each weight, from the values of all steps.
 
         Args:
             inputs: (time, batch, features).
@@ -73,35 +69,36 @@ class Cell(abc.ABC):
     @abc.abstractmethod
     def recorded(
         self, inputs: tf.Tensor, state: Tensors, weights: Tensors, mask, recurrent_dropout_mask
-    ) -> Tensors:
-        """What `run` returns, in operations that a tape records."""
+    ) -> tuple:
+        """Returns the results of `run`, computed in operations that a tape records."""
 
 
 def run(
     cell: Cell,
     inputs: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor, ...],
     weights: Tensors,
-    initial_state: tuple[tf.Tensor, ...],
-    mask: tf.Tensor | None = None,
-    recurrent_dropout_mask: tf.Tensor | None = None,
-    keep: bool = True,
-) -> tuple[tf.Tensor, ...]:
-    """Runs the recurrence over time.
+    recurrent_dropout_mask: tf.Tensor | None,
+    keep: bool,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs a cell over time.
 
     Args:
         cell: the equations.
         inputs: (time, batch, features).
-        weights: of the cell.
-        initial_state: h and other states before the first step, each (batch, units).
-        mask: (time, batch) bool, False where states are to be copied from the step before.
+        mask: (time, batch) bool, False where states are to be copied from the step before; or
+            None.
+        initial: h and other states before the first step, each (batch, units).
+        weights: those of the cell.
         recurrent_dropout_mask: (batch, units), multiplied into h before every product.
-        keep: keep what a gradient needs. Without, the forward pass is faster, and a gradient runs
-            it again.
+        keep: keep the values that a gradient needs. Without them the forward pass is faster, and a
+            gradient runs it again.
 
     Returns:
         h at every step (time, batch, units), and the last states (batch, units).
     """
-    count = len(initial_state)
+    count = len(initial)
     masks = mask, recurrent_dropout_mask
 
     @tf.custom_gradient
@@ -122,16 +119,17 @@ def run(
             return cell.recorded(inputs, tensors[:count], tensors[count:], *masks)
 
         def gradient(*arriving):
-            return second_gradient.backward(gradients, recorded, arriving, (inputs, *tensors))
+            return gradients_of_unrecorded(gradients, recorded, arriving, (inputs, *tensors))
 
         return (h, *last), gradient
 
-    return recurrence(inputs, *initial_state, *weights)
+    h, *final = recurrence(inputs, *initial, *weights)
+    return h, tuple(final)
 
 
 @functools.cache
 def _compiled_forward(cell: Cell, keep: bool):
-    """The forward pass: h at every step, the last states, and what was kept."""
+    """Returns the forward pass: h at every step, the last states, and the values kept."""
 
     @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
     def forward(inputs, initial_state, weights, mask, m):
@@ -159,7 +157,7 @@ def _compiled_forward(cell: Cell, keep: bool):
 
 @functools.cache
 def _compiled_backward(cell: Cell):
-    """The backward pass: gradients of the inputs, of the initial states, and of the weights."""
+    """Returns the backward pass: gradients of inputs, initial states and weights."""
 
     @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
     def backward(arriving, h, kept, inputs, initial_state, weights, mask, m):
@@ -208,7 +206,7 @@ def _compiled_backward(cell: Cell):
 
 
 def _steps_to_compute(mask: tf.Tensor | None, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The first step at which any row counts, and the one after the last; 0 and 0 if none."""
+    """Returns the first step at which any row is real, and the end; 0 and 0 without one."""
     if mask is None:
         return tf.constant(0), time
     t = tf.range(time)

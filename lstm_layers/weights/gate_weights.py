@@ -2,8 +2,8 @@
 
 Every conversion goes through `LSTMWeights` or `GRUWeights`, which hold what `get_weights` of
 `PeepholeLSTM` and `GRU` returns, under names. One letter stands for a gate: i input, f forget,
-g the candidate that others call c or j, o output; z update, r reset, n the candidate that others
-call h.
+g the candidate, elsewhere called c or j, o output; z update, r reset, n the candidate, elsewhere
+called h.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class LSTMWeights(NamedTuple):
 
     @property
     def peepholes(self) -> dict[str, np.ndarray]:
-        """The peepholes there are, by gate letter, in the order i, f, o."""
+        """The peepholes present, by gate letter, in the order i, f, o."""
         named = dict(zip("ifo", self[3:], strict=True))
         return {gate: weight for gate, weight in named.items() if weight is not None}
 
     @property
     def has_peepholes(self) -> bool:
-        """Whether a peephole has an influence; zeros have none."""
+        """True if a peephole has an influence; zeros have none."""
         return any(np.any(weight) for weight in self.peepholes.values())
 
 
@@ -58,7 +58,7 @@ class GRUWeights(NamedTuple):
         kernel: (features, 3u).
         recurrent_kernel: (u, 3u).
         bias: (2, 3u), of the inputs and of the state, where `reset_after`; else (3u,); or None.
-        reset_after: whether the reset gate acts after the product with the recurrent kernel.
+        reset_after: the reset gate acts after the product with the recurrent kernel.
     """
 
     kernel: np.ndarray
@@ -96,10 +96,10 @@ def reordered(array: Any, given: str, wanted: str, axis: int = -1) -> np.ndarray
 
 
 def named(arrays: Mapping[str, Any], name: str) -> np.ndarray:
-    """The array called `name`.
+    """Returns the array called `name`.
 
     Raises:
-        ValueError: there is none; the message says which there are.
+        ValueError: a name that is missing; the message lists the names present.
     """
     if name not in arrays:
         raise ValueError(f"there is no {name!r} among {', '.join(sorted(arrays)) or 'no arrays'}")

@@ -1,4 +1,4 @@
-"""From and to `keras.layers.LSTM`, `keras.layers.GRU` and `keras.layers.Bidirectional` of them.
+"""Conversion from and to `keras.layers.LSTM`, `GRU` and `Bidirectional` of them.
 
 The gates are in the same order on both sides: i, f, g (there c), o, and z, r, n (there h). So are
 the biases: `GRU` has two of them, of the inputs and of the state, with `reset_after=True`.
@@ -20,7 +20,8 @@ from lstm_layers.weights import layer_weights
 from lstm_layers.weights.gate_weights import GRUWeights, LSTMWeights
 
 _WEIGHTS = ("kernel", "recurrent", "bias")
-# What both sides call alike; `zero_output_for_mask` follows from the direction in a `BiLSTM`.
+# Options with the same name on both sides; in a `BiLSTM`, `zero_output_for_mask` follows from the
+# direction.
 _SHARED_OPTIONS = (
     "activation",
     "recurrent_activation",
@@ -44,7 +45,7 @@ _SHARED_OPTIONS = (
 
 
 def lstm_from_keras(arrays: Sequence[np.ndarray]) -> LSTMWeights:
-    """Names what `get_weights` of a `keras.layers.LSTM` with u units returns.
+    """Names the result of `get_weights` of a `keras.layers.LSTM` with u units.
 
     Args:
         arrays: kernel (features, 4u), recurrent_kernel (u, 4u), and bias (4u,) if there is one.
@@ -53,7 +54,7 @@ def lstm_from_keras(arrays: Sequence[np.ndarray]) -> LSTMWeights:
 
 
 def lstm_to_keras(weights: LSTMWeights) -> list[np.ndarray]:
-    """What `set_weights` of a `keras.layers.LSTM` takes.
+    """Returns the argument of `set_weights` for a `keras.layers.LSTM`.
 
     Raises:
         ValueError: peepholes that are not zero.
@@ -63,7 +64,7 @@ def lstm_to_keras(weights: LSTMWeights) -> list[np.ndarray]:
 
 
 def gru_from_keras(arrays: Sequence[np.ndarray], reset_after: bool = True) -> GRUWeights:
-    """Names what `get_weights` of a `keras.layers.GRU` with u units returns.
+    """Names the result of `get_weights` of a `keras.layers.GRU` with u units.
 
     Args:
         arrays: kernel (features, 3u), recurrent_kernel (u, 3u), and bias if there is one: (2, 3u)
@@ -77,12 +78,12 @@ def gru_from_keras(arrays: Sequence[np.ndarray], reset_after: bool = True) -> GR
 
 
 def gru_to_keras(weights: GRUWeights) -> list[np.ndarray]:
-    """What `set_weights` of a `keras.layers.GRU` with the same `reset_after` takes."""
+    """Returns the argument of `set_weights` for a `keras.layers.GRU` with that `reset_after`."""
     return [array for array in weights[:3] if array is not None]
 
 
 def from_keras(layer: keras.layers.Layer, **options) -> PeepholeLSTM | GRU | BiLSTM:
-    """A new layer with the weights and options of a built layer of Keras.
+    """Makes a new layer with the weights and options of a built layer of Keras.
 
     Args:
         layer: a `keras.layers.LSTM`, a `keras.layers.GRU`, or a `keras.layers.Bidirectional` of
@@ -90,9 +91,9 @@ def from_keras(layer: keras.layers.Layer, **options) -> PeepholeLSTM | GRU | BiL
         **options: instead of those of `layer`; `peepholes="ifo"` adds peepholes, which are zero.
 
     Returns:
-        A layer that gives the results of `layer`. The `README` says where they differ under
-        masks; there is no layer but a `BiLSTM` for `Bidirectional`, so outputs at masked steps
-        are zero where it returns sequences.
+        A layer with the results of `layer`. The `README` lists the differences under masks;
+        `Bidirectional` becomes a `BiLSTM`, whose outputs at masked steps are zero where it
+        returns sequences.
 
     Raises:
         TypeError: another kind of layer.
@@ -120,7 +121,7 @@ def from_keras(layer: keras.layers.Layer, **options) -> PeepholeLSTM | GRU | BiL
 
 
 def to_keras(layer: PeepholeLSTM | GRU | BiLSTM, **options) -> keras.layers.Layer:
-    """A new, built layer of Keras with the weights and options of a built layer.
+    """Makes a new, built layer of Keras with the weights and options of a built layer.
 
     `weight_dropout`, which acts in training alone, has no counterpart there and is left out.
 

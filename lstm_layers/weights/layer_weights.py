@@ -1,4 +1,4 @@
-"""Between layers and their weights by direction: `directions_of` and `layer_of`."""
+"""Conversion between layers and their weights by direction: `directions_of` and `layer_of`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstm_layers.weights.gate_weights import GRUWeights, LSTMWeights, Weights
 
 
 def directions_of(layer: PeepholeLSTM | GRU | BiLSTM) -> list[Weights]:
-    """The weights of a built layer: one item, or the forward and the backward one of a `BiLSTM`.
+    """Returns the weights of a built layer: one item, or forward and backward of a `BiLSTM`.
 
     Raises:
         TypeError: another kind of layer.
@@ -24,7 +24,7 @@ def directions_of(layer: PeepholeLSTM | GRU | BiLSTM) -> list[Weights]:
 
 
 def halves_of(layer: PeepholeLSTM | GRU | BiLSTM) -> list[PeepholeLSTM | GRU]:
-    """The layer itself, or the forward and the backward layer of a `BiLSTM`."""
+    """Returns the layer itself, or the forward and the backward layer of a `BiLSTM`."""
     if isinstance(layer, BiLSTM):
         return [layer.forward_layer, layer.backward_layer]
     return [layer]
@@ -33,7 +33,7 @@ def halves_of(layer: PeepholeLSTM | GRU | BiLSTM) -> list[PeepholeLSTM | GRU]:
 def layer_of(
     directions: Sequence[Weights], *, batch_size: int | None = None, **options
 ) -> PeepholeLSTM | GRU | BiLSTM:
-    """A new, built layer that holds the weights.
+    """Makes a new, built layer that holds the weights.
 
     Args:
         directions: one item for `PeepholeLSTM` or `GRU`, two (forward, backward) for `BiLSTM`.
@@ -99,7 +99,7 @@ def _weights_of(layer) -> Weights:
 
 
 def _arrays(weights: Weights, cell: PeepholeLSTMCell | GRUCell) -> list[np.ndarray]:
-    """The weights in the order of `get_weights`, with zeros for those that only the cell has."""
+    """Returns the weights in the order of `get_weights`, with zeros for weights they lack."""
     arrays = [weights.kernel, weights.recurrent_kernel]
     bias = weights.bias
     if cell.use_bias:

@@ -1,4 +1,4 @@
-"""From and to the inputs W, R, B and P of the ONNX operators LSTM and GRU, as NumPy arrays.
+"""Conversion from and to the inputs W, R, B and P of ONNX's LSTM and GRU, as NumPy arrays.
 
 With d directions, u units and g gates: W (d, g·u, features), R (d, g·u, u), B (d, 2·g·u), the
 biases of the inputs and then those of the state, and for LSTM P (d, 3·u); B and P may be missing.
@@ -36,7 +36,7 @@ _GRU_ORDER = "zrn"
 
 
 def lstm_from_onnx(W: Any, R: Any, B: Any = None, P: Any = None) -> list[LSTMWeights]:  # noqa: N803
-    """The weights of each direction of an LSTM operator; shapes above.
+    """Returns the weights of each direction of an LSTM operator; shapes above.
 
     Raises:
         ValueError: arrays that are not of four gates, or of different sizes.
@@ -65,7 +65,7 @@ def gru_from_onnx(
     B: Any = None,  # noqa: N803
     linear_before_reset: int = 0,
 ) -> list[GRUWeights]:
-    """The weights of each direction of a GRU operator; shapes above.
+    """Returns the weights of each direction of a GRU operator; shapes above.
 
     Args:
         W, R, B: the operator's inputs.
@@ -89,7 +89,7 @@ def gru_from_onnx(
 
 
 def lstm_to_onnx(directions: Sequence[LSTMWeights]) -> dict[str, np.ndarray]:
-    """W, R, and where there are any B and P, of an LSTM operator for one or two directions."""
+    """Returns W, R, and B and P if present, of an LSTM operator for one or two directions."""
     inputs = {
         "W": [reordered(each.kernel, LSTM_GATES, _LSTM_ORDER).T for each in directions],
         "R": [reordered(each.recurrent_kernel, LSTM_GATES, _LSTM_ORDER).T for each in directions],
@@ -111,7 +111,7 @@ def lstm_to_onnx(directions: Sequence[LSTMWeights]) -> dict[str, np.ndarray]:
 
 
 def gru_to_onnx(directions: Sequence[GRUWeights]) -> dict[str, np.ndarray]:
-    """W, R, and if there is any B, of a GRU operator for one or two directions.
+    """Returns W, R, and B if present, of a GRU operator for one or two directions.
 
     Its attribute `linear_before_reset` must be the weights' `reset_after`.
     """
@@ -136,7 +136,7 @@ def from_onnx(
     linear_before_reset: int = 0,
     **options,
 ) -> PeepholeLSTM | GRU | BiLSTM:
-    """A new layer with the weights of an LSTM or GRU operator, which one its shapes tell.
+    """Makes a new layer with the weights of an LSTM or GRU operator, told apart by shape.
 
     Args:
         W, R, B, P: the operator's inputs; shapes above.
@@ -160,9 +160,9 @@ def from_onnx(
 
 
 def to_onnx(layer: PeepholeLSTM | GRU | BiLSTM) -> dict[str, np.ndarray]:
-    """W, R, and where there are any B and P, of the LSTM or GRU operator for a layer.
+    """Returns W, R, and B and P if present, of the LSTM or GRU operator for a layer.
 
-    Attributes are not told: `linear_before_reset` must be the layer's `reset_after`, direction
+    Attributes are not included: `linear_before_reset` must be the layer's `reset_after`, direction
     "reverse" for `go_backwards`. `onnx_export.export_onnx` writes the whole model.
 
     Raises:
@@ -179,7 +179,7 @@ def _or_zeros(array: np.ndarray | None, shape) -> np.ndarray:
 
 
 def _directions(W, R, B, P, gates: int):  # noqa: N803
-    """By direction: kernel, recurrent_kernel, biases (2, g·u) or None, peepholes or None."""
+    """Yields by direction kernel, recurrent_kernel, biases (2, g·u) or None, peepholes or None."""
     W, R = np.asarray(W), np.asarray(R)  # noqa: N806
     B, P = (None if array is None else np.asarray(array) for array in (B, P))  # noqa: N806
     count, _, units = R.shape

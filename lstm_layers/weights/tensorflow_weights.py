@@ -1,4 +1,4 @@
-"""From and to the LSTM cells of TensorFlow 1 and of TensorFlow Addons.
+"""Conversion from and to the LSTM cells of TensorFlow 1 and of TensorFlow Addons.
 
 TensorFlow 1, `tf.nn.rnn_cell.LSTMCell` (the same variables in `BasicLSTMCell`, which has no
 peepholes, and `LSTMBlockCell`): `kernel` (features + u, 4u), rows of the inputs above those of h,
@@ -36,7 +36,7 @@ _ADDONS_PEEPHOLES = {
 def lstm_from_tensorflow1(
     variables: Mapping[str, Any], forget_bias: float = 1.0, prefix: str = ""
 ) -> LSTMWeights:
-    """The weights of an `LSTMCell`.
+    """Returns the weights of an `LSTMCell`.
 
     Args:
         variables: name to array, as a checkpoint holds them.
@@ -65,10 +65,10 @@ def lstm_from_tensorflow1(
 def lstm_to_tensorflow1(
     weights: LSTMWeights, forget_bias: float = 1.0, prefix: str = ""
 ) -> dict[str, np.ndarray]:
-    """The variables of an `LSTMCell` with this `forget_bias`, which is taken off the bias.
+    """Returns the variables of an `LSTMCell` with `forget_bias`, which is taken off the bias.
 
-    There are three peepholes if the weights have any, with zeros for those that they lack, and a
-    bias always.
+    There are three peepholes if the weights have any, with zeros for missing ones, and always a
+    bias.
     """
     bias = weights.bias
     if bias is None:
@@ -86,7 +86,7 @@ def lstm_to_tensorflow1(
 
 
 def lstm_from_addons(variables: Mapping[str, Any]) -> LSTMWeights:
-    """The weights of a `PeepholeLSTMCell` of TensorFlow Addons, by name; `bias` may be missing.
+    """Reads the weights of an Addons `PeepholeLSTMCell`, by name; `bias` may be missing.
 
     Raises:
         ValueError: another name that is missing.
@@ -100,7 +100,7 @@ def lstm_from_addons(variables: Mapping[str, Any]) -> LSTMWeights:
 
 
 def lstm_to_addons(weights: LSTMWeights) -> dict[str, np.ndarray]:
-    """The weights of a `PeepholeLSTMCell` of TensorFlow Addons, by name.
+    """Returns the weights of a `PeepholeLSTMCell` of TensorFlow Addons, by name.
 
     They are in the order of its `get_weights`, with zeros for peepholes that the weights lack.
     """
@@ -113,7 +113,7 @@ def lstm_to_addons(weights: LSTMWeights) -> dict[str, np.ndarray]:
 def from_tensorflow1(
     variables: Mapping[str, Any], forget_bias: float = 1.0, prefix: str = "", **options
 ) -> PeepholeLSTM:
-    """A new layer with the weights of an `LSTMCell`; see `lstm_from_tensorflow1`.
+    """Makes a new layer with the weights of an `LSTMCell`; see `lstm_from_tensorflow1`.
 
     `options` are those of `PeepholeLSTM`.
     """
@@ -124,7 +124,7 @@ def from_tensorflow1(
 def to_tensorflow1(
     layer: PeepholeLSTM, forget_bias: float = 1.0, prefix: str = ""
 ) -> dict[str, np.ndarray]:
-    """The variables of an `LSTMCell` with the weights of a layer; see `lstm_to_tensorflow1`.
+    """Returns the variables of an `LSTMCell` for a layer; see `lstm_to_tensorflow1`.
 
     Raises:
         TypeError: another kind of layer.
@@ -139,7 +139,7 @@ def to_tensorflow1(
 
 
 def from_addons(variables: Mapping[str, Any], **options) -> PeepholeLSTM:
-    """A new layer with the weights of a `PeepholeLSTMCell` of Addons; see `lstm_from_addons`.
+    """Makes a new layer with the weights of a `PeepholeLSTMCell` of Addons; see `lstm_from_addons`.
 
     `options` are those of `PeepholeLSTM`.
     """
@@ -147,7 +147,7 @@ def from_addons(variables: Mapping[str, Any], **options) -> PeepholeLSTM:
 
 
 def to_addons(layer: PeepholeLSTM) -> dict[str, np.ndarray]:
-    """The weights of a `PeepholeLSTMCell` of Addons for a layer; see `lstm_to_addons`.
+    """Returns the weights of an Addons `PeepholeLSTMCell` for a layer; see `lstm_to_addons`.
 
     Raises:
         TypeError: another kind of layer.
@@ -166,7 +166,7 @@ def _lstm_weights(layer) -> LSTMWeights:
 
 
 def _with_forget_bias(bias: np.ndarray, amount: float) -> np.ndarray:
-    """`bias` (4u,) in the order i, f, g, o, with `amount` added to that of the forget gate."""
+    """Adds `amount` to the forget gate's part of `bias` (4u,), in the order i, f, g, o."""
     units = len(bias) // 4
     added = np.zeros_like(bias)
     added[units : 2 * units] = amount

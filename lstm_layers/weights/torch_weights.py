@@ -1,4 +1,4 @@
-"""From and to the state_dict of a torch `nn.LSTM` or `nn.GRU`; torch itself is not needed.
+"""Conversion from and to the state_dict of a torch `nn.LSTM` or `nn.GRU`, without torch.
 
 For layer k, `weight_ih_l<k>` (g·u, features), `weight_hh_l<k>` (g·u, u), `bias_ih_l<k>` and
 `bias_hh_l<k>` (g·u,), and the same with `_reverse` for the other direction; u is the hidden size.
@@ -39,7 +39,7 @@ _GRU_ORDER = "rzn"
 def lstm_from_torch(
     state_dict: Mapping[str, Any], layer: int = 0, reverse: bool = False
 ) -> LSTMWeights:
-    """One direction of one layer of an `nn.LSTM`.
+    """Reads one direction of one layer of an `nn.LSTM`.
 
     Args:
         state_dict: name to array, or to anything `numpy.asarray` takes, such as a tensor on the
@@ -57,7 +57,7 @@ def lstm_from_torch(
 def gru_from_torch(
     state_dict: Mapping[str, Any], layer: int = 0, reverse: bool = False
 ) -> GRUWeights:
-    """One direction of one layer of an `nn.GRU`; arguments and errors as in `lstm_from_torch`."""
+    """Reads one direction of an `nn.GRU` layer; arguments and errors as in `lstm_from_torch`."""
     kernel, recurrent_kernel, biases = _read(state_dict, layer, reverse, _GRU_ORDER, GRU_GATES)
     return GRUWeights(kernel, recurrent_kernel, biases, reset_after=True)
 
@@ -65,7 +65,7 @@ def gru_from_torch(
 def lstm_to_torch(
     weights: LSTMWeights, layer: int = 0, reverse: bool = False
 ) -> dict[str, np.ndarray]:
-    """The entries of one direction of one layer of an `nn.LSTM`, with zeros for b_hh.
+    """Returns the entries of one direction of an `nn.LSTM` layer, with zeros for b_hh.
 
     Raises:
         ValueError: peepholes that are not zero.
@@ -80,7 +80,7 @@ def lstm_to_torch(
 def gru_to_torch(
     weights: GRUWeights, layer: int = 0, reverse: bool = False
 ) -> dict[str, np.ndarray]:
-    """The entries of one direction of one layer of an `nn.GRU`.
+    """Returns the entries of one direction of one layer of an `nn.GRU`.
 
     Raises:
         ValueError: `reset_after=False`.
@@ -93,11 +93,11 @@ def gru_to_torch(
 def from_torch(
     state_dict: Mapping[str, Any], prefix: str = "", **options
 ) -> list[PeepholeLSTM | GRU | BiLSTM]:
-    """The layers of an `nn.LSTM` or `nn.GRU`, first to last.
+    """Makes the layers of an `nn.LSTM` or `nn.GRU`, first to last.
 
     Args:
         state_dict: of the module, or of a model that contains it.
-        prefix: what its names begin with there, such as "encoder.lstm.".
+        prefix: the beginning of its names there, such as "encoder.lstm.".
         **options: of every layer. All return sequences, as torch does, unless one says otherwise.
             The dropout between layers of torch is not in a state_dict: put a
             `keras.layers.Dropout` there.
@@ -138,18 +138,18 @@ def from_torch(
 def to_torch(
     layers: PeepholeLSTM | GRU | BiLSTM | Sequence[PeepholeLSTM | GRU | BiLSTM], prefix: str = ""
 ) -> dict[str, np.ndarray]:
-    """The state_dict of the `nn.LSTM` or `nn.GRU` with the weights of the layers.
+    """Returns the state_dict of the `nn.LSTM` or `nn.GRU` with the weights of the layers.
 
     Args:
         layers: one layer or several, first to last, of the same kind, units and directions.
-        prefix: what the names are to begin with.
+        prefix: the beginning of the names.
 
     Returns:
         Name to array. `module.load_state_dict({name: torch.from_numpy(array) …})` takes it.
 
     Raises:
         TypeError: another kind of layer.
-        ValueError: what torch has no option for: peepholes that are not zero, other activations
+        ValueError: a feature that torch lacks: peepholes that are not zero, other activations
             than tanh and sigmoid, `reset_after=False`, `go_backwards`, directions that are not
             concatenated, layers that differ in kind, units, directions or biases.
     """
@@ -200,7 +200,7 @@ def _projection() -> ValueError:
 
 
 def _read(state_dict, layer, reverse, given, wanted):
-    """Kernel (features, g·u), recurrent_kernel (u, g·u), and biases (2, g·u) or None."""
+    """Returns kernel (features, g·u), recurrent_kernel (u, g·u), biases (2, g·u) or None."""
     if _name("weight_hr", layer, reverse) in state_dict:
         raise _projection()
     arrays = [
@@ -211,7 +211,9 @@ def _read(state_dict, layer, reverse, given, wanted):
     kernel, recurrent_kernel, *biases = arrays
     units = recurrent_kernel.shape[1]
     if len(recurrent_kernel) != len(given) * units or len(kernel) != len(given) * units:
-        raise ValueError(f"weight_hh of shape {recurrent_kernel.shape} has not {len(given)} gates")
+        raise ValueError(
+            f"weight_hh of shape {recurrent_kernel.shape} does not hold {len(given)} gates"
+        )
     return kernel.T, recurrent_kernel.T, np.stack(biases) if biases else None
 
 

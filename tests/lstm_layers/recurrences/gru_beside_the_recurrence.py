@@ -1,10 +1,14 @@
 """The GRU of `gru_graph` and, to be compared with it, of `gru_xla`."""
 
-import tensorflow as tf
-
 from lstm_layers.recurrences import gru_graph, gru_xla
-from lstm_layers.recurrences.gru_step import Options
-from tests.lstm_layers.recurrences.beside_the_recurrence import BATCH, FEATURES, TIME, UNITS, drawn
+from lstm_layers.recurrences.gru_step import Options, Weights
+from tests.lstm_layers.recurrences.beside_the_recurrence import (
+    BATCH,
+    FEATURES,
+    TIME,
+    UNITS,
+    drawn,
+)
 
 OUTPUTS = ("h", "last h")
 
@@ -25,28 +29,23 @@ def arrays(dtype, reset_after=True, use_bias=True, time=TIME, batch=BATCH, sizes
     return drawn(shapes, dtype)
 
 
-def recurrence(mask=None, dropout_mask=None, options=Options()):
-    """The implementation that others are compared with."""
+def _implementation(module, mask, dropout_mask, options):
+    """`run(given)` by a module's loop."""
 
     def run(given):
-        a = tf.einsum("tbf,fg->tbg", given["inputs"], given["kernel"])
-        if "bias" in given:
-            a = a + given["bias"]
-        weights = given["recurrent_kernel"], given.get("recurrent_bias")
-        found = gru_graph.gru(a, *weights, given["h_0"], mask, dropout_mask, options)
-        return dict(zip(OUTPUTS, found, strict=True))
+        names = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
+        weights = Weights(*(given.get(name) for name in names), dropout_mask)
+        h, final = module.run(given["inputs"], mask, (given["h_0"],), weights, options)
+        return dict(zip(OUTPUTS, (h, *final), strict=True))
 
     return run
+
+
+def recurrence(mask=None, dropout_mask=None, options=Options()):
+    """The implementation that others are compared with."""
+    return _implementation(gru_graph, mask, dropout_mask, options)
 
 
 def compiled(mask=None, dropout_mask=None, options=Options(), keep=True):
     """The same by XLA."""
-
-    def run(given):
-        weights = gru_xla.Weights(*(given.get(name) for name in gru_xla.Weights._fields))
-        found = gru_xla.gru(
-            given["inputs"], weights, given["h_0"], mask, dropout_mask, options, keep
-        )
-        return dict(zip(OUTPUTS, found, strict=True))
-
-    return run
+    return _implementation(gru_xla, mask, dropout_mask, options._replace(training=keep))

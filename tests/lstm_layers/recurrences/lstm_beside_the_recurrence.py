@@ -1,11 +1,14 @@
-"""The LSTM of `lstm_graph` and, to be compared with it, of `lstm_xla`."""
+"""The LSTM of `lstm_graph` and, to be compared with it, of the other implementations."""
 
-import tensorflow as tf
-
-from lstm_layers.recurrences import lstm_graph, lstm_xla
-from lstm_layers.recurrences.lstm_portable import Peepholes
-from lstm_layers.recurrences.lstm_step import Options
-from tests.lstm_layers.recurrences.beside_the_recurrence import BATCH, FEATURES, TIME, UNITS, drawn
+from lstm_layers.recurrences import lstm_block, lstm_graph, lstm_xla
+from lstm_layers.recurrences.lstm_step import Options, Weights
+from tests.lstm_layers.recurrences.beside_the_recurrence import (
+    BATCH,
+    FEATURES,
+    TIME,
+    UNITS,
+    drawn,
+)
 
 OUTPUTS = ("h", "last h", "last c")
 
@@ -28,36 +31,29 @@ def arrays(dtype, peepholes="ifo", use_bias=True, time=TIME, batch=BATCH, sizes=
     return {name: value for name, value in drawn(shapes, dtype).items() if name not in left_out}
 
 
-def implementation(function):
-    """`run(given)` for `function(inputs, kernel, recurrent_kernel, bias, peepholes, state)`."""
+def _implementation(module, mask, dropout_mask, options):
+    """`run(given)` by a module's loop."""
 
     def run(given):
-        peepholes = Peepholes(*(given.get(gate) for gate in "ifo"))
-        weights = (given[name] for name in ("inputs", "kernel", "recurrent_kernel"))
-        found = function(*weights, given.get("bias"), peepholes, (given["h_0"], given["c_0"]))
-        return dict(zip(OUTPUTS, found, strict=True))
+        names = ("kernel", "recurrent_kernel", "bias", "i", "f", "o")
+        weights = Weights(*(given.get(name) for name in names), dropout_mask)
+        initial = given["h_0"], given["c_0"]
+        h, final = module.run(given["inputs"], mask, initial, weights, options)
+        return dict(zip(OUTPUTS, (h, *final), strict=True))
 
     return run
 
 
 def recurrence(mask=None, dropout_mask=None, options=Options()):
     """The implementation that others are compared with."""
-
-    @implementation
-    def run(inputs, kernel, recurrent_kernel, bias, peepholes, state):
-        z = tf.einsum("tbf,fg->tbg", inputs, kernel)
-        z = z if bias is None else z + bias
-        return lstm_graph.lstm(z, recurrent_kernel, peepholes, state, mask, dropout_mask, options)
-
-    return run
+    return _implementation(lstm_graph, mask, dropout_mask, options)
 
 
 def compiled(mask=None, dropout_mask=None, options=Options(), keep=True):
     """The same by XLA."""
+    return _implementation(lstm_xla, mask, dropout_mask, options._replace(training=keep))
 
-    @implementation
-    def run(inputs, kernel, recurrent_kernel, bias, peepholes, state):
-        weights = lstm_xla.Weights(kernel, recurrent_kernel, bias, peepholes)
-        return lstm_xla.lstm(inputs, weights, state, mask, dropout_mask, options, keep)
 
-    return run
+def block(mask=None):
+    """The same by the block operation."""
+    return _implementation(lstm_block, mask, None, Options())

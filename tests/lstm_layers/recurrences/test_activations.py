@@ -32,5 +32,5 @@ def test_what_keras_accepts_is_accepted(given, name):
 
 @pytest.mark.parametrize("given", ["gelu", keras.activations.softmax, lambda z: z, 3])
 def test_an_activation_without_known_derivative_is_refused_with_the_choices(given):
-    with pytest.raises(ValueError, match=r"not supported.*hard_sigmoid.*tanh"):
+    with pytest.raises(ValueError, match=r"hard_sigmoid.*tanh"):
         activations.name_of(given)

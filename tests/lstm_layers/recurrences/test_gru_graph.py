@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layers.recurrences import gru_graph
+from lstm_layers.recurrences.gru_step import Options, Weights
 
 TIME, BATCH, UNITS = 5, 3, 2
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0]], bool)
@@ -25,15 +26,12 @@ def _arrays(reset_after):
 
 
 def _run(arrays, mask, dropout_mask, **options):
-    return gru_graph.gru(
-        arrays["a"],
-        arrays["recurrent_kernel"],
-        arrays.get("recurrent_bias"),
-        arrays["h_0"],
-        mask,
-        dropout_mask,
-        gru_graph.Options(**options),
-    )
+    """The loop, where W is the identity: its inputs are a."""
+    identity = np.eye(3 * UNITS)
+    d = arrays.get("recurrent_bias")
+    weights = Weights(identity, arrays["recurrent_kernel"], None, d, dropout_mask)
+    h, final = gru_graph.run(arrays["a"], mask, (arrays["h_0"],), weights, Options(**options))
+    return h, *final
 
 
 def _sigmoid(x):

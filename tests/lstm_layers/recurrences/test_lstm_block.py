@@ -17,21 +17,16 @@ from tests.lstm_layers.recurrences.beside_the_recurrence import (
 from tests.lstm_layers.recurrences.lstm_beside_the_recurrence import (
     OUTPUTS,
     arrays,
-    implementation,
+    block,
     recurrence,
 )
 
-BLOCK = implementation(lstm_block.lstm)
+BLOCK = block()
 
 
 def masked(mask):
     """The block under a mask (time, batch)."""
-
-    @implementation
-    def run(*arguments):
-        return lstm_block.lstm(*arguments, mask=tf.constant(mask))
-
-    return run
+    return block(tf.constant(mask))
 
 
 SUBSETS = ["".join(gates) for n in range(4) for gates in itertools.combinations("ifo", n)]
@@ -116,7 +111,7 @@ def test_a_mask_that_only_the_call_tells():
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.bool)])
     def traced(mask):
-        run = implementation(lambda *arguments: lstm_block.lstm(*arguments, mask=mask))
+        run = block(mask)
         with tf.GradientTape() as tape:
             tape.watch(given)
             h, *last = run(given).values()
@@ -181,7 +176,7 @@ def test_forward_mode_is_refused_and_not_wrong():
     x = tf.ones((1, 3, 2))
     layer.build(x.shape)
     with (
-        pytest.raises(ValueError, match='forward-mode derivatives need implementation="graph"'),
+        pytest.raises(ValueError, match='implementation="graph"'),
         tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)),
     ):
         layer(x)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layers.recurrences import lstm_graph
+from lstm_layers.recurrences.lstm_step import Options, Weights
 
 TIME, BATCH, UNITS = 5, 3, 2
 SUBSETS = ["".join(gates) for n in range(4) for gates in itertools.combinations("ifo", n)]
@@ -24,15 +25,13 @@ def _arrays(seed=0):
 
 
 def _run(arrays, subset, mask=None, dropout_mask=None, options=None):
-    return lstm_graph.lstm(
-        arrays["z"],
-        arrays["recurrent_kernel"],
-        lstm_graph.Peepholes(*(arrays[gate] if gate in subset else None for gate in "ifo")),
-        (arrays["h_0"], arrays["c_0"]),
-        mask,
-        dropout_mask,
-        options or lstm_graph.Options(),
-    )
+    """The loop, where W is the identity: its inputs are z."""
+    peepholes = (arrays[gate] if gate in subset else None for gate in "ifo")
+    identity = np.eye(4 * UNITS)
+    weights = Weights(identity, arrays["recurrent_kernel"], None, *peepholes, dropout_mask)
+    initial = arrays["h_0"], arrays["c_0"]
+    h, final = lstm_graph.run(arrays["z"], mask, initial, weights, options or Options())
+    return h, *final
 
 
 def _sigmoid(x):
@@ -119,7 +118,7 @@ def test_gradient_under_mask_and_recurrent_dropout(assert_gradients, subset):
     [("linear", "sigmoid"), ("softsign", "hard_sigmoid"), ("relu", "sigmoid"), ("tanh", "tanh")],
 )
 def test_gradient_for_other_activations(assert_gradients, activation, recurrent_activation):
-    options = lstm_graph.Options(activation, recurrent_activation)
+    options = Options(activation, recurrent_activation)
     _assert_gradients(assert_gradients, "ifo", options=options)
 
 
@@ -134,9 +133,7 @@ def test_unrolled_steps_give_the_loops_results_and_gradients(mask):
         def run(arrays, unroll=unroll):
             with tf.GradientTape() as tape:
                 tape.watch(arrays)
-                h, *last = _run(
-                    arrays, "ifo", mask, DROPOUT_MASK, lstm_graph.Options(unroll=unroll)
-                )
+                h, *last = _run(arrays, "ifo", mask, DROPOUT_MASK, Options(unroll=unroll))
                 loss = tf.reduce_sum(h**2) + tf.reduce_sum(last)
             return h, last, tape.gradient(loss, arrays)
 
