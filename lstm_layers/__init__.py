@@ -1,28 +1,35 @@
 """Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks."""
 
 from lstm_layers.bilstm import BiLSTM
-from lstm_layers.computed_by import computed_by
 from lstm_layers.gru import GRU, GRUCell
-from lstm_layers.keras_weights import from_keras, to_keras
-from lstm_layers.lstm_variants import (
+from lstm_layers.layer_kinds import layer_of_kind
+from lstm_layers.onnx_export import export_onnx
+from lstm_layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
+from lstm_layers.recurrent_layer import computed_by
+from lstm_layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from lstm_layers.stacked_lstm import StackedLSTM
+from lstm_layers.trace import trace
+from lstm_layers.variant_lstm import (
     GREFF_VARIANTS,
     LSTM1997,
     LSTM2000,
     CoupledLSTM,
     LayerNormLSTM,
     ProjectedLSTM,
+    VariantLSTM,
+    VariantLSTMCell,
     ZoneoutLSTM,
     greff_variant,
 )
-from lstm_layers.onnx_export import export_onnx
-from lstm_layers.onnx_weights import from_onnx, to_onnx
-from lstm_layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
-from lstm_layers.simple_rnn import SimpleRNN, SimpleRNNCell
-from lstm_layers.stacked_lstm import StackedLSTM
-from lstm_layers.tensorflow_weights import from_addons, from_tensorflow1, to_addons, to_tensorflow1
-from lstm_layers.torch_weights import from_torch, to_torch
-from lstm_layers.variant_lstm import VariantLSTM
-from lstm_layers.variant_lstm_cell import VariantLSTMCell
+from lstm_layers.weights.keras_weights import from_keras, to_keras
+from lstm_layers.weights.onnx_weights import from_onnx, to_onnx
+from lstm_layers.weights.tensorflow_weights import (
+    from_addons,
+    from_tensorflow1,
+    to_addons,
+    to_tensorflow1,
+)
+from lstm_layers.weights.torch_weights import from_torch, to_torch
 
 __all__ = [
     "GREFF_VARIANTS",
@@ -50,9 +57,11 @@ __all__ = [
     "from_tensorflow1",
     "from_torch",
     "greff_variant",
+    "layer_of_kind",
     "to_addons",
     "to_keras",
     "to_onnx",
     "to_tensorflow1",
     "to_torch",
+    "trace",
 ]

@@ -1,4 +1,4 @@
-"""`BiLSTM`: two recurrent layers, one of which reads from the end."""
+"""`BiLSTM`, two recurrent layers, one of which reads from the end."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class BiLSTM(keras.layers.Layer):
         units: of each direction.
         cell: a name of `layer_kinds.KINDS`: "peephole_lstm", "lstm" (no peepholes), "gru", "rnn",
             "variant_lstm" (with the options of `VariantLSTM`), or one of `GREFF_VARIANTS`.
-        merge_mode: how the directions' outputs are joined: "concat", "sum", "mul", "ave", or None
-            for both as they are.
+        merge_mode: the operation that joins the directions' outputs: "concat", "sum", "mul", "ave",
+            or None for a pair of outputs.
         return_sequences: return every step's output, backward outputs aligned in time with the
             forward ones; else the last forward and the last backward output, which is the one at
             the first step.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import keras
 from keras import ops
 
-from lstm_layers import portable_gru
+from lstm_layers.recurrences import implementations
+from lstm_layers.recurrences.gru_step import Options, Step, Weights, factors, gru_step
+from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -39,7 +42,7 @@ class GRUCell(RecurrentCell):
         ValueError: what `RecurrentCell` raises.
     """
 
-    implementations: ClassVar[tuple[str, ...]] = ("graph", "xla")
+    equations: ClassVar[str] = "gru"
 
     def __init__(self, units: int, reset_after: bool = True, **options):
         super().__init__(units, **options)
@@ -70,46 +73,33 @@ class GRUCell(RecurrentCell):
         h_before = states[0] if isinstance(states, (list, tuple)) else states
         h_before = ops.cast(h_before, self.state_dtype)
         inputs, fed_back = self.dropped(inputs, h_before, training)
-        h = portable_gru.gru_step(
-            ops.cast(self.input_products(inputs), self.state_dtype),
-            h_before,
-            fed_back,
-            self.recurrent_kernel,
-            self._recurrent_bias(),
-            self._options(),
-            self.compute_dtype,
-        )
-        h = ops.cast(h, self.compute_dtype)
+        a = ops.cast(self.input_products(inputs), self.state_dtype)
+        h = ops.cast(self.step_values(a, fed_back, [h_before]).h, self.compute_dtype)
         return h, [h]
 
+    def step_values(self, a, fed_back, state) -> Step:
+        """Computes gates and state of one step, in the dtype of the state.
+
+        Args:
+            a: (batch, 3 * units), x W + b.
+            fed_back: (batch, units), h' with recurrent dropout, if any.
+            state: [h'], (batch, units).
+        """
+        options = Options(self.activation, self.recurrent_activation, self.reset_after)
+        kernels = factors(self.recurrent_kernel, options)
+        multiply = functools.partial(product, dtype=self.compute_dtype)
+        return gru_step(a, state[0], fed_back, kernels, self._recurrent_bias(), options, multiply)
+
     def recurrence(self, run: Run) -> tuple:
-        d, options = self._recurrent_bias(), self._options()
-        (h_0,), masks = run.state, (run.mask, run.recurrent_dropout_mask)
-        if run.implementation == "xla":
-            from lstm_layers import gru_step, gru_xla  # these are TensorFlow's alone
-
-            kernel = ops.cast(self.kernel, self.compute_dtype)
-            b = self.input_bias
-            b = None if b is None else ops.cast(b, self.compute_dtype)
-            weights = gru_xla.Weights(kernel, run.recurrent_kernel, b, d)
-            given = run.inputs, weights, h_0, *masks, gru_step.Options(*options)
-            h, h_last = gru_xla.gru(*given, keep=run.training)
-            return h, (h_last,)
-        a = self.input_products(run.inputs)
-        if run.implementation == "portable":
-            h, h_last = portable_gru.gru(
-                a, run.recurrent_kernel, d, h_0, *masks, options, run.unroll
-            )
-        else:
-            from lstm_layers import gru_recurrence, gru_step
-
-            h, h_last = gru_recurrence.gru(
-                a, run.recurrent_kernel, d, h_0, *masks, gru_step.Options(*options, run.unroll)
-            )
-        return h, (h_last,)
-
-    def _options(self) -> portable_gru.Options:
-        return portable_gru.Options(self.activation, self.recurrent_activation, self.reset_after)
+        kernel, b = ops.cast(self.kernel, self.compute_dtype), self.input_bias
+        b = None if b is None else ops.cast(b, self.compute_dtype)
+        d, m = self._recurrent_bias(), run.recurrent_dropout_mask
+        weights = Weights(kernel, run.recurrent_kernel, b, d, m)
+        names = self.activation, self.recurrent_activation
+        options = Options(*names, self.reset_after, run.unroll, run.training)
+        return implementations.run(
+            self.equations, run.implementation, run.inputs, run.mask, run.state, weights, options
+        )
 
     def get_config(self):
         return {**super().get_config(), "reset_after": self.reset_after}

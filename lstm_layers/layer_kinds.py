@@ -1,17 +1,16 @@
-"""Names under which `BiLSTM` and `StackedLSTM` take the layers that they are made of."""
+"""Names of the kinds of layer that `BiLSTM` and `StackedLSTM` are made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lstm_layers.gru import GRU
-from lstm_layers.lstm_variants import GREFF_VARIANTS
 from lstm_layers.peephole_lstm import PeepholeLSTM
 from lstm_layers.recurrent_layer import RecurrentLayer
 from lstm_layers.simple_rnn import SimpleRNN
-from lstm_layers.variant_lstm import VariantLSTM
+from lstm_layers.variant_lstm import GREFF_VARIANTS, VariantLSTM
 
-# A layer, and the options for which its name stands.
+# By name: a layer, and the options for which the name stands.
 KINDS: dict[str, tuple[type[RecurrentLayer], dict[str, Any]]] = {
     "peephole_lstm": (PeepholeLSTM, {}),
     "lstm": (PeepholeLSTM, {"peepholes": ""}),
@@ -23,11 +22,11 @@ KINDS: dict[str, tuple[type[RecurrentLayer], dict[str, Any]]] = {
 
 
 def layer_of_kind(kind: str, **options) -> RecurrentLayer:
-    """A new layer of one direction.
+    """Makes a layer of one direction.
 
     Args:
         kind: a key of `KINDS`.
-        **options: of the layer; those for which the name stands need not be given.
+        **options: of the layer, without those for which the name stands.
 
     Raises:
         ValueError: another name, an option that contradicts it, and what the layer raises.

@@ -1,4 +1,4 @@
-"""`export_onnx`: a layer, or a stack of them, as an ONNX model of native LSTM and GRU operators.
+"""`export_onnx`, which writes layers as an ONNX model of native LSTM and GRU operators.
 
 Each layer becomes one LSTM operator (peepholes included) or one GRU operator; see `onnx_operator`.
 They run time-major; the inputs and outputs of the model are batch-major.
@@ -11,11 +11,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lstm_layers import layer_weights, onnx_operator
+from lstm_layers import onnx_operator
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU
-from lstm_layers.onnx_graph import Graph
 from lstm_layers.peephole_lstm import PeepholeLSTM
+from lstm_layers.weights import layer_weights
 
 
 def export_onnx(
@@ -26,7 +26,7 @@ def export_onnx(
     initial_states: bool = False,
     last_states: bool = False,
 ) -> None:
-    """Writes an ONNX model that gives what the layers give at inference.
+    """Writes an ONNX model with the results of the layers at inference.
 
     Inputs: `sequences` (batch, time, features) float32, any batch and time; with `lengths` also
     `lengths` (batch,) int32, the number of real steps of each row, the others at its end; with
@@ -41,15 +41,15 @@ def export_onnx(
     Args:
         layers: a built layer, or several, each reading what the one before returns. Dropout of
             any kind is left out, as at inference. Weights are written in float32.
-        path: of the file. It appears whole or not at all; what was there before stays until then.
+        path: of the file. It is replaced as a whole or not at all.
         lengths: take `lengths`.
-        initial_states: take initial states; they are zeros else.
-        last_states: return last states, whatever the layers' `return_state`.
+        initial_states: take initial states; they are zeros otherwise.
+        last_states: return last states, independently of the layers' `return_state`.
 
     Raises:
         ImportError: the package onnx is not installed.
         TypeError: another kind of layer.
-        ValueError: what the operators have no means for, and layers that don't fit each other.
+        ValueError: an option that the operators lack, and layers that do not fit each other.
     """
     try:
         onnx = importlib.import_module("onnx")
@@ -57,7 +57,7 @@ def export_onnx(
         raise ImportError("export_onnx needs the package onnx: pip install onnx") from error
     stack = list(layers) if isinstance(layers, Sequence) else [layers]
     _check(stack, lengths, initial_states and last_states)
-    graph = Graph(onnx)
+    graph = onnx_operator.Graph(onnx)
     features = layer_weights.directions_of(stack[0])[0].kernel.shape[0]
     x = graph.input("sequences", ["batch", "time", features])
     x = graph.node("Transpose", [x], perm=[1, 0, 2])

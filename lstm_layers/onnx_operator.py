@@ -1,4 +1,4 @@
-"""One layer in an ONNX graph: its LSTM or GRU operator, and what the layer makes of the results.
+"""Writes one layer into an ONNX graph: its LSTM or GRU operator, and the layer's outputs from it.
 
 Source: sections "LSTM" and "GRU" of the ONNX operator documentation.
 """
@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstm_layers import layer_weights, onnx_weights
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU
-from lstm_layers.onnx_graph import Graph
+from lstm_layers.weights import layer_weights, onnx_weights
 
+# The oldest versions that have all these operators, so that older runtimes read the model too.
+OPSET = 17
+IR_VERSION = 8
 # By name in `activations`: name in ONNX, alpha and beta where it takes them.
 ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
     "tanh": ("Tanh", ()),
@@ -26,6 +28,67 @@ ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
 _JOINS = {"sum": "Add", "mul": "Mul", "ave": "Mean"}
 
 
+class Graph:
+    """An ONNX graph that is written node by node; values are identified by their names.
+
+    Args:
+        onnx: the module.
+    """
+
+    def __init__(self, onnx: Any):
+        self._onnx = onnx
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+        self._constants: list[Any] = []
+        self._nodes: list[Any] = []
+
+    def input(self, name: str, shape: list[str | int], dtype: str = "FLOAT") -> str:
+        """Adds an input of the model; a string in `shape` is a size that may vary."""
+        kind = getattr(self._onnx.TensorProto, dtype)
+        self._inputs.append(self._onnx.helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, name: str, value: str, shape: list[str | int]) -> None:
+        """Adds an output of the model, float32, that is `value` under another name."""
+        self._nodes.append(self._onnx.helper.make_node("Identity", [value], [name], name=name))
+        kind = self._onnx.TensorProto.FLOAT
+        self._outputs.append(self._onnx.helper.make_tensor_value_info(name, kind, shape))
+
+    def constant(self, array: Any) -> str:
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(
+            self._onnx.numpy_helper.from_array(np.asarray(array, order="C"), name)
+        )
+        return name
+
+    def node(self, operator: str, inputs: list[str], **attributes) -> str:
+        """Adds a node and returns its output; an empty name leaves an input out."""
+        return self.nodes(operator, inputs, 1, **attributes)[0]
+
+    def nodes(self, operator: str, inputs: list[str], outputs: int, **attributes) -> list[str]:
+        """Adds a node with several outputs."""
+        name = f"{operator}_{len(self._nodes)}"
+        names = [f"{name}_{position}" for position in range(outputs)]
+        self._nodes.append(
+            self._onnx.helper.make_node(operator, inputs, names, name=name, **attributes)
+        )
+        return names
+
+    def serialized(self) -> bytes:
+        """Returns the model, after the checks of the package onnx."""
+        helper = self._onnx.helper
+        model = helper.make_model(
+            helper.make_graph(
+                self._nodes, "lstm_layers", self._inputs, self._outputs, self._constants
+            ),
+            producer_name="lstm_layers",
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+        )
+        self._onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString()
+
+
 class Direction(NamedTuple):
     """Names of values: h at every step (time, batch, units), and the last states (batch, units)."""
 
@@ -34,7 +97,7 @@ class Direction(NamedTuple):
 
 
 def recurrence(graph: Graph, layer, x: str, lengths: str, initial: list[str]) -> list[Direction]:
-    """The operator of a layer, from x (time, batch, features) and the states in our order."""
+    """Adds the operator of a layer, from x (time, batch, features) and the states in our order."""
     halves = layer_weights.halves_of(layer)
     cell = halves[0].cell
     weights = {
@@ -94,7 +157,7 @@ def _attributes(layer) -> dict[str, Any]:
 
 
 def outputs(graph: Graph, layer, directions: list[Direction], lengths: str) -> list[str]:
-    """What a layer returns, (time, batch, width) or (batch, width): one value, or its pair."""
+    """Adds the outputs of a layer, (time, batch, width) or (batch, width): one value or a pair."""
     found = [_output(graph, layer, direction, lengths) for direction in directions]
     if len(found) == 1 or layer.merge_mode is None:
         return found
@@ -104,10 +167,10 @@ def outputs(graph: Graph, layer, directions: list[Direction], lengths: str) -> l
 
 
 def _output(graph: Graph, layer, direction: Direction, lengths: str) -> str:
-    """What one direction returns: (time, batch, units), or (batch, units)."""
+    """Adds the output of one direction: (time, batch, units), or (batch, units)."""
     sequences, h = direction.sequences, direction.last[0]
     one_way = not isinstance(layer, BiLSTM)
-    zeros = one_way and layer.zero_output_for_mask  # as the operators have it at masked steps
+    zeros = one_way and layer.zero_output_for_mask  # as in the operators' outputs at masked steps
     if not layer.return_sequences:
         if not (lengths and zeros):
             return h
@@ -115,7 +178,7 @@ def _output(graph: Graph, layer, direction: Direction, lengths: str) -> str:
         return graph.node("Gather", [sequences, last], axis=0)
     if not one_way:
         return sequences
-    if layer.go_backwards:  # These layers return the last step first.
+    if layer.go_backwards:  # This layer returns the last step first.
         start, end, step = (graph.constant(np.array([n])) for n in (-1, np.iinfo("int64").min, -1))
         axis = graph.constant(np.array([0]))
         return graph.node("Slice", [sequences, start, end, axis, step])

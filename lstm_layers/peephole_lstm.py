@@ -7,8 +7,9 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from lstm_layers import portable_lstm
-from lstm_layers.portable_scan import product
+from lstm_layers.recurrences import implementations
+from lstm_layers.recurrences.lstm_step import Options, Peepholes, Step, Weights, lstm_step
+from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -28,8 +29,8 @@ class PeepholeLSTMCell(RecurrentCell):
         h = o ⊙ φ(c)
 
     Weights, in this order: `kernel` W (features, 4 * units) and `recurrent_kernel` R (units,
-    4 * units), gates in the order i, f, g, o; `bias` b (4 * units,); then of `input_peephole`,
-    `forget_peephole` and `output_peephole`, each (units,), those that `peepholes` names. With
+    4 * units), gates in the order i, f, g, o; `bias` b (4 * units,); then `input_peephole`,
+    `forget_peephole` and `output_peephole`, each (units,), as far as `peepholes` names them. With
     `peepholes=""` weights and results are those of `keras.layers.LSTMCell`.
 
     Source: Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent
@@ -54,7 +55,7 @@ class PeepholeLSTMCell(RecurrentCell):
         ValueError: an unknown gate letter, and what `RecurrentCell` raises.
     """
 
-    implementations: ClassVar[tuple[str, ...]] = ("graph", "block", "xla")
+    equations: ClassVar[str] = "lstm"
     initializers: ClassVar[dict[str, str]] = {**RecurrentCell.initializers, "peephole": "zeros"}
 
     def __init__(
@@ -94,55 +95,38 @@ class PeepholeLSTMCell(RecurrentCell):
         return ops.concatenate([b_i, ops.ones_like(b_f), b_g, b_o], axis=0)
 
     def call(self, inputs, states, training=False):
-        h, c = (ops.cast(state, self.state_dtype) for state in states)
-        inputs, fed_back = self.dropped(inputs, h, training)
+        state = [ops.cast(each, self.state_dtype) for each in states]
+        inputs, fed_back = self.dropped(inputs, state[0], training)
         z = ops.cast(self.input_products(inputs), self.state_dtype)
-        products = z + product(fed_back, self.recurrent_kernel, self.compute_dtype)
-        h, c = portable_lstm.lstm_step(
-            products, c, self._peepholes(), self.activation, self.recurrent_activation
-        )
-        h, c = ops.cast(h, self.compute_dtype), ops.cast(c, self.compute_dtype)
+        new = self.step_values(z, fed_back, state)
+        h, c = ops.cast(new.h, self.compute_dtype), ops.cast(new.c, self.compute_dtype)
         return h, [h, c]
 
+    def step_values(self, z, fed_back, state) -> Step:
+        """Computes gates and states of one step, in the dtype of the states.
+
+        Args:
+            z: (batch, 4 * units), x W + b.
+            fed_back: (batch, units), h' with recurrent dropout, if any.
+            state: [h', c'], each (batch, units).
+        """
+        products = z + product(fed_back, self.recurrent_kernel, self.compute_dtype)
+        options = Options(self.activation, self.recurrent_activation)
+        return lstm_step(products, state[1], Peepholes(*self._peepholes()), options)
+
     def recurrence(self, run: Run) -> tuple:
-        names, p = (self.activation, self.recurrent_activation), self._peepholes()
-        if run.implementation in ("block", "xla"):
-            kernel = ops.cast(self.kernel, self.compute_dtype)
-            bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
-            weights = kernel, run.recurrent_kernel, bias, p
-            if run.implementation == "block":
-                from lstm_layers import lstm_block  # these three are TensorFlow's alone
-
-                h, h_last, c_last = lstm_block.lstm(run.inputs, *weights, run.state, run.mask)
-            else:
-                from lstm_layers import lstm_step, lstm_xla
-
-                h, h_last, c_last = lstm_xla.lstm(
-                    run.inputs,
-                    lstm_xla.Weights(*weights),
-                    run.state,
-                    run.mask,
-                    run.recurrent_dropout_mask,
-                    lstm_step.Options(*names),
-                    keep=run.training,
-                )
-            return h, (h_last, c_last)
-        z = self.input_products(run.inputs)
-        given = z, run.recurrent_kernel, p, run.state, run.mask, run.recurrent_dropout_mask
-        if run.implementation == "portable":
-            h, h_last, c_last = portable_lstm.lstm(*given, *names, run.unroll)
-        else:
-            from lstm_layers import lstm_recurrence, lstm_step
-
-            options = lstm_step.Options(*names, run.unroll)
-            h, h_last, c_last = lstm_recurrence.lstm(*given, options)
-        return h, (h_last, c_last)
-
-    def _peepholes(self) -> portable_lstm.Peepholes:
-        weights = (getattr(self, name) for name in _PEEPHOLES.values())
-        return portable_lstm.Peepholes(
-            *(None if weight is None else ops.cast(weight, self.state_dtype) for weight in weights)
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
+        m = run.recurrent_dropout_mask
+        weights = Weights(kernel, run.recurrent_kernel, bias, *self._peepholes(), m)
+        options = Options(self.activation, self.recurrent_activation, run.unroll, run.training)
+        return implementations.run(
+            self.equations, run.implementation, run.inputs, run.mask, run.state, weights, options
         )
+
+    def _peepholes(self) -> list:
+        weights = (getattr(self, name) for name in _PEEPHOLES.values())
+        return [None if each is None else ops.cast(each, self.state_dtype) for each in weights]
 
     def get_config(self):
         config = {"peepholes": self.peepholes, "unit_forget_bias": self.unit_forget_bias}
@@ -153,7 +137,7 @@ class PeepholeLSTMCell(RecurrentCell):
 class PeepholeLSTM(RecurrentLayer):
     """LSTM with peephole connections over (batch, time, features).
 
-    `keras.layers.LSTM` with three vectors more: see `PeepholeLSTMCell` for equations, weights and
+    `keras.layers.LSTM` with three more vectors: see `PeepholeLSTMCell` for equations, weights and
     source, `lstm_step` for the gradient, and `RecurrentLayer` for masks.
 
     Args:

@@ -1,14 +1,21 @@
-"""What the cells share: options, weights and their configuration."""
+"""`RecurrentCell`, the base of all cells, and two names from Keras's private modules.
+
+`keras.layers.RNN` prepares the dropout masks of a cell once a sequence, but only for cells that
+inherit the mix-in `DropoutRNNCell`, which Keras 3 does not export. Nor has a layer a public way to
+the layers that it holds. `tests/lstm_layers/test_recurrent_cell.py` fails once Keras exports them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
-from lstm_layers import activations
-from lstm_layers.keras_private import DropoutRNNCell
+from lstm_layers.recurrences import activations
+from lstm_layers.recurrences.portable import input_products
 
 _KINDS = {
     "initializer": keras.initializers,
@@ -18,7 +25,7 @@ _KINDS = {
 
 
 class Run(NamedTuple):
-    """One run over time: what a layer hands to its cell's `recurrence`.
+    """Arguments of one run over time, from a layer to its cell's `recurrence`.
 
     Attributes:
         inputs: (time, batch, features) in the order in which they are read, in the dtype of the
@@ -43,7 +50,7 @@ class Run(NamedTuple):
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """Base of all cells here: their options, and one method for a whole sequence, `recurrence`.
+    """Base of all cells: their options, and one method for a whole sequence, `recurrence`.
 
     Args:
         units: size of each state.
@@ -61,8 +68,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         ValueError: an activation with no known derivative, a size or rate out of its range.
     """
 
-    # Besides the portable loop: those of `implementations` that the cell has.
-    implementations: ClassVar[tuple[str, ...]] = ()
+    # A key of `implementations.LOOPS`; a cell without one has a portable loop of its own.
+    equations: ClassVar[str] = ""
 
     # Default initializer by weight.
     initializers: ClassVar[dict[str, str]] = {
@@ -122,25 +129,21 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.add_weight(name=name, shape=shape, autocast=autocast, **options)
 
     def initial(self, weight: str):
-        """The initializer given for `weight`."""
+        """Returns the initializer given for `weight`."""
         return self._weight_options[f"{weight}_initializer"]
 
     def input_products(self, inputs):
-        """x W + b for inputs (…, features): (…, gates * units), as one product."""
+        """Returns x W + b for inputs (…, features): (…, gates * units), as one product."""
         dtype = self.compute_dtype
-        inputs = ops.cast(inputs, dtype)
-        *leading, features = ops.shape(inputs)
-        z = ops.matmul(ops.reshape(inputs, (-1, features)), ops.cast(self.kernel, dtype))
-        if self.input_bias is not None:
-            z = z + ops.cast(self.input_bias, dtype)
-        return ops.reshape(z, (*leading, z.shape[-1]))
+        bias = None if self.input_bias is None else ops.cast(self.input_bias, dtype)
+        return input_products(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype), bias)
 
     def recurrence(self, run: Run) -> tuple:
-        """All steps at once: h at every step, (time, batch, size), and the last states."""
+        """Computes all steps: h at every step, (time, batch, size), and the last states."""
         raise NotImplementedError
 
     def dropped(self, inputs, h, training) -> tuple:
-        """Inputs and h as they enter the products of one step."""
+        """Returns inputs and h with dropout, for the products of one step."""
         if training and self.dropout:
             inputs = inputs * ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
         if training and self.recurrent_dropout:
@@ -168,3 +171,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         for name, value in self._weight_options.items():
             config[name] = _KINDS[name.rpartition("_")[2]].serialize(value)
         return {**super().get_config(), **config}
+
+
+def layers_within(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yields a layer or model, and all layers that it holds, in any depth."""
+    yield from layer._flatten_layers()

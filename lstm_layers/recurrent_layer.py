@@ -1,19 +1,21 @@
-"""What every recurrent layer here does around its recurrence: the contract of `keras.layers.RNN`.
+"""`RecurrentLayer`, the base of the recurrent layers, and `computed_by`.
 
 `keras.layers.RNN` brings states, `stateful`, `return_sequences`, `return_state` and the wrappers
-`Bidirectional` and `TimeDistributed`. This class replaces its loop over a cell by one call of a
-pure function over all steps.
+`Bidirectional` and `TimeDistributed`. `RecurrentLayer` replaces its loop over a cell by one call of
+a pure function over all steps.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops
 
-from lstm_layers import implementations
-from lstm_layers.recurrent_cell import RecurrentCell, Run
+from lstm_layers.recurrences import implementations
+from lstm_layers.recurrent_cell import RecurrentCell, Run, layers_within
 
 
 class RecurrentLayer(keras.layers.RNN):
@@ -42,7 +44,7 @@ class RecurrentLayer(keras.layers.RNN):
         **more_cell_options: further arguments of the cell.
 
     Attributes:
-        implementation_used: which one the last call took (in a graph: its last trace), or None.
+        implementation_used: the one that the last call took (in a graph: its last trace), or None.
 
     Call arguments:
         sequences: (batch, time, features).
@@ -115,7 +117,7 @@ class RecurrentLayer(keras.layers.RNN):
         try:
             return super().call(sequences, initial_state, mask=mask, training=training)
         finally:
-            # A dropout mask that an error left behind would be the next call's.
+            # Otherwise the next call would use the dropout mask of a call that failed.
             self._maybe_reset_dropout_masks(self.cell)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
@@ -181,7 +183,7 @@ class RecurrentLayer(keras.layers.RNN):
         return last_output, outputs, list(states)
 
     def step(self, inputs, state):
-        """One step of a stream, without dropout.
+        """Runs one step of a stream, without dropout.
 
         Args:
             inputs: (batch, features).
@@ -230,3 +232,30 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+@contextlib.contextmanager
+def computed_by(implementation: str, model: keras.layers.Layer) -> Iterator[None]:
+    """Lets the recurrent layers of `model` compute by `implementation` while the block runs.
+
+    It applies to eager calls and to functions traced in the block; a function that was traced
+    before does not change. "portable", which every layer has, uses no operation that TensorFlow
+    made for recurrences: its results are the reference for the faster implementations.
+
+    Args:
+        implementation: one of `implementations.IMPLEMENTATIONS`.
+        model: a model or layer, which may hold layers in any depth.
+
+    Raises:
+        ValueError: an unknown implementation; at a call, one that its layer lacks.
+    """
+    implementations.checked(implementation)
+    layers = [layer for layer in layers_within(model) if isinstance(layer, RecurrentLayer)]
+    before = [layer.implementation for layer in layers]
+    try:
+        for layer in layers:
+            layer.implementation = implementation
+        yield
+    finally:
+        for layer, each in zip(layers, before, strict=True):
+            layer.implementation = each

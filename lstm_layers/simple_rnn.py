@@ -1,12 +1,12 @@
-"""`SimpleRNNCell` and `SimpleRNN`: what the gated layers are compared with."""
+"""`SimpleRNNCell` and `SimpleRNN`, for comparison with the gated layers."""
 
 from __future__ import annotations
 
 import keras
 from keras import ops
 
-from lstm_layers import activations
-from lstm_layers.portable_scan import product, scan
+from lstm_layers.recurrences import activations
+from lstm_layers.recurrences.portable import product, scan
 from lstm_layers.recurrent_cell import RecurrentCell, Run
 from lstm_layers.recurrent_layer import RecurrentLayer
 
@@ -22,7 +22,7 @@ class SimpleRNNCell(RecurrentCell):
 
     Args:
         units: size of h.
-        **options: those of `RecurrentCell` but `recurrent_activation`: there is no gate.
+        **options: those of `RecurrentCell` except `recurrent_activation`.
 
     Call arguments:
         inputs: (batch, features).

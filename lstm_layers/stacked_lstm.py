@@ -16,7 +16,7 @@ class StackedLSTM(keras.layers.Layer):
 
     Weights are those of the lowest layer, then those of the next; states likewise, lowest layer
     first, each in its own order: [h_1, c_1, h_2, c_2, …], or [h_1, h_2, …] for GRU. The output is
-    y of the highest layer, so no state, if residual.
+    y of the highest layer; if residual, it is not a state.
 
     Sources: Graves, Mohamed and Hinton, "Speech recognition with deep recurrent neural networks",
     2013, section 2; residual connections as in Wu et al., "Google's neural machine translation
@@ -131,7 +131,7 @@ class StackedLSTM(keras.layers.Layer):
         return (outputs, *last_states) if self.return_state else outputs
 
     def step(self, inputs, state):
-        """One step of a stream, without dropout.
+        """Runs one step of a stream, without dropout.
 
         Args:
             inputs: (batch, features).
@@ -152,7 +152,7 @@ class StackedLSTM(keras.layers.Layer):
         return inputs, new
 
     def get_initial_state(self, batch_size):
-        """Zeros in the order of the states, each (batch_size, size)."""
+        """Returns zeros in the order of the states, each (batch_size, size)."""
         return [
             state
             for layer in self.recurrent_layers
@@ -165,7 +165,7 @@ class StackedLSTM(keras.layers.Layer):
             layer.reset_state()
 
     def _by_layer(self, states) -> list:
-        """The states of each layer, or None for each."""
+        """Returns the states of each layer, or None for each."""
         if states is None:
             return [None] * self.depth
         if len(states) != len(self.state_size):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from lstm_layers import lstm_recurrence, scan
+import lstm_layers
 
 
 class Tracker(NamedTuple):
@@ -19,7 +19,7 @@ class Tracker(NamedTuple):
     correlation: float
 
 
-def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> lstm_recurrence.Step:
+def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> Any:
     """Gates, cell states and outputs of a layer at every token, recomputed from its weights.
 
     Args:
@@ -38,11 +38,11 @@ def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> lstm_re
         layer = streaming.get_layer(f"recurrent_{below}")
         zeros = layer.get_initial_state(1)
         values = layer(values, initial_state=zeros)[0]
-    cell = streaming.get_layer(f"recurrent_{depth}").cell
-    if len(cell.state_size) != 2:
-        raise ValueError(f"{cell.name} is no LSTM cell: it has no cell state to be traced")
-    steps = _steps(cell, cell.input_products(values)[0])
-    return lstm_recurrence.Step(*(step.numpy() for step in steps))
+    layer = streaming.get_layer(f"recurrent_{depth}")
+    if len(layer.state_size) != 2:
+        raise ValueError(f"{layer.name} is not an LSTM: it has no cell state to be traced")
+    found = _traced(layer, values)
+    return type(found)(*(value[0].numpy() for value in found))
 
 
 def best_tracker(states: np.ndarray, values: np.ndarray) -> Tracker:
@@ -91,22 +91,5 @@ def properties(text: str) -> Mapping[str, np.ndarray]:
 
 
 @tf.function(autograph=False, reduce_retracing=True)
-def _steps(cell: keras.Layer, z: tf.Tensor) -> list[tf.Tensor]:
-    """The forward equations over z (time, 4 * units), without dropout."""
-    peepholes = lstm_recurrence.Peepholes(
-        *(
-            None if weight is None else tf.convert_to_tensor(weight)
-            for weight in (cell.input_peephole, cell.forget_peephole, cell.output_peephole)
-        )
-    )
-    options = lstm_recurrence.Options(cell.activation, cell.recurrent_activation)
-    zero = tf.zeros([1, cell.units])
-
-    def step(t: tf.Tensor, state: tuple[tf.Tensor, ...]) -> tuple:
-        h, c = state
-        products = z[t][None] + tf.matmul(h, cell.recurrent_kernel)
-        new = lstm_recurrence.lstm_step(products, c, peepholes, options)
-        return (new.h, new.c), new
-
-    _, steps = scan.scan(step, (zero, zero), tf.shape(z)[0], [zero] * 6)
-    return [values[:, 0] for values in steps]
+def _traced(layer: keras.Layer, values: tf.Tensor) -> Any:
+    return lstm_layers.trace(layer, values)

@@ -178,7 +178,7 @@ def test_an_export_whose_layers_compute_otherwise_than_they_should_leaves_no_ver
 ):
     # Keras's answers must not come from the operation that the export holds: what is wrong in it
     # would be wrong in both.
-    from lstm_layers import lstm_block
+    from lstm_layers.recurrences import lstm_block
 
     original = lstm_block._forward
 

@@ -53,7 +53,7 @@ def test_layer_follows_the_equations_from_any_state(subset):
         np.testing.assert_allclose(result, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("subset", ["io", "ifo"])  # the other ones: test_lstm_recurrence.py
+@pytest.mark.parametrize("subset", ["io", "ifo"])  # the other ones: recurrences/test_lstm_graph.py
 def test_gradient_of_every_weight_input_and_state(assert_gradients, subset):
     x, h, c = (tf.Variable(value, name=name) for name, value in zip("xhc", _inputs(), strict=True))
     layer = _layer(subset)

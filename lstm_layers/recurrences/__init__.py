@@ -1,0 +1,1 @@
+"""Computes the loops over time; starts with the equations, in `lstm_step` and `gru_step`."""

@@ -1,0 +1,215 @@
+"""The compiled loops over time that `lstm_xla` and `gru_xla` share.
+
+One loop forward and one backward, each a compiled function of its own that can be called from any
+graph or eagerly. XLA compiles anew for every shape. Steps at which every row is masked, at the
+start or at the end of a batch, are not computed. A masked step copies the states, so that what it
+writes backward is zero, and the states' gradients pass through.
+
+All values that the backward pass reads leave the forward loop as arrays of their own: XLA on CPU
+would otherwise compute a gate again inside each of its consumers.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from lstm_layers.recurrences.scan import Tensors, gradients_of_unrecorded, not_recorded, scan
+
+
+class Cell(abc.ABC):
+    """The equations of one kind of cell, without its tensors: a frozen dataclass.
+
+    Equal cells share traced and compiled functions. Weights are a flat list of tensors, in an order
+    that the cell chooses.
+    """
+
+    units: int
+
+    @property
+    @abc.abstractmethod
+    def kept(self) -> int:
+        """The number of tensors (batch, units) that a forward step keeps for the backward one."""
+
+    @property
+    @abc.abstractmethod
+    def written(self) -> tuple[int, ...]:
+        """The widths, in units, of the gradients that a backward step writes."""
+
+    @property
+    @abc.abstractmethod
+    def summed(self) -> int:
+        """The number of tensors (batch, units) that the backward loop adds up."""
+
+    @abc.abstractmethod
+    def forward(self, weights: Tensors) -> Callable:
+        """Returns a step `(x (batch, features), states, h' ⊙ m) -> (new states, kept)`."""
+
+    @abc.abstractmethod
+    def backward(self, weights: Tensors, m: tf.Tensor | None) -> Callable:
+        """Returns a step `(kept, h', h' ⊙ m, d states) -> (d states before, written, summed)`."""
+
+    @abc.abstractmethod
+    def weight_gradients(
+        self, weights: Tensors, inputs: tf.Tensor, fed_back: tf.Tensor, kept: Tensors, written, sums
+    ) -> tuple:
+        """Returns the gradients of the inputs and of each weight, from the values of all steps.
+
+        Args:
+            inputs: (time, batch, features).
+            fed_back: (time, batch, units), h' ⊙ m.
+            kept: each (time, batch, units).
+            written: each (time, batch, its width).
+            sums: each (units,), over time and batch.
+        """
+
+    @abc.abstractmethod
+    def recorded(
+        self, inputs: tf.Tensor, state: Tensors, weights: Tensors, mask, recurrent_dropout_mask
+    ) -> tuple:
+        """Returns the results of `run`, computed in operations that a tape records."""
+
+
+def run(
+    cell: Cell,
+    inputs: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor, ...],
+    weights: Tensors,
+    recurrent_dropout_mask: tf.Tensor | None,
+    keep: bool,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs a cell over time.
+
+    Args:
+        cell: the equations.
+        inputs: (time, batch, features).
+        mask: (time, batch) bool, False where states are to be copied from the step before; or
+            None.
+        initial: h and other states before the first step, each (batch, units).
+        weights: those of the cell.
+        recurrent_dropout_mask: (batch, units), multiplied into h before every product.
+        keep: keep the values that a gradient needs. Without them the forward pass is faster, and a
+            gradient runs it again.
+
+    Returns:
+        h at every step (time, batch, units), and the last states (batch, units).
+    """
+    count = len(initial)
+    masks = mask, recurrent_dropout_mask
+
+    @tf.custom_gradient
+    def recurrence(inputs, *tensors):
+        read = inputs, tensors[:count], tensors[count:], *masks
+        with not_recorded():
+            h, last, kept = _compiled_forward(cell, keep)(*read)
+        # The function may have been traced for other sizes as well, and know none.
+        h.set_shape([*inputs.shape[:2], cell.units])
+        for each in last:
+            each.set_shape([inputs.shape[1], cell.units])
+
+        def gradients(arriving):
+            values = kept if keep else _compiled_forward(cell, True)(*read)[2]
+            return _compiled_backward(cell)(arriving, h, values, *read)
+
+        def recorded(inputs, *tensors):
+            return cell.recorded(inputs, tensors[:count], tensors[count:], *masks)
+
+        def gradient(*arriving):
+            return gradients_of_unrecorded(gradients, recorded, arriving, (inputs, *tensors))
+
+        return (h, *last), gradient
+
+    h, *final = recurrence(inputs, *initial, *weights)
+    return h, tuple(final)
+
+
+@functools.cache
+def _compiled_forward(cell: Cell, keep: bool):
+    """Returns the forward pass: h at every step, the last states, and the values kept."""
+
+    @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
+    def forward(inputs, initial_state, weights, mask, m):
+        time = tf.shape(inputs)[0]
+        first, end = _steps_to_compute(mask, time)
+        cell_step = cell.forward(weights)
+
+        def step(t, before):
+            h = before[0]
+            new, kept = cell_step(inputs[t], before, h if m is None else h * m)
+            if mask is not None:
+                rows = mask[t][:, None]
+                new = [tf.where(rows, *pair) for pair in zip(new, before, strict=True)]
+            return tuple(new), (new[0], *(kept if keep else ()))
+
+        outputs = [initial_state[0]] * (1 + cell.kept if keep else 1)
+        last, (h, *kept) = scan(step, initial_state, time, outputs, steps=(first, end))
+        if mask is not None:
+            t = tf.range(time)[:, None, None]
+            h = tf.where(t < first, initial_state[0], tf.where(t < end, h, last[0]))
+        return h, last, tuple(kept)
+
+    return forward
+
+
+@functools.cache
+def _compiled_backward(cell: Cell):
+    """Returns the backward pass: gradients of inputs, initial states and weights."""
+
+    @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
+    def backward(arriving, h, kept, inputs, initial_state, weights, mask, m):
+        d_h_all, *d_last = arriving
+        time = tf.shape(inputs)[0]
+        first, end = _steps_to_compute(mask, time)
+        h_0 = initial_state[0]
+        h_before = tf.concat([h_0[None], h[:-1]], axis=0)
+        fed_back = h_before if m is None else h_before * m
+        cell_step = cell.backward(weights, m)
+
+        def step(t, carry):
+            (d_h, *others), sums = carry
+            after = d_h + d_h_all[t], *others
+            now = [values[t] for values in kept]
+            before, written, added = cell_step(now, h_before[t], fed_back[t], after)
+            if mask is not None:
+                rows = mask[t][:, None]
+                before = [tf.where(rows, *pair) for pair in zip(before, after, strict=True)]
+                written, added = (
+                    [tf.where(rows, value, tf.zeros_like(value)) for value in values]
+                    for values in (written, added)
+                )
+            sums = tuple(total + value for total, value in zip(sums, added, strict=True))
+            return (tuple(before), sums), written
+
+        t_all = tf.range(time)[:, None, None]
+        if mask is not None:  # h after the loop's end is that of its last step
+            d_last[0] += tf.reduce_sum(tf.where(t_all >= end, d_h_all, 0.0), axis=0)
+        (d_first, sums), written = scan(
+            step,
+            (tuple(d_last), (tf.zeros_like(h_0),) * cell.summed),
+            time,
+            [tf.concat([h_0] * width, axis=-1) for width in cell.written],
+            reverse=True,
+            steps=(first, end),
+        )
+        d_h_0, *others = d_first
+        if mask is not None:
+            d_h_0 += tf.reduce_sum(tf.where(t_all < first, d_h_all, 0.0), axis=0)
+        sums = [tf.reduce_sum(total, axis=0) for total in sums]
+        d_inputs, *d_weights = cell.weight_gradients(weights, inputs, fed_back, kept, written, sums)
+        return d_inputs, d_h_0, *others, *d_weights
+
+    return backward
+
+
+def _steps_to_compute(mask: tf.Tensor | None, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first step at which any row is real, and the end; 0 and 0 without one."""
+    if mask is None:
+        return tf.constant(0), time
+    t = tf.range(time)
+    any_row = tf.reduce_any(mask, axis=1)
+    end = tf.reduce_max(tf.where(any_row, t + 1, 0))
+    return tf.minimum(tf.reduce_min(tf.where(any_row, t, time)), end), end

@@ -1,0 +1,1 @@
+"""Converts weights to and from other libraries; holds no layers."""
