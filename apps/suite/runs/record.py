@@ -8,12 +8,13 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
-from apps.suite.runs import config as config_fields, files
-from apps.suite import errors
 
+from apps.suite import errors
+from apps.suite.runs import config as config_fields
+from apps.suite.runs import files
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 

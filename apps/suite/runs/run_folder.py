@@ -15,10 +15,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
-from apps.suite.runs import config as config_fields, files, record as run_record
-from apps.suite.distribution import distribution
-from apps.suite import errors
 
+from apps.suite import errors
+from apps.suite.distribution import distribution
+from apps.suite.runs import config as config_fields
+from apps.suite.runs import files
+from apps.suite.runs import record as run_record
 
 Config = TypeVar("Config")
 write_atomically = files.write_atomically
