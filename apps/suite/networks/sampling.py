@@ -88,7 +88,7 @@ def uniform_draws(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
 
 
 def start_tokens(tokenizer: tokenizer.Tokenizer) -> np.ndarray:
-    """Returns the token that an empty prompt continues: a line feed, or id 1 where the vocabulary has none.
+    """Returns what an empty prompt continues: a line feed or, where that is unknown, id 1.
 
     Returns:
         int32 [1].
@@ -276,7 +276,7 @@ def texts(blocks: Iterable[np.ndarray], tokenizer: tokenizer.Tokenizer) -> Itera
 def read_prompt(
     streaming: keras.Model, prompt: np.ndarray
 ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-    """Returns the prompt's last token int32 (1,), the states before it, and which tokens were in it."""
+    """Returns the prompt's last token int32 (1,), the states before it, and the tokens seen."""
     tokens = tf.constant(prompt, tf.int32)[None, :]
     states = _read(streaming, tokens[:, :-1], initial_states(streaming, 1))
     seen = np.zeros((1, streaming.outputs[0].shape[-1]), bool)
@@ -309,7 +309,7 @@ def _draw(
     uniforms: tf.Tensor,
     *options: tf.Tensor,
 ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-    """Draws one token for each of uniforms (1, tokens); int32 [tokens], then states and seen tokens."""
+    """Draws a token for each of uniforms (1, tokens); int32 [tokens], states and seen tokens."""
     count = tf.shape(uniforms)[1]
 
     def advance(
