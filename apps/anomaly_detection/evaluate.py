@@ -1,9 +1,8 @@
-"""What a trained run is worth on the test parts: `python -m apps.anomaly_detection.evaluate`."""
+"""Measures a trained run on the test parts: `python -m apps.anomaly_detection.evaluate`."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import sys
 import tempfile
 import typing
@@ -14,23 +13,18 @@ from typing import Any
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison
+from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
+    import numpy as np
+
+    from apps.anomaly_detection import trained_model
     from apps.suite.tables import series
 
 
 TASK = "anomaly_detection"
 INJECTED_FAULTS = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Measure a trained run on its test part, beside baselines, and write its report."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of the run."""
 
 
 def evaluate(run_folder: Path) -> dict[str, Any]:
@@ -43,21 +37,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
-    import numpy as np
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.anomaly_detection import baselines, data, detections, report, scoring, trained_model
+    from apps.anomaly_detection import baselines, detections, report, scoring
 
-    config = folder.config
-    trained = trained_model.read(folder)
-    collection = data.load(config)
-    if collection.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{collection.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
+    folder, trained, collection, config = run.folder, run.trained, run.data, run.config
     is_set = not Path(collection.source).exists()
     faults = report.faults_of_set(config.data, collection) if is_set else []
     collection = _labelled(collection, config)
@@ -65,11 +50,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     print(f"scoring {steps:,} steps", flush=True)
     with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
         scored = scoring.score_series(trained, collection.series, Path(temporary))
-        if not all(np.isfinite(each.scores).all() for each in scored):
-            raise errors.UserError(
-                f"{folder.model_file}: its scores are not finite: the training diverged; "
-                "train again with a lower training.learning_rate"
-            )
+        evaluation.refuse_diverged(folder, *(each.scores for each in scored))
         model = detections.detect(
             collection,
             config,
@@ -94,17 +75,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         }
         metrics = _metrics(collection, model, others)
         measured = report.Measured(collection, scored, model, others, trained, faults)
-        report.write(folder, metrics, measured)
-    folder.write_metrics(metrics)
-    print(f"\n{comparison.text_table(report.narrow(metrics))}\n\n{comparison.verdict(metrics)}\n")
-    print(f"report:  {folder.report_file}")
-    run = shlex.quote(str(folder.path))
-    print(f"next:    python -m apps.{TASK}.predict --run {run}")
-    return metrics
+        card = report.card(folder, metrics, measured)
+    return evaluation.finish(folder, metrics, card, [], shown=report.narrow(metrics))
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, series.Collection]:
+    from apps.anomaly_detection import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
 
 
 def _labelled(collection: series.Collection, config: configs.Config) -> series.Collection:
-    """The collection, with faults made into its test parts where nothing is labelled there."""
+    """Returns the collection, with faults made into test parts that have no label."""
     from apps.anomaly_detection import labels
     from apps.suite.tables import scaling
 
@@ -127,7 +111,7 @@ def _labelled(collection: series.Collection, config: configs.Config) -> series.C
 
 
 def _metrics(collection: series.Collection, model: Any, others: dict[str, Any]) -> dict[str, Any]:
-    """What `run_folder.RunFolder.write_metrics` is given."""
+    """Returns what `evaluation.finish` writes."""
     from apps.anomaly_detection import detections
 
     test = detections.metrics(collection, model)
@@ -149,10 +133,8 @@ def _metrics(collection: series.Collection, model: Any, others: dict[str, Any]) 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(
-        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
-    )
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,35 @@ What `python -m apps.export_onnx` writes of a run: values in, the network's word
 
 from __future__ import annotations
 
+import json
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import onnx_file
+
+TASK = "anomaly_detection"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/anomaly_detection/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.anomaly_detection import serving, trained_model
+    from apps.suite.export import saved_model
+
+    trained = trained_model.load(run_folder)
+    served = serving.ServedDetector(trained, serving.example_csv(run_folder))
+    return saved_model.export(
+        TASK, trained.network, served, lambda: serving.requests(trained), destination
+    )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -68,59 +87,18 @@ def onnx_network(run: Path) -> onnx_file.Network:
     return onnx_file.Network(model, answer, examples)
 
 
-TASK = "anomaly_detection"
+def _tell(version: Path) -> None:
 
-
-@dataclass(frozen=True)
-class Options:
-    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    to: Path = Path("exports")
-    """Folder of the exports of all tasks; the version is written to anomaly_detection/<number>."""
-
-
-def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's detector to `destination/anomaly_detection/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    import lstm_layers
-    from apps.anomaly_detection import serving, trained_model
     from apps.suite.export import saved_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedDetector(trained, serving.example_csv(run_folder))
-    with lstm_layers.computed_by("portable", trained.network):  # and not as the export does
-        requests = serving.requests(trained)
-    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
+    settings = json.loads((version / "assets" / "settings.json").read_text("utf-8"))
+    usual = [round(mean, 3) for mean in settings["mean"]]
+    saved_model.tell(version, "scores", json.dumps({"instances": [{"values": [usual] * 3}]}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
-
-
-def _export_and_tell(options: Options) -> None:
-    version = export(options.run, options.to)
-    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
-    print("Once TensorFlow Serving serves that folder's parent, ask it for scores:")
-    print(f"  curl http://localhost:8501/v1/models/{TASK}:predict -d '{_sample(options.run)}'")
-
-
-def _sample(run: Path) -> str:
-    """A request with three steps of a series that is as it is on the mean."""
-    import json
-
-    import numpy as np
-
-    from apps.anomaly_detection import trained_model
-
-    mean = np.asarray(trained_model.load(run).network.get_layer("scaling").mean, np.float64)
-    return json.dumps({"instances": [{"values": [mean.round(3).tolist()] * 3}]})
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
 
 
 if __name__ == "__main__":

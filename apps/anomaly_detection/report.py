@@ -240,16 +240,16 @@ def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {**metrics, "baselines": kept}
 
 
-def write(
+def card(
     folder: run_folder.RunFolder[configs.Config],
     metrics: Mapping[str, Any],
     measured: Measured,
-) -> None:
-    """Draws the plots, and writes report.html."""
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
     config, collection = folder.config, measured.collection
     threshold = measured.model.threshold
     columns = f"{collection.scored_count} column{'s' if collection.scored_count > 1 else ''}"
-    card = report.Card(
+    return report.Card(
         title="Anomaly detection",
         summary=f"{_KINDS[config.model.kind]} of {config.model.layer_count} recurrent "
         f"{'layer' if config.model.layer_count == 1 else 'layers'} that learned what "
@@ -296,7 +296,6 @@ def write(
         serving=_serving(folder),
         presets=configs.PRESETS,
     )
-    report.render(folder, card, narrow(metrics))
 
 
 def _season(network: keras.Model) -> str:

@@ -27,6 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.anomaly_detection import calibration, data, evaluate, model, trained_model
     from apps.suite.distribution import distribution
+    from apps.suite.export import trained_run
     from apps.suite.runs import files, run_folder
     from apps.suite.tables import scaling, seasons
     from apps.suite.training import fit, optimizer
@@ -82,7 +83,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             validate=validate,
             patience_checkpoints=settings.patience_checkpoints,
         )
-        best = trained_model.read_network(folder)
+        best = trained_run.model(folder)
         normaliser, threshold = calibration.fit(best, learned, collection)
         trained = trained_model.TrainedModel(
             best,

@@ -15,6 +15,7 @@ from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import model as models  # noqa: F401  (as above)
 from apps.anomaly_detection import thresholds
 from apps.suite import errors
+from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder
 
 _FILE = "detector.json"
@@ -59,10 +60,10 @@ def load(run: Path) -> TrainedModel:
 
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
-    """What an opened run folder holds; UserError where a file is damaged or missing."""
+    """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     file = folder.path / _FILE
     kept = files.read_json(file)
-    network = read_network(folder)
+    network = trained_run.model(folder)
     try:
         trained = TrainedModel(
             network,
@@ -85,16 +86,6 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
             f"{file} is for {sizes[0]} and {sizes[1]}; train the model again"
         )
     return trained
-
-
-def read_network(folder: run_folder.RunFolder[configs.Config]) -> keras.Model:
-    """model.keras of a run; UserError where it cannot be read."""
-    try:
-        return keras.models.load_model(folder.model_file, compile=False)
-    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
-        raise errors.UserError(
-            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
-        ) from error
 
 
 def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:

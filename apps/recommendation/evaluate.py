@@ -1,9 +1,7 @@
-"""What a trained run is worth on its test part: `python -m apps.recommendation.evaluate`."""
+"""Measures a trained run on its test part: `python -m apps.recommendation.evaluate`."""
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 import sys
 import typing
 from collections.abc import Sequence
@@ -11,24 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from apps.recommendation import config as configs
-from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison
+from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.recommendation import data
+    from apps.recommendation import data, trained_model
 
 
 TASK = "recommendation"
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Measure a trained run on its test part, beside baselines, and write its report."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of the run."""
 
 
 def evaluate(run_folder: Path) -> dict[str, Any]:
@@ -41,26 +30,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
-    from apps.recommendation import (
-        answered_queries,
-        baselines,
-        data,
-        ranking,
-        report,
-        trained_model,
-    )
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    import numpy as np
 
-    trained = trained_model.read(folder)
-    config = folder.config
-    dataset = data.load(config)
-    if dataset.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{dataset.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
-    _refuse_diverged(trained, dataset, folder)
+    from apps.recommendation import answered_queries, baselines, ranking, report
+
+    folder, trained, dataset, config = run.folder, run.trained, run.data, run.config
+    evaluation.refuse_diverged(folder, trained.scorer(dataset.test.take(np.arange(1))))
     print(f"ranking {len(dataset.item_names):,} items for {len(dataset.test):,} test queries")
     answered = {comparison.MODEL: answered_queries.answer(trained.scorer, dataset, config)}
     print("fitting the baselines", flush=True)
@@ -79,30 +55,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         },
         parameters=trained.model.count_params(),
     )
-    report.write(folder, dataset, metrics, measured)
-    folder.write_metrics(metrics)
-    print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}\n")
-    print(f"report:  {folder.report_file}")
-    names = " ".join(shlex.quote(name) for name in _sample_history(dataset))
-    run = shlex.quote(str(folder.path))
-    print(f"next:    python -m apps.{TASK}.predict --run {run} -- {names}")
-    return metrics
+    card = report.card(folder, dataset, metrics, measured)
+    return evaluation.finish(folder, metrics, card, ["--", *_sample_history(dataset)])
 
 
-def _refuse_diverged(
-    trained: Any, dataset: data.Dataset, folder: run_folders.RunFolder[configs.Config]
-) -> None:
-    import numpy as np
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Dataset]:
+    from apps.recommendation import data, trained_model
 
-    if not np.isfinite(trained.scorer(dataset.test.take(np.arange(1)))).all():
-        raise errors.UserError(
-            f"{folder.model_file}: its scores on the test part are not finite: the training "
-            "diverged; train again with a lower training.learning_rate"
-        )
+    return trained_model.read(folder), data.load(folder.config)
 
 
 def _sample_history(dataset: data.Dataset) -> list[str]:
-    """The last three items of the first test query that knows any."""
+    """Returns the last three items of the first test query that knows any."""
     test = dataset.test
     query = int((test.lengths > 0).argmax())
     codes = test.items[test.history_start[query] : test.history_end[query]][-3:]
@@ -110,10 +76,8 @@ def _sample_history(dataset: data.Dataset) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(
-        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
-    )
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,38 @@ import shlex
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import onnx_file
+
+TASK = "recommendation"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/recommendation/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.recommendation import serving, trained_model
+    from apps.suite.export import saved_model
+
+    trained = trained_model.load(run_folder)
+    history_items = trained.config.model.history_items
+    served = serving.of_model(trained)
+    return saved_model.export(
+        TASK,
+        trained.model,
+        served,
+        lambda: serving.requests(
+            trained.model, trained.item_names, trained.item_counts, history_items
+        ),
+        destination,
+    )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -51,59 +76,21 @@ def onnx_network(run: Path) -> onnx_file.Network:
     return onnx_file.Network(trained.model, "scores", examples)
 
 
-TASK = "recommendation"
-
-
-@dataclass(frozen=True)
-class Options:
-    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    to: Path = Path("exports")
-    """Folder of the exports of all tasks; the version is written to recommendation/<number>."""
-
-
-def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/recommendation/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    import lstm_layers
-    from apps.recommendation import serving, trained_model
+def _tell(version: Path) -> None:
+    from apps.recommendation import serving
     from apps.suite.export import saved_model
 
-    trained = trained_model.load(run_folder)
-    history_items = trained.config.model.history_items
-    served = serving.of_model(trained)
-    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = serving.requests(
-            trained.model, trained.item_names, trained.item_counts, history_items
-        )
-    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
-
-
-def _export_and_tell(options: Options) -> None:
-    from apps.recommendation import serving
-
-    version = export(options.run, options.to)
     vocabulary = (version / "assets" / serving.VOCABULARY).read_text("utf-8")
     history = vocabulary.split("\n", 2)[:2]
     instance = {"history": history, "k": 10, "exclude_seen": False}
     body = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")
     words = " ".join(shlex.quote(name) for name in history)
-    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
-    print("Once TensorFlow Serving serves that folder's parent, ask it for the next items:")
-    print(f"  curl http://localhost:8501/v1/models/{TASK}:predict -d '{body}'")
-    print("or ask the export itself:")
-    print(f"  python -m apps.{TASK}.predict --model {version} -- {words}")
+    saved_model.tell(version, "the next items", body, f"-- {words}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
 
 
 if __name__ == "__main__":

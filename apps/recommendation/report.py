@@ -119,15 +119,15 @@ class Measured(NamedTuple):
     parameters: int
 
 
-def write(
+def card(
     folder: run_folder.RunFolder[configs.Config],
     dataset: Dataset,
     metrics: Mapping[str, Any],
     measured: Measured,
-) -> None:
-    """Draws the plots, and writes report.html."""
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
     config, test = folder.config, metrics["test"]
-    card = report.Card(
+    return report.Card(
         title="Recommendation",
         summary=f"A network of {config.model.layer_count} recurrent "
         f"{'layer' if config.model.layer_count == 1 else 'layers'} that reads a history of items "
@@ -170,7 +170,6 @@ def write(
         serving=_serving(folder, dataset),
         presets=configs.PRESETS,
     )
-    report.render(folder, card, metrics)
 
 
 def _data(dataset: Dataset) -> dict[str, str]:

@@ -19,6 +19,7 @@ from apps.recommendation import config as configs
 from apps.recommendation import model as networks  # noqa: F401  (registers what they are made of)
 from apps.recommendation.histories import Queries
 from apps.suite import errors
+from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder
 
 
@@ -109,19 +110,8 @@ def load(run: Path) -> TrainedModel:
 
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
-    """What an opened run folder holds; UserError where a file is damaged or missing."""
+    """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     items = read_items(folder.path)
-    try:
-        trained = keras.models.load_model(folder.model_file, compile=False)
-        known = trained.outputs[0].shape[-1]
-    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
-        raise errors.UserError(
-            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
-        ) from error
-    if known != len(items.names):
-        raise errors.UserError(
-            f"{folder.model_file}: knows {known} items, {folder.path / ITEMS_FILE} names "
-            f"{len(items.names)}; train the model again"
-        )
+    trained = trained_run.model_of(folder, len(items.names), "items", folder.path / ITEMS_FILE)
     scorer = Scorer(trained, folder.config.model.history_items)
     return TrainedModel(trained, folder.config, *items, scorer)

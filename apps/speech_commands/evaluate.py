@@ -1,12 +1,11 @@
-"""What a trained run is worth on its test part: `python -m apps.speech_commands.evaluate`.
+"""Measures a trained run on its test clips: `python -m apps.speech_commands.evaluate`.
 
-The test clips once more, in noise that gets louder.
+The test clips are answered as they are, in noise that gets louder and, by a causal model, as
+streams.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.speech_commands import config as configs
-from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison
+from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
@@ -24,12 +22,136 @@ if typing.TYPE_CHECKING:
 
     from apps.speech_commands import recordings, report, trained_model
 
-
+TASK = "speech_commands"
+EXAMPLE = "datasets/spoken_commands/dummy_data/yes_stop.wav"
 LEVELS_DB = (20, 10, 5, 0)
 """Signal-to-noise ratios over the active part of a clip."""
 
 _MOST_NOISES = 50
 _QUIETEST = 1e-4  # root mean square of what counts as noise
+_TITLES = {"train": "training", "validation": "validation", "test": "test"}
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, thresholds.json, plots and report.html of a trained run.
+
+    Returns the metrics. The test clips are answered once, by the model and by the baselines alike,
+    and again with noise; a causal model also hears them as streams, with thresholds that were
+    chosen on streams of the validation clips. Prints who is better, and what to do next.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.speech_commands import baselines, report, scoring
+    from apps.suite.evaluation import classification
+    from apps.suite.sounds import feature_cache
+
+    folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
+    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    features = {
+        name: feature_cache.extracted(
+            part,
+            corpus.label_names,
+            config,
+            fingerprint=corpus.fingerprint,
+            title=_TITLES[name],
+            copies=config.augmentation.copies if name == "train" else 0,
+            noise=corpus.noise if name == "train" else (),
+        )
+        for name, part in parts.items()
+    }
+    labels = features["test"].labels
+    print(f"answering {len(labels):,} test clips", flush=True)
+    probabilities = scoring.probabilities(trained.model, features["test"])
+    evaluation.refuse_diverged(folder, probabilities)
+    print("answering them in noise", flush=True)
+    rate, ask = config.audio.sample_rate_hz, scoring.ClipProbabilities(trained.model, config)
+    noise = Noise(corpus.test, rate)
+    by_noise = noisy_accuracies(ask, corpus.test, labels, noise, rate, config.seed)
+    streams, on_validation = None, 0.0
+    if config.streams:
+        print("listening to streams of the clips", flush=True)
+        streams, on_validation = _streams(folder, trained, corpus)
+    print("training the baselines", flush=True)
+    of_baselines = baselines.evaluate(
+        features["train"], features["validation"], features["test"], len(corpus.label_names), config
+    )
+    speakers = classification.by_group(
+        [recording.speaker for recording in corpus.test.recordings], labels, probabilities
+    )
+    metrics = scoring.metrics(
+        corpus.split,
+        {name: len(part.recordings) for name, part in parts.items()},
+        labels,
+        probabilities,
+        {comparison.words(name): each for name, each in of_baselines.items()},
+        by_noise,
+        speakers,
+        streams
+        and scoring.StreamScores(
+            streams.counts, streams.heard.accuracy, streams.heard.clip_accuracy, on_validation
+        ),
+    )
+    measured = report.Measured(
+        labels=labels,
+        probabilities=probabilities,
+        speakers=speakers,
+        by_noise=by_noise,
+        noise=noise.told,
+        streams=streams,
+        parameters=trained.model.count_params(),
+    )
+    card = report.card(folder, corpus, metrics, measured)
+    note = _streams_note(metrics["test"]) if streams else ""
+    return evaluation.finish(folder, metrics, card, [EXAMPLE], note=note)
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, recordings.Corpus]:
+    from apps.speech_commands import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def _streams(
+    folder: run_folders.RunFolder[configs.Config],
+    trained: trained_model.TrainedModel,
+    corpus: recordings.Corpus,
+) -> tuple[report.Streams, float]:
+    """Chooses the thresholds on validation, and writes them.
+
+    Returns what they give on test, and the false accepts an hour on validation.
+    """
+    from apps.speech_commands import report, scoring, stream_evaluation, streams
+
+    config, names = folder.config, corpus.label_names
+    timing = streams.Listener(trained.model, config).timing(config.detection)
+    validation, test = (
+        scoring.hear(trained.model, config, names, part, config.seed)
+        for part in (corpus.validation, corpus.test)
+    )
+    allowed = config.detection.false_accepts_per_hour
+    chosen = stream_evaluation.choose_thresholds(validation.streams, names, timing, allowed)
+    stream_evaluation.write_thresholds(folder.path, chosen)
+    of_validation, counts = (
+        stream_evaluation.count_all(chosen, heard.streams, names, timing)
+        for heard in (validation, test)
+    )
+    curve = stream_evaluation.detection_curve(test.streams, names, timing)
+    found = report.Streams(test, curve, counts, chosen, timing)
+    return found, of_validation.false_accepts_per_hour
+
+
+def _streams_note(test: dict[str, Any]) -> str:
+    return (
+        f"In {test['stream_hours']:.2f} hours of streams: "
+        f"{100 * test['streaming_accuracy']:.1f} % right at each clip's end "
+        f"({100 * test['clip_accuracy_of_the_streams']:.1f} % as clips), "
+        f"{100 * test['miss_rate']:.1f} % of the commands missed at "
+        f"{test['false_accepts_per_hour']:.1f} false accepts an hour."
+    )
 
 
 class Noise:
@@ -102,159 +224,9 @@ def noisy_accuracies(
     }
 
 
-TASK = "speech_commands"
-_TITLES = {"train": "training", "validation": "validation", "test": "test"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Measure a trained run on its test clips and on streams of them, and write its report."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of the run."""
-
-
-def evaluate(run_folder: Path) -> dict[str, Any]:
-    """Writes metrics.json, thresholds.json, plots and report.html of a trained run.
-
-    Returns the metrics. The test clips are answered once, by the model and by the baselines alike,
-    and again with noise; a causal model also hears them as streams, with thresholds that were
-    chosen on streams of the validation clips. Prints who is better, and what to do next.
-
-    Raises:
-        UserError: no trained run, other data than it was trained on, a training that diverged.
-    """
-    import numpy as np
-
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
-
-    from apps.speech_commands import baselines, data, report, scoring, trained_model
-    from apps.speech_commands.scoring import ClipProbabilities
-    from apps.suite.evaluation import classification
-    from apps.suite.sounds import feature_cache
-
-    trained = trained_model.read(folder)
-    corpus, config = data.load(folder.config), folder.config
-    if corpus.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{corpus.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
-    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
-    features = {
-        name: feature_cache.extracted(
-            part,
-            corpus.label_names,
-            config,
-            fingerprint=corpus.fingerprint,
-            title=_TITLES[name],
-            copies=config.augmentation.copies if name == "train" else 0,
-            noise=corpus.noise if name == "train" else (),
-        )
-        for name, part in parts.items()
-    }
-    labels = features["test"].labels
-    print(f"answering {len(labels):,} test clips", flush=True)
-    probabilities = scoring.probabilities(trained.model, features["test"])
-    if not np.isfinite(probabilities).all():
-        raise errors.UserError(
-            f"{folder.model_file}: its answers to the test part are not finite: the training "
-            "diverged; train again with a lower training.learning_rate"
-        )
-    print("answering them in noise", flush=True)
-    rate, ask = config.audio.sample_rate_hz, ClipProbabilities(trained.model, config)
-    noise = Noise(corpus.test, rate)
-    by_noise = noisy_accuracies(ask, corpus.test, labels, noise, rate, config.seed)
-    streams, on_validation = None, 0.0
-    if config.streams:
-        print("listening to streams of the clips", flush=True)
-        streams, on_validation = _streams(folder, trained, corpus)
-    print("training the baselines", flush=True)
-    of_baselines = baselines.evaluate(
-        features["train"], features["validation"], features["test"], len(corpus.label_names), config
-    )
-    speakers = classification.by_group(
-        [recording.speaker for recording in corpus.test.recordings], labels, probabilities
-    )
-    metrics = scoring.metrics(
-        corpus.split,
-        {name: len(part.recordings) for name, part in parts.items()},
-        labels,
-        probabilities,
-        {comparison.words(name): each for name, each in of_baselines.items()},
-        by_noise,
-        speakers,
-        streams
-        and scoring.StreamScores(
-            streams.counts, streams.heard.accuracy, streams.heard.clip_accuracy, on_validation
-        ),
-    )
-    measured = report.Measured(
-        labels=labels,
-        probabilities=probabilities,
-        speakers=speakers,
-        by_noise=by_noise,
-        noise=noise.told,
-        streams=streams,
-        parameters=trained.model.count_params(),
-    )
-    report.write(folder, corpus, metrics, measured)
-    folder.write_metrics(metrics)
-    _tell(folder, metrics)
-    return metrics
-
-
-def _streams(
-    folder: run_folders.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: recordings.Corpus,
-) -> tuple[report.Streams, float]:
-    """Chooses the thresholds on validation, and writes them; what they give on test.
-
-    Returns with it the false accepts an hour on validation.
-    """
-    from apps.speech_commands import report, scoring, stream_evaluation, streams
-
-    config, names = folder.config, corpus.label_names
-    timing = streams.Listener(trained.model, config).timing(config.detection)
-    validation, test = (
-        scoring.hear(trained.model, config, names, part, config.seed)
-        for part in (corpus.validation, corpus.test)
-    )
-    allowed = config.detection.false_accepts_per_hour
-    chosen = stream_evaluation.choose_thresholds(validation.streams, names, timing, allowed)
-    stream_evaluation.write_thresholds(folder.path, chosen)
-    of_validation, counts = (
-        stream_evaluation.count_all(chosen, heard.streams, names, timing)
-        for heard in (validation, test)
-    )
-    curve = stream_evaluation.detection_curve(test.streams, names, timing)
-    found = report.Streams(test, curve, counts, chosen, timing)
-    return found, of_validation.false_accepts_per_hour
-
-
-def _tell(folder: run_folders.RunFolder[configs.Config], metrics: dict[str, Any]) -> None:
-    print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}")
-    test = metrics["test"]
-    if "streaming_accuracy" in test:
-        print(
-            f"In {test['stream_hours']:.2f} hours of streams: "
-            f"{100 * test['streaming_accuracy']:.1f} % right at each clip's end "
-            f"({100 * test['clip_accuracy_of_the_streams']:.1f} % as clips), "
-            f"{100 * test['miss_rate']:.1f} % of the commands missed at "
-            f"{test['false_accepts_per_hour']:.1f} false accepts an hour."
-        )
-    print(f"\nreport:  {folder.report_file}")
-    run, example = shlex.quote(str(folder.path)), "datasets/spoken_commands/dummy_data/yes_stop.wav"
-    print(f"next:    python -m apps.{TASK}.predict --run {run} {example}")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(
-        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
-    )
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
 
 
 if __name__ == "__main__":

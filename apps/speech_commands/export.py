@@ -25,13 +25,32 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import onnx_file
+
+TASK = "speech_commands"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/speech_commands/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.speech_commands import serving, trained_model
+    from apps.suite.export import saved_model
+
+    trained = trained_model.load(run_folder)
+    parts = trained.model, trained.label_names, trained.config
+    served = serving.ServedSpeech(*parts, trained.thresholds)
+    return saved_model.export(
+        TASK, trained.model, served, lambda: serving.requests(*parts), destination
+    )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -60,53 +79,17 @@ def onnx_network(run: Path) -> onnx_file.Network:
     return onnx_file.Network(model, "logits", examples)
 
 
-TASK = "speech_commands"
+def _tell(version: Path) -> None:
 
-
-@dataclass(frozen=True)
-class Options:
-    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    to: Path = Path("exports")
-    """Folder of the exports of all tasks; the version is written to speech_commands/<number>."""
-
-
-def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/speech_commands/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    import lstm_layers
-    from apps.speech_commands import serving, trained_model
     from apps.suite.export import saved_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedSpeech(
-        trained.model, trained.label_names, trained.config, trained.thresholds
-    )
-    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = serving.requests(trained.model, trained.label_names, trained.config)
-    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
+    body = '{"signature_name": "wav", "inputs": {"wav": [{"b64": "\'$(base64 -w 0 clip.wav)\'"}]}}'
+    saved_model.tell(version, "a file's word", body, "clip.wav")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
-
-
-def _export_and_tell(options: Options) -> None:
-    version = export(options.run, options.to)
-    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
-    print("Once TensorFlow Serving serves that folder's parent, ask it for a file's word:")
-    body = '{"signature_name": "wav", "inputs": {"wav": [{"b64": "\'$(base64 -w 0 clip.wav)\'"}]}}'
-    print(f"  echo '{body}' |")
-    print(f"    curl -X POST http://localhost:8501/v1/models/{TASK}:predict -d @-")
-    print("or ask the export itself:")
-    print(f"  python -m apps.{TASK}.predict --model {version} clip.wav")
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
 
 
 if __name__ == "__main__":

@@ -222,13 +222,13 @@ class Measured(NamedTuple):
     parameters: int
 
 
-def write(
+def card(
     folder: run_folder.RunFolder[configs.Config],
     corpus: recordings.Corpus,
     metrics: Mapping[str, Any],
     measured: Measured,
-) -> None:
-    """Draws the plots, and writes report.html."""
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
     config, names = folder.config, corpus.label_names
     facts = {"parameters": f"{measured.parameters:,}"}
     if measured.streams is not None:
@@ -237,7 +237,7 @@ def write(
         facts["commands missed"] = f"{100 * counts.miss_rate:.1f} %"
     answers = "clips and streams of sound" if config.streams else "clips"
     words = stream_evaluation.spoken_words(names)
-    card = report.Card(
+    return report.Card(
         title="Speech commands",
         summary=f"Tells {len(words)} spoken words apart in {answers}. It learned from "
         f"{corpus.name}.",
@@ -261,7 +261,6 @@ def write(
         serving=_serving(folder),
         presets=configs.PRESETS,
     )
-    report.render(folder, card, metrics)
 
 
 def _clips(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from apps.suite.networks import sampling
 from apps.suite.texts import tokenizer
-from apps.text_generation import data
+from apps.text_generation import data, model
 
 
 def longest_verbatim_runs(generated: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -126,6 +126,7 @@ def draw(
         tf.constant(0),
         tf.constant(1.0),
         tf.range(seed * len(rows), (seed + 1) * len(rows), dtype=tf.int64),
+        step=model.step,
     )
     written = iter(drawn.numpy())
     continuations, tokens = [], []

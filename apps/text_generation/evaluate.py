@@ -1,32 +1,85 @@
-"""What a trained run is worth on its test text: `python -m apps.text_generation.evaluate`.
+"""Measures a trained run on its test text: `python -m apps.text_generation.evaluate`.
 
-Nats as metrics: of the model and of the baselines on the same tokens.
+All measures are means of nats, of the model and of the baselines on the same tokens.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import shlex
 import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison
+from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.text_generation import config as configs
 
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.text_generation import baselines, data
+    from apps.text_generation import baselines, data, trained_model
 
-
+TASK = "text_generation"
 PRIMARY = "nats_per_character"
+ROWS = 16
+WARM_UP_TOKENS = 256
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    Every token of the test part but the first is predicted once, by the model and by the baselines
+    alike. Prints who is better, and what to do next.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.text_generation import baselines, continuations, data, report, scoring
+
+    (streaming, tokenizer, config), text = run.trained, run.data
+    tokens = data.encode(text, tokenizer, config)
+    counts = scoring.character_counts(text.test, tokenizer)
+    print(f"reading {len(tokens.test):,} test tokens", flush=True)
+    nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
+    evaluation.refuse_diverged(run.folder, nats)
+    print("counting n-grams for the baselines", flush=True)
+    counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
+    print("writing continuations", flush=True)
+    written, copied = continuations.draw(
+        streaming,
+        tokenizer,
+        text,
+        tokens.train,
+        len(text.test) / len(tokens.test),
+        config.seed,
+    )
+    metrics = metrics_of(config, tokens, len(text.test) - int(counts[0]), nats, counted)
+    best = metrics["primary"]["baseline"]["name"]
+    spread = report.per_character(nats, counts)
+    measured = report.Measured(
+        spread=spread,
+        baseline_spread=report.per_character(counted[best].test_nats, counts),
+        passages=report.cut_passages(text.test, spread, counts),
+        continuations=written,
+        copied=copied,
+        baseline_validation={best: counted[best].validation_nats},
+        parameters=streaming.count_params(),
+        vocabulary_size=tokenizer.vocabulary_size,
+    )
+    card = report.card(run.folder, text, metrics, measured, _how_it_was_read(tokens))
+    return evaluation.finish(run.folder, metrics, card, [continuations.sample_prompt(text)])
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Text]:
+    from apps.text_generation import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
 
 
 def metrics_of(
@@ -36,7 +89,7 @@ def metrics_of(
     nats: np.ndarray,
     counted: dict[str, baselines.Counted],
 ) -> dict[str, Any]:
-    """What `run_folder.RunFolder.write_metrics` is given.
+    """Returns what `evaluation.finish` writes.
 
     Args:
         config: of the run; it says how the text was cut.
@@ -68,7 +121,7 @@ def metrics_of(
 
 
 def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
-    """Means of nats, and what follows from them."""
+    """Returns means of nats, and what follows from them."""
     import numpy as np
 
     total = float(nats.sum(dtype=np.float64))
@@ -78,89 +131,6 @@ def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
         "nats_per_token": total / len(nats),
         "perplexity": math.exp(min(total / len(nats), 700.0)),  # beyond it floats end
     }
-
-
-TASK = "text_generation"
-ROWS = 16
-WARM_UP_TOKENS = 256
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Measure a trained run on its test text, beside baselines, and write its report."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of the run."""
-
-
-def evaluate(run_folder: Path) -> dict[str, Any]:
-    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
-
-    Every token of the test part but the first is predicted once, by the model and by the baselines
-    alike. Prints who is better, and what to do next.
-
-    Raises:
-        UserError: no trained run, other data than it was trained on, a training that diverged.
-    """
-    import numpy as np
-
-    from apps.text_generation import baselines, data
-
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
-
-    from apps.text_generation import continuations, report, scoring, trained_model
-
-    streaming, tokenizer, _ = trained_model.read(folder)
-    text = data.load(folder.config)
-    if text.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{text.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
-    tokens = data.encode(text, tokenizer, folder.config)
-    counts = scoring.character_counts(text.test, tokenizer)
-    print(f"reading {len(tokens.test):,} test tokens", flush=True)
-    nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
-    if not np.isfinite(nats).all():
-        raise errors.UserError(
-            f"{folder.model_file}: its loss on the test part is not finite: the training diverged; "
-            "train again with a lower training.learning_rate"
-        )
-    print("counting n-grams for the baselines", flush=True)
-    counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
-    print("writing continuations", flush=True)
-    characters = len(text.test) - int(counts[0])
-    written, copied = continuations.draw(
-        streaming,
-        tokenizer,
-        text,
-        tokens.train,
-        len(text.test) / len(tokens.test),
-        folder.config.seed,
-    )
-    metrics = metrics_of(folder.config, tokens, characters, nats, counted)
-    best = counted[metrics["primary"]["baseline"]["name"]]
-    spread = report.per_character(nats, counts)
-    measured = report.Measured(
-        spread=spread,
-        baseline_spread=report.per_character(best.test_nats, counts),
-        passages=report.cut_passages(text.test, spread, counts),
-        continuations=written,
-        copied=copied,
-        baseline_validation={
-            name: each.validation_nats for name, each in counted.items() if each is best
-        },
-        parameters=streaming.count_params(),
-        vocabulary_size=tokenizer.vocabulary_size,
-    )
-    report.write(folder, text, metrics, measured, _how_it_was_read(tokens))
-    folder.write_metrics(metrics)
-    print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}\n")
-    print(f"report:  {folder.report_file}")
-    prompt = shlex.quote(continuations.sample_prompt(text))
-    print(f"next:    python -m apps.{TASK}.predict --run {shlex.quote(str(folder.path))} {prompt}")
-    return metrics
 
 
 def _how_it_was_read(tokens: data.Tokens) -> str:
@@ -173,10 +143,8 @@ def _how_it_was_read(tokens: data.Tokens) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(
-        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
-    )
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
 
 
 if __name__ == "__main__":

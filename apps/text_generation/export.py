@@ -23,13 +23,35 @@ import json
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import onnx_file
+
+TASK = "text_generation"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/text_generation/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.suite.export import saved_model
+    from apps.text_generation import serving, trained_model
+
+    trained = trained_model.load(run_folder)
+    served = serving.ServedText(trained.streaming, trained.tokenizer)
+    return saved_model.export(
+        TASK,
+        trained.streaming,
+        served,
+        lambda: serving.requests(trained.streaming, trained.tokenizer),
+        destination,
+    )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -54,44 +76,10 @@ def onnx_network(run: Path) -> onnx_file.Network:
     return onnx_file.Network(streaming, "logits", examples)
 
 
-TASK = "text_generation"
+def _tell(version: Path) -> None:
 
-
-@dataclass(frozen=True)
-class Options:
-    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    to: Path = Path("exports")
-    """Folder of the exports of all tasks; the version is written to text_generation/<number>."""
-
-
-def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/text_generation/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    import lstm_layers
     from apps.suite.export import saved_model
-    from apps.text_generation import serving, trained_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedText(trained.streaming, trained.tokenizer)
-    with lstm_layers.computed_by("portable", trained.streaming):  # and not as the export does
-        requests = serving.requests(trained.streaming, trained.tokenizer)
-    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
-
-
-def _export_and_tell(options: Options) -> None:
-    version = export(options.run, options.to)
     instance = {
         "prompt": "In the beginning",
         "length": 200,
@@ -101,11 +89,12 @@ def _export_and_tell(options: Options) -> None:
         "seed": 0,
     }
     body = json.dumps({"instances": [instance]})
-    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
-    print("Once TensorFlow Serving serves that folder's parent, ask it for text:")
-    print(f"  curl http://localhost:8501/v1/models/{TASK}:predict -d '{body}'")
-    print("or ask the export itself:")
-    print(f'  python -m apps.{TASK}.predict --model {version} "In the beginning"')
+    saved_model.tell(version, "text", body, '"In the beginning"')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
 
 
 if __name__ == "__main__":

@@ -169,11 +169,6 @@ def build_streaming(
     )
 
 
-def initial_states(streaming: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
-    """The states before the first token: zeros, in the order of the model's inputs."""
-    return [tf.zeros((batch_size, state.shape[-1])) for state in streaming.inputs[1:]]
-
-
 def step(
     streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -182,7 +177,7 @@ def step(
     Args:
         streaming: what `build_streaming` returns.
         tokens: int32 (batch,).
-        states: as `initial_states` returns them.
+        states: as `sampling.initial_states` returns them.
 
     Returns:
         Logits of the next token, float32 (batch, vocabulary), and the new states.

@@ -110,7 +110,7 @@ def _print(options: Options) -> None:
 def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
     """Asks the Keras model of a run, whose texts come token by token."""
     from apps.suite.networks import beam_search, sampling
-    from apps.text_generation import trained_model
+    from apps.text_generation import model, trained_model
 
     streaming, tokenizer, _ = trained_model.load(options.run)
     for prompt in prompts:
@@ -125,7 +125,12 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
         blocks: Iterable[np.ndarray]
         if options.beam_width:
             found, _ = beam_search.search(
-                streaming, ids, options.length, options.beam_width, options.repetition_penalty
+                streaming,
+                ids,
+                options.length,
+                options.beam_width,
+                options.repetition_penalty,
+                step=model.step,
             )
             blocks = [found]
         else:
@@ -138,6 +143,7 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
                 top_p=options.top_p,
                 seed=options.seed,
                 repetition_penalty=options.repetition_penalty,
+                step=model.step,
             )
         yield sampling.texts(blocks, tokenizer)
 

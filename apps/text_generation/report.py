@@ -156,14 +156,14 @@ class Measured(NamedTuple):
     vocabulary_size: int
 
 
-def write(
+def card(
     folder: run_folder.RunFolder[configs.Config],
     text: data.Text,
     metrics: Mapping[str, Any],
     measured: Measured,
     scoring: str,
-) -> None:
-    """Draws the plots, and writes report.html; `scoring` says how the test part was read."""
+) -> report.Card:
+    """Draws the plots, and returns the model card; `scoring` says how the test part was read."""
     config = folder.config
     baseline = metrics["primary"]["baseline"]["name"]
     results: list[report.Block] = [
@@ -175,7 +175,7 @@ def write(
     curve = plots.learning_curve(
         folder.plots, folder.history_file, "nats per token", references=measured.baseline_validation
     )
-    card = report.Card(
+    return report.Card(
         title="Text generation",
         summary=f"A language model of {config.model.layer_count} recurrent "
         f"{'layer' if config.model.layer_count == 1 else 'layers'} that continues a text, one "
@@ -201,7 +201,6 @@ def write(
         serving=_serving(folder, continuations.sample_prompt(text)),
         presets=configs.PRESETS,
     )
-    report.render(folder, card, metrics)
 
 
 def _by_place(

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.networks import sampling
 from apps.suite.texts import pieces, tokenizer
-from apps.text_generation import data, model
+from apps.text_generation import data
 
 _LOGITS_A_CALL = 2**22  # 16 MB in float32: larger calls are no faster, and take memory
 
@@ -51,7 +52,7 @@ def token_nats(
     row_tokens = -(-count // rows)
     vocabulary_size = streaming.outputs[0].shape[-1]
     window = max(1, min(window_tokens, row_tokens, _LOGITS_A_CALL // (rows * vocabulary_size)))
-    states = model.initial_states(streaming, rows)
+    states = sampling.initial_states(streaming, rows)
     if rows > 1:
         states = _warm_up(streaming, tokens, rows, row_tokens, warm_up_tokens, window)
     read = []
@@ -99,7 +100,7 @@ def _warm_up(
     # in many rows the last ones may be empty.
     places = np.clip(starts + np.arange(-warm_up_tokens, 0), 0, len(tokens) - 1)
     before = tf.constant(tokens[places], tf.int32)
-    states = model.initial_states(streaming, rows)
+    states = sampling.initial_states(streaming, rows)
     for start in range(0, warm_up_tokens, window):
         now = before[:, start : start + window]
         _, states = _read(streaming, now, now, states)

@@ -111,6 +111,7 @@ class ServedText:
             top_k,
             top_p,
             seed,
+            step=model.step,
         )
         return {"text": self.tokenizer.graph_decode(ids.to_tensor(), ids.row_lengths())}
 
@@ -142,7 +143,7 @@ class ServedText:
         _, nats, _ = tf.while_loop(
             lambda start, *_: start < last,
             advance,
-            (0, tf.zeros([batch]), model.initial_states(self.streaming, batch)),
+            (0, tf.zeros([batch]), sampling.initial_states(self.streaming, batch)),
         )
         characters = tf.strings.length(text, unit="UTF8_CHAR")
         return {"nats_per_character": tf.math.divide_no_nan(nats, tf.cast(characters, tf.float32))}
@@ -198,6 +199,7 @@ def _continuation(
             streaming,
             ids if len(ids) else sampling.start_tokens(tokenizer),
             **{name: values[min(row, len(values) - 1)].item() for name, values in own.items()},
+            step=model.step,
         )
         texts.append("".join(sampling.texts(drawn, tokenizer)).encode())
     inputs = {"prompt": np.array([prompt.encode() for prompt in prompts], object), **options}
@@ -212,7 +214,7 @@ def _step(streaming: keras.Model, count: int) -> warmup_requests.Request:
     draw = np.random.default_rng(0)
     before = [
         draw.uniform(-0.5, 0.5, state.shape).astype(np.float32)
-        for state in model.initial_states(streaming, count)
+        for state in sampling.initial_states(streaming, count)
     ]
     logits, *after = (values.numpy() for values in streaming([token[:, None], *before]))
     following = 1 + np.argmax(logits[:, 0, 1:], axis=1).astype(np.int32)
@@ -234,7 +236,7 @@ def _score(
     scores = []
     for text in texts:
         ids = np.concatenate([sampling.start_tokens(tokenizer), tokenizer.encode(text)])
-        states = model.initial_states(streaming, 1)
+        states = sampling.initial_states(streaming, 1)
         logits = streaming([tf.constant(ids[None, :-1], tf.int32), *states])[0][0] if text else ()
         nats = [-tf.nn.log_softmax(row)[i].numpy() for row, i in zip(logits, ids[1:], strict=True)]
         scores.append(sum(nats) / len(text) if text else 0.0)

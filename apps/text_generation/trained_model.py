@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 
 import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
-from apps.suite import errors
+from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
 from apps.suite.texts import tokenizer as tokenizers
 from apps.text_generation import config as configs
@@ -28,18 +28,9 @@ def load(run: Path) -> TrainedModel:
 
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
-    """What an opened run folder holds; UserError where a file is damaged or missing."""
+    """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     tokenizer = tokenizers.load(folder.path / "tokenizer")
-    try:
-        streaming = keras.models.load_model(folder.model_file, compile=False)
-        size = streaming.outputs[0].shape[-1]
-    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
-        raise errors.UserError(
-            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
-        ) from error
-    if size != tokenizer.vocabulary_size:
-        raise errors.UserError(
-            f"{folder.model_file}: knows {size} tokens, {folder.path / 'tokenizer'} "
-            f"{tokenizer.vocabulary_size}; train the model again"
-        )
+    streaming = trained_run.model_of(
+        folder, tokenizer.vocabulary_size, "tokens", folder.path / "tokenizer"
+    )
     return TrainedModel(streaming, tokenizer, folder.config)

@@ -1,30 +1,23 @@
-"""What a trained run is worth on its test part: `python -m apps.video_classification.evaluate`."""
+"""Measures a trained run on its test videos: `python -m apps.video_classification.evaluate`."""
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 import sys
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison
+from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.video_classification import config as configs
 
+if typing.TYPE_CHECKING:
+    from apps.video_classification import clips, trained_model
+
 TASK = "video_classification"
 EXAMPLE = "datasets/moving_digits/dummy_data/circle.mp4"
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Measure a trained run on its test videos, and write its report."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of the run."""
 
 
 def evaluate(run_folder: Path) -> dict[str, Any]:
@@ -36,28 +29,15 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    folder = run_folders.open_trained(Path(run_folder), TASK, configs.Config)
-    # TensorFlow takes seconds to import: only now, so that refusals are there at once.
-    import numpy as np
-
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     from apps.suite.evaluation import classification
-    from apps.video_classification import baselines, data, report, scoring, trained_model
+    from apps.video_classification import baselines, report, scoring
 
-    trained = trained_model.read(folder)
-    corpus, config = data.load(folder.config), folder.config
-    if corpus.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{corpus.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
+    trained, corpus, config = run.trained, run.data, run.config
     test, classes = corpus.test, len(corpus.label_names)
     print(f"answering {len(test.names):,} test videos, {len(test):,} clips", flush=True)
     of_clips = scoring.Scorer(trained.model)(test, config.evaluation.flip)
-    if not np.isfinite(of_clips).all():
-        raise errors.UserError(
-            f"{folder.model_file}: its answers to the test part are not finite: the training "
-            "diverged; train again with a lower training.learning_rate"
-        )
+    evaluation.refuse_diverged(run.folder, of_clips)
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
     frames_seen = classification.by_step(
         labels, scoring.by_frames_seen(trained.model, config, test)
@@ -81,31 +61,30 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         frames_seen=frames_seen,
         parameters=trained.model.count_params(),
     )
-    report.write(folder, corpus, metrics, measured)
-    folder.write_metrics(metrics)
-    _tell(folder, corpus.source, metrics)
-    return metrics
+    card = report.card(run.folder, corpus, metrics, measured)
+    example = corpus.source if Path(corpus.source).is_dir() else EXAMPLE
+    return evaluation.finish(run.folder, metrics, card, [example], note=_note(metrics["test"]))
 
 
-def _tell(folder: run_folders.RunFolder[configs.Config], source: str, metrics: Any) -> None:
-    print(f"\n{comparison.text_table(metrics)}\n\n{comparison.verdict(metrics)}")
-    test = metrics["test"]
-    print(
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, clips.Corpus]:
+    from apps.video_classification import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def _note(test: dict[str, Any]) -> str:
+    return (
         f"With 95 % confidence the accuracy is between {100 * test['accuracy_at_least']:.1f} % and "
         f"{100 * test['accuracy_at_most']:.1f} %; of single clips it is "
         f"{100 * test['clip_accuracy']:.1f} %."
     )
-    print(f"\nreport:  {folder.report_file}")
-    run = shlex.quote(str(folder.path))
-    example = shlex.quote(source) if Path(source).is_dir() else EXAMPLE
-    print(f"next:    python -m apps.{TASK}.predict --run {run} {example}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(
-        TASK, "evaluate", Options, lambda options: evaluate(options.run), arguments
-    )
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,32 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import onnx_file
+
+TASK = "video_classification"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/video_classification/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.suite.export import saved_model
+    from apps.video_classification import serving, trained_model
+
+    trained = trained_model.load(run_folder)
+    parts = trained.model, trained.label_names, trained.config
+    served = serving.ServedVideo(*parts)
+    return saved_model.export(
+        TASK, trained.model, served, lambda: serving.requests(*parts), destination
+    )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -55,52 +74,18 @@ def onnx_network(run: Path) -> onnx_file.Network:
     return onnx_file.Network(model, "logits", examples)
 
 
-TASK = "video_classification"
+def _tell(version: Path) -> None:
 
-
-@dataclass(frozen=True)
-class Options:
-    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
-
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    to: Path = Path("exports")
-    """Folder of the exports of all tasks; this one goes to video_classification/<number>."""
-
-
-def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/video_classification/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    import lstm_layers
     from apps.suite.export import saved_model
-    from apps.video_classification import serving, trained_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedVideo(trained.model, trained.label_names, trained.config)
-    with lstm_layers.computed_by("portable", trained.model):  # and not as the export does
-        requests = serving.requests(trained.model, trained.label_names, trained.config)
-    return saved_model.write(served.saved, served.signatures(), requests, destination, TASK)
+    frames = ", ".join(f'{{"b64": "\'$(base64 -w 0 frame{at}.jpg)\'"}}' for at in (1, 2))
+    body = f'{{"signature_name": "encoded", "inputs": {{"encoded": [[{frames}]]}}}}'
+    saved_model.tell(version, "a video's label", body, "video.mp4")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "export", Options, _export_and_tell, arguments)
-
-
-def _export_and_tell(options: Options) -> None:
-    version = export(options.run, options.to)
-    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
-    print("Once TensorFlow Serving serves that folder's parent, ask it for a video's label:")
-    body = '{"signature_name": "encoded", "inputs": {"encoded": [['
-    body += '{"b64": "\'$(base64 -w 0 frame1.jpg)\'"}, {"b64": "\'$(base64 -w 0 frame2.jpg)\'"}]]}}'
-    print(f"  echo '{body}' |")
-    print(f"    curl -X POST http://localhost:8501/v1/models/{TASK}:predict -d @-")
-    print("or ask the export itself:")
-    print(f"  python -m apps.{TASK}.predict --model {version} video.mp4")
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
 
 
 if __name__ == "__main__":

@@ -77,13 +77,13 @@ _ALL = (
 )
 
 
-def write(
+def card(
     folder: run_folder.RunFolder[configs.Config],
     corpus: Corpus,
     metrics: Mapping[str, Any],
     measured: Measured,
-) -> None:
-    """Draws the plots, and writes report.html."""
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
     names, config = corpus.label_names, folder.config
     facts = {
         "parameters": f"{measured.parameters:,}",
@@ -97,7 +97,7 @@ def write(
         described["Network for frames"] = f"{config.model.application}, {weights}"
     if corpus.skipped:
         described["Left out"] = f"{len(corpus.skipped)} that could not be decoded"
-    card = report.Card(
+    return report.Card(
         title="Video classification",
         summary=f"Tells {len(names)} actions apart in clips of video. It learned from "
         f"{corpus.name}.",
@@ -116,7 +116,6 @@ def write(
         serving=_serving(folder),
         presets=configs.PRESETS,
     )
-    report.render(folder, card, metrics)
 
 
 def _results(

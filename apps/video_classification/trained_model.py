@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from apps.suite import errors
+from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import model  # noqa: F401  (registers the model's layers)
@@ -51,18 +51,7 @@ def load(run: Path) -> TrainedModel:
 
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
-    """What an opened run folder holds; UserError where a file is damaged or missing."""
+    """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     label_names = tuple(folder.data["label_names"])
-    try:
-        trained = keras.models.load_model(folder.model_file, compile=False)
-        classes = trained.outputs[0].shape[-1]
-    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
-        raise errors.UserError(
-            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
-        ) from error
-    if classes != len(label_names):
-        raise errors.UserError(
-            f"{folder.model_file}: knows {classes} labels, {folder.config_file} names "
-            f"{len(label_names)}; train the model again"
-        )
+    trained = trained_run.model_of(folder, len(label_names), "labels", folder.config_file)
     return TrainedModel(trained, label_names, folder.config)

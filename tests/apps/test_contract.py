@@ -171,7 +171,12 @@ def check_command(task, command, arguments):
         presets = importlib.import_module(f"apps.{task}.config").PRESETS
         configuration.train_options(task, presets, arguments)
     else:
-        command_line.parse(module.Options, arguments, program="", description="")
+        named = {
+            "evaluate": configuration.EvaluateOptions,
+            "export": configuration.ExportOptions,
+        }
+        options = named.get(command) or module.Options
+        command_line.parse(options, arguments, program="", description="")
 
 
 @every_task

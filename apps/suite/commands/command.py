@@ -1,9 +1,9 @@
-"""The commands of every task, made from its typed config; how they start, refuse and exit.
+"""Runs the commands of every task: options from typed dataclasses, errors, exit status.
 
 Every command module has
 
     def main(arguments: Sequence[str] | None = None) -> int:
-        return configuration.train_command("speech_commands", config.PRESETS, train, arguments)
+        return command.train_command(TASK, config.PRESETS, train, arguments)
 
 and nothing heavy is imported until its function runs: `--help`, bad arguments and a finished run
 answer at once.
@@ -100,18 +100,78 @@ def _batch_size(config: Any) -> int:
     return getattr(getattr(config, "training", None), "batch_size", 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a trained run on its test data, beside baselines, and write its report."""
+
+    run: Path
+    """Folder of the run."""
+
+
+def evaluate_command(
+    task: str,
+    evaluate: Callable[[Path], object],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs `python -m apps.<task>.evaluate`, and returns its exit status.
+
+    Calls `evaluate(run)`; the run folder is runs/<task> if none is given.
+    """
+    default = EvaluateOptions(run=Path("runs") / task)
+    return run_command(
+        task,
+        "evaluate",
+        EvaluateOptions,
+        lambda options: evaluate(options.run),
+        arguments,
+        default=default,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """Export a run as a SavedModel for TensorFlow Serving, and check it in a clean process."""
+
+    run: Path
+    """Folder of a finished run."""
+    to: Path = Path("exports")
+    """Folder of the exports of all tasks; the version is a folder <task>/<number> in it."""
+
+
+def export_command(
+    task: str,
+    export: Callable[[Path, Path], Path],
+    tell: Callable[[Path], None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs `python -m apps.<task>.export`, and returns its exit status.
+
+    Calls `export(run, destination)`, and `tell` with the folder that it has written.
+    """
+    return run_command(
+        task,
+        "export",
+        ExportOptions,
+        lambda options: tell(export(options.run, options.to)),
+        arguments,
+        default=ExportOptions(run=Path("runs") / task),
+    )
+
+
 def run_command(
     task: str,
     command: str,
     options: type[Options],
     function: Callable[[Options], object],
     arguments: Sequence[str] | None = None,
+    default: Options | None = None,
 ) -> int:
     """Runs `python -m apps.<task>.<command>`, and returns its exit status.
 
     `options` is a frozen dataclass: its docstring is the command's description, its fields are
-    the options, `tyro.conf.Positional[…]` fields the arguments without a name. `function` gets it
-    filled in, and checks what it can before it imports anything heavy.
+    the options, `tyro.conf.Positional[…]` fields the arguments without a name. `default` holds
+    the values of options that are not given, where the fields have none. `function` gets the
+    options filled in, and checks what it can before it imports anything heavy.
     """
 
     def run() -> None:
@@ -120,6 +180,7 @@ def run_command(
             arguments,
             program=f"python -m apps.{task}.{command}",
             description=options.__doc__ or "",
+            default=default,
         )
         process.quiet_tensorflow()
         function(filled)

@@ -2,10 +2,12 @@
 
 import dataclasses
 import difflib
+import sys
 import typing
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+import pydantic
 import tyro
 
 # Private, therefore used in this file alone: its test fails when a release of tyro moves it, and
@@ -13,6 +15,7 @@ import tyro
 from tyro import _errors as tyro_errors
 
 from apps.suite import errors
+from apps.suite.runs import config
 
 Options = TypeVar("Options")
 
@@ -29,12 +32,15 @@ def parse(
 
     Fields become `--field value`, nested dataclasses `--group.field value`; a comment or docstring
     at the field is its help. Raises errors.UserError for arguments that do not fit, also where a
-    `__post_init__` raises ValueError; SystemExit(0) after `--help`.
+    field is out of its range or a `__post_init__` raises ValueError; SystemExit(0) after `--help`.
     """
     names = [f"--{name}" for name in _option_names(kind)]
     defaults: dict[str, Any] = {} if default is None else {"default": default}
 
     def refuse(event: tyro_errors.ParseErrorEvent) -> None:
+        refused = sys.exception()  # tyro's, raised while it handled that of the field
+        if refused is not None and isinstance(refused.__context__, pydantic.ValidationError):
+            raise errors.UserError(config.first_problem(refused.__context__))
         raise errors.UserError(_one_line(event, names))
 
     try:
@@ -48,7 +54,9 @@ def parse(
                 config=(tyro.conf.PositionalMetavarFromFieldName,),
                 **defaults,
             )
-    except ValueError as error:  # of a group's __post_init__, which tyro lets through
+    except pydantic.ValidationError as error:
+        raise errors.UserError(config.first_problem(error)) from error
+    except ValueError as error:  # of a __post_init__, which tyro lets through
         raise errors.UserError(" ".join(str(error).split())) from error
 
 
@@ -67,7 +75,7 @@ def _one_line(event: tyro_errors.ParseErrorEvent, names: Sequence[str]) -> str:
         case tyro_errors.InstantiationFailure(argument=None, message=message):
             return " ".join(message.split())
         case tyro_errors.InstantiationFailure(argument=argument, message=message):
-            return f"{_name(argument)}: {_plain_words(message)}"
+            return f"{_name(argument)}: {_plain_words(message.partition('Got errors:')[0])}"
     return f"the arguments do not fit ({type(event).__name__}); see --help"
 
 

@@ -3,16 +3,72 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
+import lstm_layers
 from apps.suite import errors
 from apps.suite.export import check
 from apps.suite.runs import files
 from apps.suite.serving import warmup_requests
+
+
+class Served(Protocol):
+    """A task's model behind its signatures.
+
+    Attributes:
+        saved: holds all that the signatures use; see `write`.
+    """
+
+    saved: tf.Module
+
+    def signatures(self) -> Mapping[str, Any]:
+        """The functions to export, by name; see `write`."""
+
+
+def export(
+    task: str,
+    model: keras.Model,
+    served: Served,
+    requests: Callable[[], Sequence[warmup_requests.Request]],
+    destination: Path,
+) -> Path:
+    """Writes the next version of a task's export, and returns its folder; see `write`.
+
+    Args:
+        task: name of the task.
+        model: that `served` holds, as Keras runs it.
+        served: what is saved, with its signatures.
+        requests: makes the warm-up requests. It is called while the recurrent layers of `model`
+            compute by other operations than the export holds.
+        destination: where the exports of all tasks are.
+    """
+    with lstm_layers.computed_by("portable", model):
+        answered = requests()
+    return write(served.saved, served.signatures(), answered, destination, task)
+
+
+def tell(version: Path, wanted: str, body: str, arguments: str = "") -> None:
+    """Prints where an export is, and how to ask it.
+
+    Args:
+        version: its folder.
+        wanted: the word for the answer, such as "text".
+        body: a request in JSON, as it stands between single quotes in a shell.
+        arguments: of `predict`, which can ask the export itself; "" where it cannot.
+    """
+    task = version.parent.name
+    print(f"exported to {version}; reloaded without this project, it answers as Keras does")
+    print(f"Once TensorFlow Serving serves that folder's parent, ask it for {wanted}:")
+    print(f"  echo '{body}' |")
+    print(f"    curl -X POST http://localhost:8501/v1/models/{task}:predict -d @-")
+    if arguments:
+        print("or ask the export itself:")
+        print(f"  python -m apps.{task}.predict --model {version} {arguments}")
 
 
 def write(
@@ -32,8 +88,8 @@ def write(
             dictionary of named tensors as its result.
         requests: for the warm-up file, with the answers that Keras gives, at least one for each
             signature; see `warmup_requests.Request`. Ask for one row and for several, with the
-            recurrent layers `lstm_layers.computed_by("portable", model)`: by the operations that
-            the export holds, a fault in them would be in both answers.
+            recurrent layers `lstm_layers.computed_by("portable", model)`, as `export` does: by the
+            operations that the export holds, a fault in them would be in both answers.
         destination: where the exports of all tasks are.
         task: name of the folder in it, and of the model that is served.
 

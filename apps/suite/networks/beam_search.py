@@ -1,4 +1,4 @@
-"""The most probable continuation that a search in a beam finds."""
+"""Searches in a beam for the most probable continuation of a prompt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.networks import sampling
-from apps.text_generation import model
 
 
 def search(
@@ -16,6 +15,8 @@ def search(
     length: int,
     width: int,
     repetition_penalty: float = 1.0,
+    *,
+    step: sampling.Step,
 ) -> tuple[np.ndarray, float]:
     """Keeps the `width` most probable beginnings at each of `length` steps.
 
@@ -23,9 +24,10 @@ def search(
     of 1 is greedy. The unknown is left out of the distribution, as it is in sampling.
 
     Args:
-        streaming: what `model.build_streaming` returns.
+        streaming: the network.
         prompt: int32 [tokens], one at least.
         repetition_penalty: see `sampling.penalised`; probabilities are those after it.
+        step: the task's function.
 
     Returns:
         Token ids int32 [length], and ln of their probability given the prompt.
@@ -38,7 +40,7 @@ def search(
     chosen = []
     for _ in range(length):
         parent, token, scores, seen, states = _advance(
-            streaming, token, states, seen, scores, penalty
+            streaming, step, token, states, seen, scores, penalty
         )
         chosen.append((parent.numpy(), token.numpy()))
     beam, ids = 0, np.zeros(length, np.int32)
@@ -52,6 +54,7 @@ def search(
 @tf.function(autograph=False, reduce_retracing=True)
 def _advance(
     streaming: keras.Model,
+    step: sampling.Step,
     token: tf.Tensor,
     states: list[tf.Tensor],
     seen: tf.Tensor,
@@ -59,7 +62,7 @@ def _advance(
     penalty: tf.Tensor,
 ) -> tuple:
     """The best beams, best first: where each comes from, its token, its score and what follows."""
-    logits, states = model.step(streaming, token, states)
+    logits, states = step(streaming, token, states)
     logits = sampling.penalised(logits, seen, penalty)[:, 1:]
     totals = scores[:, None] + tf.nn.log_softmax(logits)
     count = tf.shape(logits)[1]

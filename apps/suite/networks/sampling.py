@@ -1,18 +1,25 @@
-"""How the next token is drawn, and a whole continuation: the same in predict and when served.
+"""Draws the next token of a language model, and whole continuations, in predict and when served.
 
-Tokens of `sampling.generate` as they are drawn, a few at a time, for someone who waits.
+A language model is given as two things: the streaming network, which reads tokens int32 (batch,
+time) and states and answers logits and states; and a `Step`, the task's function that reads one
+token of each row without the loop over time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.suite.texts import pieces, tokenizer
-from apps.text_generation import model
+
+Step = Callable[
+    [keras.Model, tf.Tensor, list[tf.Tensor]],
+    tuple[tf.Tensor, list[tf.Tensor]],
+]
+"""(network, tokens int32 (batch,), states) to logits float32 (batch, vocabulary) and new states."""
 
 WINDOW_TOKENS = 256  # read in one call of the model, which bounds its memory
 _BLOCK = 256  # uniform numbers that one call draws; a change of it changes every seeded text
@@ -64,7 +71,7 @@ def next_token(
 
 
 def uniform_draws(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
-    """Numbers in [0, 1), float32 (batch, count), for seeds int64 (batch,).
+    """Draws numbers in [0, 1), float32 (batch, count), for seeds int64 (batch,).
 
     Number n of a row is a function of its seed and n alone: neither the other rows nor the count
     changes it.
@@ -81,7 +88,7 @@ def uniform_draws(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
 
 
 def start_tokens(tokenizer: tokenizer.Tokenizer) -> np.ndarray:
-    """What an empty prompt continues: a line feed, or id 1 where the vocabulary has none.
+    """Returns what an empty prompt continues: a line feed or, where that is unknown, id 1.
 
     Returns:
         int32 [1].
@@ -89,15 +96,20 @@ def start_tokens(tokenizer: tokenizer.Tokenizer) -> np.ndarray:
     return np.maximum(tokenizer.encode("\n")[:1], 1)
 
 
-def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The states after tokens int32 (batch, time), none as well, without their logits.
+def initial_states(streaming: keras.Model, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+    """Returns the states before the first token: zeros, in the order of the network's inputs."""
+    return [tf.zeros((batch_size, state.shape[-1])) for state in streaming.inputs[1:]]
 
-    Many tokens in one call of the model: what `model.step` says of one after the other.
+
+def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns the states after tokens int32 (batch, time), none as well, without their logits.
+
+    One call of the network reads many tokens; a `Step` on one after the other gives the same.
 
     Args:
-        streaming: what `model.build_streaming` returns.
+        streaming: the network.
         tokens: the next ones of each row.
-        states: as `model.initial_states` returns them.
+        states: as `initial_states` returns them.
     """
     count = tf.shape(tokens)[1]
 
@@ -118,6 +130,8 @@ def generate(
     top_k: tf.Tensor,
     top_p: tf.Tensor,
     seed: tf.Tensor,
+    *,
+    step: Step,
 ) -> tf.RaggedTensor:
     """Continues each prompt by `length` tokens, in one loop over the positions of all rows.
 
@@ -126,12 +140,13 @@ def generate(
     continuation begins with the shorter one.
 
     Args:
-        streaming: what `model.build_streaming` returns.
+        streaming: the network.
         prompts: int32 [batch, (tokens)]; an empty row continues `start`.
         start: int32 [1], see `start_tokens`.
         length: int32, tokens to generate.
         temperature, top_k, top_p: float32, int32, float32; see `next_token`.
         seed: int64. It and all the options are scalars, or (batch,) with a value for each row.
+        step: the task's function.
 
     Returns:
         Token ids without those of the prompt, int32 [batch, (tokens)].
@@ -155,7 +170,7 @@ def generate(
     def advance(
         position: tf.Tensor, token: tf.Tensor, states: list[tf.Tensor], tokens: tf.TensorArray
     ) -> tuple:
-        logits, states = model.step(streaming, token, states)
+        logits, states = step(streaming, token, states)
         generated = position + 1 - prompt_length  # the index of the token that follows; < 0: given
         uniform = tf.gather(draws, tf.clip_by_value(generated, 0, most - 1), batch_dims=1)
         drawn = next_token(logits, uniform, temperature, top_k, top_p)
@@ -163,7 +178,7 @@ def generate(
         token = tf.where(generated < 0, prompt, drawn)
         return position + 1, token, states, tokens.write(position - begin, token)
 
-    states = read(streaming, given[:, :begin], model.initial_states(streaming, batch))
+    states = read(streaming, given[:, :begin], initial_states(streaming, batch))
     first = given[:, begin]
     array = tf.TensorArray(tf.int32, end - begin, element_shape=first.shape)
     *_, array = tf.while_loop(
@@ -177,7 +192,7 @@ def generate(
 def _checked(
     length: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
 ) -> list[tf.Tensor]:
-    """The options as tensors, after assertions that a server answers as a bad request."""
+    """Returns the options as tensors, after assertions that a server answers as a bad request."""
     length, temperature, top_k, top_p = (
         tf.convert_to_tensor(value, dtype)
         for value, dtype in (
@@ -211,16 +226,18 @@ def stream(
     top_p: float = 1.0,
     seed: int = 0,
     repetition_penalty: float = 1.0,
+    step: Step,
 ) -> Iterator[np.ndarray]:
-    """Yields `length` tokens, those of `sampling.generate` where nothing is penalised.
+    """Yields `length` tokens, those of `generate` where nothing is penalised.
 
     Args:
-        streaming: what `model.build_streaming` returns.
+        streaming: the network.
         prompt: int32 [tokens], one at least.
         length: tokens to draw.
-        temperature, top_k, top_p: see `sampling.next_token`.
+        temperature, top_k, top_p: see `next_token`.
         seed: of 64 bits.
         repetition_penalty: see `penalised`; tokens of the prompt count as seen.
+        step: the task's function.
 
     Yields:
         int32 [some], in the order in which they were drawn.
@@ -234,7 +251,7 @@ def stream(
     token, states, seen = read_prompt(streaming, prompt)
     for start in range(0, length, _TOKENS_A_CALL):
         draws = uniforms[:, start : start + _TOKENS_A_CALL]
-        tokens, states, seen = _draw(streaming, token, states, seen, penalty, draws, *options)
+        tokens, states, seen = _draw(streaming, step, token, states, seen, penalty, draws, *options)
         token = tokens[-1:]
         yield tokens.numpy()
 
@@ -259,16 +276,16 @@ def texts(blocks: Iterable[np.ndarray], tokenizer: tokenizer.Tokenizer) -> Itera
 def read_prompt(
     streaming: keras.Model, prompt: np.ndarray
 ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-    """The prompt's last token int32 (1,), the states before it, and which tokens were in it."""
+    """Returns the prompt's last token int32 (1,), the states before it, and the tokens seen."""
     tokens = tf.constant(prompt, tf.int32)[None, :]
-    states = _read(streaming, tokens[:, :-1], model.initial_states(streaming, 1))
+    states = _read(streaming, tokens[:, :-1], initial_states(streaming, 1))
     seen = np.zeros((1, streaming.outputs[0].shape[-1]), bool)
     seen[0, prompt] = True
     return tokens[:, -1], states, tf.constant(seen)
 
 
 def penalised(logits: tf.Tensor, seen: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
-    """Logits (batch, vocabulary) with those of `seen` tokens, bool likewise, made smaller.
+    """Returns logits (batch, vocabulary) with those of `seen` tokens, bool likewise, made smaller.
 
     Keskar et al. (2019, section 4.1) divide by the penalty, which would favour a token of negative
     logit: such a one is multiplied. A penalty of 1 changes no bit.
@@ -284,6 +301,7 @@ def _read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) ->
 @tf.function(autograph=False, reduce_retracing=True)
 def _draw(
     streaming: keras.Model,
+    step: Step,
     token: tf.Tensor,
     states: list[tf.Tensor],
     seen: tf.Tensor,
@@ -291,7 +309,7 @@ def _draw(
     uniforms: tf.Tensor,
     *options: tf.Tensor,
 ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-    """One token for each of uniforms (1, tokens); int32 [tokens], then states and seen tokens."""
+    """Draws a token for each of uniforms (1, tokens); int32 [tokens], states and seen tokens."""
     count = tf.shape(uniforms)[1]
 
     def advance(
@@ -301,7 +319,7 @@ def _draw(
         seen: tf.Tensor,
         tokens: tf.TensorArray,
     ) -> tuple:
-        logits, states = model.step(streaming, token, states)
+        logits, states = step(streaming, token, states)
         logits = penalised(logits, seen, penalty)
         token = next_token(logits, uniforms[:, index], *options)
         seen = seen | tf.one_hot(token, tf.shape(seen)[1], True, False)

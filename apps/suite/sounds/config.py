@@ -1,45 +1,58 @@
 """Groups of a config that sounds are read, changed and turned into features by."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
 
 
 @dataclass(frozen=True)
 class AudioConfig:
-    sample_rate_hz: int = 16_000  # whatever is read is brought to this rate
-    clip_seconds: float = 1.0  # a stream is judged by so much of its end; length of made silence
+    sample_rate_hz: fields.Count = 16_000  # whatever is read is brought to this rate
+    # A stream is judged by so much of its end; length of made silence
+    clip_seconds: fields.Positive = 1.0
     words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
-    validation_fraction: float = 0.15  # of the speakers, where the data have no split of their own
-    test_fraction: float = 0.15
+    # Of the speakers, where the data have no split of their own
+    validation_fraction: fields.Share = 0.15
+    test_fraction: fields.Share = 0.15
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
     kind: Literal["log_mel", "mfcc", "pcen"] = "log_mel"
-    window_milliseconds: float = 32.0
-    hop_milliseconds: float = 16.0
+    window_milliseconds: fields.Positive = 32.0
+    hop_milliseconds: fields.Positive = 16.0
     centre: bool = False  # frames centred at their time, padded at both ends: not for streams
-    mel_bands: int = 40
-    lowest_hz: float = 60.0
+    mel_bands: fields.Count = 40
+    lowest_hz: fields.Amount = 60.0
     highest_hz: float = 7_600.0  # cut to half the sample rate
     mel_scale: Literal["slaney", "htk"] = "slaney"
     mel_norm: Literal["slaney", "none"] = "slaney"
-    coefficients: int = 20  # of mfcc
+    coefficients: fields.Count = 20  # of mfcc
     deltas: bool = False  # first and second differences over nine frames: not for streams
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    copies: int = 4  # altered copies of each training clip, beside the clip as it is
-    highest_speed_change: float = 0.15  # share by which speed and pitch together rise or fall
-    highest_shift_seconds: float = 0.1  # by which a word comes earlier or later
-    noise_probability: float = 0.5  # that a copy has noise mixed in
+    copies: fields.CountOrZero = 4  # altered copies of each training clip, beside the clip as it is
+    # Share by which speed and pitch together rise or fall
+    highest_speed_change: fields.Share = 0.15
+    highest_shift_seconds: fields.Amount = 0.1  # by which a word comes earlier or later
+    noise_probability: fields.Probability = 0.5  # that a copy has noise mixed in
     lowest_snr_db: float = 5.0  # of that noise
     highest_snr_db: float = 30.0
-    highest_gain_db: float = 10.0  # louder or softer by at most so much
-    highest_band_warp: float = 0.1  # share by which the mel bands' frequencies are stretched
+    highest_gain_db: fields.Amount = 10.0  # louder or softer by at most so much
+    highest_band_warp: fields.Share = 0.1  # share by which the mel bands' frequencies are stretched
     # SpecAugment (Park et al. 2019), drawn anew in every step
-    time_masks: int = 1
-    highest_time_mask_frames: int = 10
-    band_masks: int = 2
-    highest_band_mask: int = 6
+    time_masks: fields.CountOrZero = 1
+    highest_time_mask_frames: fields.CountOrZero = 10
+    band_masks: fields.CountOrZero = 2
+    highest_band_mask: fields.CountOrZero = 6
+
+    def __post_init__(self) -> None:
+        if self.lowest_snr_db > self.highest_snr_db:
+            raise ValueError("lowest_snr_db must not be above highest_snr_db")

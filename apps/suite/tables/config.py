@@ -1,7 +1,10 @@
 """Group of a config that the user's own tables are read by."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,12 @@ class DataFormatConfig:
     ignored_columns: tuple[str, ...] = ()
     constant_columns: Literal["refuse", "keep"] = "refuse"  # those with one value in training
     duplicate_times: Literal["refuse", "mean", "last"] = "refuse"
-    step_seconds: float = 0.0  # rows are brought to this step; 0 = their median spacing
+    step_seconds: fields.Amount = 0.0  # rows are brought to this step; 0 = their median spacing
     resample: bool = True  # no = each row is a step, however far apart they are
     series: str = ""  # one series of a folder, by its path there without suffix; "" = all
-    validation_fraction: float = 0.2  # of the steps, just before the test part
-    test_fraction: float = 0.3  # of the steps, at the end; a column `part` comes before both
-    injected_faults: int = 0  # made into each test part that has no labels
+    validation_fraction: fields.Share = 0.2  # of the steps, just before the test part
+    test_fraction: fields.Share = 0.3  # of the steps, at the end; a column `part` comes before both
+    injected_faults: fields.CountOrZero = 0  # made into each test part that has no labels
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)

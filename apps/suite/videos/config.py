@@ -1,20 +1,28 @@
 """Group of a config that the frames of a clip are chosen and shaped by."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
 
 
 @dataclass(frozen=True)
 class ClipConfig:
-    frames: int = 16  # that the model sees of a clip, spread over it
-    height: int = 32  # pixels that every frame is brought to
-    width: int = 32
+    frames: fields.Count = 16  # that the model sees of a clip, spread over it
+    height: fields.Count = 32  # pixels that every frame is brought to
+    width: fields.Count = 32
     # How a frame of another shape gets there: squeezed, cut to the middle, or black at its edges
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     # segment: the video in `frames` equal parts, one frame drawn from each; uniform: at equal
     # distances; window: clips of clip_seconds, spread over the video
     sampling: Literal["segment", "uniform", "window"] = "segment"
-    clips_per_video: int = 3  # kept of each training video; segment draws from their frames
-    clip_seconds: float = 2.0  # of window
-    validation_fraction: float = 0.15  # of the groups, where the data have no split of their own
-    test_fraction: float = 0.15
+    # Kept of each training video; segment draws from their frames
+    clips_per_video: fields.Count = 3
+    clip_seconds: fields.Positive = 2.0  # of window
+    # Of the groups, where the data have no split of their own
+    validation_fraction: fields.Share = 0.15
+    test_fraction: fields.Share = 0.15
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.suite.networks import sampling
 from apps.text_generation import model
 from tests.apps.text_generation import small_run
 
@@ -31,7 +32,7 @@ def test_windows_with_carried_states_are_the_whole_text(layer, parts):
         for start in range(0, 3 * WINDOW, WINDOW)
     ]
     streaming = carried.streaming
-    whole, *states = streaming([read[:, :-1], *model.initial_states(streaming, ROWS)])
+    whole, *states = streaming([read[:, :-1], *sampling.initial_states(streaming, ROWS)])
     np.testing.assert_allclose(tf.concat(windows, 1), whole, atol=1e-5)
     for carried_state, state in zip(carried.states, states, strict=True):
         np.testing.assert_allclose(carried_state, state, atol=1e-5)

@@ -8,17 +8,15 @@ from apps.text_generation import config as configs
 @pytest.mark.parametrize(
     ("group", "changes", "message"),
     [
-        ("text", {"test_fraction": 1.0}, "test_fraction must be at least 0 and below 1, is 1.0"),
-        ("model", {"dropout": -0.1}, "dropout must be at least 0"),
-        ("model", {"units": 0}, "units must be at least 1, is 0"),
-        ("training", {"window_tokens": 0}, "window_tokens must be at least 1"),
+        ("text", {"test_fraction": 1.0}, "test_fraction"),
+        ("model", {"dropout": -0.1}, "dropout"),
+        ("model", {"units": 0}, "units"),
+        ("training", {"window_tokens": 0}, "window_tokens"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, message):
-    tiny = configs.PRESETS["tiny"]
-    changed = dataclasses.replace(getattr(tiny, group), **changes)
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(tiny, **{group: changed})
+        dataclasses.replace(getattr(configs.PRESETS["tiny"], group), **changes)
 
 
 def test_presets_know_their_names_and_grow():

@@ -11,7 +11,7 @@ from apps.suite import errors
 from apps.suite.export import check, saved_model
 from apps.suite.networks import sampling
 from apps.suite.serving import warmup_requests
-from apps.text_generation import export, model, serving, trained_model
+from apps.text_generation import export, serving, trained_model
 from tests.apps.text_generation import small_run
 
 # Of Keras, when it saves a model
@@ -128,7 +128,7 @@ def test_scores_are_those_of_numpy_over_keras_logits(signatures, trained):
     wanted = []
     for text in texts:
         ids = [*sampling.start_tokens(trained.tokenizer), *trained.tokenizer.encode(text)]
-        states = model.initial_states(trained.streaming, 1)
+        states = sampling.initial_states(trained.streaming, 1)
         logits = trained.streaming([tf.constant([ids]), *states])[0].numpy()[0].astype(np.float64)
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         nats = -sum(logs[at, token] for at, token in enumerate(ids[1:]))
@@ -139,7 +139,7 @@ def test_scores_are_those_of_numpy_over_keras_logits(signatures, trained):
 
 def test_single_steps_are_the_whole_text_and_lead_to_the_greedy_one(signatures, trained):
     tokens = tf.stack([trained.tokenizer.encode("In the "), trained.tokenizer.encode("God sai")])
-    states = model.initial_states(trained.streaming, 2)
+    states = sampling.initial_states(trained.streaming, 2)
     whole, *last = trained.streaming([tokens, *states])
     fed = {f"state_{at // 2}_{at % 2}": state for at, state in enumerate(states)}
     for position in range(7):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from apps.suite.networks import sampling
 from apps.text_generation import config as configs
 from apps.text_generation import gate_trace, model
 
@@ -24,7 +25,7 @@ def streaming_model(layer):
 def test_the_last_states_are_those_of_the_model(layer, depth):
     streaming = streaming_model(layer)
     steps = gate_trace.trace(streaming, TOKENS, depth)
-    states = model.initial_states(streaming, 1)
+    states = sampling.initial_states(streaming, 1)
     _, *after = streaming([keras.ops.array(TOKENS[None]), *states])
     np.testing.assert_allclose(steps.h[-1], after[2 * depth][0], atol=1e-5)
     np.testing.assert_allclose(steps.c[-1], after[2 * depth + 1][0], atol=1e-5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.suite.networks import sampling
 from apps.text_generation import model
 from tests.apps.text_generation import small_run
 
@@ -36,7 +37,7 @@ def built(**sizes):
 
 def logits_of(streaming, tokens, training=False):
     logits, *_ = streaming(
-        [tokens, *model.initial_states(streaming, tokens.shape[0])], training=training
+        [tokens, *sampling.initial_states(streaming, tokens.shape[0])], training=training
     )
     return logits
 
@@ -56,7 +57,7 @@ def test_the_streaming_model_takes_the_weights_of_the_trained_one(sizes):
 @sizes_of_each_kind
 def test_a_step_is_a_call_for_one_token(sizes):
     streaming = built(**sizes)
-    tokens, states = some_tokens(3, 6), model.initial_states(streaming, 3)
+    tokens, states = some_tokens(3, 6), sampling.initial_states(streaming, 3)
     whole, *last = streaming([tokens, *states])
     for position in range(6):
         logits, states = model.step(streaming, tokens[:, position], states)
@@ -83,7 +84,7 @@ def test_variational_dropout_keeps_its_mask_for_a_whole_window(place, variationa
     keras.utils.set_random_seed(0)
     made = built(dropout=0.5, embedding_dropout=0.5, variational=variational)
     values = keras.Model(made.inputs, made.get_layer(place).output)
-    inputs = [some_tokens(4, 10), *model.initial_states(made, 4)]
+    inputs = [some_tokens(4, 10), *sampling.initial_states(made, 4)]
     is_dropped = values(inputs, training=True).numpy() == 0
     assert 0.3 < is_dropped.mean() < 0.7
     same = (is_dropped == is_dropped[:, :1]).all()

@@ -2,11 +2,13 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pydantic.dataclasses
 import pytest
 import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command_line
+from apps.suite.runs import config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,34 @@ def test_missing_arguments_are_all_named():
     with pytest.raises(errors.UserError) as caught:
         parse(kind=Needy)
     assert str(caught.value) == "missing inputs, --run; see --help"
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class Ranges:
+    units: config.Count = 4
+    patience: config.Count | None = None
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class WithRanges:
+    model: Ranges = dataclasses.field(default_factory=Ranges)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--model.units", "0"), ("units", "1, is 0")),
+        (("--model.patience", "x"), ("--model.patience", "'x'")),
+    ],
+)
+def test_a_value_out_of_its_range_is_one_line_with_field_and_bound(arguments, named):
+    with pytest.raises(errors.UserError) as caught:
+        parse(*arguments, kind=WithRanges)
+    said = str(caught.value)
+    assert all(word in said for word in named)
+    assert "\n" not in said
+    assert "pydantic" not in said
+    assert "FieldInfo" not in said
 
 
 def test_help_names_the_options_as_the_fields_are_written(capsys):

@@ -1,5 +1,7 @@
 """Tokens are drawn from the distribution that was asked for, the same ones for the same seed."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -123,7 +125,9 @@ def prompts(trained, *texts):
     return trained.tokenizer.graph_encode(tf.constant(texts))
 
 
-in_graph = tf.function(sampling.generate, autograph=False, reduce_retracing=True)
+in_graph = tf.function(
+    functools.partial(sampling.generate, step=model.step), autograph=False, reduce_retracing=True
+)
 
 
 def generate(trained, texts, **options):
@@ -186,7 +190,7 @@ def test_greedy_text_is_the_most_probable_one_of_the_whole_model_at_each_step(tr
     ids = trained.tokenizer.encode("In the ").tolist()
     written = list(ids)
     for _ in range(12):
-        states = model.initial_states(trained.streaming, 1)
+        states = sampling.initial_states(trained.streaming, 1)
         logits = trained.streaming([tf.constant([written]), *states])[0].numpy()[0, -1]
         written.append(1 + int(logits[1:].argmax()))
     assert generate(trained, ["In the "], temperature=0.0) == [written[len(ids) :]]
@@ -195,7 +199,7 @@ def test_greedy_text_is_the_most_probable_one_of_the_whole_model_at_each_step(tr
 @pytest.mark.parametrize("count", [0, 1, 6, sampling.WINDOW_TOKENS, sampling.WINDOW_TOKENS + 3])
 def test_reading_a_prompt_is_reading_its_tokens_one_by_one(trained, count):
     tokens = tf.constant(np.arange(2 * count).reshape(2, count) % 20 + 1, tf.int32)
-    before = model.initial_states(trained.streaming, 2)
+    before = sampling.initial_states(trained.streaming, 2)
     after = tf.function(sampling.read, autograph=False)(trained.streaming, tokens, before)
     expected = before
     for token in tf.unstack(tokens, axis=1):

@@ -1,5 +1,7 @@
 """The text that is printed as it comes is the text that the served graph gives."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,9 @@ from apps.suite.texts import tokenizer as vocabulary
 from apps.text_generation import model
 from tests.apps.text_generation import small_run
 
-in_graph = tf.function(sampling.generate, autograph=False, reduce_retracing=True)
+in_graph = tf.function(
+    functools.partial(sampling.generate, step=model.step), autograph=False, reduce_retracing=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +22,9 @@ def trained():
 
 
 def streamed(trained, prompt, **options):
-    blocks = sampling.stream(trained.streaming, trained.tokenizer.encode(prompt), **options)
+    blocks = sampling.stream(
+        trained.streaming, trained.tokenizer.encode(prompt), **options, step=model.step
+    )
     return [token for block in blocks for token in block.tolist()]
 
 
@@ -54,7 +60,7 @@ def test_seen_tokens_lose_whatever_the_sign_of_their_logits():
 def test_tokens_of_the_prompt_and_drawn_ones_count_as_seen(trained):
     written = trained.tokenizer.encode("God").tolist()
     for _ in range(20):
-        states = model.initial_states(trained.streaming, 1)
+        states = sampling.initial_states(trained.streaming, 1)
         logits = trained.streaming([tf.constant([written]), *states])[0].numpy()[0, -1]
         for token in set(written):
             logits[token] = logits[token] / 1.5 if logits[token] > 0 else logits[token] * 1.5

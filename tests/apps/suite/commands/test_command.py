@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.suite import errors
-from apps.suite.commands import command as configuration
+from apps.suite.commands import command as commands
 from apps.suite.runs import files
 
 
@@ -47,7 +47,7 @@ def train():
 
 
 def command(train, *arguments):
-    return configuration.train_command("some_task", PRESETS, train, arguments)
+    return commands.train_command("some_task", PRESETS, train, arguments)
 
 
 def test_without_arguments_the_default_preset_goes_to_the_task_s_folder(train):
@@ -101,12 +101,12 @@ def test_exit_statuses_tell_a_user_s_error_from_an_interruption(capsys):
     def fail(error):
         raise error
 
-    assert configuration.exit_status(lambda: fail(errors.UserError("a.csv: line 3"))) == 2
-    assert configuration.exit_status(lambda: fail(KeyboardInterrupt()), "go on") == 130
-    assert configuration.exit_status(lambda: fail(SystemExit(130))) == 130
+    assert commands.exit_status(lambda: fail(errors.UserError("a.csv: line 3"))) == 2
+    assert commands.exit_status(lambda: fail(KeyboardInterrupt()), "go on") == 130
+    assert commands.exit_status(lambda: fail(SystemExit(130))) == 130
     assert capsys.readouterr().err == "error: a.csv: line 3\ninterrupted: go on\n"
     with pytest.raises(RuntimeError):  # a defect keeps its traceback
-        configuration.exit_status(lambda: fail(RuntimeError("defect")))
+        commands.exit_status(lambda: fail(RuntimeError("defect")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Options:
 def test_run_command_fills_the_options(capsys):
     seen = []
     run = ["--run", "there"]
-    assert configuration.run_command("some_task", "evaluate", Options, seen.append, run) == 0
+    assert commands.run_command("some_task", "evaluate", Options, seen.append, run) == 0
     assert seen == [Options(Path("there"))]
-    assert configuration.run_command("some_task", "evaluate", Options, print, ["--help"]) == 0
+    assert commands.run_command("some_task", "evaluate", Options, print, ["--help"]) == 0
     printed = capsys.readouterr().out
     assert "python -m apps.some_task.evaluate" in printed
     assert "Look at a run." in printed
@@ -129,7 +129,8 @@ def test_run_command_fills_the_options(capsys):
 
 def test_the_command_machinery_imports_nothing_heavy():
     program = (
-        "import sys; from apps.suite.commands import command\n"
+        "import sys\n"
+        "from apps.suite.commands import command as commands\n"
         "from apps.suite.runs import run_folder\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "assert not heavy, heavy"
@@ -143,9 +144,9 @@ def test_the_command_machinery_imports_nothing_heavy():
 
 def test_a_reader_that_stops_reading_gets_no_traceback():
     program = (
-        "import sys; from apps.suite.commands import command\n"
+        "import sys; from apps.suite.commands import command as commands\n"
         "def run():\n    for at in range(100000): print('line', at)\n"
-        "sys.exit(command.exit_status(run))"
+        "sys.exit(commands.exit_status(run))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -1,0 +1,128 @@
+"""Opens the evaluation of a trained run, and finishes it, in the same way for every task.
+
+run = evaluation.opened(run_folder, TASK, config.Config, load)
+…                                   # the task measures its model and its baselines
+return evaluation.finish(run.folder, metrics, report.card(…), arguments_of_predict)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from apps.suite import errors
+from apps.suite.evaluation import comparison
+from apps.suite.runs import run_folder as run_folders
+
+if typing.TYPE_CHECKING:
+    import numpy as np
+
+    from apps.suite.evaluation import report
+
+
+class Data(Protocol):
+    """The part of a task's loaded data that is compared with the training's."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+Config = TypeVar("Config")
+Trained = TypeVar("Trained")
+Loaded = TypeVar("Loaded", bound=Data)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(Generic[Config, Trained, Loaded]):
+    """A trained run with its model and its data."""
+
+    folder: run_folders.RunFolder[Config]
+    trained: Trained
+    data: Loaded
+
+    @property
+    def config(self) -> Config:
+        """The config of the run."""
+        return self.folder.config
+
+
+def opened(
+    run_folder: Path,
+    task: str,
+    kind: type[Config],
+    load: Callable[[run_folders.RunFolder[Config]], tuple[Trained, Loaded]],
+) -> Run[Config, Trained, Loaded]:
+    """Returns the trained run in a folder with its model and its data.
+
+    Args:
+        run_folder: of the run.
+        task: name of the task that must have trained it.
+        kind: the task's config dataclass.
+        load: reads the model and the data of a folder. It is called after the folder is known to
+            be good, and imports what it needs then: TensorFlow takes seconds.
+
+    Raises:
+        UserError: the folder holds no trained run of the task, a file is damaged, or the data have
+            changed since the training.
+    """
+    folder = run_folders.open_trained(Path(run_folder), task, kind)
+    trained, data = load(folder)
+    if data.fingerprint != folder.data["fingerprint"]:
+        raise errors.UserError(
+            f"{data.source}: changed since the training of {folder.path}; "
+            "restore it, or train again"
+        )
+    return Run(folder, trained, data)
+
+
+def refuse_diverged(folder: run_folders.RunFolder[Any], *answers: np.ndarray) -> None:
+    """Raises UserError where an answer of the model to the test part is not a finite number."""
+    import numpy as np
+
+    if not all(np.isfinite(each).all() for each in answers):
+        raise errors.UserError(
+            f"{folder.model_file}: its answers to the test part are not finite: the training "
+            "diverged; train again with a lower training.learning_rate"
+        )
+
+
+def finish(
+    folder: run_folders.RunFolder[Any],
+    metrics: dict[str, Any],
+    card: report.Card,
+    arguments: Sequence[str],
+    *,
+    note: str = "",
+    shown: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Writes report.html, then metrics.json, which makes the run a finished one; prints both.
+
+    Args:
+        folder: of the run.
+        metrics: what `folder.write_metrics` is given.
+        card: the task's part of the report.
+        arguments: of `predict` after `--run`, for the command that is proposed next.
+        note: printed after the verdict.
+        shown: the metrics in the table and in the report, where those are not all.
+
+    Returns:
+        `metrics`.
+    """
+    from apps.suite.evaluation import report
+
+    shown = metrics if shown is None else shown
+    report.render(folder, card, shown)
+    folder.write_metrics(metrics)
+    print(f"\n{comparison.text_table(shown)}\n\n{comparison.verdict(metrics)}")
+    if note:
+        print(note)
+    predict = ["python", "-m", f"apps.{folder.task}.predict", "--run", str(folder.path)]
+    print(f"\nreport:  {folder.report_file}")
+    print(f"next:    {shlex.join([*predict, *arguments])}")
+    return metrics

@@ -1,0 +1,51 @@
+"""Reads the model of a trained run, and refuses one that does not fit what stands beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import lstm_layers  # noqa: F401  (registers its layers, which model.keras names)
+from apps.suite import errors
+from apps.suite.runs import run_folder
+
+
+def model(folder: run_folder.RunFolder[Any]) -> keras.Model:
+    """Returns model.keras of an opened run, uncompiled.
+
+    The task's own layers must be registered: its model module is imported before.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        return keras.models.load_model(folder.model_file, compile=False)
+    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
+        raise errors.UserError(
+            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
+        ) from error
+
+
+def model_of(folder: run_folder.RunFolder[Any], named: int, kind: str, file: Path) -> keras.Model:
+    """Returns the same for a model with one output for each of the names in a file.
+
+    Args:
+        folder: of the run.
+        named: how many names the file holds.
+        kind: of what, in the plural: labels, tokens, items.
+        file: that holds the names, for the error.
+
+    Raises:
+        UserError: model.keras cannot be read, or has another number of outputs.
+    """
+    found = model(folder)
+    outputs = getattr(found, "outputs", None)
+    known = outputs[0].shape[-1] if outputs else 0
+    if known != named:
+        raise errors.UserError(
+            f"{folder.model_file}: knows {known} {kind}, {file} names {named}; "
+            "train the model again"
+        )
+    return found
