@@ -1,4 +1,4 @@
-"""The demo page's tab for a model that names what happens in a video, as exported."""
+"""Builds the tab of the demo page that names what happens in a video."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 from apps.suite.videos import uploaded_clips
 
 TITLE = "Video"
-EXPLAINED = "Give a short clip, and see what the model takes the motion in it for."
+EXPLAINED = "Give a short clip, and see how the model names the motion in it."
 _STRIP_FRAMES = 8
 
 
@@ -31,8 +31,8 @@ class Seen(NamedTuple):
     seconds: list[float]  # when each of them is shown
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
             clip = gradio.Video(
@@ -75,11 +75,11 @@ def tab(model: ExportedModel) -> None:
         )
 
 
-def classify(model: ExportedModel, file: str | None) -> Seen:
-    """What the model sees in a video: of as many clips as its settings ask for, averaged.
+def classify(model: asking.ExportedModel, file: str | None) -> Seen:
+    """Returns the model's answer to a video, averaged over as many clips as its settings ask for.
 
     Raises:
-        UserError: no file, no video, too long, or what the model refuses.
+        UserError: no file, not a video, too long, or a clip that the model refuses.
     """
     if not file:
         raise errors.UserError("There is no clip yet: drop a file, or take an example.")
@@ -98,8 +98,8 @@ def classify(model: ExportedModel, file: str | None) -> Seen:
     return Seen(label, names, probabilities, shown, [at / frames_per_second for at in middle])
 
 
-def example_videos(model: ExportedModel) -> list[np.ndarray]:
-    """Videos of the export's own requests, uint8 [frames, height, width, 3], two at most."""
+def example_videos(model: asking.ExportedModel) -> list[np.ndarray]:
+    """Returns at most two videos of the export's requests, uint8 [frames, height, width, 3]."""
     videos = [
         np.asarray(each.inputs["frames"])[0]
         for each in model.requests
@@ -109,7 +109,7 @@ def example_videos(model: ExportedModel) -> list[np.ndarray]:
 
 
 def strip(seen: Seen) -> str:
-    """The frames that the model got, some of them, with their times."""
+    """Draws some of the frames that the model got, with their times."""
     places = np.unique(np.linspace(0, len(seen.frames) - 1, _STRIP_FRAMES).round().astype(int))
     height, width = seen.frames[0].shape[:2]
     gap = max(1, width // 12)
