@@ -27,7 +27,7 @@ class Options:
 
 
 def tasks() -> dict[str, str]:
-    """Name of each task's package, and the first line of its docstring; imports none of them."""
+    """Returns the first docstring line of each task's package by its name, without importing it."""
     found = {}
     for train in sorted(Path(__file__).parent.glob("*/train.py")):
         package = train.parent / "__init__.py"
@@ -38,7 +38,7 @@ def tasks() -> dict[str, str]:
 
 
 def last_result(run: Path) -> str:
-    """One line on the run in the folder `run`: its primary metric, or how far it is."""
+    """Describes a run in one line: its primary metric, or how far it is."""
     if not (run / "metrics.json").exists():
         return f"unfinished run in {run}" if (run / "config.json").exists() else "none yet"
     try:
@@ -59,7 +59,7 @@ def last_result(run: Path) -> str:
 
 
 def listing(runs: Path) -> Iterator[str]:
-    """The lines that the command prints."""
+    """Yields the lines that the command prints."""
     for task, learns in tasks().items():
         run = runs / task
         yield task
@@ -68,11 +68,11 @@ def listing(runs: Path) -> Iterator[str]:
         for name, arguments in _COMMANDS:
             yield f"    python -m apps.{task}.{name} {arguments.format(run=run)}"
         yield ""
-    yield "Each command answers --help; README.md in a task's folder tells of its data format."
+    yield "Each command answers --help; README.md in a task's folder describes its data format."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the list; returns the exit status."""
+    """Runs the command; returns its exit status."""
 
     def run() -> None:
         options = command_line.parse(

@@ -1,9 +1,9 @@
 """Writes a run's network as an ONNX file: `python -m apps.export_onnx --run FOLDER`.
 
-The network alone: what makes numbers of text, sound or tables, and labels of numbers, is no part of
-it, and stays with the SavedModel that a task's own export writes. The README of each task says what
-goes in and comes out. Files lie apart from the exports, since a server's folder of versions holds
-nothing else.
+The file holds the network only. The code that turns text, sound or tables into numbers, and numbers
+into labels, stays with the SavedModel that a task's own export writes. The README of each task says
+what goes in and comes out. The files lie apart from the exports, because a server's folder of
+versions may hold nothing else.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from apps.suite.runs import files
 class Options:
     """Write the network of a finished run as ONNX, checked against Keras in ONNX Runtime.
 
-    Text, sound and tables have to be made numbers outside, as the task's README says. Where ONNX
-    has no counterpart of something in the network, nothing is written and the status is 2.
+    Text, sound and tables have to be turned into numbers outside, as the task's README says. If
+    ONNX has no counterpart of an operation in the network, nothing is written; the status is 2.
     """
 
     run: Path
     """Folder of a finished run, of any task."""
     to: Path = Path("exports_onnx")
-    """Folder of the files; this one goes to <task>/<number>.onnx in it."""
+    """Folder of ONNX files; this run's file is <task>/<number>.onnx in it."""
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the next `destination/task/number.onnx`, and returns it.
+    """Writes the next `destination/task/number.onnx`, and returns its path.
 
     Raises:
-        UserError: no finished run, or what `onnx_file.write` raises.
+        UserError: no finished run, or as `onnx_file.write`.
     """
     from apps.suite.export import onnx_file
 
@@ -51,19 +51,19 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def task_of(run_folder: Path) -> str:
-    """The task whose run a folder holds; UserError if it holds none of a known task."""
+    """Returns the task whose run a folder holds; UserError if it is not a run of a known task."""
     file = run_folder / "config.json"
     if not file.is_file():
-        raise errors.UserError(f"--run {run_folder}: no such run folder, or it holds no run")
+        raise errors.UserError(f"--run {run_folder}: no such run folder, or it does not hold a run")
     task = files.read_json(file).get("task")
     known = sorted(each.parent.name for each in Path(__file__).parent.glob("*/export.py"))
     if task not in known:
-        raise errors.UserError(f"{file}: task {task!r} is none of {', '.join(known)}")
+        raise errors.UserError(f"{file}: task {task!r} is not one of {', '.join(known)}")
     return str(task)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
 
     def run() -> None:
         options = command_line.parse(

@@ -15,8 +15,8 @@ from apps.suite.commands import command, command_line
 class Options:
     """Load an export through TensorFlow's C API and ask each signature; status 2 if one is wrong.
 
-    The process that loads it has no Python TensorFlow. Its answers are compared with those that
-    Keras gave at the export, for the same rows alone, in another order, and for no row.
+    The process that loads it has no Python TensorFlow. Its answers are compared with the answers
+    that Keras gave at the export, also for single rows, another order of rows, and no row.
     """
 
     model: Path
@@ -24,10 +24,10 @@ class Options:
 
 
 def versions(folder: Path) -> list[Path]:
-    """The version `folder` is, or the newest of each model that is in it.
+    """Returns the version in `folder`, or the newest version of each model in it.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no version.
     """
     if (folder / "saved_model.pb").is_file():
         return [folder]
@@ -37,8 +37,10 @@ def versions(folder: Path) -> list[Path]:
         if numbers:
             found.append(model / str(max(numbers)))
     if not found:
-        reason = "holds no SavedModel and no version" if folder.is_dir() else "is no folder"
-        raise errors.UserError(f"--model: {folder} {reason}; give what an export has written")
+        reason = (
+            "holds neither a SavedModel nor a version" if folder.is_dir() else "is not a folder"
+        )
+        raise errors.UserError(f"--model: {folder} {reason}; give a folder that an export wrote")
     return found
 
 
@@ -67,7 +69,7 @@ def check(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
 
     def run() -> None:
         options = command_line.parse(

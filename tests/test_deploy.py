@@ -1,5 +1,9 @@
-"""The files of deploy/ are what TensorFlow Serving, compose and KServe read, and name our tasks."""
+"""The files of deploy/ are what TensorFlow Serving, compose and KServe read, and name our tasks.
 
+A new task appears in them by `python deploy/list_tasks.py`; until then they serve the others.
+"""
+
+import runpy
 from pathlib import Path
 
 import pytest
@@ -12,8 +16,30 @@ from tests.apps.task_folders import TASKS
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
 
-def test_the_server_is_told_of_every_task():
+LISTING = runpy.run_path(str(DEPLOY / "list_tasks.py"))
+
+
+def listed():
+    """The tasks that models.config names, all of them tasks of ours."""
     text = (DEPLOY / "models.config").read_text()
+    read = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    names = [each.name for each in read.model_config_list.config]
+    assert names
+    assert set(names) <= set(TASKS)
+    return names
+
+
+def test_the_tasks_are_found_by_their_folders():
+    assert LISTING["tasks"]() == sorted(TASKS)
+
+
+def test_the_files_are_those_that_the_listing_writes():
+    assert (DEPLOY / "models.config").read_text() == LISTING["models_config"](listed())
+    assert (DEPLOY / "kserve.yaml").read_text() == LISTING["kserve"](listed())
+
+
+def test_the_server_is_told_of_every_task():
+    text = LISTING["models_config"](TASKS)
     read = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     models = {each.name: each for each in read.model_config_list.config}
     assert sorted(models) == sorted(TASKS)
@@ -38,7 +64,7 @@ def test_compose_mounts_what_its_command_names():
 
 
 def test_every_task_is_a_service_of_the_cluster():
-    services = list(yaml.safe_load_all((DEPLOY / "kserve.yaml").read_text()))
+    services = list(yaml.safe_load_all(LISTING["kserve"](TASKS)))
     models = [each["spec"]["predictor"]["model"] for each in services]
     assert sorted(each["storageUri"].rpartition("/")[2] for each in models) == sorted(TASKS)
     assert {each["modelFormat"]["name"] for each in models} == {"tensorflow"}

@@ -1,9 +1,4 @@
-"""The demo page's tab for a model that watches measurements, as `anomaly_detection` exports it.
-
-Measurements as a model that `apps.anomaly_detection` exported sees them.
-
-How the demo page draws measurements, the scores of each step, the threshold and the alarms.
-"""
+"""Builds the tab of the demo page that finds anomalies in measurements and draws them."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ import numpy as np
 from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 from apps.suite.tables import reader
 from apps.suite.tables import rows as table_rows
 
@@ -33,14 +28,14 @@ class Event(NamedTuple):
     """A stretch above the threshold."""
 
     start: int  # steps
-    end: int  # behind the last
+    end: int  # after the last
     highest: float  # score
     channel: str  # with the largest part of the score
     share: float  # of the score, by that channel
 
 
 class Watched(NamedTuple):
-    """Measurements and what the model says of them."""
+    """Measurements, and the scores and events that the model found in them."""
 
     given: table_rows.Measurements
     channels: list[str]
@@ -49,8 +44,8 @@ class Watched(NamedTuple):
     events: list[Event]
 
 
-def channels_of(model: ExportedModel) -> list[str]:
-    """The names of the columns that the model reads, in order."""
+def channels_of(model: asking.ExportedModel) -> list[str]:
+    """Returns the names of the columns that the model reads, in order."""
     named = model.settings.get("channel_names")
     if named is None:  # of an export without settings; the signature says it as well
         width = model.inputs["serving_default"]["values"].shape[-1]
@@ -59,8 +54,8 @@ def channels_of(model: ExportedModel) -> list[str]:
     return list(named)
 
 
-def watch(model: ExportedModel, text: str | None) -> Watched:
-    """Scores and events of the measurements in a csv text.
+def watch(model: asking.ExportedModel, text: str | None) -> Watched:
+    """Returns scores and events of the measurements in a csv text.
 
     Raises:
         UserError: see `table_rows.read_text`; or what the model refuses.
@@ -76,8 +71,8 @@ def watch(model: ExportedModel, text: str | None) -> Watched:
     return Watched(given, channels, scores, float(np.ravel(answer["threshold"])[0]), events)
 
 
-def example_csv(model: ExportedModel) -> str:
-    """The export's own example, or a made-up wave around the means that it knows, with faults."""
+def example_csv(model: asking.ExportedModel) -> str:
+    """Returns the export's own example, or a made-up wave around the known means, with faults."""
     found = model.asset("example.csv")
     if found is not None:
         return found
@@ -107,8 +102,8 @@ def example_csv(model: ExportedModel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scale(model: ExportedModel, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each channel: from the settings, or else from the export's requests."""
+def _scale(model: asking.ExportedModel, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and deviation of each channel, from the settings or the export's requests."""
     if "mean" in model.settings:
         return np.array(model.settings["mean"]), np.array(model.settings["deviation"])
     values = np.reshape(model.example()["values"], (-1, channels))
@@ -117,7 +112,7 @@ def _scale(model: ExportedModel, channels: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _stretches(is_anomaly: np.ndarray, alarm: np.ndarray) -> list[tuple[int, int]]:
-    """[start, end) of each event: from an alarm to the last step above the threshold."""
+    """Returns [start, end) of each event: from an alarm to the last step above the threshold."""
     starts = np.flatnonzero(alarm)
     above = np.flatnonzero(is_anomaly)
     found = []
@@ -141,7 +136,7 @@ _MOST_POINTS = 4_000  # of a curve; of more, the least and the greatest of each 
 
 
 def picture(watched: Watched) -> str:
-    """The channels with the largest parts in the events above, the scores below."""
+    """Draws the channels with the largest parts in the events, and the scores below them."""
     shown = _chosen(watched)
     rows = len(shown) + 1
     title = "Measurements above, scores below"
@@ -206,7 +201,7 @@ def picture(watched: Watched) -> str:
 
 
 def _chosen(watched: Watched) -> list[int]:
-    """The channels that are drawn, by how much of the events is theirs, then by their order."""
+    """Returns the channels to draw: those with the largest parts in the events, in order."""
     parts = dict.fromkeys(watched.channels, 0.0)
     for event in watched.events:
         parts[event.channel] += event.share
@@ -215,7 +210,7 @@ def _chosen(watched: Watched) -> list[int]:
 
 
 def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The curve with so many points at most; a stretch keeps its least and its greatest value."""
+    """Thins a curve out; each stretch keeps its least and its greatest value."""
     if len(y) <= _MOST_POINTS:
         return x, y
     width = -(-2 * len(y) // _MOST_POINTS)
@@ -235,8 +230,8 @@ _DAY_SECONDS = 86_400
 _COLUMNS = ("event", "from", "to", "steps", "highest score")
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
             file = gradio.File(label="A csv file", file_count="single", height=140)
@@ -274,7 +269,7 @@ def tab(model: ExportedModel) -> None:
 
 
 def read(path: str | None) -> str:
-    """The text of a file; UserError where it is too large or no text."""
+    """Reads the text of a file; UserError where it is too large or not text."""
     if not path:
         return ""
     file = Path(path)
@@ -285,8 +280,8 @@ def read(path: str | None) -> str:
     return reader.as_text(file)
 
 
-def _wanted(model: ExportedModel) -> str:
-    """What a csv has to hold."""
+def _wanted(model: asking.ExportedModel) -> str:
+    """Describes the columns that a csv must have."""
     seconds = model.settings.get("step_seconds")
     step = f", one row each {_duration(seconds)}" if seconds else ""
     named = ", ".join(channels_of(model))
@@ -294,14 +289,14 @@ def _wanted(model: ExportedModel) -> str:
 
 
 def summary(watched: Watched) -> str:
-    """How much there is to see, in a line."""
+    """Counts the events in a line of text."""
     count, steps = len(watched.events), len(watched.scores)
     what = "1 event" if count == 1 else f"{count:,} events" if count else "nothing unusual"
     return f"{what} in {steps:,} {'step' if steps == 1 else 'steps'}"
 
 
-def spacing(model: ExportedModel, watched: Watched) -> str:
-    """A warning where the rows are further apart, or closer, than those of the training."""
+def spacing(model: asking.ExportedModel, watched: Watched) -> str:
+    """Warns where the spacing of the rows differs from that of the training."""
     learned, times = model.settings.get("step_seconds"), watched.given.times
     if not learned or times is None or len(times) < 2:
         return ""
@@ -309,8 +304,8 @@ def spacing(model: ExportedModel, watched: Watched) -> str:
     if abs(apart - learned) <= 0.01 * learned:
         return ""
     return (
-        f"The rows are {_duration(apart)} apart; the model has learned from steps of "
-        f"{_duration(learned)}, so that its scores mean little here."
+        f"The rows are {_duration(apart)} apart; the model learned from steps of "
+        f"{_duration(learned)}, so its scores mean little here."
     )
 
 
@@ -322,7 +317,7 @@ def _duration(seconds: float) -> str:
 
 
 def table(watched: Watched) -> str:
-    """The events with their times, or with the numbers of their steps, from 1."""
+    """Lists the events with their times, or with the numbers of their steps, from 1."""
     if not watched.events:
         return ""
 

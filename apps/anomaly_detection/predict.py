@@ -33,7 +33,7 @@ class Options:
     """Find events in csv or parquet files; start, end, score and worst columns are printed."""
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Files, or folders of them, with the columns of the training; none = its own test part."""
+    """Files, or folders of them, with the columns of the training; none = the run's test part."""
     run: Path = Path("runs") / TASK
     """Folder of a finished run."""
     model: Path | None = None
@@ -46,7 +46,7 @@ class Options:
     """Write a .png with the series, its scores, the threshold and the events; of several series,
     the one with the highest score."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object a line, one for each series, for machines."""
+    """Print a JSON object on each line, one for each series."""
 
     def __post_init__(self) -> None:
         for name, file, suffixes in (
@@ -96,12 +96,12 @@ def predict(options: Options) -> Iterator[Found]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
 def _of_run(options: Options) -> Iterator[Found]:
-    """Scores series however long, side by side; without inputs the test part of the run."""
+    """Scores the inputs with the Keras model; without inputs, the test part of the run."""
     from apps.anomaly_detection import data, scoring, serving, trained_model
 
     _refuse_missing(options.inputs)
@@ -244,7 +244,7 @@ def _object(found: Found, listed: Sequence[events.EventRow]) -> dict[str, object
 
 
 def _shown(found: Found) -> alarm_examples.Shown:
-    """The whole of what was read, with the channel that contributed most to the events."""
+    """Returns the series for the plot, with the channel that contributed most to the events."""
     import numpy as np
 
     from apps.anomaly_detection import alarm_examples

@@ -72,7 +72,7 @@ class ServedDetector:
         self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
-        """A traceable function by the name of its signature."""
+        """Returns a traceable function by the name of its signature."""
         values = tf.TensorSpec([None, None, self.detector.features], tf.float32, "values")
         states = {
             name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
@@ -87,13 +87,13 @@ class ServedDetector:
         }
 
     def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
+        """Answers signature `serving_default`."""
         found = self.detector.whole(*_split(values))
         states = self.detector.initial_states(tf.shape(values)[0])
         return self._answers(found, states)[0]
 
     def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `stream`."""
+        """Answers signature `stream`."""
         found, after = self.detector.advance(*_split(values), states)
         answers, after = self._answers(found, after)
         return {**answers, **after}
@@ -140,21 +140,18 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
 
 
 def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Values, and which of them are there."""
+    """Returns the values, and True where they are not missing."""
     return values, tf.math.is_finite(values)
 
 
-EXAMPLE_STEPS = (
-    1_008  # three weeks of half-hours: a season to fill the memory, and faults behind it
-)
+EXAMPLE_STEPS = 1_008  # three weeks of half-hours: a season to fill the memory, then faults
 
 
 def example_csv(run: Path) -> str | None:
-    """The last steps of the series that a finished run has learned from, as csv with times.
+    """Returns the last steps of the series that a finished run has learned from, as csv with times.
 
-    Only of the data that come with this project: measurements of somebody's own don't belong into
-    what is handed on. None for those, and where the embedded data are not there, or other ones
-    than at the training.
+    Only the embedded data are handed on: returns None for a user's own measurements, and where the
+    embedded data are missing or have changed since the training.
     """
     folder = run_folder.open_finished(run, "anomaly_detection", configs.Config)
     if folder.config.data or folder.data.get("name") != data.DEFAULT:
@@ -180,7 +177,7 @@ _LEAST_STEPS = 12
 
 
 def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
-    """For each signature one row and several, with missing values, with one step and with many.
+    """Returns requests of one and of several rows, with missing values, one step and many steps.
 
     The answers come from the model as Keras runs it, row by row, and events from `events`; not
     from the functions that are exported.
@@ -194,7 +191,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
 
 
 def _measurements(trained: trained_model.TrainedModel, rows: int, steps: int) -> np.ndarray:
-    """Usual values, some far out, some missing; one channel of the last row wholly missing."""
+    """Draws usual, extreme and missing values; one channel of the last row is missing entirely."""
     draw = np.random.default_rng(rows)
     scaling = trained.network.get_layer("scaling")
     mean, deviation = (np.asarray(each) for each in (scaling.mean, scaling.deviation))
@@ -224,7 +221,7 @@ def _whole(trained: trained_model.TrainedModel, values: np.ndarray) -> warmup_re
 def _stream(
     trained: trained_model.TrainedModel, values: np.ndarray
 ) -> list[warmup_requests.Request]:
-    """A first chunk from states of zeros, and one step after it."""
+    """Returns requests for a first chunk, from states of zeros, and for one step after it."""
     detector, rows = trained.detector, len(values)
     observed = np.isfinite(values)
     states = detector.initial_states(rows)
@@ -250,7 +247,7 @@ def _answers(
     contributions: np.ndarray,
     first: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The answers from step `first` on, by the scores of all steps so far."""
+    """Returns the answers from step `first` on, given the scores of all steps so far."""
     is_anomaly, alarm = np.zeros(scores.shape, bool), np.zeros(scores.shape, bool)
     for row, found in enumerate(_events(trained, scores)):
         for start, end in found:

@@ -1,4 +1,4 @@
-"""The demo page's tab for a model that recommends, as `apps.recommendation` exports it."""
+"""Builds the tab of the demo page that recommends items for a history."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.demo import elements
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 
 TITLE = "Recommendation"
 EXPLAINED = "Pick what somebody has taken so far, in that order; the model fills a shelf for them."
 MOST_SHOWN = 30
 _OFFERED = 200  # of a list to choose from; a search brings the others
 _SURPRISES = 3
-_CAPTION = "The shelf: title, how likely beside the first one, score"
+_CAPTION = "The shelf: title, likelihood compared with the first, score"
 
 
 class Place(NamedTuple):
@@ -42,7 +42,7 @@ class Catalogue:
         UserError: the export has no `assets/items.txt`.
     """
 
-    def __init__(self, model: ExportedModel) -> None:
+    def __init__(self, model: asking.ExportedModel) -> None:
         listed = model.asset("items.txt")
         if listed is None:
             raise errors.UserError(f"{model.name}: assets/items.txt is missing; export again")
@@ -52,12 +52,12 @@ class Catalogue:
         self.title_of = {name: title or name for name, title in pairs}
 
     def label(self, name: str) -> str:
-        """The title, and the name where that is another one."""
+        """Returns the title, followed by the name where it differs."""
         title = self.title_of.get(name, name)
         return title if title == name else f"{title}  ·  {name}"
 
     def found(self, searched: str, kept: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """(label, name) of items with all the words of a search, the most popular first."""
+        """Returns (label, name) of items with all words of a search, the most popular first."""
         words = searched.casefold().split()
         hits = (
             name
@@ -72,8 +72,8 @@ class Catalogue:
         return {name: self.label(name).casefold() for name in self.names}
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     items = Catalogue(model)
     count = len(items.names)
     with gradio.Row():
@@ -96,7 +96,7 @@ def tab(model: ExportedModel) -> None:
             )
             exclude = gradio.Checkbox(
                 True, label="Leave out what was taken already",
-                info="Off: what is taken again and again may stand on the shelf, too",
+                info="If off, items that people take again and again may appear",
             )  # fmt: skip
         with gradio.Column(scale=3, min_width=300):
             shelf = elements.place()
@@ -127,16 +127,18 @@ def tab(model: ExportedModel) -> None:
 
 
 def recommend(
-    model: ExportedModel, items: Catalogue, taken: Sequence[str], k: int, leave_out: bool
+    model: asking.ExportedModel, items: Catalogue, taken: Sequence[str], k: int, leave_out: bool
 ) -> list[Place]:
-    """The best items after a history, at most k of them.
+    """Returns the best items after a history, at most k of them.
 
     Raises:
-        UserError: an item that is none of the model's, or what the model refuses.
+        UserError: an item that the model does not know, or a request that it refuses.
     """
     unknown = [name for name in taken if name not in items.title_of]
     if unknown:
-        raise errors.UserError(f"{', '.join(unknown)}: no item of this model; pick from the list.")
+        raise errors.UserError(
+            f"{', '.join(unknown)}: not an item of this model; pick from the list."
+        )
     answer = model.ask(
         history=np.array([[name.encode() for name in taken]], object).reshape(1, len(taken)),
         k=k,
@@ -152,7 +154,7 @@ def recommend(
 
 
 def page(filled: Sequence[Place], has_history: bool) -> str:
-    """The shelf as a list; bars show how likely an item is beside the first one."""
+    """Shows the shelf as a list; bars show how likely an item is, compared with the first."""
     if not filled:
         return elements.note("Nothing is left for the shelf.")
     told = (

@@ -29,10 +29,10 @@ _OF_RUN = configs.ColumnsConfig()  # as long as nothing else is said
 
 @dataclass(frozen=True)
 class Options:
-    """Say which items come next after a history, the oldest item first, or for a file of users."""
+    """Recommend the items that come next after a history, or for each user in a file."""
 
     items: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Names of the items of one history; without any, the most popular items are the answer."""
+    """Items of one history, the oldest first; without any, the most popular items are shown."""
     run: Path = Path("runs") / TASK
     """Folder of a finished run."""
     model: Path | None = None
@@ -42,17 +42,17 @@ class Options:
     file: Path | None = None
     """Histories of many users: .csv, .tsv, .parquet, .inter or .txt, as for training."""
     columns: configs.ColumnsConfig = _OF_RUN
-    """Columns of --file, where they aren't those of the run's own data."""
+    """Columns of --file, where they differ from those of the training data."""
     k: int = 10
     """How many items."""
     exclude_seen: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Recommend nothing that is in the history."""
+    """Leave out the items of the history."""
     include: tuple[str, ...] = ()
-    """Choose from these items alone."""
+    """Choose from these items only."""
     exclude: tuple[str, ...] = ()
     """Recommend none of these items."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object for each history a line, for machines."""
+    """Print a JSON object on each line, one for each history."""
 
     def __post_init__(self) -> None:
         if not 0 < self.k < 2**31:
@@ -62,7 +62,7 @@ class Options:
 
 
 class Answer(NamedTuple):
-    """What follows a history.
+    """The items that follow a history.
 
     user: whose it is, "" on the command line.
     history: names, the oldest item first; `unknown` are those that were ignored.
@@ -102,7 +102,7 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
@@ -126,7 +126,7 @@ def _print(options: Options) -> None:
 
 
 def _line(told: dict[str, Any]) -> str:
-    """JSON in which nothing but its end is a line break to anybody."""
+    """Returns JSON without any character that ends a line for some reader."""
     line = json.dumps(told, ensure_ascii=False)
     for separator in ("\x85", "\u2028", "\u2029"):  # a name may hold them; Python ends lines there
         line = line.replace(separator, f"\\u{ord(separator):04x}")
@@ -134,7 +134,7 @@ def _line(told: dict[str, Any]) -> str:
 
 
 def _heading(answer: Answer) -> str:
-    """Whose history it is, its latest items, and what of it was ignored."""
+    """Returns the user, the latest items of the history, and the names that were ignored."""
     latest = ", ".join(answer.history[-_SHOWN_ITEMS:])
     if len(answer.history) > _SHOWN_ITEMS:
         latest = f"…, {latest}"
@@ -163,7 +163,7 @@ def _object(answer: Answer) -> dict[str, Any]:
 def _of_file(
     file: Path, columns: configs.ColumnsConfig, settings: configs.SessionsConfig
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Users in the order of their names, and the names of their latest histories."""
+    """Returns the users in the order of their names, and the items of their latest histories."""
     import dataclasses
 
     import numpy as np

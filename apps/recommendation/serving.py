@@ -84,7 +84,7 @@ class ServedItems:
         self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
-        """A traceable function by the name of its signature."""
+        """Returns a traceable function by the name of its signature."""
         names = tf.TensorSpec([None, None], tf.string)
         options = {
             "k": tf.TensorSpec(None, tf.int32, "k"),  # a scalar, or a value for each row
@@ -103,7 +103,7 @@ class ServedItems:
     def next_items(
         self, history: tf.Tensor, k: tf.Tensor, exclude_seen: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
+        """Answers signature `serving_default`."""
         nothing = tf.zeros([tf.shape(history)[0], 0], tf.int32)
         return self._answer(history, k, exclude_seen, nothing, None)
 
@@ -115,7 +115,7 @@ class ServedItems:
         include: tf.Tensor,
         exclude: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Signature `candidates`; an include list of unknown names alone leaves no item."""
+        """Answers signature `candidates`; an `include` of unknown names only leaves no item."""
         included = data.preprocess(include, self.codes)
         is_limited = tf.reduce_any(include != "", axis=1)
         excluded = data.preprocess(exclude, self.codes)
@@ -131,7 +131,7 @@ class ServedItems:
         excluded: tf.Tensor,
         included: tuple[tf.Tensor, tf.Tensor] | None,
     ) -> dict[str, tf.Tensor]:
-        """Items, scores and unknown names of [b, time] names; the lists are codes [b, m]."""
+        """Returns items, scores, unknown counts for names [b, time]; the lists are codes [b, m]."""
         batch = tf.shape(history)[0]
         told = ["k: has to be at least 1, is", k]
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 1), told)]):
@@ -173,7 +173,7 @@ class ServedItems:
         }
 
     def _recent(self, seen: tf.Tensor) -> tf.Tensor:
-        """The codes that the model reads, int32 [b, time], one step or more, with zeros behind."""
+        """Returns the codes that the model reads, int32 [b, time >= 1], with zeros at the end."""
         lengths = tf.math.count_nonzero(seen, axis=1, dtype=tf.int32)
         seen = tf.pad(seen, [[0, 0], [0, 1]])
         longest = tf.reduce_max(tf.concat([[1], tf.minimum(lengths, self.history_items)], axis=0))
@@ -181,9 +181,9 @@ class ServedItems:
         return tf.gather(seen, begins[:, None] + tf.range(longest), axis=1, batch_dims=1)
 
     def _scores(self, queries: tf.Tensor, recent: tf.Tensor) -> tf.Tensor:
-        """float32 [rows, items]; of rows without a known item the logarithms of the counts.
+        """Returns float32 [rows, items]; for rows without a known item, logarithms of the counts.
 
-        The model's own last product, without the copy that turning its matrix around makes.
+        The model's own last product, without the copy that transposing its matrix makes.
         """
         table = self.layers["items"]
         products = tf.matmul(queries, table.embeddings.value, transpose_b=True)
@@ -219,32 +219,32 @@ def of_model(trained: trained_model.TrainedModel) -> ServedItems:
 
 
 def popularity(item_counts: np.ndarray) -> np.ndarray:
-    """float32 [items]: scores for those of whom nothing is known, ln(1 + events in train)."""
+    """Returns scores float32 [items] for empty histories: ln(1 + events in the train part)."""
     return np.log1p(np.asarray(item_counts, np.float64)).astype(np.float32)
 
 
 def _only(scores: tf.Tensor, included: tf.Tensor, is_limited: tf.Tensor) -> tf.Tensor:
-    """Scores of the codes [rows, m] alone, in rows where the choice is limited."""
+    """Keeps only the scores of the codes [rows, m], in rows where the choice is limited."""
     shape = tf.stack([tf.shape(scores)[0], tf.shape(scores)[1] + 1])  # code 0 stands in front
     kept = tf.scatter_nd(_places(included), tf.ones_like(included), shape)[:, 1:]
     return tf.where(tf.logical_or(kept > 0, ~is_limited[:, None]), scores, LEFT_OUT)
 
 
 def _without(scores: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
-    """Scores in which codes [rows, m] are left out; 0 leaves out nothing."""
+    """Leaves the codes [rows, m] out of the scores; code 0 leaves out nothing."""
     at = _places(tf.maximum(codes - 1, 0))
     highest = tf.where(codes > 0, LEFT_OUT, scores.dtype.max)
     return tf.tensor_scatter_nd_min(scores, at, highest)
 
 
 def _places(columns: tf.Tensor) -> tf.Tensor:
-    """(row, column) of int32 [rows, m]: int32 [rows, m, 2]."""
+    """Returns (row, column) for columns int32 [rows, m]: int32 [rows, m, 2]."""
     rows = tf.broadcast_to(tf.range(tf.shape(columns)[0])[:, None], tf.shape(columns))
     return tf.stack([rows, columns], axis=2)
 
 
 def _name_table(vocabulary: Path) -> tf.lookup.StaticHashTable:
-    """Names of the places from 0."""
+    """Builds a table of item names by their places, from 0."""
     lines = tf.lookup.TextFileInitializer(
         str(vocabulary),
         tf.int64,
@@ -266,7 +266,7 @@ def requests(
     item_counts: np.ndarray,
     history_items: int,
 ) -> list[warmup_requests.Request]:
-    """For each signature one row and several: long, short and empty ones, with unknown names.
+    """Returns requests of one and of several rows: long, short, empty, and with unknown names.
 
     The answers come from the model as Keras runs it, a history at a time without any padding, and
     from NumPy; not from the functions that are exported.
@@ -292,7 +292,7 @@ def requests(
 
 
 class _Answers:
-    """What Keras and NumPy answer."""
+    """Answers requests by Keras and NumPy."""
 
     def __init__(
         self,
@@ -310,7 +310,7 @@ class _Answers:
     def request(
         self, signature: str, rows: list[RequestRow], options: dict[str, Any]
     ) -> warmup_requests.Request:
-        """`rows` with the same `options`; lists of the signature `candidates` alone are sent."""
+        """Returns a request of `rows`; only `candidates` gets the lists of items."""
         lists = ["history"] + (["include", "exclude"] if signature == "candidates" else [])
         sent = [{name: row.get(name, []) for name in lists} for row in rows]
         counts = np.minimum(np.broadcast_to(options["k"], len(rows)), len(self.names))
@@ -356,7 +356,7 @@ class _Answers:
 
 
 def padded_histories(rows: Sequence[Sequence[str]]) -> np.ndarray:
-    """Names as bytes, with "" behind shorter rows: object [rows, longest]."""
+    """Returns names as bytes, object [rows, longest], with "" after the end of shorter rows."""
     longest = max(map(len, rows), default=0)
     table = np.full((len(rows), longest), b"", object)
     for at, row in enumerate(rows):

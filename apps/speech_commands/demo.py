@@ -1,7 +1,4 @@
-"""The demo page's tab for a model that knows words, as `apps.speech_commands` exports it.
-
-A computer's voice, for a page that wants a word to listen to where nobody speaks one.
-"""
+"""Builds the tab of the demo page that recognises words, spoken by people or the computer."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from apps.suite import errors
 from apps.suite.data import named_sets
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 
 VOICES = {"a woman, American": ("en-us", "f3"), "a man, British": ("en-gb-x-rp", "m3")}
 _WORDS_A_MINUTE, _PITCH, _PITCH_RANGE = 150, 50, 50  # of espeak-ng: as it usually speaks
@@ -29,7 +26,7 @@ _voice: Any = None
 
 
 def say(words: str, voice: str) -> tuple[np.ndarray, int]:
-    """What espeak-ng makes of English words: float32 [samples] in -1..1, and their rate in hertz.
+    """Speaks English words with espeak-ng: float32 [samples] in -1..1, and their rate in hertz.
 
     Raises:
         UserError: the library does not start, or cannot say this.
@@ -47,7 +44,7 @@ def say(words: str, voice: str) -> tuple[np.ndarray, int]:
 
 
 def _module() -> Any:
-    """The voice of the data set that is spoken; its folder is no package."""
+    """Loads the voice of the spoken data set, whose folder is not a package."""
     file = named_sets.FOLDER / "spoken_commands" / "espeak_voice.py"
     spec = importlib.util.spec_from_file_location("espeak_voice_of_the_page", file)
     assert spec is not None
@@ -72,8 +69,8 @@ class Heard(NamedTuple):
     samples: np.ndarray  # float32 [samples], as the model got them
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     rate = sample_rate_hz(model)
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
@@ -83,7 +80,7 @@ def tab(model: ExportedModel) -> None:
                 buttons=[],
             )  # fmt: skip
             ask = gradio.Button("Recognise", variant="primary", size="md")
-            with gradio.Accordion("No microphone? Have the computer say it", open=True):
+            with gradio.Accordion("No microphone? Let the computer say it", open=True):
                 words = gradio.Dropdown(
                     words_of(model), label="Word (or write another one)", allow_custom_value=True
                 )
@@ -112,31 +109,33 @@ def tab(model: ExportedModel) -> None:
     said.then(elements.if_filled(show), [sound, answer], answer, **elements.ANSWER)
 
 
-def sample_rate_hz(model: ExportedModel) -> int:
-    """At which the model takes samples."""
+def sample_rate_hz(model: asking.ExportedModel) -> int:
+    """Returns the sample rate that the model takes."""
     return int(model.settings.get("sample_rate_hz", 16_000))
 
 
-def names_of(model: ExportedModel) -> list[str]:
-    """What it tells apart."""
+def names_of(model: asking.ExportedModel) -> list[str]:
+    """Returns the names of the model's labels."""
     return list(model.settings.get("label_names", []))
 
 
-def words_of(model: ExportedModel) -> list[str]:
-    """Those of its labels that can be said."""
+def words_of(model: asking.ExportedModel) -> list[str]:
+    """Returns the labels that can be spoken."""
     names = names_of(model)
     return [name for name in names if name.strip("_") not in ("silence", "unknown", "background")]
 
 
-def recognise(model: ExportedModel, file: str | None) -> Heard:
-    """What the model hears in a recording.
+def recognise(model: asking.ExportedModel, file: str | None) -> Heard:
+    """Returns the model's answer to a recording.
 
     Raises:
-        UserError: no file, none that can be read, silence of no length, too long, or what the
+        UserError: no file, a file that cannot be read, is empty or too long, or a sound that the
             model refuses.
     """
     if not file:
-        raise errors.UserError("There is no sound yet: record one, drop a file, or have it said.")
+        raise errors.UserError(
+            "There is no sound yet: record one, drop a file, or let the computer say a word."
+        )
     samples = read(Path(file), sample_rate_hz(model))
     answer = model.ask(waveform=samples[None])
     names = [name.decode() for name in answer["label_names"].ravel()]
@@ -157,11 +156,11 @@ def read(file: Path, rate_hz: int) -> np.ndarray:
 
 
 def write_spoken(words: str | None, voice: str) -> Path:
-    """A wav file of words that the computer says."""
+    """Writes a wav file of words that the computer says."""
     import soundfile
 
     if not (words or "").strip():
-        raise errors.UserError("Choose a word that the computer is to say.")
+        raise errors.UserError("Choose a word for the computer to say.")
     samples, rate_hz = say(str(words), voice)
     with tempfile.NamedTemporaryFile(
         prefix="spoken-", suffix=".wav", dir=os.environ.get("GRADIO_TEMP_DIR"), delete=False
@@ -171,7 +170,7 @@ def write_spoken(words: str | None, voice: str) -> Path:
 
 
 def spectrogram(samples: np.ndarray, rate_hz: int) -> str:
-    """A picture of a sound: which frequencies are in it, over time."""
+    """Draws the frequencies of a sound over time."""
     from scipy import signal
 
     window = max(_LEAST_WINDOW_SAMPLES, rate_hz // 40)

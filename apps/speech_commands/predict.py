@@ -48,11 +48,11 @@ class Options:
     mode: Literal["auto", "clip", "stream"] = "auto"
     """One answer (clip), or each word with its time (stream); auto: short sound is a clip."""
     raw_rate_hz: int | None = None
-    """Sample rate of standard input; the model's own where it is not given."""
+    """Sample rate of standard input; by default the model's own."""
     top: int = 3
     """How many labels of a clip are shown."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object a line, for machines."""
+    """Print a JSON object on each line, one for each answer."""
 
     def __post_init__(self) -> None:
         if not self.inputs:
@@ -119,7 +119,7 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
@@ -156,7 +156,7 @@ def _object(answer: Answer) -> dict[str, Any]:
 
 
 def _inputs(names: Sequence[str]) -> Iterator[str]:
-    """The files that are meant; a folder stands for all sound files in it, in order."""
+    """Yields the sound files; a folder stands for all sound files in it, in order."""
     from apps.suite.sounds import sound_files
 
     for name in names:
@@ -226,7 +226,7 @@ def answers(
     mode: Literal["auto", "clip", "stream"],
     top: int,
 ) -> Iterator[Answer]:
-    """A `Clip`, or `Word`s as soon as they are known and an `End`.
+    """Yields a `Clip`, or `Word`s as soon as they are known and an `End`.
 
     Args:
         heard: who is asked.
@@ -264,7 +264,7 @@ def answers(
         raise errors.UserError(f"{name}: longer than {longest:g} s; cut it into words")
     if not heard.streams:
         raise errors.UserError(
-            f"{name}: longer than {longest:g} s, and this model answers clips alone; cut it into "
+            f"{name}: longer than {longest:g} s, and this model answers clips only; cut it into "
             "words, or ask for one answer with --mode clip"
         )
     yield from _stream(heard, name, itertools.chain(begun, blocks))

@@ -40,7 +40,7 @@ SIGNATURES = {
 }
 """Samples lie from -1 to 1 at the rate of the run; a stream's states begin as float32[b, 0]."""
 
-_LOUDEST = 32.0  # beyond it somebody has sent 16-bit numbers; a little over 1 is a loud sound
+_LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
 
 
 class ServedSpeech:
@@ -54,8 +54,8 @@ class ServedSpeech:
 
     Attributes:
         saved: what has to be saved for the signatures.
-        settings: the asset settings.json: what a client has to know beside the signatures.
-        listener: None for a model that answers clips alone.
+        settings: the asset settings.json: what clients need beside the signatures.
+        listener: None for a model that answers clips only.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ServedSpeech:
         self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
-        """A traced or traceable function by the name of its signature."""
+        """Returns a traced or traceable function by the name of its signature."""
         found = {
             "serving_default": tf.function(
                 self.clips,
@@ -101,18 +101,18 @@ class ServedSpeech:
         return found
 
     def clips(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
+        """Answers signature `serving_default`."""
         rows = tf.shape(waveform)[0]
         samples = _sound(_at_least_one_row(waveform), "waveform")
         return self._answer(self._probabilities(samples)[:rows])
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `wav`: one after the other, since each has a length of its own."""
+        """Answers signature `wav`, file by file, because their lengths differ."""
         spec = tf.TensorSpec([self.label_names.shape[0]], tf.float32)
         return self._answer(tf.map_fn(self._file, wav, fn_output_signature=spec))
 
     def stream(self, chunk: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `stream`; states come and go as rows, whatever their inner shape.
+        """Answers signature `stream`; states come and go as rows, whatever their inner shape.
 
         A row that is empty stands for the state before the first sample.
         """
@@ -134,7 +134,7 @@ class ServedSpeech:
         }
 
     def _file(self, wav: tf.Tensor) -> tf.Tensor:
-        """Probabilities [labels] of the bytes of one file."""
+        """Returns probabilities [labels] for the bytes of one file."""
         samples, rate = tf.audio.decode_wav(wav)
         wanted = self.config.audio.sample_rate_hz
         told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
@@ -143,7 +143,7 @@ class ServedSpeech:
         return self._probabilities(_sound(mono, "wav"))[0]
 
     def _probabilities(self, waveform: tf.Tensor) -> tf.Tensor:
-        """[b, labels] of [b, samples]."""
+        """Returns probabilities [b, labels] for samples [b, samples]."""
         told = ["waveform: no samples; a clip has at least one"]
         with tf.control_dependencies([tf.debugging.Assert(tf.shape(waveform)[1] > 0, told)]):
             return self.clip_probabilities.of_batch(tf.identity(waveform))
@@ -156,7 +156,7 @@ class ServedSpeech:
         }
 
     def _settings(self, thresholds: Mapping[str, float]) -> dict[str, Any]:
-        """What a program has to know to ask the export, beside the signatures."""
+        """Returns what clients need beside the signatures."""
         settings: dict[str, Any] = {
             "sample_rate_hz": self.config.audio.sample_rate_hz,
             "clip_seconds": self.config.audio.clip_seconds,
@@ -178,18 +178,18 @@ def served(run: Path) -> ServedSpeech:
 
 
 def _at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
-    """The rows [b, n], or a row of zeros where there are none: fused convolutions refuse none."""
+    """Returns the rows [b, n], or one row of zeros: fused convolutions refuse an empty batch."""
     return tf.pad(rows, [[0, tf.cast(tf.shape(rows)[0] == 0, tf.int32)], [0, 0]])
 
 
 def _packed(state: tf.Tensor) -> tf.Tensor:
-    """A state as rows of numbers: [b, …] as [b, n]."""
+    """Flattens a state to rows of numbers: [b, …] to [b, n]."""
     sizes = tf.shape(state)
     return tf.reshape(state, [sizes[0], tf.reduce_prod(sizes[1:])])
 
 
 def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """What `_packed` made rows of; empty rows are the `first` state, before any sample."""
+    """Undoes `_packed`; empty rows stand for the `first` state, before any sample."""
     begins = tf.shape(rows)[1] == 0
     packed = _packed(first)
     rows = tf.concat([packed[:, : tf.where(begins, tf.shape(packed)[1], 0)], rows], axis=1)
@@ -200,8 +200,8 @@ def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Te
 
 
 def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
-    """The samples, after a look whether they can be some."""
-    samples = tf.debugging.check_numerics(samples, f"{name}: a sample is no finite number")
+    """Returns the samples after a check of their values."""
+    samples = tf.debugging.check_numerics(samples, f"{name}: a sample is not a finite number")
     loudest = tf.reduce_max(tf.abs(samples))
     told = [
         f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of",
@@ -214,9 +214,9 @@ def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
 def requests(
     trained: keras.Model, label_names: Sequence[str], config: configs.Config
 ) -> list[warmup_requests.Request]:
-    """For each signature one row and several, sounds of several lengths, shorter than a window too.
+    """Returns requests of one and of several sounds, some of them shorter than a window.
 
-    The answers come from the model as Keras runs it, operation by operation, and not from the
+    The answers come from Keras, which runs the model operation by operation, and not from the
     functions that are exported.
     """
     names = np.array([name.encode() for name in label_names], object)
@@ -262,7 +262,7 @@ def _files(
 def _stream(
     hears: streams.Listener, names: np.ndarray, sound: np.ndarray
 ) -> list[warmup_requests.Request]:
-    """A chunk from the beginning, one that goes on, and one that is too short for an answer."""
+    """Returns requests for a first chunk, a second, and one too short for an answer."""
     batch, length = sound.shape
     states = {name: np.zeros((batch, 0), np.float32) for name in hears.initial_states(1)}
     after = hears.initial_states(batch)
@@ -284,7 +284,7 @@ def _stream(
 
 
 def _ask(trained: keras.Model, config: configs.Config, sound: np.ndarray) -> np.ndarray:
-    """Probabilities [1, labels] of one clip, without any padding."""
+    """Returns probabilities [1, labels] for one clip, without padding."""
     features = data.preprocess(tf.constant(sound[None]), config)
     frames = tf.constant([features.shape[1]])
     clip = {"features": features, "context_frames": tf.zeros_like(frames), "frames": frames}
@@ -300,7 +300,7 @@ def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """A rising tone with overtones over noise, float32 [samples]."""
+    """Synthesises a rising tone with overtones over noise, float32 [samples]."""
     times = np.arange(samples) / rate
     phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
     tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))

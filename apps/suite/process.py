@@ -1,7 +1,4 @@
-"""How a process starts TensorFlow: with a quiet terminal, and with its cores shared out.
-
-Which precision is the fastest one on this machine.
-"""
+"""Prepares a process for TensorFlow: a quiet terminal, cores for each part, fast precision."""
 
 import contextlib
 import importlib.abc
@@ -20,10 +17,10 @@ _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def resolve_precision(name: str, cpu_info: Path = _CPU_INFO) -> str:
-    """A Keras dtype policy for a config's `precision`.
+    """Returns the Keras dtype policy for a config's `precision`.
 
-    "auto" is "mixed_bfloat16" on a CPU with instructions for products of bfloat16, where they take
-    half the time, and "float32" on any other, where they would be emulated. Other names stay.
+    "auto" is "mixed_bfloat16" on a CPU with instructions for products of bfloat16, which take half
+    the time, and "float32" on any other CPU, which would emulate them. Other names stay.
     """
     if name != "auto":
         return name
@@ -36,14 +33,14 @@ def resolve_precision(name: str, cpu_info: Path = _CPU_INFO) -> str:
 
 
 def quiet_tensorflow(log_level: int = 2) -> None:
-    """Keeps TensorFlow's start-up notes out of the terminal, whenever it is imported later on.
+    """Keeps TensorFlow's start-up notes out of the terminal when it is imported later.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
-    once. Errors stay: if the import fails, what was held back is printed. Environment variables
-    that the user has set stay as well.
+    once. If the import fails, the text that was held back is printed. Environment variables that
+    the user has set stay.
 
     Args:
-        log_level: what its C++ part prints: 2 errors, 3 only what ends the process.
+        log_level: of TensorFlow's C++ part: 2 = errors, 3 = only errors that end the process.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
@@ -54,10 +51,10 @@ def quiet_tensorflow(log_level: int = 2) -> None:
 
 
 def divide_cores(parts: int) -> None:
-    """Has each of `parts` independent parts of a graph run on cores of its own.
+    """Gives each of `parts` independent parts of a graph cores of its own.
 
-    By default TensorFlow puts all cores into one operation after the other; small ones then wait
-    more than they work. Changes nothing where TensorFlow already runs, as it does in a notebook.
+    By default TensorFlow runs each operation on all cores; small operations then wait more than
+    they work. Changes nothing where TensorFlow already runs, as in a notebook.
     """
     import tensorflow as tf  # takes seconds, and not every command needs it
 
@@ -68,7 +65,7 @@ def divide_cores(parts: int) -> None:
 
 @contextlib.contextmanager
 def without_warnings() -> Iterator[None]:
-    """Has Python's loggers keep everything below an error to themselves."""
+    """Silences Python loggers below ERROR."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -78,14 +75,14 @@ def without_warnings() -> Iterator[None]:
 
 
 def _cores() -> int:
-    """How many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class _QuietFinder(importlib.abc.MetaPathFinder):
-    """Finds `tensorflow` once, and has it loaded by `_QuietLoader`."""
+    """Finds `tensorflow` once, to be loaded by `_QuietLoader`."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -102,8 +99,8 @@ class _QuietFinder(importlib.abc.MetaPathFinder):
 class _QuietLoader(importlib.machinery.SourceFileLoader):
     """Runs the module with the process's stderr set aside.
 
-    The notes come from C++ before its log level is read, so no variable turns them off. Listing
-    the devices here makes CUDA's complaint about a machine without a GPU part of what is dropped.
+    The notes come from C++ before its log level is read, so no variable turns them off. Devices
+    are listed here so that CUDA's complaint about a machine without a GPU is dropped, too.
     """
 
     def exec_module(self, module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""The demo page's tab for a model that continues texts, as `apps.text_generation` exports them."""
+"""Builds the tab of the demo page that continues texts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.demo import elements
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 
 TITLE = "Text"
-EXPLAINED = "Write how a text begins; the model goes on in the manner of what it has read."
+EXPLAINED = (
+    "Write the beginning of a text; the model continues it in the style of its training text."
+)
 LONGEST, LONGEST_PROMPT = 1_000, 2_000
 _FIRST_PIECES, _GROWTH = 12, 1.35  # of the text that is shown first, and by which it grows
 _BYTE = "<0x"  # how a vocabulary of bytes writes them
 _ESCAPES = (("\\t", "\t"), ("\\r", "\r"), ("\\n", "\n"), ("\\x5c", "\\"))
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     unit = _unit(model)
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
@@ -39,11 +41,11 @@ def tab(model: ExportedModel) -> None:
             length = gradio.Slider(20, LONGEST, 300, step=10, label=f"Length ({unit})")
             temperature = gradio.Slider(
                 0, 1.5, 0.7, step=0.05, label="Temperature",
-                info="0 always takes the likeliest; higher ones dare more",
+                info="0 always takes the likeliest; higher values vary more",
             )  # fmt: skip
             seed = gradio.Number(
                 0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1,
-                info="Another number, another text; the same number, the same text",
+                info="The same number gives the same text again",
             )  # fmt: skip
         with gradio.Column(scale=3, min_width=300):
             text = elements.place(page("", ""))
@@ -70,12 +72,16 @@ def tab(model: ExportedModel) -> None:
 
 
 def continued(
-    model: ExportedModel, prompt: str | None, length: float, temperature: float, seed: float | None
+    model: asking.ExportedModel,
+    prompt: str | None,
+    length: float,
+    temperature: float,
+    seed: float | None,
 ) -> Iterator[str]:
-    """The continuation of a prompt, ever more of it: the last one is the answer to one request.
+    """Yields ever longer beginnings of a continuation; the last is the whole.
 
-    A longer continuation begins with the shorter one of the same seed, so that the page asks for
-    more and more, each time by a third, rather than to wait for the whole.
+    A longer continuation begins with the shorter one of the same seed. The page therefore asks for
+    about a third more each time, instead of waiting for the whole.
 
     Raises:
         UserError: a number out of its range, a prompt that is too long, or what the model refuses.
@@ -107,16 +113,16 @@ def continued(
         yield answer["text"][0].decode(errors="replace")
 
 
-def beginning(model: ExportedModel) -> str:
-    """Some words that the model itself would begin with."""
+def beginning(model: asking.ExportedModel) -> str:
+    """Returns some words that the model itself would begin with."""
     seed = int(np.random.default_rng().integers(2**31))
     *_, text = continued(model, "", 60, 0.6, seed)
     words = text.split()
     return " ".join(itertools.islice(words, 3)) or text.strip()
 
 
-def advice(model: ExportedModel, prompt: str | None) -> str:
-    """What is good to know of a prompt before it is continued."""
+def advice(model: asking.ExportedModel, prompt: str | None) -> str:
+    """Returns a note on a prompt that the model may not understand, or ""."""
     if not (prompt or "").strip():
         told = "The prompt is empty: the model begins a text of its own, as on a new line."
         return elements.note(told)
@@ -129,8 +135,8 @@ def advice(model: ExportedModel, prompt: str | None) -> str:
     return ""
 
 
-def _vocabulary(model: ExportedModel) -> list[str]:
-    """The pieces of `assets/vocabulary.txt` but the unknown; none where they are single bytes."""
+def _vocabulary(model: asking.ExportedModel) -> list[str]:
+    """Returns the known pieces in `assets/vocabulary.txt`; nothing where they are single bytes."""
     pieces = (model.asset("vocabulary.txt") or "").split("\n")[1:-1]
     if pieces and pieces[0].startswith(_BYTE):
         return []
@@ -139,8 +145,8 @@ def _vocabulary(model: ExportedModel) -> list[str]:
     return pieces
 
 
-def _unit(model: ExportedModel) -> str:
-    """What the model writes one after the other."""
+def _unit(model: asking.ExportedModel) -> str:
+    """Returns the unit in which the model writes."""
     pieces = _vocabulary(model)
     if not pieces:
         return "bytes"
@@ -148,7 +154,7 @@ def _unit(model: ExportedModel) -> str:
 
 
 def page(prompt: str, continuation: str) -> str:
-    """A prompt and what follows it, told apart by their looks."""
+    """Shows a prompt in bold, and its continuation."""
     written = f"<b>{escape(prompt)}</b>{escape(continuation)}"
     empty = '<span class="faint">The text appears here.</span>'
     content = written if prompt + continuation else empty

@@ -25,10 +25,10 @@ TASK = "text_generation"
 
 @dataclass(frozen=True)
 class Options:
-    """Continue prompts with what the model finds likely; the text is printed as it comes."""
+    """Continue prompts with likely text, which is printed as it is generated."""
 
     prompts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Beginnings to be continued; one is read from standard input where none is given."""
+    """Beginnings to continue; without any, one is read from standard input."""
     run: Path = Path("runs") / TASK
     """Folder of a finished run."""
     model: Path | None = None
@@ -38,21 +38,21 @@ class Options:
     length: int = 300
     """Tokens to generate."""
     temperature: float = 0.8
-    """Below 1 the likely becomes likelier; 0 always takes the most probable token."""
+    """Below 1, likely tokens become likelier; 0 always takes the most probable token."""
     top_k: int = 0
-    """Draw from so many most probable tokens alone; 0 = from all."""
+    """Draw only from this many most probable tokens; 0 = from all."""
     top_p: float = 1.0
-    """Draw from the most probable tokens that hold this probability; 1 = from all."""
+    """Draw from the most probable tokens that together have this probability; 1 = from all."""
     seed: int = 0
-    """Another seed draws another text, the same one the same text again."""
+    """The same seed draws the same text again; another seed draws another text."""
     repetition_penalty: float = 1.0
-    """Above 1, tokens that were there already get less likely; for words and subwords."""
+    """Above 1, tokens that already occurred become less likely; for words and subwords."""
     beam_width: int = 0
-    """Search the most probable text with so many candidates instead of drawing; 0 = draw."""
+    """Search for the most probable text with this many candidates; 0 = draw instead."""
     stop: str = ""
     """End right after this text, if it comes before the length is reached."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object with prompt and text a line, for machines."""
+    """Print a JSON object with prompt and text on each line."""
 
     def __post_init__(self) -> None:
         for name, fits, needed in (
@@ -73,7 +73,7 @@ class Options:
 
 
 def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
-    """Each prompt, and the pieces of its continuation as they are generated.
+    """Yields each prompt with the pieces of its continuation as they are generated.
 
     Raises:
         UserError: no finished run, no export or no server, or a prompt with what the vocabulary
@@ -91,7 +91,7 @@ def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
@@ -118,7 +118,7 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
         if unknown:
             raise errors.UserError(
                 f"prompt {prompt!r}: {unknown[0]!r}, at character {unknown[1] + 1}, is not in the "
-                "vocabulary of the text that was learned; write it otherwise"
+                "vocabulary of the training text; write it differently"
             )
     for prompt in prompts:
         ids = tokenizer.encode(prompt) if prompt else sampling.start_tokens(tokenizer)
@@ -166,7 +166,7 @@ def _ask_signature(options: Options, prompts: Sequence[str]) -> Iterator[Iterato
 
 
 def _standard_input() -> str:
-    """All of it, without the line feed that ends its last line."""
+    """Reads standard input to its end, without the line feed of its last line."""
     if sys.stdin.isatty():
         print("prompt, ended by Ctrl-D:", file=sys.stderr)
     try:
@@ -176,7 +176,7 @@ def _standard_input() -> str:
 
 
 def _until(pieces: Iterator[str], stop: str) -> Iterator[str]:
-    """The pieces up to the end of the first `stop` in their text."""
+    """Yields the pieces up to the end of the first `stop` in their text."""
     text = ""
     for piece in pieces:
         before = len(text)

@@ -60,7 +60,7 @@ class ServedText:
         self.state_names = [state.name for state in streaming.inputs[1:]]
 
     def signatures(self) -> dict[str, Any]:
-        """A traced or traceable function by the name of its signature."""
+        """Returns a traced or traceable function by the name of its signature."""
 
         def options(dtype: tf.DType, name: str) -> tf.TensorSpec:
             return tf.TensorSpec(None, dtype, name)  # a scalar, or a value for each row
@@ -101,7 +101,7 @@ class ServedText:
         top_p: tf.Tensor,
         seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
+        """Answers signature `serving_default`."""
         ids = sampling.generate(
             self.streaming,
             data.preprocess(prompt, self.tokenizer),
@@ -116,7 +116,7 @@ class ServedText:
         return {"text": self.tokenizer.graph_decode(ids.to_tensor(), ids.row_lengths())}
 
     def step(self, token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `step`."""
+        """Answers signature `step`."""
         before = [states[name] for name in self.state_names]
         logits, after = model.step(self.streaming, token, before)
         following = tf.argmax(logits[:, 1:], axis=1, output_type=tf.int32) + 1
@@ -124,7 +124,7 @@ class ServedText:
         return {"token": following, "logits": logits, **named}
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `score`."""
+        """Answers signature `score`."""
         tokens = data.preprocess(text, self.tokenizer)
         batch, lengths = tokens.nrows(out_type=tf.int32), tokens.row_lengths()
         before = tf.broadcast_to(self.start, [batch, 1])
@@ -161,7 +161,7 @@ _LENGTH = 24
 def requests(
     streaming: keras.Model, tokenizer: tokenizer.Tokenizer
 ) -> list[warmup_requests.Request]:
-    """For each signature one row and several, short and long, with all kinds of sampling.
+    """Returns requests of one and of several rows, short and long, with all kinds of sampling.
 
     The answers come from the model as Keras runs it, not from the functions that are exported:
     texts token by token in Python, logits and scores from calls of the whole model.
@@ -232,7 +232,7 @@ def _step(streaming: keras.Model, count: int) -> warmup_requests.Request:
 def _score(
     streaming: keras.Model, tokenizer: tokenizer.Tokenizer, texts: list[str]
 ) -> warmup_requests.Request:
-    """One text after the other, each in a single call, so that no padding is involved."""
+    """Scores each text in a call of its own, so that no padding is involved."""
     scores = []
     for text in texts:
         ids = np.concatenate([sampling.start_tokens(tokenizer), tokenizer.encode(text)])

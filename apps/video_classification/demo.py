@@ -1,4 +1,4 @@
-"""The demo page's tab for a model that names what happens in a video, as exported."""
+"""Builds the tab of the demo page that names what happens in a video."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import numpy as np
 from apps.suite import errors, process
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 
 if TYPE_CHECKING:
     from apps.suite.videos import video_files
 
 TITLE = "Video"
-EXPLAINED = "Give a short clip, and see what the model takes the motion in it for."
+EXPLAINED = "Give a short clip, and see how the model names the motion in it."
 _STRIP_FRAMES = 8
 _MOST_FRAMES = 20_000  # of a video: a quarter of an hour at 25 a second
 _SHOWN_PIXELS = 160  # height of an example, which a page would otherwise show as a stamp
@@ -38,8 +38,8 @@ class Seen(NamedTuple):
     seconds: list[float]  # when each of them is shown
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the tab's fields into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
             clip = gradio.Video(
@@ -82,11 +82,11 @@ def tab(model: ExportedModel) -> None:
         )
 
 
-def classify(model: ExportedModel, file: str | None) -> Seen:
-    """What the model sees in a video: of as many clips as its settings ask for, averaged.
+def classify(model: asking.ExportedModel, file: str | None) -> Seen:
+    """Returns the model's answer to a video, averaged over as many clips as its settings ask for.
 
     Raises:
-        UserError: no file, no video, too long, or what the model refuses.
+        UserError: no file, not a video, too long, or a clip that the model refuses.
     """
     if not file:
         raise errors.UserError("There is no clip yet: drop a file, or take an example.")
@@ -153,8 +153,8 @@ def write_example(frames: np.ndarray) -> Path:
     return path
 
 
-def example_videos(model: ExportedModel) -> list[np.ndarray]:
-    """Videos of the export's own requests, uint8 [frames, height, width, 3], two at most."""
+def example_videos(model: asking.ExportedModel) -> list[np.ndarray]:
+    """Returns at most two videos of the export's requests, uint8 [frames, height, width, 3]."""
     videos = [
         np.asarray(each.inputs["frames"])[0]
         for each in model.requests
@@ -164,7 +164,7 @@ def example_videos(model: ExportedModel) -> list[np.ndarray]:
 
 
 def strip(seen: Seen) -> str:
-    """The frames that the model got, some of them, with their times."""
+    """Draws some of the frames that the model got, with their times."""
     places = np.unique(np.linspace(0, len(seen.frames) - 1, _STRIP_FRAMES).round().astype(int))
     height, width = seen.frames[0].shape[:2]
     gap = max(1, width // 12)

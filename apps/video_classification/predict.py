@@ -30,7 +30,7 @@ _DRAWN_LABELS = 10  # the likeliest ones, in a picture
 
 @dataclass(frozen=True)
 class Options:
-    """Say what videos show, as a whole and, if asked, at every moment."""
+    """Name what videos show, as a whole and, if wanted, at every moment."""
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Video files, and folders of them."""
@@ -45,13 +45,13 @@ class Options:
     annotated: Path | None = None
     """Folder for a copy of each video with the label drawn on it, <video>.mp4."""
     clip_seconds: float | None = None
-    """Over time: how long the action is that a label is about; else as the run was trained."""
+    """Length of the action that a label describes, over time; by default that of the training."""
     top: int = 3
     """How many labels are shown."""
     skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Name what cannot be decoded, and go on."""
+    """Report files that cannot be decoded, and continue."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object a line, for machines."""
+    """Print a JSON object on each line, one for each answer."""
 
     def __post_init__(self) -> None:
         if not self.inputs:
@@ -63,7 +63,7 @@ class Options:
 
 
 class Answer(NamedTuple):
-    """What a video shows; `reason` instead of labels where it could not be decoded."""
+    """The labels of a video, or the `reason` why it could not be decoded."""
 
     input: str
     labels: dict[str, float]  # their probabilities, the likeliest first
@@ -96,7 +96,7 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
@@ -176,18 +176,18 @@ SUFFIXES = (
     ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
     ".mts", ".ogv", ".ts", ".webm", ".wmv",
 )  # fmt: skip
-"""Of the files that a folder stands for; a file that is named may have any."""
+"""Suffixes of the files that a folder stands for; a file given by name may have any."""
 
 
 class AskedVideo(NamedTuple):
-    """A file, and where its picture and its copy go; None where they are not wanted."""
+    """A video file, and the paths of its picture and its copy; None where they are not wanted."""
 
     path: Path
     timeline: Path | None
     annotated: Path | None
 
     def written(self) -> Iterator[Path]:
-        """What will be there beside the answer."""
+        """Yields the files that will be written."""
         if self.timeline is not None:
             yield self.timeline
             yield self.timeline.with_stem(f"{self.timeline.stem}-dark")
@@ -198,7 +198,7 @@ class AskedVideo(NamedTuple):
 def find_videos(
     inputs: Sequence[Path], timeline: Path | None, annotated: Path | None
 ) -> list[AskedVideo]:
-    """The files that are meant; a folder stands for all videos in it, in order.
+    """Returns the videos to ask about; a folder stands for all videos in it, in order.
 
     Args:
         inputs: files and folders.
@@ -215,7 +215,7 @@ def find_videos(
             files = sorted(file for file in given.rglob("*") if _is_video(file))
             if not files:
                 raise errors.UserError(
-                    f"{given}: no video in this folder; name files that end in another way than "
+                    f"{given}: no video in this folder; give files by name if they do not end in "
                     f"{', '.join(SUFFIXES)}"
                 )
         elif given.is_file():

@@ -52,7 +52,7 @@ class ServedVideo:
 
     Attributes:
         saved: what has to be saved for the signatures.
-        settings: the asset settings.json: what a client has to know beside the signatures.
+        settings: the asset settings.json: what clients need beside the signatures.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ServedVideo:
         self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
-        """A traced or traceable function by the name of its signature."""
+        """Returns a traced or traceable function by the name of its signature."""
         frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
         encoded = tf.TensorSpec([None, None], tf.string, "encoded")
         found = {
@@ -86,13 +86,13 @@ class ServedVideo:
         return found
 
     def videos(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
+        """Answers signature `serving_default`."""
         sizes = tf.shape(_with_pixels(frames))
         counts = tf.repeat(sizes[1], sizes[0])
         return self._answer(*data.preprocess(frames, counts, self.config))
 
     def files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `encoded`; of all frames only those that the clip has are decoded."""
+        """Answers signature `encoded`; decodes only the frames that the clip uses."""
         clips = self.config.clips
         rows, empty = tf.shape(encoded)[0], tf.equal(encoded, "")
         counts = tf.reduce_sum(tf.cast(~empty, tf.int32), axis=1)
@@ -110,7 +110,7 @@ class ServedVideo:
         return self._answer(tf.reshape(pixels, shape), lengths)
 
     def stream(self, frames: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `stream`; states come and go as rows, whatever their inner shape.
+        """Answers signature `stream`; states come and go as rows, whatever their inner shape.
 
         A row that is empty stands for the state before the first frame.
         """
@@ -139,7 +139,7 @@ class ServedVideo:
         }
 
     def _file(self, encoded: tf.Tensor) -> tf.Tensor:
-        """Uint8 [height, width, 3] of the bytes of one picture, black where there are none."""
+        """Decodes one picture to uint8 [height, width, 3]; no bytes give a black picture."""
         clips = self.config.clips
 
         def decoded() -> tf.Tensor:
@@ -150,7 +150,7 @@ class ServedVideo:
         return tf.cond(tf.equal(encoded, ""), lambda: black, decoded)
 
     def _answer(self, frames: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Of clips, uint8 [b, frames, height, width, 3], so many frames of each are real."""
+        """Answers clips, uint8 [b, frames, height, width, 3]; `lengths` counts the real frames."""
         batch = tf.shape(frames)[0]
         spare = tf.cast(batch == 0, tf.int32)
         frames, lengths = _longer(frames, spare), _longer(lengths, spare)
@@ -170,7 +170,7 @@ class ServedVideo:
         return tf.nn.softmax(self.trained(inputs, training=False))
 
     def _settings(self) -> dict[str, Any]:
-        """What a program has to know to ask the export, beside the signatures."""
+        """Returns what clients need beside the signatures."""
         clips = self.config.clips
         seconds = clips.clip_seconds if clips.sampling == "window" else None
         return {
@@ -192,7 +192,7 @@ def served(run: Path) -> ServedVideo:
 
 
 def _with_pixels(frames: tf.Tensor) -> tf.Tensor:
-    """The frames [b, n, height, width, 3], after a look whether there is something to see."""
+    """Returns the frames [b, n, height, width, 3] after a check that none of the sides is 0."""
     sizes = tf.shape(frames)[1:4]
     told = ["frames: [rows, frames, height, width, 3] with at least one frame of at least one"]
     told += ["pixel are needed; frames, height and width are", sizes]
@@ -201,7 +201,7 @@ def _with_pixels(frames: tf.Tensor) -> tf.Tensor:
 
 
 def _longer(rows: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
-    """So many more rows, of zeros."""
+    """Appends `spare` rows of zeros."""
     before = tf.zeros([rows.shape.rank, 1], tf.int32)
     after = tf.concat([[[spare]], before[1:]], axis=0)
     padded = tf.pad(rows, tf.concat([before, after], axis=1))
@@ -209,12 +209,12 @@ def _longer(rows: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
 
 
 def _packed(state: tf.Tensor) -> tf.Tensor:
-    """A state as rows of numbers: [b, …] as [b, n]."""
+    """Flattens a state to rows of numbers: [b, …] to [b, n]."""
     return tf.reshape(state, [tf.shape(state)[0], math.prod(state.shape[1:])])
 
 
 def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
-    """What `_packed` made rows of; empty rows are the `first` state, before any frame."""
+    """Undoes `_packed`; empty rows stand for the `first` state, before any frame."""
     packed = _packed(first)
     batch, size = tf.shape(packed)[0], packed.shape[1]
     given = tf.shape(rows)
@@ -230,9 +230,9 @@ def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
 def requests(
     trained: keras.Model, label_names: Sequence[str], config: configs.Config
 ) -> list[warmup_requests.Request]:
-    """For each signature one row and several, videos of other lengths and sizes than training's.
+    """Returns requests of one and of several videos, of lengths and sizes unlike the training's.
 
-    The answers come from the model as Keras runs it, operation by operation, and not from the
+    The answers come from Keras, which runs the model operation by operation, and not from the
     functions that are exported.
     """
     names = np.array([name.encode() for name in label_names], object)
@@ -264,7 +264,7 @@ def _files(
     config: configs.Config,
     videos: Sequence[np.ndarray],
 ) -> warmup_requests.Request:
-    """PNG files, which lose nothing."""
+    """Returns a request of PNG files, which are lossless."""
     encoded = np.full([len(videos), max(map(len, videos))], b"", object)
     for row, video in zip(encoded, videos, strict=True):
         row[: len(video)] = [tf.io.encode_png(frame).numpy() for frame in video]
@@ -275,7 +275,7 @@ def _files(
 def _stream(
     trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
 ) -> list[warmup_requests.Request]:
-    """A chunk from the beginning and one that goes on; the answers are those of one whole call."""
+    """Returns requests for a first chunk and a second; the answers come from one whole call."""
     count = min(videos.shape[1], 7)
     videos, ones = videos[:, :count], tf.ones([count], tf.int32)
     sized = tf.stack([data.preprocess(row[:, None], ones, config)[0][:, 0] for row in videos])
@@ -302,7 +302,7 @@ def _stream(
 
 
 def _ask(trained: keras.Model, config: configs.Config, video: np.ndarray) -> np.ndarray:
-    """Probabilities [1, labels] of one video, without any padding behind a short one."""
+    """Returns probabilities [1, labels] for one video, without padding."""
     frames, lengths = data.preprocess(tf.constant(video[None]), tf.constant([len(video)]), config)
     frames = frames[:, : lengths[0]]
     sides = (frames, frames[:, :, :, ::-1]) if config.evaluation.flip else (frames,)
@@ -319,7 +319,7 @@ def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def _video(frames: int, height: int, width: int, draw: np.random.Generator) -> np.ndarray:
-    """A bright spot on its way over a noisy ground, uint8 [frames, height, width, 3]."""
+    """Draws a bright spot that moves over noise, uint8 [frames, height, width, 3]."""
     start, pace = draw.uniform(0.2, 0.8, 2), draw.uniform(-0.5, 0.5, 2)
     times = np.linspace(0, 1, frames)[:, None, None]
     rows, columns = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")

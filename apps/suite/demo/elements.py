@@ -1,4 +1,4 @@
-"""What the demo page shows: notes, pictures, tables and bars as HTML, everything escaped."""
+"""Renders notes, pictures, tables and bars of the demo page as escaped HTML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENTRIES_SHOWN = 200  # of a table; a page with many thousand rows is slow to sc
 
 
 def answered(handler: Callable[..., str]) -> Callable[..., str]:
-    """Has a handler that gives HTML say what was wrong, as a note, instead of failing."""
+    """Makes a handler that returns HTML report errors as a note instead of failing."""
 
     @functools.wraps(handler)
     def told(*values: Any) -> str:
@@ -30,7 +30,7 @@ def answered(handler: Callable[..., str]) -> Callable[..., str]:
 
 
 def filled(handler: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
-    """Has a handler that fills a field give a note beside: "", or what was wrong and no value."""
+    """Makes a handler that fills a field return a note, too: "", or the error and no value."""
 
     @functools.wraps(handler)
     def told(*values: Any) -> tuple[Any, str]:
@@ -43,15 +43,15 @@ def filled(handler: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
 
 
 def if_filled(handler: Callable[[Any], str]) -> Callable[[Any, str], str]:
-    """What follows on `filled`: the handler's HTML, or the note that stands beside an empty field.
+    """Follows `filled`: returns the handler's HTML, or the note beside an empty field.
 
-    A browser gives back an empty text for a missing one.
+    A browser returns an empty text for a missing one.
     """
     return lambda value, said: handler(value) if value else said
 
 
 def streamed(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
-    """As `answered`, for a handler that gives ever more of its HTML; the note stands above it."""
+    """Does the same as `answered` for a handler that yields HTML; the note stands above it."""
 
     @functools.wraps(handler)
     def told(*values: Any) -> Iterator[str]:
@@ -68,43 +68,43 @@ def streamed(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[st
 def _said(error: Exception) -> str:
     if isinstance(error, errors.UserError):
         return note(str(error), "wrong")
-    # A mistake of ours: the page goes on, and the terminal has what is needed to find it.
+    # A mistake of ours: the page continues, and the terminal shows the traceback.
     traceback.print_exception(error, file=sys.stderr)
     return note(f"This did not work ({type(error).__name__}); the terminal says more.", "wrong")
 
 
 def place(content: str = "") -> Any:
-    """A field of the page that shows HTML, in the page's own style."""
+    """Adds a field to the page that shows HTML in the page's own style."""
     import gradio
 
     return gradio.HTML(content, apply_default_css=False, padding=False)
 
 
 ANSWER: dict[str, Any] = {"api_visibility": "private", "queue": False}
-"""How an event is answered: as one request, and offered to no other program.
+"""Options of an event that is answered by one request; other programs cannot call it.
 
-Gradio's queue is for what comes bit by bit. Its side in the browser closes the queue's stream
-behind the last event, and at times loses an event that is asked for in that very moment.
+Gradio's queue is for answers that come bit by bit. In the browser it closes its stream after the
+last event, and sometimes loses an event that arrives at that moment.
 """
 
 BIT_BY_BIT: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 4}
-"""How an event of a handler that yields is answered."""
+"""Options of an event whose handler yields its answer bit by bit."""
 
 
 def note(text: str, kind: str = "hint") -> str:
-    """A line that a screen reader reads out: kind "hint", or "wrong"."""
+    """Returns a line that a screen reader reads out, of kind "hint" or "wrong"."""
     role = "alert" if kind == "wrong" else "status"
     return f'<p class="note {kind}" role="{role}">{escape(text)}</p>'
 
 
 def heading(text: str, below: str = "") -> str:
-    """An answer in large letters, with a line below it."""
+    """Returns an answer in large letters, with a line below it."""
     small = f"<span>{escape(below)}</span>" if below else ""
     return f'<div class="answer"><strong>{escape(text)}</strong>{small}</div>'
 
 
 def bars(names: Sequence[str], shares: Sequence[float], title: str, most: int = 10) -> str:
-    """Probabilities as labelled bars, the highest first."""
+    """Returns probabilities as labelled bars, the highest first."""
     order = sorted(range(len(names)), key=lambda at: -shares[at])
     rows = []
     for place, at in enumerate(order[:most]):
@@ -124,7 +124,7 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str, most: int = 
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str) -> str:
-    """A table with a caption; numbers come as they are to be read."""
+    """Returns a table with a caption; numbers are shown as given."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows[:_ENTRIES_SHOWN])
     rest = len(rows) - _ENTRIES_SHOWN
@@ -142,14 +142,14 @@ def _cell(value: object) -> str:
 
 
 def preformatted(text: str, title: str) -> str:
-    """Text as it stands, such as JSON."""
+    """Returns preformatted text, such as JSON."""
     return f'<figure class="json"><figcaption>{escape(title)}</figcaption>' + (
         f"<pre>{escape(text)}</pre></figure>"
     )
 
 
 def picture(title: str, alternative: str, draw: plot_style.Draw, height_inches: float) -> str:
-    """A plot, for a light page and for a dark one; `alternative` says in words what it shows."""
+    """Returns a plot for light and for dark pages; `alternative` describes it in words."""
     shown = []
     for theme, kind in ((plot_style.LIGHT, "light"), (plot_style.DARK, "dark")):
         content = base64.b64encode(plot_style.png(theme, title, draw, height_inches)).decode()

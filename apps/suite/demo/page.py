@@ -11,7 +11,7 @@ import gradio
 import starlette.types
 
 from apps.suite.demo import elements, request_box
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 
 TITLE = "Try the models"
 LARGEST_UPLOAD = "200mb"
@@ -32,10 +32,12 @@ class Tab(NamedTuple):
 
     title: str
     explained: str
-    build: Callable[[ExportedModel], None]
+    build: Callable[[asking.ExportedModel], None]
 
 
-def page(models: Sequence[ExportedModel], tabs: Mapping[str, Tab], source: str) -> gradio.Blocks:
+def page(
+    models: Sequence[asking.ExportedModel], tabs: Mapping[str, Tab], source: str
+) -> gradio.Blocks:
     """Builds the page.
 
     Args:
@@ -55,7 +57,7 @@ def page(models: Sequence[ExportedModel], tabs: Mapping[str, Tab], source: str) 
     return blocks
 
 
-def _fill(model: ExportedModel, shown: Tab | None) -> None:
+def _fill(model: asking.ExportedModel, shown: Tab | None) -> None:
     explained = shown.explained if shown else request_box.EXPLAINED
     elements.place(
         f'<p class="explained">{elements.escape(explained)} '

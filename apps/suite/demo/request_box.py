@@ -1,4 +1,4 @@
-"""What a program asks: each signature of a model, and a box that sends a request as JSON."""
+"""Shows the signatures of a model, and a box that sends a request as JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.demo import elements
-from apps.suite.export.asking import ExportedModel
+from apps.suite.export import asking
 from apps.suite.serving import rest_service
 from apps.suite.serving.models import Refusal, Tensor
 
-EXPLAINED = "The page knows this model by its signatures alone: ask them in JSON."
+EXPLAINED = "The page has no tab for this model: ask its signatures in JSON."
 _LONGEST_EXAMPLE, _LONGEST_ANSWER = 20_000, 50_000  # characters
 
 
-def tab(model: ExportedModel) -> None:
-    """Puts the box into the page that is being built."""
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the box to the page that is being built."""
     names = sorted(model.inputs, key=lambda name: (name != "serving_default", name))
     elements.place(signatures(model))
     signature = gradio.Dropdown(names, value=names[0], label="Signature", filterable=False)
@@ -43,17 +43,17 @@ def tab(model: ExportedModel) -> None:
     ask.click(show, [signature, request], answered, **elements.ANSWER)
 
 
-def signatures(model: ExportedModel) -> str:
-    """A table of what each signature takes and gives."""
+def signatures(model: asking.ExportedModel) -> str:
+    """Returns a table of the inputs and outputs of each signature."""
     rows = [
         (name, _told(model.inputs[name]), _told(model.outputs[name]))
         for name in sorted(model.inputs)
     ]
-    return elements.table(("signature", "takes", "gives"), rows, f"Signatures of {model.name}")
+    return elements.table(("signature", "inputs", "outputs"), rows, f"Signatures of {model.name}")
 
 
-def example(model: ExportedModel, signature: str) -> str:
-    """A request as JSON: one that the export warms up with, or a form to be filled in."""
+def example(model: asking.ExportedModel, signature: str) -> str:
+    """Returns a request as JSON: one of the export's warm-up requests, or a form to fill in."""
     inputs = model.example(signature)
     if inputs:
         columns = {name: _plain(np.asarray(value).tolist()) for name, value in inputs.items()}
@@ -63,16 +63,16 @@ def example(model: ExportedModel, signature: str) -> str:
     return json.dumps({"inputs": dict.fromkeys(model.inputs[signature])})
 
 
-def answer(model: ExportedModel, signature: str, body: str) -> str:
-    """The answer as JSON, as a server gives it over REST.
+def answer(model: asking.ExportedModel, signature: str, body: str) -> str:
+    """Returns the answer as JSON, as a server gives it over REST.
 
     Raises:
-        UserError: no JSON, not a request, or what the model refuses.
+        UserError: not JSON, not a request, or a request that the model refuses.
     """
     try:
         parsed = json.loads(body)
     except json.JSONDecodeError as error:
-        told = f"The request is no JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+        told = f"The request is not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
         raise errors.UserError(told) from error
     except RecursionError as error:
         raise errors.UserError("The request is nested too deeply.") from error
@@ -92,7 +92,7 @@ def _told(tensors: dict[str, Tensor]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Bytes as JSON has them: as text, or in base64 where they are none."""
+    """Replaces bytes by text, or by base64 where they are not text."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, bytes):

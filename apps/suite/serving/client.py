@@ -131,7 +131,7 @@ def _typed(
     return typed_inputs(model, signature, inputs, known)
 
 
-# What gRPC itself does again: a server that is not there yet, or has no room.
+# gRPC itself asks again a server that is not there yet, or has no room.
 _RETRY = {
     "methodConfig": [
         {
@@ -325,7 +325,7 @@ def _reason(answer: requests.Response) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Bytes as JSON has them."""
+    """Replaces bytes by base64."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, bytes):
@@ -334,7 +334,7 @@ def _plain(value: Any) -> Any:
 
 
 def _bytes(value: Any, kind: np.dtype) -> Any:
-    """Texts as the bytes they are in a tensor."""
+    """Replaces texts by the bytes of a tensor."""
     if kind != np.dtype(object):
         return value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The gRPC interface of TensorFlow Serving over `ServedModels`: Predict, metadata and status.
+"""Answers the gRPC interface of TensorFlow Serving: Predict, metadata and status.
 
 The messages and stubs are those of the package tensorflow-serving-api.
 """
@@ -29,7 +29,7 @@ _SIGNATURES = "signature_def"
 def server(
     models: ServedModels, admission: Admission, address: str, largest_request_bytes: int
 ) -> tuple[grpc.Server, int]:
-    """A server that is not started yet, and its port (of `host:0`, a free one).
+    """Returns a server that is not started yet, and its port (a free one for `host:0`).
 
     Raises:
         RuntimeError: nothing can listen there.
@@ -37,7 +37,7 @@ def server(
     limits = [
         ("grpc.max_receive_message_length", largest_request_bytes),
         ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", 0),  # or two servers would share a port without a word
+        ("grpc.so_reuseport", 0),  # or two servers would silently share a port
     ]
     made = grpc.server(futures.ThreadPoolExecutor(64), options=limits)
     port = made.add_insecure_port(address)
@@ -95,7 +95,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def _write(values: np.ndarray, tensor: Any) -> None:
-    """Into a TensorProto; `tf.make_tensor_proto` takes several times as long for numbers."""
+    """Writes into a TensorProto; for numbers `tf.make_tensor_proto` takes several times as long."""
     if values.dtype == object:  # strings
         tensor.CopyFrom(tf.make_tensor_proto(values))
         return

@@ -36,13 +36,13 @@ class Refusal(Exception):
 
 
 class Tensor(NamedTuple):
-    """What a signature says of an input or an output."""
+    """Dtype and shape of an input or an output of a signature."""
 
     kind: np.dtype
     shape: list[int | None] | None  # None: of any rank
 
     def described(self) -> str:
-        """Both, as in `float32[any, 3]`."""
+        """Returns both as text: `float32[any, 3]`."""
         shape = "" if self.shape is None else _shape_name(self.shape)
         return f"{_kind_name(self.kind)}{shape}"
 
@@ -90,10 +90,10 @@ class ServedVersion:
                 self.answer(request.signature, request.inputs)
 
     def answer(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The outputs of a signature by name, given its inputs by name.
+        """Returns the outputs of a signature by name, given its inputs by name.
 
         Raises:
-            Refusal: no such signature, inputs that do not fit, or what the graph itself refuses.
+            Refusal: no such signature, inputs that do not fit, or the graph itself refuses them.
         """
         arrays = self._checked(signature, inputs)
         try:
@@ -120,14 +120,14 @@ class ServedVersion:
         self._session.close()
 
     def signature_inputs(self, signature: str) -> dict[str, Tensor]:
-        """What a signature takes; Refusal where there is none of the name."""
+        """Returns the inputs of a signature; Refusal where there is no signature of the name."""
         if signature not in self.inputs:
             known = ", ".join(sorted(self.inputs))
             raise Refusal("INVALID_ARGUMENT", f"no signature {signature!r}; there is {known}")
         return self.inputs[signature]
 
     def _checked(self, signature: str, inputs: Mapping[str, Any]) -> list[np.ndarray]:
-        """The inputs as arrays, in the signature's order."""
+        """Returns the inputs as arrays, in the signature's order."""
         wanted = self.signature_inputs(signature)
         for said, names in (
             ("missing", wanted.keys() - inputs.keys()),
@@ -151,7 +151,7 @@ def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        told = f"{name}: rows of different lengths are no tensor"
+        told = f"{name}: rows of different lengths are not a tensor"
         raise Refusal("INVALID_ARGUMENT", told) from error
     if wanted.kind == np.dtype(object):
         fits = array.dtype.kind in "OSU" or array.size == 0
@@ -186,7 +186,7 @@ def public(signatures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The inputs or the outputs of a signature by name, in the order of their names."""
+    """Returns the inputs or the outputs of a signature by name, in the order of their names."""
     found = {}
     for name in sorted(described):
         kind, shape = tf.dtypes.as_dtype(described[name].dtype), described[name].tensor_shape
@@ -205,7 +205,7 @@ def _shape_name(shape: list[int | None]) -> str:
 
 
 class State(NamedTuple):
-    """What became of a version, in the words of TensorFlow Serving's GetModelStatus."""
+    """State of a version, in the words of TensorFlow Serving's GetModelStatus."""
 
     version: int
     state: str  # AVAILABLE, LOADING, UNLOADING, END
@@ -215,8 +215,9 @@ class State(NamedTuple):
 class ServedModels:
     """Serves `folder/<model>/<version>`; versions come and go as their folders do.
 
-    A newer version takes over as soon as it is loaded; then the older one is dropped, after the
-    requests that it is answering. One that does not load is told of and leaves the older one be.
+    A newer version takes over as soon as it is loaded; the older one is dropped after it has
+    answered its last requests. If a new version fails to load, this is reported, and the older one
+    stays.
 
     Args:
         folder: of the models.
@@ -231,7 +232,7 @@ class ServedModels:
         self._choosing = threading.Lock()  # between finding a version and holding it
 
     def look(self) -> list[str]:
-        """Loads what is new, drops what is gone; a line for each change."""
+        """Loads new versions and drops removed ones; returns a line for each change."""
         told = []
         with self._changing:
             for model, number in versions.newest(self.folder).items():
@@ -247,12 +248,12 @@ class ServedModels:
         return told
 
     def names(self) -> list[str]:
-        """Of all models that are served."""
+        """Returns the names of all models that are served."""
         return sorted(self._serving)
 
     @contextlib.contextmanager
     def using(self, model: str, version: int | None = None) -> Iterator[ServedVersion]:
-        """The version that is served, for the time of the block; Refusal where it is not there.
+        """Holds the served version during the block; Refusal where it is not there.
 
         Args:
             model: its name.
@@ -273,7 +274,7 @@ class ServedModels:
             serving.let_go()
 
     def states(self, model: str) -> list[State]:
-        """Of all versions that were served or tried, the newest first; Refusal for no model."""
+        """Returns the states of all versions, the newest first; Refusal for no such model."""
         if model not in self._states:
             raise Refusal("NOT_FOUND", f"no model {model!r}")
         return [self._states[model][number] for number in sorted(self._states[model], reverse=True)]

@@ -1,18 +1,16 @@
-"""The REST interface of TensorFlow Serving over `ServedModels`, as a Starlette application.
+"""Answers the REST interface of TensorFlow Serving, as a Starlette application.
 
     GET  /v1/models/NAME[/versions/V]            status of the versions
     GET  /v1/models/NAME[/versions/V]/metadata   signatures
-    POST /v1/models/NAME[/versions/V]:predict    see `rest_values`
+    POST /v1/models/NAME[/versions/V]:predict    values as below
 
 An error is `{"error": …}` with the HTTP status that belongs to the gRPC one.
-
-JSON of TensorFlow Serving's REST interface to arrays, and back.
 
 A request holds rows (`"instances"`: a list, of values where there is one input, else of objects by
 input) or columns (`"inputs"`: a value where there is one input, else an object by input). Rows are
 answered as `"predictions"`, columns as `"outputs"`, in the same manner: a single output stands
-without its name. Bytes that are no text are `{"b64": …}`; an answer has them so where the output's
-name ends in `_bytes`.
+without its name. Bytes that are not text are `{"b64": …}`; so are answers whose output's name ends
+in `_bytes`.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ _ROWS, _COLUMNS = "instances", "inputs"
 
 
 def read_values(body: Any, wanted: Mapping[str, Tensor]) -> tuple[dict[str, np.ndarray], bool]:
-    """The inputs of a request as arrays, and whether they came as rows.
+    """Returns the inputs of a request as arrays, and True if they came as rows.
 
     Raises:
         Refusal: INVALID_ARGUMENT, with what to send instead.
@@ -50,17 +48,19 @@ def read_values(body: Any, wanted: Mapping[str, Tensor]) -> tuple[dict[str, np.n
 
 
 def write_values(outputs: Mapping[str, np.ndarray], by_rows: bool) -> dict[str, Any]:
-    """The answer, to be written as JSON.
+    """Returns the answer as values for JSON.
 
     Raises:
-        Refusal: INVALID_ARGUMENT, for outputs that are no rows, as names of labels are none.
+        Refusal: INVALID_ARGUMENT, for outputs that are not rows, such as names of labels.
     """
     values = {name: _plain(name, array) for name, array in outputs.items()}
     if not by_rows:
         return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
     counts = {array.shape[0] if array.ndim else None for array in outputs.values()}
     if len(counts) != 1 or None in counts:
-        raise _refusal(f'the outputs are no rows of one number: ask by columns, "{_COLUMNS}"')
+        raise _refusal(
+            f'the outputs do not have one row for each question: ask by columns, "{_COLUMNS}"'
+        )
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
     rows = zip(*values.values(), strict=True)
@@ -94,14 +94,14 @@ def _array(name: str, value: Any, wanted: Tensor) -> np.ndarray:
         try:
             array = np.array(_bytes(name, value), object)
         except ValueError as error:
-            raise _refusal(f"{name}: rows of different lengths are no tensor") from error
+            raise _refusal(f"{name}: rows of different lengths are not a tensor") from error
         if any(not isinstance(text, bytes) for text in array.flat):
-            raise _refusal(f"{name}: rows of different lengths are no tensor")
+            raise _refusal(f"{name}: rows of different lengths are not a tensor")
         return array
     try:
         array = np.array(value)
     except ValueError as error:
-        raise _refusal(f"{name}: rows of different lengths are no tensor") from error
+        raise _refusal(f"{name}: rows of different lengths are not a tensor") from error
     whole = np.issubdtype(wanted.kind, np.integer)
     fits = array.size == 0 or array.dtype.kind == ("b" if wanted.kind == np.bool_ else "i")
     if not fits and not whole and wanted.kind != np.bool_:
@@ -116,7 +116,7 @@ def _array(name: str, value: Any, wanted: Tensor) -> np.ndarray:
 
 
 def _bytes(name: str, value: Any) -> Any:
-    """Texts as bytes, however deep they lie in lists."""
+    """Replaces texts by bytes in nested lists."""
     if isinstance(value, list):
         return [_bytes(name, each) for each in value]
     if isinstance(value, str):
@@ -125,7 +125,7 @@ def _bytes(name: str, value: Any) -> Any:
         try:
             return base64.b64decode(value["b64"], validate=True)
         except binascii.Error as error:
-            raise _refusal(f"{name}: what stands under b64 is no base64: {error}") from error
+            raise _refusal(f"{name}: the value of b64 is not base64: {error}") from error
     raise _refusal(f'{name}: needs texts, or bytes as {{"b64": …}}, and has {value!r:.40}')
 
 
@@ -164,7 +164,7 @@ class _TooLarge(Exception):
 def application(
     models: ServedModels, admission: Admission, largest_request_bytes: int
 ) -> applications.Starlette:
-    """An ASGI application; requests of more bytes than that are not read to their end."""
+    """Returns an ASGI application; larger requests are not read to their end."""
 
     def answered(work: Callable[..., Any]) -> Callable[[requests.Request], Any]:
         async def handle(request: requests.Request) -> responses.Response:
@@ -186,7 +186,7 @@ def application(
             try:
                 asked = json.loads(body)
             except ValueError as error:
-                raise Refusal("INVALID_ARGUMENT", f"the request is no JSON: {error}") from error
+                raise Refusal("INVALID_ARGUMENT", f"the request is not JSON: {error}") from error
             named = isinstance(asked, dict) and asked.get("signature_name")
             signature = str(named or "serving_default")
             inputs, by_rows = read_values(asked, served.signature_inputs(signature))

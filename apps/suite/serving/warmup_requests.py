@@ -1,4 +1,4 @@
-"""Requests in the file format that TensorFlow Serving replays on loading a version.
+"""Reads and writes the requests that TensorFlow Serving replays on loading a version.
 
 `assets.extra/tf_serving_warmup_requests` is a TFRecord of `PredictionLog` messages
 (tensorflow/serving, apis/prediction_log.proto). Of that message only this is used, all of it
@@ -40,7 +40,7 @@ def write(file: Path, model_name: str, requests: Iterable[Request]) -> None:
 
 
 def read(file: Path) -> Iterator[Request]:
-    """The requests that `write` wrote."""
+    """Yields the requests that `write` wrote."""
     import tensorflow as tf
 
     for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
@@ -48,7 +48,7 @@ def read(file: Path) -> Iterator[Request]:
 
 
 def encode(model_name: str, request: Request) -> bytes:
-    """One serialised `PredictionLog`."""
+    """Returns one serialised `PredictionLog`."""
     spec = _field(1, model_name.encode()) + _field(3, request.signature.encode())
     sent = _field(1, spec) + b"".join(_field(2, entry) for entry in _entries(request.inputs))
     log = _field(1, sent)
@@ -59,7 +59,7 @@ def encode(model_name: str, request: Request) -> bytes:
 
 
 def decode(record: bytes) -> Request:
-    """What `encode` was given, without the model's name."""
+    """Undoes `encode`, without the model's name."""
     log = dict(_fields(dict(_fields(record))[6]))
     sent = list(_fields(log[1]))
     received = list(_fields(log.get(2, b"")))
@@ -88,7 +88,7 @@ def _entry(content: bytes) -> tuple[str, Any]:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field of the protobuf wire format."""
+    """Returns a length-delimited field of the protobuf wire format."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
@@ -101,7 +101,7 @@ def _varint(value: int) -> bytes:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each field of a message that has length-delimited ones only."""
+    """Yields number and content of each field of a message with only length-delimited fields."""
     stream = io.BytesIO(message)
     while stream.tell() < len(message):
         tag = _read_varint(stream)

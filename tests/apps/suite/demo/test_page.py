@@ -180,7 +180,7 @@ def test_measurements_are_looked_at_from_an_example_a_file_and_the_keyboard(page
     tab.clear()
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
     tab.upload(tmp_path / "picture.csv")
-    tab.says("picture.csv is no csv file")
+    tab.says("picture.csv is not a")
     box = tab.panel.get_by_label("or the csv itself")
     box.fill("flow,heat,command\n1,2,warm\n")
     tab.press("Look for anomalies")
@@ -220,7 +220,7 @@ def test_a_model_that_the_page_knows_no_tab_for_is_asked_in_json(page):
     assert '"outputs"' in tab.shows("figure.json")
     tab.panel.locator(".cm-content").fill("{")
     tab.press("Ask")
-    tab.says("The request is no JSON")
+    tab.says("The request is not JSON")
 
 
 @pytest.mark.parametrize("name", ["Text", "Speech", "Video", "Anomalies", "Recommendation", "echo"])

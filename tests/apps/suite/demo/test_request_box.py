@@ -41,8 +41,8 @@ def test_bytes_go_in_and_out_in_base64(model):
 @pytest.mark.parametrize(
     ("signature", "body", "told"),
     [
-        ("serving_default", "{", "no JSON: Expecting property name"),
-        ("serving_default", "[" * 100_000, "nested too deeply|no JSON"),
+        ("serving_default", "{", "Expecting property name"),
+        ("serving_default", "[" * 100_000, "nested too deeply|not JSON"),
         ("serving_default", "{}", 'either "instances"'),
         ("serving_default", '{"inputs": {"values": [["a"]]}}', "values: needs float32"),
         ("serving_default", '{"inputs": {"values": [1.0]}}', "has shape"),

@@ -79,7 +79,7 @@ def test_a_server_with_another_version_is_no_answer(folder, served, tmp_path):
 
 
 def test_a_folder_without_a_version_is_told(tmp_path):
-    for folder, told in ((tmp_path, "export a run there first"), (tmp_path / "no", "is no folder")):
+    for folder, told in ((tmp_path, "export a run there first"), (tmp_path / "no", "no is")):
         with (
             pytest.raises(errors.UserError, match=told),
             asking.exports(folder),

@@ -107,7 +107,7 @@ def test_columns_are_answered_as_outputs(server):
 @pytest.mark.parametrize(
     ("body", "status", "told"),
     [
-        (b"{", 400, "no JSON"),
+        (b"{", 400, "not JSON"),
         (b"[1]", 400, '"instances"'),
         ({"instances": [[1]], "inputs": [[1]]}, 400, '"instances"'),
         ({"instances": []}, 400, "at least one row"),
@@ -125,7 +125,7 @@ def test_columns_are_answered_as_outputs(server):
         (
             {"signature_name": "describe", "inputs": {"text": [{"b64": "?"}], "times": 1}},
             400,
-            "no base64",
+            "base64",
         ),
         (
             {"signature_name": "describe", "instances": [{"text": "a", "times": 1}]},
