@@ -1,6 +1,7 @@
 """Bulk scoring uses Apache Beam through its public interface, with Beam's own options."""
 
 import ast
+import types
 
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
@@ -8,6 +9,7 @@ from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 from apps import score_many
 from apps.suite import errors
 from apps.suite.scoring import pipeline
+from apps.suite.scoring import shard as shard_files
 from tests.apps import task_folders
 
 PUBLIC = {
@@ -61,3 +63,22 @@ def test_options_with_another_name_inside_beam_are_known(words):
 def test_an_option_that_the_runner_lacks_is_named():
     with pytest.raises(errors.UserError, match=r"--project|option: project|apache_beam\[gcp\]"):
         pipeline.empty(pipeline.options(["--runner=DataflowRunner"], 1))
+
+
+def test_a_shard_that_beam_repeats_is_scored_once_and_none_after_a_failure(tmp_path, monkeypatch):
+    scored = []
+
+    def score(shard, work, model):
+        scored.append(shard.number)
+        if shard.number == 2:
+            raise errors.UserError("the disk is full")
+        (tmp_path / "part").write_text("rows")
+        shard_files.write_record(tmp_path, shard.number, tmp_path / "part", (1, 1), {}, [])
+
+    monkeypatch.setattr(shard_files, "score", score)
+    (tmp_path / shard_files.RECORDS).mkdir()
+    step = pipeline.ScoreShard(tmp_path, types.SimpleNamespace(folder=tmp_path))
+    found = [list(step.process(shard_files.Shard(number, ()))) for number in (1, 1, 2, 3)]
+    assert found == [[1], [1], [], []]
+    assert scored == [1, 2]
+    assert shard_files.failure(tmp_path) == "the disk is full"
