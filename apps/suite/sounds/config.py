@@ -1,4 +1,4 @@
-"""Groups of a config that sounds are read, changed and turned into features by."""
+"""Config groups for reading and altering sounds and for computing their features."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class AudioConfig:
-    sample_rate_hz: int = 16_000  # whatever is read is brought to this rate
-    clip_seconds: float = 1.0  # a stream is judged by so much of its end; length of made silence
+    sample_rate_hz: int = 16_000  # all sounds are brought to this rate
+    clip_seconds: float = 1.0  # end of a stream that is judged; length of made silence
     words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
     validation_fraction: float = 0.15  # of the speakers, where the data have no split of their own
     test_fraction: float = 0.15
@@ -36,7 +36,7 @@ class AugmentationConfig:
     noise_probability: float = 0.5  # that a copy has noise mixed in
     lowest_snr_db: float = 5.0  # of that noise
     highest_snr_db: float = 30.0
-    highest_gain_db: float = 10.0  # louder or softer by at most so much
+    highest_gain_db: float = 10.0  # highest change, louder or softer
     highest_band_warp: float = 0.1  # share by which the mel bands' frequencies are stretched
     # SpecAugment (Park et al. 2019), drawn anew in every step
     time_masks: int = 1
