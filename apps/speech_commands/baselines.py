@@ -1,23 +1,23 @@
-"""What an honest engineer would try first, on the same clips, copies and split.
+"""Baselines that an honest engineer would try first, on the same clips, copies and split.
 
     nearest_class_mean    the label whose mean over the training clips is nearest
-    logistic_regression   one linear layer; how strongly it is held back, validation decides
+    logistic_regression   one linear layer; the validation part decides its regularisation
     small_convolution     four small convolutions, their greatest values over time: no memory
 
 The first two see a clip as 120 numbers: the mean and the deviation over time of 20 cepstral
 coefficients and of their first and second differences, each of the 120 brought to mean 0 and
 deviation 1 over the training clips.
 
-A small convolutional network, as a practised hand writes one in an afternoon.
+The small convolution is the network of an afternoon's work:
 
     x_0        features, less the training clips' mean, over their deviation; one filter
     x_i        pool(relu(batch normalisation(convolution 3 x 3(x_(i-1))))), i = 1 … 4; pooling takes
                the greatest of 2 frames x 2 bands, and is left out in the last
-    logits     linear in the greatest values over time of each band and filter, behind dropout
+    logits     linear in the greatest values over time of each band and filter, after dropout
 
 It keeps no order of what lies further apart than its kernels reach: a clip is what occurs in it.
 Number of filters, learning rate, steps and dropout were chosen on the validation part of
-spoken_commands; they do not follow those of the run, so that tuning the model leaves it as it is.
+spoken_commands; they do not follow those of the run, so that tuning the model does not change it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def small_convolution_answer(
     classes: int,
     config: configs.Config,
 ) -> np.ndarray:
-    """Trains, and answers test with the weights that had the lowest loss on validation.
+    """Trains the network, and answers test with the weights of the lowest validation loss.
 
     Args:
         train: with its copies; no masks are drawn (SpecAugment).
@@ -102,7 +102,7 @@ def small_convolution_answer(
 
 
 def build_small_convolution(classes: int, mean: np.ndarray, variance: np.ndarray) -> keras.Model:
-    """The network, uncompiled; with 40 bands and 14 labels 65,000 parameters.
+    """Builds the network, uncompiled; with 40 bands and 14 labels 65,000 parameters.
 
     Args:
         classes: number of labels.
@@ -150,7 +150,7 @@ def evaluate(
     classes: int,
     config: configs.Config,
 ) -> dict[str, np.ndarray]:
-    """Probabilities of the test clips, float32 (examples, classes), by the baseline's name.
+    """Returns probabilities of the test clips, float32 (examples, classes), by the baseline's name.
 
     Args:
         train: with its copies.
@@ -197,7 +197,7 @@ def pooled_cepstra(examples: FeatureSet, features: configs.FeatureConfig) -> np.
 def _nearest_class_mean(
     learned: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int
 ) -> np.ndarray:
-    """The softmax of minus half the squared distances: a Gaussian of deviation 1 around a mean."""
+    """Computes the softmax of minus half the squared distances: Gaussians of deviation 1."""
     known = np.unique(labels)
     means = np.stack([learned[labels == label].mean(axis=0) for label in known])
     distances = np.square(asked[:, None] - means).sum(axis=2)

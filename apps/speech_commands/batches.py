@@ -1,4 +1,4 @@
-"""What a training step learns from: a batch of clips, some of which follow another sound."""
+"""Builds batches of clips for training, some of which follow another sound, and for evaluation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def endless(
     fill: np.ndarray,
     first_step: int = 0,
 ) -> tf.data.Dataset:
-    """An endless stream of batches in one shape, a function of the seed and the step alone.
+    """Returns an endless stream of batches in one shape, which depends on seed and step alone.
 
     Each pass goes through all examples in an order of its own. Masks are drawn anew in every step
     (`spec_augment`), over the clip alone. A share of `context_probability` of the rows begin with
@@ -90,7 +90,7 @@ def endless(
 
 
 def evaluation(examples: FeatureSet) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """All examples once, as they are, neighbours in length together: little of it is padding.
+    """Yields all examples once, unaltered, sorted by length to save padding.
 
     Yields:
         Indices of examples (rows,), and `model.build`'s inputs. All but the last few batches have
@@ -119,7 +119,7 @@ class _Order:
         )
 
     def examples(self, first: int, count: int) -> np.ndarray:
-        """Those at the places first … first + count - 1."""
+        """Returns the numbers at the places first … first + count - 1."""
         places = np.arange(first, first + count)
         passes = places // self._count
         found = np.empty(count, np.int64)
@@ -138,7 +138,7 @@ def _read(examples: FeatureSet, starts: np.ndarray, frames: np.ndarray, longest:
 
 
 def _following(contexts: tf.Tensor, before: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
-    """Each row's first `before` frames of context, its features right behind them, then zeros."""
+    """Joins each row's first `before` frames of context and its features, then zeros."""
     room = contexts.shape[1]
     places = tf.range(room + features.shape[1])
     both = tf.pad(tf.concat([contexts, features], axis=1), [[0, 0], [0, 1], [0, 0]])
@@ -152,7 +152,7 @@ def _rounded(frames: int) -> int:
 
 
 def statistics(examples: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each channel over all frames, float64 (channels,).
+    """Computes mean and variance of each channel over all frames, float64 (channels,).
 
     In blocks: the features may be larger than the memory.
     """

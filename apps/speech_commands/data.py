@@ -1,8 +1,7 @@
-"""The recordings in their three parts, and what a training step sees of them.
+"""Loads recordings in three parts, computes their features in TensorFlow, and batches them.
 
-Recordings without words, cut up: clips of silence for each part, noise for training.
-
-Which labels are told apart, and how many recordings of the others are kept.
+Recordings without words are cut into clips of silence for each part and noise for training. Labels
+that were not chosen become "unknown".
 """
 
 import hashlib
@@ -25,7 +24,7 @@ _LONGEST_SECONDS = 300.0  # of a file; what follows is left alone
 
 
 def noise_stretches(files: Sequence[Path]) -> dict[str, list[recordings.Place]]:
-    """For each part its stretch of each file; UserError as `sound_files.length`."""
+    """Returns for each part its stretch of each file. Raises UserError as `sound_files.length`."""
     found: dict[str, list[recordings.Place]] = {part: [] for part in _SHARES}
     for file in files:
         declared = sound_files.length(file)
@@ -40,7 +39,7 @@ def noise_stretches(files: Sequence[Path]) -> dict[str, list[recordings.Place]]:
 def silence(
     places: Sequence[recordings.Place], count: int, clip_seconds: float, seed: Sequence[int]
 ) -> list[tuple[recordings.Recording, recordings.Place]]:
-    """`count` clips from anywhere in the stretches; fewer where none is as long as a clip.
+    """Draws `count` clips from the stretches; none if no stretch is as long as a clip.
 
     Longer stretches give more of them. Clips may overlap each other, never another part's.
     """
@@ -76,7 +75,7 @@ ChosenWords = dict[str, list[tuple[recordings.Recording, recordings.Place]]]
 def choose_words(
     source: recordings.Source, parts: Sequence[str], words: Sequence[str], seed: int
 ) -> ChosenWords:
-    """The recordings by part, those of other labels than `words` as "unknown"; no words = all.
+    """Returns the recordings by part; labels other than `words` become "unknown"; no words = all.
 
     "silence" stays what it is. Of "unknown" a part keeps as many as its words have on average;
     which ones depends on their names and the seed.
@@ -104,7 +103,7 @@ def choose_words(
 
 
 def silence_count(found: Sequence[recordings.Recording]) -> int:
-    """How many clips of silence go with them: a word's mean, at most a tenth of all words'."""
+    """Returns the number of clips of silence: a word's mean, at most a tenth of all words."""
     mean, total = _of_words(found)
     return max(1, min(round(mean), round(0.1 * total)))
 
@@ -123,7 +122,7 @@ def _fewer_unknown(
 
 
 def _of_words(found: Sequence[recordings.Recording]) -> tuple[float, int]:
-    """Mean recordings of a word, and all words' together."""
+    """Returns the mean number of recordings of a word, and their total."""
     names = [each.label for each in found]
     words = set(names) - {recordings.SILENCE, recordings.UNKNOWN}
     total = sum(name in words for name in names)
@@ -204,9 +203,9 @@ def load(config: configs.Config) -> recordings.Corpus:
 
 
 def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:
-    """Features, float32 [b, frames, channels], of clips, float32 [b, samples], in pure TensorFlow.
+    """Computes features, float32 [b, frames, channels], of clips, float32 [b, samples].
 
-    What an export computes; training sees librosa's, which are the same
+    Exports compute this in pure TensorFlow; training reads librosa's features, which agree
     (`features.extract`).
     """
     return served_features.whole(waveforms, config.audio, config.features)
@@ -219,7 +218,7 @@ def batches(
     fill: np.ndarray,
     first_step: int = 0,
 ) -> tf.data.Dataset:
-    """An endless stream of (inputs of the model, labels): see `batches.endless`."""
+    """Returns an endless stream of (inputs of the model, labels): see `batches.endless`."""
     return example_batches.endless(examples, classes, config, fill, first_step)
 
 
@@ -234,7 +233,7 @@ def _find(config: configs.Config) -> recordings.Source:
 
 
 def _check(found: ChosenWords, source: str) -> None:
-    """UserError where what was found cannot be learned or measured."""
+    """Raises UserError if the data cannot be learned or measured."""
     labels = {
         part: {recording.label for recording, _ in found[part]} for part in labelled_files.PARTS
     }
@@ -257,7 +256,7 @@ def _check(found: ChosenWords, source: str) -> None:
 
 
 def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Place]) -> str:
-    """SHA-256 over what is in each part and over the content of it all."""
+    """Returns the SHA-256 of the names in each part and of all content."""
     digest = hashlib.sha256()
     for part, held in parts.items():
         contents = held.reader.digests(held.places)
@@ -272,7 +271,7 @@ def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Plac
 def _noise(
     train: recordings.Clips, stretches: list[recordings.Place], seed: int
 ) -> tuple[np.ndarray, ...]:
-    """Sounds without words: float32 [samples] each, none of them silent."""
+    """Returns sounds without words: float32 [samples] each, none of them silent."""
     places = stretches
     if not places:
         place_of = {

@@ -29,7 +29,7 @@ class Detection(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the detector remembers of a stream; frames are counted from the stream's first one."""
+    """State of the detector in a stream; frames are counted from the stream's first one."""
 
     frames: int  # seen so far
     recent: np.ndarray  # float64 [k - 1, words], the last probabilities
@@ -75,7 +75,7 @@ class Detector:
         self.cool_down_frames = max(1, round(cool_down_seconds / frame_seconds))
 
     def initial_state(self) -> State:
-        """Of a stream that begins; every word may be detected at once."""
+        """Returns the state at the start of a stream; every word may be detected at once."""
         words = len(self.words)
         return State(
             frames=0,
@@ -86,7 +86,7 @@ class Detector:
         )
 
     def detect(self, posteriors: np.ndarray, state: State) -> tuple[list[Detection], State]:
-        """The words found in the next frames, float [frames, labels], and the state after them.
+        """Detects words in the next frames, float [frames, labels]; returns also the next state.
 
         Pieces of a stream give the detections of the whole, bit for bit: the sums are taken in
         the same order wherever a piece begins.
@@ -116,7 +116,7 @@ class Detector:
         return found, after
 
     def smooth(self, posteriors: np.ndarray, recent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Moving averages float64 [frames, words], and what the next piece's ones need."""
+        """Computes moving averages float64 [frames, words], and frames for the next piece."""
         mine = np.asarray(posteriors, np.float64)[:, self.columns]
         padded = np.concatenate([recent, mine])
         total = np.zeros_like(mine)

@@ -1,7 +1,4 @@
-"""`ConvolutionalFrontEnd`: two causal convolutions, between features and recurrent layers.
-
-`CausalConvolution`: a convolution over time and bands that never looks ahead.
-"""
+"""Two causal convolutions over time and bands, between the features and the recurrent layers."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ class CausalConvolution(keras.layers.Layer):
         )
 
     def initial_leftover(self, batch: Any) -> Any:
-        """Zeros, (batch, kernel_frames - 1, bands, filters in): where a stream starts."""
+        """Returns a stream's first state: zeros (batch, kernel_frames - 1, bands, filters in)."""
         return ops.zeros((batch, self.kernel_frames - 1, self._bands, self._filters_in))
 
     def build(self, shape: tuple[Any, ...]) -> None:
@@ -73,7 +70,7 @@ class CausalConvolution(keras.layers.Layer):
         return self.convolution(values)
 
     def chunk(self, values: Any, leftover: Any) -> tuple[Any, Any]:
-        """The outputs that new frames allow, and the frames that later outputs still need.
+        """Computes the outputs that new frames allow, and the frames that later outputs still need.
 
         All chunks' outputs one behind the other are those of one call with the whole.
 
@@ -170,11 +167,11 @@ class ConvolutionalFrontEnd(keras.layers.Layer):
         return _flat(values)
 
     def initial_state(self, batch: Any) -> list[Any]:
-        """What `chunk` takes at the start of a stream: zeros, as many as each kernel looks back."""
+        """Returns the states of `chunk` at the start of a stream: zeros."""
         return [convolution.initial_leftover(batch) for convolution in self.convolutions]
 
     def chunk(self, values: Any, state: list[Any]) -> tuple[Any, list[Any]]:
-        """What a call gives, of the next frames of a stream; see `CausalConvolution.chunk`."""
+        """Computes the next frames of a stream; see `CausalConvolution.chunk`."""
         values, after = values[..., None], []
         for convolution, leftover in zip(self.convolutions, state, strict=True):
             values, leftover = convolution.chunk(values, leftover)
@@ -187,6 +184,6 @@ class ConvolutionalFrontEnd(keras.layers.Layer):
 
 
 def _flat(values: Any) -> Any:
-    """(batch, frames, bands, filters) as (batch, frames, bands · filters)."""
+    """Reshapes (batch, frames, bands, filters) to (batch, frames, bands · filters)."""
     batch, frames = ops.shape(values)[:2]
     return ops.reshape(values, (batch, frames, math.prod(values.shape[2:])))

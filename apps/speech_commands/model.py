@@ -1,14 +1,14 @@
-"""The recogniser: a causal trunk tells frame by frame, and a clip is what its frames tell together.
+"""Builds the recogniser: a causal network scores each frame; a clip's score pools its frames.
 
     x_t                                     features, less the training data's mean, over their
                                             deviation
     h_t = recurrent(front end(x))_t         each frame from itself and what came before
     u_t = W_u h_t + b_u                     evidence for each class
-    a_t = w · tanh(W_a h_t + b_a)           how much this frame counts (attention pooling)
+    a_t = w · tanh(W_a h_t + b_a)           weight of this frame (attention pooling)
     logits = Σ_t softmax(a)_t u_t           over the frames of a clip
 
 A stream pools the same u and a over its last clip_seconds, anew at every frame
-(`streaming_model`): one head for clips and for streams. A BiLSTM reads clips alone.
+(`streams`): one head for clips and for streams. A BiLSTM reads clips alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from apps.suite.networks.pooling import EvidencePooling, FrameMask
 
 
 def frame_stride(config: configs.Config) -> int:
-    """Feature frames to one frame of evidence."""
+    """Returns the number of feature frames per frame of evidence."""
     convolves = config.model.front_end == "convolutional"
     return front_end.FRAME_STRIDE if convolves else 1
 
@@ -38,7 +38,7 @@ def build(
     mean: np.ndarray | None = None,
     variance: np.ndarray | None = None,
 ) -> keras.Model:
-    """The model for whole clips, uncompiled.
+    """Builds the model for whole clips, uncompiled.
 
     Args:
         config: front end, kind and size of the layers, pooling.
@@ -85,7 +85,7 @@ def build(
 
 
 def tell(heads: dict[str, keras.Layer], values: Any) -> tuple[Any, Any]:
-    """Evidence (batch, frames, classes) and attention (batch, frames) of recurrent outputs.
+    """Computes evidence (batch, frames, classes) and attention (batch, frames) from outputs.
 
     `heads` are the model's layers by name. Without layers of attention every frame counts alike.
     """
@@ -106,7 +106,7 @@ def _heads(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
 
 
 def _recurrent(config: configs.Config, depth: int) -> keras.Layer:
-    """One layer over all frames; a stream needs its states as well."""
+    """Builds one layer over all frames, which also returns its states for streams."""
     kind, units = config.model.layer, config.model.units
     options: dict[str, Any] = {
         "return_sequences": True,
@@ -122,16 +122,16 @@ def _recurrent(config: configs.Config, depth: int) -> keras.Layer:
     )
 
 
-# Models saved before the tasks shared these layers name them so, and call them in this order.
+# Models saved before the tasks shared these layers use these names and orders of arguments.
 
 
 @keras.saving.register_keras_serializable("speech_commands", "EvidencePooling")
 class _OldEvidencePooling(EvidencePooling):
-    def call(self, evidence: Any, attention: Any, pooled: Any) -> Any:
+    def call(self, evidence: Any, attention: Any, pooled: Any) -> Any:  # type: ignore[override]
         return super().call(evidence, pooled, attention)
 
 
 @keras.saving.register_keras_serializable("speech_commands", "FrameMask")
 class _OldFrameMask(FrameMask):
-    def call(self, values: Any, first: Any, end: Any) -> Any:
+    def call(self, values: Any, first: Any, end: Any) -> Any:  # type: ignore[override]
         return super().call(values, end, first)

@@ -53,7 +53,7 @@ def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> p
 
 
 def noise(folder: Path, series: Mapping[str, Mapping[str, float]]) -> plots.Plot:
-    """Accuracy by level of noise ("clean", "20 dB", …), of the model first."""
+    """Plots accuracy by level of noise ("clean", "20 dB", …), of the model first."""
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
         for at, (name, values) in enumerate(series.items()):
@@ -119,7 +119,7 @@ def trade_off(
 def spectrogram(
     folder: Path, name: str, title: str, waveform: np.ndarray, config: configs.Config
 ) -> plots.Plot:
-    """A sound's log-mel spectrogram, whatever features the run takes."""
+    """Plots a sound's log-mel spectrogram, whatever features the run takes."""
     shown = dataclasses.replace(config.features, kind="log_mel", deltas=False, centre=False)
     bands = features.extract(waveform, config.audio, shown).T
     seconds = len(waveform) / config.audio.sample_rate_hz
@@ -154,7 +154,7 @@ def stream(
     frame_seconds: float,
     end_seconds: float,
 ) -> plots.Plot:
-    """The words' probabilities over the beginning of a stream, what was said and what was heard."""
+    """Plots the words' probabilities at the beginning of a stream, with commands and detections."""
     words = stream_evaluation.spoken_words(label_names)
     columns = [label_names.index(word) for word in words]
     times = first_seconds + frame_seconds * np.arange(len(heard.posteriors))

@@ -35,7 +35,7 @@ class Recording(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where samples lie: frames of a file."""
+    """Place of samples: frames of a file."""
 
     file: str  # below the reader's folder, or an absolute path
     first_frame: int = 0
@@ -46,11 +46,11 @@ class Reader(Protocol):
     """Gets samples from places; pickles, and without samples."""
 
     def read(self, place: Place) -> np.ndarray:
-        """As `Part.waveform`."""
+        """Reads samples as `Part.waveform` does."""
         ...
 
     def digests(self, places: Sequence[Place]) -> list[str]:
-        """What lies at each place, as SHA-256; errors.UserError where it is plainly unusable."""
+        """Returns the SHA-256 of the content of each place; UserError for unusable content."""
         ...
 
 
@@ -88,12 +88,12 @@ class Corpus:
 
 
 def label_of(name: str) -> str:
-    """The label that the name of a folder, in a csv or of a class stands for."""
+    """Returns the label for the name of a folder, of a class or in a csv."""
     return _OTHER_NAMES.get(name, name)
 
 
 def label_names(labels: set[str]) -> tuple[str, ...]:
-    """The words in order of the alphabet, then silence and unknown where they are among them."""
+    """Returns the words in alphabetical order, then silence and unknown if they are among them."""
     last = tuple(name for name in (SILENCE, UNKNOWN) if name in labels)
     return (*sorted(labels - set(last)), *last)
 
@@ -216,7 +216,7 @@ class SampleReader:
 
 
 def find_set(name: str, sample_rate_hz: int) -> Source:
-    """The recordings of a TFDS set with an `audio` and a `label` feature.
+    """Returns the recordings of a TFDS set with an `audio` and a `label` feature.
 
     A `voice`, `speaker` or `speaker_id` feature says who speaks. The splits train, validation and
     test are the parts; other splits are left alone. The first call lays the samples out in the
@@ -264,7 +264,7 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
 
 
 def _laid_out(builder: Any, name: str) -> Path:
-    """The folder with samples and index; the index is written last, so that it means all is there.
+    """Returns the folder with samples and index; the index is written last and marks completeness.
 
     Its name depends on the set, its version, and the names, sizes and dates of its files.
     """
@@ -299,7 +299,7 @@ def _laid_out(builder: Any, name: str) -> Path:
 
 
 def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    """(part, label, speaker, int16 samples) of every example, part by part."""
+    """Yields (part, label, speaker, int16 samples) of every example, part by part."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -322,7 +322,7 @@ def _text(feature: Any, value: Any) -> str:
 
 
 def _int16(samples: np.ndarray, place: str) -> np.ndarray:
-    """Int16 [samples] of [samples] or [samples, channels], integers or floats in -1..1."""
+    """Converts [samples (, channels)], integers or floats in -1..1, to int16 [samples]."""
     scale = 32767 if np.issubdtype(samples.dtype, np.floating) else 1
     mixed = samples.mean(axis=1) if samples.ndim == 2 else samples
     if not len(mixed):

@@ -35,14 +35,14 @@ class Example(NamedTuple):
 def failures(
     labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
 ) -> list[Example]:
-    """The surest wrong answers, at most two of a kind."""
+    """Returns the surest wrong answers, at most two of a kind."""
     return _surest(labels, probabilities, label_names, count, right=False, most_alike=2)
 
 
 def successes(
     labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
 ) -> list[Example]:
-    """The surest right answers, one of each label."""
+    """Returns the surest right answers, one of each label."""
     return _surest(labels, probabilities, label_names, count, right=True, most_alike=1)
 
 
@@ -53,7 +53,7 @@ def example_blocks(
     plots_folder: Path,
     name: str,
 ) -> list[report.Block]:
-    """A spectrogram and a player for each; the plots are called `<name>_1` and so on."""
+    """Builds a spectrogram and a player for each; the plots are called `<name>_1` and so on."""
     shown: list[report.Block] = []
     for number, example in enumerate(examples, 1):
         recording = part.recordings[example.recording]
@@ -75,7 +75,7 @@ def example_blocks(
 
 
 def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
-    """A WAV file of 16 bits; what is beyond -1 to 1 is clipped."""
+    """Returns a WAV file of 16 bits; samples outside -1..1 are clipped."""
     content = io.BytesIO()
     # libsndfile would scale by 32767, other than all that reads it.
     whole = np.clip(np.round(waveform * 32768.0), -32768, 32767).astype(np.int16)
@@ -107,7 +107,7 @@ def _surest(
 
 
 class Streams(NamedTuple):
-    """What was heard in the streams of the test clips."""
+    """Results on the streams of the test clips."""
 
     heard: scoring.Heard
     curve: Sequence[stream_evaluation.Counts]
@@ -119,7 +119,7 @@ class Streams(NamedTuple):
 def stream_results(
     folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams | None
 ) -> list[report.Block]:
-    """What stands in the report's results."""
+    """Builds the part of the report's results about streams."""
     if streams is None:
         return [
             report.Paragraph(
@@ -163,7 +163,7 @@ def stream_results(
 def stream_example(
     folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams
 ) -> report.Section:
-    """The beginning of the first stream, to look at and to listen to."""
+    """Builds the report's section with the beginning of the first stream, as plot and sound."""
     first, rate = streams.heard.streams[0], folder.config.audio.sample_rate_hz
     finder = detector.Detector(names, streams.thresholds, **streams.timing)
     hits, _ = finder.detect(first.posteriors, finder.initial_state())
@@ -211,7 +211,7 @@ _LIMITS = (
 
 
 class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
+    """Results of `evaluate` apart from its metrics."""
 
     labels: np.ndarray
     probabilities: np.ndarray

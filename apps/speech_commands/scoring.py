@@ -1,9 +1,4 @@
-"""What a model says of clips whose features are there: probabilities, in padded batches.
-
-What a model says of whole clips, from their samples: features of the served graph included.
-
-Streams of a part's clips through a model: what it answers in them, beside clips alone.
-"""
+"""Computes a model's probabilities of clips and in streams, and measures them."""
 
 from __future__ import annotations
 
@@ -39,7 +34,7 @@ class ClipProbabilities:
         self._compiled = tf.function(self.of_batch, input_signature=[spec], autograph=False)
 
     def of_batch(self, waveform: tf.Tensor) -> tf.Tensor:
-        """Float32 [b, labels] of clips float32 [b, samples], in pure TensorFlow."""
+        """Computes float32 [b, labels] of clips float32 [b, samples], in pure TensorFlow."""
         features = data.preprocess(waveform, self.config)
         batch = tf.shape(features)[0]
         clips = {
@@ -50,7 +45,7 @@ class ClipProbabilities:
         return tf.nn.softmax(self.trained(clips, training=False))
 
     def __call__(self, waveforms: Iterable[np.ndarray]) -> np.ndarray:
-        """Float32 [clips, labels] of clips of any lengths, at least one.
+        """Returns float32 [clips, labels] of at least one clip, of any lengths.
 
         Clips behind one another that are equally long are asked together; none is padded.
         """
@@ -119,7 +114,7 @@ def hear(
 
 
 def probabilities(trained: keras.Model, examples: FeatureSet) -> np.ndarray:
-    """What a `Scorer` of this model returns; for more than one call keep one."""
+    """Returns the result of a `Scorer` of this model; keep a `Scorer` for several calls."""
     return Scorer(trained)(examples)
 
 
@@ -142,7 +137,7 @@ class Scorer:
         self._answer = tf.function(answer, input_signature=[given], autograph=False)
 
     def __call__(self, examples: FeatureSet) -> np.ndarray:
-        """Float32 (examples, classes), each clip by itself and from a zero state."""
+        """Returns float32 (examples, classes), each clip by itself and from a zero state."""
         found = np.empty((len(examples.labels), self._classes), np.float32)
         for indices, inputs in batches.evaluation(examples):
             found[indices] = self._answer({name: tf.constant(x) for name, x in inputs.items()})

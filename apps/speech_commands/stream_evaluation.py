@@ -1,17 +1,15 @@
-"""How well the words of streams were detected: heard, missed, wrong, and made up.
+"""Measures how well a recogniser detects words in streams, and chooses its thresholds.
 
 A command is a clip of a word. The first detection of its word, from the clip's start to
 `LATEST_SECONDS` after its end, is a hit. Any other detection from the clip's start to
 `PAUSE_SECONDS` after its end is a wrong one (another word), and so is the same word once more. All
 other detections, in pauses, noise and other words, are false accepts.
 
-Streams laid out from clips, to judge a recogniser on sound that goes on.
+Streams are laid out from clips: every clip of a part comes once, in a random order, after a random
+pause, with low noise under the stream. Words have to be heard; pauses, noise and other words must
+not be taken for one.
 
-Every clip of a part comes once, in a random order, after a random pause; low noise lies under all
-of it. The words are what has to be heard; pauses, noise and other words are what must not be
-taken for one.
-
-Each word's threshold: chosen on validation streams, kept in thresholds.json of a run folder.
+Each word's threshold is chosen on validation streams, and kept in thresholds.json of a run folder.
 """
 
 from __future__ import annotations
@@ -55,7 +53,7 @@ class Stream(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What a recogniser made of a stream, kept without the sound."""
+    """Answers of a recogniser to a stream, without the sound."""
 
     posteriors: np.ndarray  # float32 [frames, labels]
     events: tuple[Event, ...]
@@ -63,7 +61,7 @@ class Heard(NamedTuple):
 
 
 def spoken_words(label_names: Sequence[str]) -> tuple[str, ...]:
-    """The labels that a stream is searched for."""
+    """Returns the labels that a stream is searched for."""
     return tuple(name for name in label_names if name not in OTHER_LABELS)
 
 
@@ -75,7 +73,7 @@ def lay_out(
     stream_seconds: float = 120.0,
     most_clips: int = 3_000,
 ) -> Iterator[Stream]:
-    """The part's clips as streams of about `stream_seconds`; the same seed gives the same ones.
+    """Lays out the part's clips as streams of about `stream_seconds`, by the seed alone.
 
     Args:
         part: its clips; of a larger one `most_clips` are drawn.
@@ -104,13 +102,13 @@ def lay_out(
 
 
 def excerpt(stream: Stream, event: Event, sample_rate_hz: int) -> np.ndarray:
-    """The samples of a clip as they are in the stream, with the noise under them."""
+    """Returns the samples of a clip in the stream, with the noise under them."""
     start, end = (round(at * sample_rate_hz) for at in (event.start_seconds, event.end_seconds))
     return stream.samples[start:end]
 
 
 def pink_noise(samples: int, sample_rate_hz: int, generator: np.random.Generator) -> np.ndarray:
-    """Noise with equal power in every octave, float32 [samples], its root mean square 1.
+    """Makes noise with equal power in every octave, float32 [samples], root mean square 1.
 
     It begins at 50 Hz: half of the power of a minute would lie where nobody hears it.
     """
@@ -127,7 +125,7 @@ def _finished(
     generator: np.random.Generator,
     sample_rate_hz: int,
 ) -> Stream:
-    """The pieces, a last pause, and the noise under them."""
+    """Joins the pieces and a last pause, with noise under them."""
     samples = np.concatenate([*pieces, _pause(generator, sample_rate_hz)])
     level = _level(np.concatenate(pieces[1::2])) * 10 ** (NOISE_DB / 20)
     samples += np.float32(level) * pink_noise(len(samples), sample_rate_hz, generator)
@@ -163,7 +161,7 @@ THRESHOLDS = np.concatenate([np.arange(0.1, 0.9, 0.02), 1 - np.geomspace(0.1, 1e
 
 
 class Counts(NamedTuple):
-    """Of each word, int [words]; `wrong` and `false` count under the word that was detected."""
+    """Counts by word, int [words]; `wrong` and `false` count under the detected word."""
 
     said: np.ndarray
     hits: np.ndarray
@@ -174,12 +172,12 @@ class Counts(NamedTuple):
 
     @property
     def miss_rate(self) -> float:
-        """Share of the commands that were not heard."""
+        """Returns the share of the commands that were not heard."""
         return 1 - float(self.hits.sum()) / max(1, int(self.said.sum()))
 
     @property
     def wrong_rate(self) -> float:
-        """Wrong detections for each command."""
+        """Returns the wrong detections per command."""
         return float(self.wrong.sum()) / max(1, int(self.said.sum()))
 
     @property
@@ -193,7 +191,7 @@ def count(
     heard: Heard,
     words: Sequence[str],
 ) -> Counts:
-    """What became of every command of a stream, and of every detection."""
+    """Classifies every command and every detection of a stream."""
     said, hits, wrong, false = (np.zeros(len(words), np.int64) for _ in range(4))
     at = {word: place for place, word in enumerate(words)}
     commands = [event for event in heard.events if event.label in at]
@@ -224,7 +222,7 @@ def count_all(
     label_names: Sequence[str],
     timing: Mapping[str, float],
 ) -> Counts:
-    """The counts over streams with a threshold by word.
+    """Counts detections over streams, with a threshold for each word.
 
     Args:
         thresholds: of every word.
@@ -246,7 +244,7 @@ def detection_curve(
     label_names: Sequence[str],
     timing: Mapping[str, float],
 ) -> list[Counts]:
-    """The counts at each of `THRESHOLDS`, the same for all words; arguments as of `count_all`."""
+    """Counts at each of `THRESHOLDS`, the same for all words; arguments as in `count_all`."""
     words = spoken_words(label_names)
     return [
         count_all(dict.fromkeys(words, float(threshold)), streams, label_names, timing)
@@ -295,7 +293,7 @@ def write_thresholds(folder: Path, thresholds: Mapping[str, float]) -> None:
 
 
 def read_thresholds(folder: Path) -> dict[str, float]:
-    """What `write` wrote; UserError where it is missing or damaged."""
+    """Reads the result of `write_thresholds`. Raises UserError if it is missing or damaged."""
     values = files.read_json(folder / THRESHOLDS_FILE)
     if not all(isinstance(value, int | float) and value > 0 for value in values.values()):
         raise errors.UserError(
@@ -305,7 +303,7 @@ def read_thresholds(folder: Path) -> dict[str, float]:
 
 
 def _share(false: np.ndarray, failed: np.ndarray, allowed: int) -> list[float]:
-    """A threshold for each word from its errors [thresholds, words], with `allowed` false accepts.
+    """Chooses thresholds by errors [thresholds, words], with `allowed` false accepts.
 
     A word that makes false accepts at every threshold gets the highest one.
     """
@@ -329,12 +327,12 @@ def _share(false: np.ndarray, failed: np.ndarray, allowed: int) -> list[float]:
 
 
 def _best(false: np.ndarray, failed: np.ndarray, most_false: int) -> int:
-    """The row with the fewest errors of those with at most so many false accepts."""
+    """Returns the row with the fewest errors among rows with at most `most_false` false accepts."""
     return int(np.argmin(np.where(false <= most_false, failed, np.iinfo(np.int64).max)))
 
 
 def _middle(false: np.ndarray, failed: np.ndarray, at: int) -> float:
-    """The middle one of the neighbouring thresholds that do as well as row `at`."""
+    """Returns the middle of the neighbouring thresholds that do as well as row `at`."""
     same = (false == false[at]) & (failed == failed[at])
     first = last = at
     while first > 0 and same[first - 1]:

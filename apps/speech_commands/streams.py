@@ -1,9 +1,7 @@
-"""A trained model over raw samples as they come: features, recogniser and states in one.
+"""Runs a trained model over a stream of raw samples: features, recogniser and states in one.
 
-The same model over a stream: frames go in as they come, all states are tensors in and out.
-
-Stock operations on tensors of any length, so that it runs eagerly, in a `tf.function` and in an
-export alike.
+All states are tensors in and out. Stock operations on tensors of any length run alike eagerly, in
+a `tf.function` and in an export.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from apps.suite.sounds import features, served_features
 
 
 def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
-    """What `chunk` takes at the start of a stream: zeros, by the name of the layer they belong to.
+    """Returns the states of `chunk` at the start of a stream: zeros, named after their layers.
 
     `convolution_0` and `convolution_1` (batch, frames, bands, filters): frames that are still to
     be seen again, a number that changes from call to call. `recurrent_0_h`, `recurrent_0_c` (not
@@ -43,7 +41,7 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
 def chunk(
     trained: keras.Model, features: tf.Tensor, states: States
 ) -> tuple[tf.Tensor, tf.Tensor, States]:
-    """The next frames of a stream.
+    """Computes the next frames of a stream.
 
     Args:
         trained: what `model.build` returns, with a causal layer.
@@ -70,7 +68,7 @@ def chunk(
 
 
 class StreamingClassifier:
-    """What was said in the last `clip_seconds`, anew for each frame of a stream.
+    """Classifies the last `clip_seconds` of a stream at each of its frames.
 
     The evidence and attention of a clip's worth of frames are kept and pooled as the model pools a
     clip, so that a stream which begins with a clip gives the clip's answer at its end.
@@ -99,7 +97,7 @@ class StreamingClassifier:
         self.frame_seconds = stride * features.hop_milliseconds / 1e3
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those of the trunk, and two of the pooling.
+        """Returns the states of the trunk, and two of the pooling.
 
         `evidence` (batch, window_frames - 1, classes), zeros; `attention` (batch, window_frames -
         1), -1e30 each: frames that don't count.
@@ -112,7 +110,7 @@ class StreamingClassifier:
         }
 
     def __call__(self, features: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
-        """The next frames of a stream.
+        """Computes the next frames of a stream.
 
         Args:
             features: float32 (batch, frames, channels), any number of frames.
@@ -175,14 +173,14 @@ class Listener:
         self.frame_seconds = self._hop / self.audio.sample_rate_hz
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Before the first sample: float32 tensors by name, the batch first."""
+        """Returns the states before the first sample: float32 tensors by name, the batch first."""
         return {
             **served_features.initial_state(batch, self.audio, self.features),
             **self.classifier.initial_states(batch),
         }
 
     def state_specs(self) -> dict[str, tf.TensorSpec]:
-        """Of the states of any batch; frames and samples that wait may be of any number."""
+        """Returns specs of the states; rows, waiting frames and samples may be of any number."""
         specs = {}
         for name, state in self.initial_states(1).items():
             waiting = name == "samples" or name.startswith("convolution_")
@@ -191,7 +189,7 @@ class Listener:
         return specs
 
     def timing(self, detection: configs.DetectionConfig) -> dict[str, float]:
-        """What `detector.Detector` is told of time."""
+        """Returns the times for `detector.Detector`."""
         return {
             "first_seconds": self.first_seconds,
             "frame_seconds": self.frame_seconds,
@@ -200,7 +198,7 @@ class Listener:
         }
 
     def __call__(self, samples: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
-        """The answers that the next samples complete.
+        """Computes the answers that the next samples complete.
 
         Args:
             samples: float32 [b, n] of -1 to 1, any n.
@@ -214,7 +212,7 @@ class Listener:
         return posteriors, {**features_after, **after}
 
     def frames(self, samples: int) -> int:
-        """How many answers the first so many samples of a stream give."""
+        """Returns the number of answers that the first `samples` samples of a stream give."""
         return 0 if samples < self._window else 1 + (samples - self._window) // self._hop
 
 

@@ -1,15 +1,13 @@
-"""What an honest engineer would try first, on the same clips and split.
+"""Baselines that an honest engineer would try first, on the same clips and split.
 
     single_frame        a small convolutional network that sees one frame of a clip alone
-    mean_of_frames      what is in the frames, in the mean over a clip: logistic regression
-    frame_differences   how much changes where and when: logistic regression
+    mean_of_frames      content of the frames, the mean over a clip: logistic regression
+    frame_differences   place and time of changes: logistic regression
 
 The second describes a frame by histograms of oriented gradients (Dalal and Triggs 2005) and a grey
 picture of 8 x 8; the third takes |x_t - x_{t-1}| in 8 x 8 fields, its mean and deviation over time,
-and how far the change of the whole picture reaches. How strongly either is held back, validation
-decides. A video's answer is the mean of those of its clips.
-
-The baseline that sees one frame of a clip: whether a picture alone tells the action.
+and how far the change of the whole picture reaches. The validation
+part decides their regularisation. A video's answer is the mean over its clips.
 """
 
 from __future__ import annotations
@@ -100,7 +98,7 @@ def _build(config: configs.Config, classes: int) -> keras.Model:
 
 
 def _middles(clips: Clips) -> np.ndarray:
-    """The middle frame of each clip, uint8 [clips, height, width, 3]."""
+    """Returns the middle frame of each clip, uint8 [clips, height, width, 3]."""
     return np.asarray(clips.store[clips.rows, np.maximum(clips.lengths, 1) // 2])
 
 
@@ -116,7 +114,7 @@ _ROWS = 256  # clips at a time
 def evaluate(
     train: Clips, validation: Clips, test: Clips, classes: int, config: configs.Config
 ) -> dict[str, np.ndarray]:
-    """Probabilities of the test videos, float32 [videos, classes], by the baseline's name.
+    """Returns probabilities of the test videos, float32 [videos, classes], by the baseline's name.
 
     Args:
         train: learned from, one clip of each video.
@@ -134,7 +132,7 @@ def evaluate(
 
 
 def mean_of_frames(frames: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Float32 [clips, numbers] of uint8 [clips, time, height, width, 3]."""
+    """Computes float32 [clips, numbers] of uint8 [clips, time, height, width, 3]."""
     rows = []
     for clip, length in zip(frames, lengths, strict=True):
         grey = _grey(clip[: max(1, length)])
@@ -159,7 +157,7 @@ def _gradients(grey: np.ndarray) -> np.ndarray:
 
 
 def frame_differences(frames: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Float32 [clips, numbers] of uint8 [clips, time, height, width, 3]."""
+    """Computes float32 [clips, numbers] of uint8 [clips, time, height, width, 3]."""
     rows = []
     for clip, length in zip(frames, lengths, strict=True):
         grey = _grey(clip[:length])
@@ -176,12 +174,12 @@ def frame_differences(frames: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _grey(frames: np.ndarray) -> np.ndarray:
-    """Float32 [n, height, width] from 0 to 1 of uint8 [n, height, width, 3]."""
+    """Converts uint8 [n, height, width, 3] to float32 [n, height, width] from 0 to 1."""
     return frames.astype(np.float32).mean(axis=-1) / 255.0
 
 
 def _fields(pictures: np.ndarray) -> np.ndarray:
-    """The means in 8 x 8 fields of pictures [n, height, width]: [n, 64]."""
+    """Computes the means in 8 x 8 fields of pictures [n, height, width]: [n, 64]."""
     size, area = (_FIELDS, _FIELDS), cv2.INTER_AREA
     small = [cv2.resize(each.astype(np.float32), size, interpolation=area) for each in pictures]
     return np.array(small).reshape(len(pictures), -1)

@@ -1,10 +1,7 @@
-"""What a training step learns from: a batch of clips, each altered anew.
+"""Builds training batches of clips, each altered anew, or of features that were computed once.
 
-What a training step learns from where a frozen network's features are computed once.
-
-One random change for all frames of a clip: nothing moves that did not move before.
-
-Mixes clips of a batch, and their labels with them (mixup, Zhang et al. 2018).
+All frames of a clip change alike: nothing moves that did not move before. Clips of a batch and
+their labels may be mixed (mixup, Zhang et al. 2018).
 """
 
 from __future__ import annotations
@@ -31,7 +28,7 @@ def mixed(
     labels: np.ndarray,
     alpha: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each clip with another one of the batch, in shares drawn from Beta(alpha, alpha).
+    """Mixes each clip with another one of the batch, in shares drawn from Beta(alpha, alpha).
 
     Args:
         random: what draws partners and shares; with alpha 0 nothing is drawn.
@@ -58,7 +55,7 @@ def mixed(
 
 
 def encoded(network: keras.Model, clips: Clips) -> Clips:
-    """The clips with features in the place of frames: `store` float32 [clips, time, features]."""
+    """Returns the clips with features instead of frames: float32 [clips, time, features]."""
     return dataclasses.replace(
         clips, store=scoring.features(network, clips), rows=np.arange(len(clips))
     )
@@ -67,7 +64,7 @@ def encoded(network: keras.Model, clips: Clips) -> Clips:
 def endless_features(
     clips: Clips, classes: int, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """`batches.endless` of clips that `encoded` returned, `features` in place of `frames`.
+    """Returns a stream like `endless` of clips that `encoded` returned, with `features`.
 
     No frame is altered any more; `augmentation.mixup_alpha` mixes features. With the sampling
     "segment" each place of a clip is drawn from the clips of its video; else one of its clips is.
@@ -117,7 +114,7 @@ _MIRRORED = cv2.BORDER_REFLECT
 
 
 class Changes(NamedTuple):
-    """What is done to each clip of a batch; float64."""
+    """Changes to each clip of a batch; float64."""
 
     transforms: np.ndarray  # [clips, 2, 3]: (x, y, 1) of a new pixel to where it comes from
     gain: np.ndarray  # [clips], of the distance from the clip's mean
@@ -148,7 +145,7 @@ def draw_changes(
 
 
 def apply_changes(frames: np.ndarray, changes: Changes) -> np.ndarray:
-    """The changed clips: uint8 [clips, time, height, width, 3], as `frames`.
+    """Returns the changed clips: uint8 [clips, time, height, width, 3], as `frames`.
 
     What comes from beyond an edge is mirrored at it. Brightness and contrast change about the
     clip's own mean; what is erased has that mean. A change of nothing gives back the same bits.
@@ -183,7 +180,7 @@ _ORDER, _DRAWS = range(2)  # what a seed is for
 def endless(
     clips: Clips, classes: int, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of batches in one shape, a function of the seed and the step alone.
+    """Returns an endless stream of batches in one shape, which depends on seed and step alone.
 
     Each pass goes through all videos in an order of its own; with `training.balance_labels` the
     videos of rarer labels come several times in it, so that every label is as frequent. With
@@ -246,7 +243,7 @@ def endless(
 
 
 def _passes(labels: np.ndarray, balanced: bool) -> np.ndarray:
-    """The videos of one pass: each once, or so often that every label is as frequent."""
+    """Returns the videos of one pass: each once, or repeated to make labels equally frequent."""
     everything = np.arange(len(labels))
     if not balanced:
         return everything
@@ -259,7 +256,7 @@ def _passes(labels: np.ndarray, balanced: bool) -> np.ndarray:
 def _cut_off(
     frames: np.ndarray, lengths: np.ndarray, random: np.random.Generator, highest_share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The clips without up to so many of their frames, at the start or at the end."""
+    """Cuts off up to a share of the clips' frames, at the start or at the end."""
     away = (random.random(len(frames)) * highest_share * lengths).astype(np.int32)
     at_start = random.random(len(frames)) < 0.5
     if away.any():
@@ -279,7 +276,7 @@ class _Order:
         )
 
     def videos(self, first: int, count: int) -> np.ndarray:
-        """Those at the places first … first + count - 1."""
+        """Returns the numbers at the places first … first + count - 1."""
         places = np.arange(first, first + count)
         passes = places // self._count
         found = np.empty(count, np.int64)

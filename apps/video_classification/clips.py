@@ -35,21 +35,21 @@ class Clips:
 
     @property
     def video_labels(self) -> np.ndarray:
-        """Int32 [videos], indices of label_names."""
+        """Returns int32 [videos], indices of label_names."""
         return self.labels[self.first_clips]
 
     @property
     def first_clips(self) -> np.ndarray:
-        """Int64 [videos]: the first clip of each video."""
+        """Returns int64 [videos], the first clip of each video."""
         return np.searchsorted(self.video, np.arange(len(self.names)))
 
     def read(self, clips: np.ndarray | slice) -> np.ndarray:
-        """Frames of these clips: uint8 [clips, time, height, width, 3], in memory."""
+        """Reads frames of these clips into memory: uint8 [clips, time, height, width, 3]."""
         return np.asarray(self.store[self.rows[clips]])
 
 
 def joined(first: Clips, second: Clips) -> Clips:
-    """Two parts of one store as one, the videos of `second` behind those of `first`."""
+    """Joins two parts of one store, the videos of `second` after the ones of `first`."""
     if first.store is not second.store:
         raise ValueError("clips of two stores cannot be joined")
     return Clips(

@@ -1,4 +1,4 @@
-"""The clips in their three parts, and what a training step sees of them."""
+"""Loads clips in three parts, preprocesses them in TensorFlow, and batches them."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
 def preprocess(
     frames: tf.Tensor, counts: tf.Tensor, config: configs.Config
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """One clip of each video of any count and size of frames: see `preprocessing.preprocess`."""
+    """Returns one clip of each video by `preprocessing.preprocess`."""
     return preprocessing.preprocess(frames, counts, config.clips)
 
 
 def batches(
     clips: parts_of_data.Clips, classes: int, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of (inputs of the model, labels): see `batches.endless`."""
+    """Returns an endless stream of (inputs of the model, labels): see `batches.endless`."""
     return example_batches.endless(clips, classes, config, first_step)
 
 
@@ -109,7 +109,7 @@ def _find(
 def _clips(
     source: parts_of_data.Source, store: clip_store.Store, videos: np.ndarray
 ) -> parts_of_data.Clips:
-    """The clips of these videos, numbers in the source, ascending."""
+    """Returns the clips of these videos, ascending numbers in the source."""
     rows = np.flatnonzero(np.isin(store.video, videos))
     video = np.searchsorted(videos, store.video[rows]).astype(np.int32)
     chosen = [source.videos[number] for number in videos]
@@ -128,7 +128,7 @@ def _clips(
 
 
 def _check(videos: list[labelled_files.Example], parts: list[str], source: str) -> None:
-    """UserError where what was found cannot be learned or measured."""
+    """Raises UserError if the data cannot be learned or measured."""
     labels = {
         name: {video.label for video, part in zip(videos, parts, strict=True) if part == name}
         for name in labelled_files.PARTS
@@ -153,7 +153,7 @@ def _check(videos: list[labelled_files.Example], parts: list[str], source: str) 
 
 
 def _fingerprint(source: parts_of_data.Source, held: dict[str, parts_of_data.Clips]) -> str:
-    """SHA-256 over what is in each part and over the content of it all."""
+    """Returns the SHA-256 of the names in each part and of all content."""
     digest = hashlib.sha256("\n".join(source.digests).encode())
     for part, clips in held.items():
         labels = clips.video_labels.tolist()

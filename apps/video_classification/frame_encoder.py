@@ -1,11 +1,4 @@
-"""From frames to features frame by frame: the kinds of `model.backbone`.
-
-A network of `keras.applications` that turns frames into features.
-
-`FeatureScale`: features of any unit, brought to mean 0 and deviation 1.
-
-`FrameByFrame`: one layer for every frame, as `keras.layers.TimeDistributed`, in one call.
-"""
+"""Encodes frames as features, frame by frame: the kinds of `model.backbone`."""
 
 from __future__ import annotations
 
@@ -27,7 +20,7 @@ RANDOM, DOWNLOADED = "random", "imagenet"
 
 
 def build_application(name: str, weights: str, height: int, width: int) -> keras.Model:
-    """The network without its head: frames uint8 (batch, height, width, 3) to (batch, n).
+    """Builds the network without its head: frames uint8 (batch, height, width, 3) to (batch, n).
 
     Args:
         name: of a network in `keras.applications`, such as MobileNetV2.
@@ -102,7 +95,7 @@ class ApplicationPixels(keras.layers.Layer):
 
 
 def describe_application(weights: str, fine_tune: bool) -> str:
-    """In words, what the network's features are worth."""
+    """Returns a sentence about the origin of the network's features."""
     origin = {
         RANDOM: "random weights: it has learned nothing before",
         DOWNLOADED: "weights learned on ImageNet",

@@ -1,4 +1,4 @@
-"""The classifier: frames become features one by one, recurrent layers read them, a clip is told.
+"""Builds the classifier: a network encodes each frame, recurrent layers read, a clip is pooled.
 
     x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`), and
                                                     a dense layer of `frame_features` behind it
@@ -6,11 +6,11 @@
     u_t = W_u h_t + b_u                             evidence for each class; with
                                                     `beside_recurrent` of (h_t, x_t), x before the
                                                     dense layer
-    a_t = w · tanh(W_a h_t + b_a)                   how much this frame counts (attention pooling)
+    a_t = w · tanh(W_a h_t + b_a)                   weight of this frame (attention pooling)
     logits = Σ_t softmax(a)_t u_t                   over a clip's frames: all, or the last alone
 
 `per_frame` shows u itself: what the model takes the action for at each frame, from the frames so
-far. `streaming_model` computes the same frame after frame. A BiLSTM reads whole clips alone.
+far. `streams` computes the same frame after frame. A BiLSTM reads whole clips alone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SCALE, BESIDE = "feature_scale", "beside"
 
 
 def build(config: configs.Config, classes: int, *, trains: bool = False) -> keras.Model:
-    """The classifier of whole clips, uncompiled.
+    """Builds the classifier of whole clips, uncompiled.
 
     Args:
         config: backbone, layers, pooling, size of the frames.
@@ -67,7 +67,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
 
 
 def per_frame(trained: keras.Model) -> keras.Model:
-    """What `build` returned, answering at every frame: its evidence u, (batch, time, classes).
+    """Builds a model that answers at every frame: the evidence u, (batch, time, classes).
 
     The weights are shared. At a frame behind `length` the answer means nothing.
     """
@@ -76,12 +76,12 @@ def per_frame(trained: keras.Model) -> keras.Model:
 
 
 def encoder(trained: keras.Model) -> keras.Model:
-    """The part that sees frames by themselves: frames (batch, time, …) to what it hands on."""
+    """Returns the part that sees frames one by one: frames (batch, time, …) to features."""
     return keras.Model(trained.input["frames"], trained.get_layer(FEATURES).output, name="encoder")
 
 
 def head(config: configs.Config, trained: keras.Model, every_frame: bool = False) -> keras.Model:
-    """The part behind `encoder`, weights shared: `features` and `length` to logits.
+    """Builds the part after `encoder`, with shared weights: `features` and `length` to logits.
 
     With `every_frame` those of each frame, as `per_frame` gives them.
     """
@@ -119,7 +119,7 @@ def _judge(
 
 
 def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
-    """What `_judge` needs; evidence is float32 in any precision."""
+    """Builds the layers for `_judge`; evidence is float32 in any precision."""
     sizes = config.model
     made = [
         FrameMask(name="real"),
@@ -147,7 +147,7 @@ def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
 
 
 def _recurrent(sizes: configs.ModelConfig, depth: int) -> keras.Layer:
-    """One layer over all frames; a stream needs its states as well."""
+    """Builds one layer over all frames, which also returns its states for streams."""
     kind, units = sizes.layer, sizes.units
     options: dict[str, Any] = {
         "return_sequences": True,

@@ -1,16 +1,13 @@
-"""`MotionStatistics`: a frame in about a hundred numbers that say how things move in it.
+"""Describes motion: frame differences as channels, and optical flow in about a hundred numbers.
 
-`MotionChannels`: what a network sees of a frame, its difference to the one before included.
-
-Optical flow from one frame to the next, by one least-squares step (Lucas and Kanade 1981).
-
-About every pixel all others of a small window are taken to move alike, by (u, v) pixels. To first
+The optical flow from one frame to the next takes one least-squares step (Lucas and Kanade 1981).
+All pixels of a small window about a pixel are taken to move alike, by (u, v) pixels. To first
 order a moving pixel keeps its brightness, I_x u + I_y v + I_t = 0; over a window, with means ⟨⟩,
 
     [⟨I_x I_x⟩ + r    ⟨I_x I_y⟩    ] [u]     [⟨I_x I_t⟩]
     [⟨I_x I_y⟩        ⟨I_y I_y⟩ + r] [v] = - [⟨I_y I_t⟩]
 
-The regularisation r leaves the flow at 0 where there is no texture to see it by. One step sees
+The regularisation r leaves the flow at 0 in places without texture. One step sees
 motion of about a pixel; in a frame of half the size it may be twice as fast.
 """
 
@@ -57,14 +54,14 @@ class MotionChannels(keras.layers.Layer):
         return self._joined(seen, before)
 
     def seen(self, frames: Any) -> Any:
-        """The frames without differences, (batch, time, height, width, 1 or 3)."""
+        """Returns the frames without differences, (batch, time, height, width, 1 or 3)."""
         frames = ops.cast(frames, self.compute_dtype) / 255.0
         if not self.colour:
             frames = ops.sum(frames * ops.cast(_LUMA, frames.dtype), axis=-1, keepdims=True)
         return frames - 0.5
 
     def chunk(self, frames: Any, previous: Any, started: Any) -> tuple[Any, Any]:
-        """What a call gives, of the next frames of a stream.
+        """Computes a call's result for the next frames of a stream.
 
         Args:
             frames: uint8 (batch, time, height, width, 3), any number of frames.
@@ -102,7 +99,7 @@ _HIGHEST_PIXELS = 4.0  # of u and v: further a first order does not see
 
 
 def one_step(before: Any, now: Any) -> tuple[Any, Any]:
-    """The flow at every pixel.
+    """Computes the flow at every pixel.
 
     Args:
         before, now: brightness, float32 (n, height, width), the extents static.
@@ -124,7 +121,7 @@ def one_step(before: Any, now: Any) -> tuple[Any, Any]:
 
 
 def gradients(seen: Any) -> tuple[Any, Any]:
-    """To the right and down, by Sobel's operator; 1 where brightness grows by 1 a pixel."""
+    """Computes gradients to the right and down, by Sobel's operator, in brightness per pixel."""
     edged = ops.pad(seen, [[0, 0], [1, 1], [1, 1]], "symmetric")
     smooth_down = (edged[:, :-2] + 2 * edged[:, 1:-1] + edged[:, 2:]) / 4
     smooth_right = (edged[:, :, :-2] + 2 * edged[:, :, 1:-1] + edged[:, :, 2:]) / 4
@@ -134,7 +131,7 @@ def gradients(seen: Any) -> tuple[Any, Any]:
 
 
 def window_means(values: Any) -> Any:
-    """The mean over the window about each pixel of (n, height, width), beyond the edge 0.
+    """Computes the mean over the window about each pixel of (n, height, width), 0 beyond the edge.
 
     Sums of slices: on a CPU ten times as fast as pooling.
     """
@@ -258,14 +255,14 @@ def _length(u: Any, v: Any) -> Any:
 
 
 def _cells(values: Any, to_cells: list[np.ndarray]) -> Any:
-    """The means in cells of (n, height, width): (n, cells)."""
+    """Computes the means in cells of (n, height, width): (n, cells)."""
     rows, columns = (ops.convert_to_tensor(each, values.dtype) for each in to_cells)
     found = ops.matmul(ops.matmul(rows, values), ops.transpose(columns))
     return ops.reshape(found, (-1, CELLS * CELLS))
 
 
 def _averaging(extent: int, cells: int) -> np.ndarray:
-    """Float [cells, extent]: how much each pixel of a line counts in the mean of each cell."""
+    """Returns float [cells, extent], the weight of each pixel of a line in each cell's mean."""
     edges = np.arange(cells + 1) * extent / cells
     pixels = np.arange(extent)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)

@@ -16,7 +16,7 @@ _MOST_NAMED = 40  # labels, beyond which numbers and names would overlap
 
 
 def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> plots.Plot:
-    """Videos by what they show and what was answered; the colour is the share of a row."""
+    """Plots videos by label and by answer; the colour is the share of a row."""
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     size = len(label_names)
 
@@ -53,7 +53,7 @@ def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> p
 def frames_seen(
     folder: Path, accuracies: Sequence[float], references: Mapping[str, float]
 ) -> plots.Plot:
-    """Accuracy after 1, 2, … frames: how early the model knows; baselines see all frames."""
+    """Plots the accuracy after 1, 2, … frames; baselines see all frames."""
     seen = np.arange(1, len(accuracies) + 1)
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
@@ -79,7 +79,7 @@ def frames_seen(
 def strip(
     folder: Path, name: str, title: str, frames: np.ndarray, length: int, told: str
 ) -> plots.Plot:
-    """A clip as a row of frames, uint8 [time, height, width, 3]; `told` says what it shows."""
+    """Plots a clip as a row of frames, uint8 [time, height, width, 3], with the caption `told`."""
     places = np.unique(np.linspace(0, max(0, length - 1), _SHOWN_FRAMES).round().astype(int))
     shown = frames[places]
     height, width = shown.shape[1:3]
@@ -107,7 +107,7 @@ def timeline(
     label_names: Sequence[str],
     most: int = 6,
 ) -> plots.Plot:
-    """The labels' probabilities over a video, [frames, labels] at `seconds`: the likeliest ones."""
+    """Plots the likeliest labels' probabilities over a video, [frames, labels] at `seconds`."""
     order = np.argsort(-probabilities.max(axis=0), kind="stable")[:most]
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
@@ -134,7 +134,7 @@ def timeline(
 
 
 def _edges(seconds: np.ndarray) -> np.ndarray:
-    """Where the field of each moment begins, and the last one ends."""
+    """Returns the start of each moment's field, and the end of the last one."""
     if len(seconds) < 2:
         return np.array([seconds[0], seconds[0] + 1.0])
     middles = (seconds[1:] + seconds[:-1]) / 2

@@ -55,7 +55,7 @@ _LIMITS = (
 
 
 class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
+    """Results of `evaluate` apart from its metrics."""
 
     probabilities: np.ndarray  # float [videos, labels]
     groups: Sequence[classification.GroupScore]

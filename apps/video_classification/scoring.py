@@ -1,4 +1,4 @@
-"""What a model says of clips: probabilities of clips, of videos, and after each frame."""
+"""Computes a model's probabilities of clips, of videos and after each frame; measures them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scorer:
         self._answer = tf.function(answer, input_signature=[given], autograph=False)
 
     def __call__(self, clips: Clips, flip: bool = False) -> np.ndarray:
-        """Float32 [clips, labels]; with `flip` the mean with what the mirrored clips give.
+        """Returns float32 [clips, labels]; with `flip` the mean over the clips and mirrored clips.
 
         For a `model.head`, the clips hold features in the place of frames.
         """
@@ -50,12 +50,12 @@ class Scorer:
         return found
 
     def answer(self, **inputs: np.ndarray) -> np.ndarray:
-        """Float32 [rows, labels] of the model's inputs by name."""
+        """Returns float32 [rows, labels] of the model's inputs by name."""
         return self._answer({name: tf.constant(value) for name, value in inputs.items()}).numpy()
 
 
 def of_videos(probabilities: np.ndarray, clips: Clips) -> np.ndarray:
-    """The mean over the clips of each video: float32 [videos, labels]."""
+    """Returns the mean over the clips of each video: float32 [videos, labels]."""
     counts = np.bincount(clips.video, minlength=len(clips.names))
     sums = np.zeros((len(counts), probabilities.shape[1]), np.float32)
     np.add.at(sums, clips.video, probabilities)
@@ -63,13 +63,13 @@ def of_videos(probabilities: np.ndarray, clips: Clips) -> np.ndarray:
 
 
 def features(trained: keras.Model, clips: Clips) -> np.ndarray:
-    """What `model.encoder` hands on, float32 [clips, time, features]."""
+    """Computes the output of `model.encoder`, float32 [clips, time, features]."""
     encode = _encoding(trained)
     return np.concatenate([encode(tf.constant(frames)).numpy() for _, frames, _ in _batches(clips)])
 
 
 def by_frames_seen(trained: keras.Model, config: configs.Config, clips: Clips) -> np.ndarray:
-    """What the model says of videos after 1, 2, … frames of their clips.
+    """Computes the model's answers after 1, 2, … frames of the videos' clips.
 
     Each frame goes through the convolutions once, and what is behind them answers each beginning.
 

@@ -1,4 +1,4 @@
-"""Videos of TFDS sets, sampled once in the order in which they are stored."""
+"""Samples the videos of TFDS sets once, in stored order."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _GROUPS = ("group", "scene", "actor")  # features that say what belongs together
 def find(
     name: str, config: ClipConfig, clips_per_video: int
 ) -> tuple[clips.Source, clip_store.Store]:
-    """The videos of a TFDS set with a `video` and a `label` feature, and their clips.
+    """Returns the videos of a TFDS set with a `video` and a `label` feature, and their clips.
 
     A `group`, `scene` or `actor` feature says what must not be on two sides. The splits train,
     validation and test are the parts; other splits are left alone. Frames are read one video at a
@@ -69,7 +69,7 @@ def find(
 
 
 def _facts(builder: Any) -> list[str]:
-    """What is in a set: its version, and the sizes and checksums that TFDS keeps of its splits."""
+    """Returns the facts that identify a set: its version, and the sizes of its splits."""
     found = [builder.info.full_name]
     for name, split in sorted(builder.info.splits.items()):
         found.append(f"{name} {split.num_examples} {split.num_bytes} {split.shard_lengths}")
@@ -77,7 +77,7 @@ def _facts(builder: Any) -> list[str]:
 
 
 def _key(builder: Any, config: ClipConfig, clips_per_video: int) -> str:
-    """SHA-256 of all that decides the sampled frames, the files' dates among it."""
+    """Returns the SHA-256 of all values that decide the sampled frames, with the files' dates."""
     files = sorted(file for file in Path(builder.data_path).iterdir() if file.is_file())
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     decisive = {

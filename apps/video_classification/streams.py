@@ -1,7 +1,6 @@
-"""The same model over a stream: frames go in as they come, all states are tensors in and out.
+"""Runs the classifier over a stream of frames; all states are tensors in and out.
 
-Stock operations on tensors of any length, so that it runs eagerly, in a `tf.function` and in an
-export alike.
+Stock operations on tensors of any length run alike eagerly, in a `tf.function` and in an export.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ PREVIOUS, STARTED = "previous_frame", "started"
 
 
 def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
-    """What `chunk` takes at the start of a stream, zeros, all float32.
+    """Returns the states of `chunk` at the start of a stream: zeros, all float32.
 
     `previous_frame` (batch, height, width, channels) and `started` (batch,), 1 once there was a
     frame (not with keras_applications); `convolutional_lstm_h` and `_c` (batch, height / 2, width
@@ -44,7 +43,7 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
 
 
 def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
-    """The next frames of a stream.
+    """Computes the next frames of a stream.
 
     Args:
         trained: what `model.build` returns, with a causal layer.
@@ -59,7 +58,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
     seen: dict[str, Any] = {}  # what each layer gave, by its name
 
     def run(layer: keras.Layer, values: Any) -> Any:
-        """A layer's output; of those with states the next ones are noted."""
+        """Returns a layer's output, and notes its next states."""
         if layer.name == frame_encoder.CHANNELS:
             values, after[PREVIOUS] = layer.chunk(values, states[PREVIOUS], states[STARTED])
             after[STARTED] = tf.ones_like(states[STARTED])
@@ -83,7 +82,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
 
 
 def _trunk(trained: keras.Model) -> list[keras.Layer]:
-    """The layers from the frames to the evidence, one behind the other."""
+    """Returns the layers from the frames to the evidence, in order."""
     layer, found = trained.get_layer(model.EVIDENCE), []
     while not isinstance(layer, keras.layers.InputLayer):
         found.append(layer)
@@ -92,5 +91,5 @@ def _trunk(trained: keras.Model) -> list[keras.Layer]:
 
 
 def _made_of(layer: keras.Layer) -> list[Any]:
-    """The nodes whose outputs a layer takes; of several the first one is in the trunk."""
+    """Returns the nodes whose outputs a layer takes; of several the first one is in the trunk."""
     return list(layer._inbound_nodes[0].parent_nodes)

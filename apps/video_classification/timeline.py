@@ -1,7 +1,4 @@
-"""What a model takes a video for at every moment of it.
-
-A copy of a video with what the model takes it for drawn on every frame.
-"""
+"""Answers a video moment by moment, and draws the answers on the frames of a copy."""
 
 from __future__ import annotations
 
@@ -37,12 +34,12 @@ class Timeline(NamedTuple):
     end_seconds: float  # of the video
 
     def at(self, seconds: float) -> np.ndarray | None:
-        """The answer [labels] that holds at a time; None before the first."""
+        """Returns the answer [labels] that holds at a time; None before the first."""
         found = int(np.searchsorted(self.seconds, seconds, side="right")) - 1
         return None if found < 0 else self.probabilities[found]
 
     def segments(self, label_names: tuple[str, ...]) -> list[Segment]:
-        """The likeliest labels, neighbours of the same one joined."""
+        """Returns the likeliest labels over time, equal neighbours joined."""
         best = self.probabilities.argmax(axis=1)
         starts = np.flatnonzero(np.diff(best, prepend=-1))
         ends = [*starts[1:], len(best)]
@@ -96,7 +93,7 @@ def of_video(
 
 
 def timed_frames(path: Path, frame_seconds: float) -> Iterator[tuple[float, np.ndarray]]:
-    """All frames of a video with ascending times from 0 on, also where its own are of no use.
+    """Yields all frames of a video with ascending times from 0 on, even without useful times.
 
     Args:
         path: of the video.
@@ -114,7 +111,7 @@ def timed_frames(path: Path, frame_seconds: float) -> Iterator[tuple[float, np.n
 def at_pace(
     frames: Iterator[tuple[float, np.ndarray]], pace_seconds: float, frame_seconds: float
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Of equal stretches of time, the frame that is on the screen in the middle of each.
+    """Yields the frame on the screen in the middle of each of equal stretches of time.
 
     Args:
         frames: (seconds, frame), ascending.
@@ -188,7 +185,7 @@ def write_annotated(
 def draw_bar(
     frame: np.ndarray, label_names: Sequence[str], probabilities: np.ndarray | None
 ) -> np.ndarray:
-    """The frame, uint8 [height, width, 3], with the likeliest label and its probability on it.
+    """Draws the likeliest label and its probability on the frame, uint8 [height, width, 3].
 
     A small one is enlarged. Height and width of what comes back are even, as encoders want them.
     Without probabilities [labels] nothing is drawn.
@@ -218,7 +215,7 @@ def draw_bar(
 
 
 def _evenly(source: Path, frame_seconds: float) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Each frame with how often it comes at an even rate, and its time."""
+    """Yields each frame with its number of repeats at an even rate, and its time."""
     shown, written = None, 0
     for seconds, frame in timed_frames(source, frame_seconds):
         if shown is not None:

@@ -1,4 +1,4 @@
-"""Group of a config that the user's own labelled files are read and divided by."""
+"""Config group for reading and dividing the user's own labelled files."""
 
 from pydantic.dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from apps.suite.runs import config as fields
 
 @dataclass(frozen=True)
 class OwnConfig:
-    group_pattern: str = ""  # regular expression; its first group in a file's name is the group
-    skip_unreadable: bool = False  # leave out what cannot be decoded, and count it
+    group_pattern: str = ""  # regular expression; its first group in a file's name names the group
+    skip_unreadable: bool = False  # leave out files that cannot be decoded, and count them
     folds: fields.CountOrZero = 0  # of a cross-validation by group; 0 = one split by the fractions
     fold: fields.CountOrZero = 0  # which of them is the test part, from 0
     validation_fold: bool = False  # the fold behind it is the validation part; else the fraction

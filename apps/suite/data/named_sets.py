@@ -1,4 +1,4 @@
-"""Data sets by name: those of `datasets/` in this project, and those of the TFDS catalogue."""
+"""Prepares data sets by name: the builders in `datasets/`, and the TFDS catalogue."""
 
 import contextlib
 import difflib
@@ -17,14 +17,14 @@ _DOWNLOAD_RETRIES = 5  # about 6 seconds; TFDS's own 10 are three and a half min
 
 
 def load(name: str, split: str) -> Any:
-    """The examples of a split as a `tf.data.Dataset`, in the order in which they are stored."""
+    """Returns the examples of a split as a `tf.data.Dataset`, in stored order."""
     return prepare(name).as_dataset(split=split, shuffle_files=False)
 
 
 def prepare(name: str) -> Any:
-    """The builder of a set that lies ready on disk; prepares it first where it does not yet.
+    """Returns the builder of a set, after preparing the set on disk if necessary.
 
-    It is kept where TFDS keeps its data: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
+    The data lie where TFDS keeps them: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
 
     Args:
         name: as in `tfds.builder`: `name`, `name/config` or `name:version`.
@@ -54,7 +54,7 @@ def prepare(name: str) -> Any:
         url = getattr(error.request, "url", "its source")
         raise errors.UserError(
             f"{name}: cannot be downloaded from {url}; "
-            "see to the network, or give the path of your own data"
+            "check the network, or give the path of your own data"
         ) from error
     except Exception as error:  # each builder has its own ways to fail
         raise errors.UserError(
@@ -85,7 +85,7 @@ def _download_and_prepare(builder: Any) -> None:
 
 @contextlib.contextmanager
 def _silence(tfds: Any) -> Any:
-    """Drops the bars and the `Unknown size` that TFDS prints even where nothing is downloaded."""
+    """Drops the bars and the `Unknown size` that TFDS prints even without a download."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -103,7 +103,7 @@ def _own() -> set[str]:
 
 
 def _register(name: str) -> None:
-    """Imports the builder's file, whose class thereby becomes known to TFDS."""
+    """Imports the builder's file, which registers its class with TFDS."""
     module_name = f"{name}_dataset_builder"
     if module_name in sys.modules:
         return

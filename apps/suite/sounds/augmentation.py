@@ -24,21 +24,21 @@ def alter(
     augmentation: AugmentationConfig,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, float]:
-    """One altered copy of a recording, a function of the generator's state alone.
+    """Returns an altered copy of a recording, which depends on the generator's state alone.
 
     Speed, place, level and band warp are drawn evenly from the config's ranges, and so is the
     signal-to-noise ratio where there is noise. Speed and pitch change together. The copy is as
-    long as the recording unless its sound has become longer, and no sound is cut off: what is
-    active (see `active_frames`) is moved only so far that all of it stays. What becomes free is
-    filled with white noise as loud as the recording's quietest tenth. Nothing is clipped: samples
+    long as the recording unless its sound has become longer. No sound is cut off: active frames
+    (see `active_frames`) are moved only so far that all of them stay. Free places are filled with
+    white noise as loud as the recording's quietest tenth. Nothing is clipped: samples
     may exceed 1.
 
     Args:
         waveform: float32 [samples].
         noise: recordings of noise, float32 [samples] each; without one, noise is made.
         audio: its sample rate counts.
-        augmentation: how much of what.
-        generator: where the draws come from.
+        augmentation: ranges of all changes.
+        generator: source of the draws.
 
     Returns:
         The copy, float32 [samples], and the `band_warp` for `features.extract`.
@@ -61,11 +61,11 @@ def alter(
 
 
 def mix(waveform: np.ndarray, noise: np.ndarray, snr_db: float, sample_rate_hz: int) -> np.ndarray:
-    """The waveform plus as much of the noise as makes this signal-to-noise ratio, float32.
+    """Adds noise to a waveform at a signal-to-noise ratio; returns float32 [samples].
 
     Powers are means over the active samples (see `active_frames`), of waveform and noise alike:
-    what is quiet around a word does not count. Nothing is added to a waveform of zeros, and none
-    of a noise that is zero there. Both are float32 [samples].
+    quiet stretches around a word do not count. Nothing is added to a waveform of zeros, nor from
+    noise that is zero there. Both are float32 [samples].
     """
     active = np.repeat(active_frames(waveform, sample_rate_hz), _frame(sample_rate_hz))
     active = active[: len(waveform)]
@@ -82,7 +82,7 @@ def mix(waveform: np.ndarray, noise: np.ndarray, snr_db: float, sample_rate_hz: 
 def excerpt(
     noise: Sequence[np.ndarray], samples: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Float32 [samples] from one of the recordings, from a place drawn at random.
+    """Returns float32 [samples] of one of the recordings, from a place drawn at random.
 
     A recording that is too short begins anew. Without recordings the noise is made: its power
     falls with the frequency to a power between 0 (white) and 2 (brown).
@@ -98,9 +98,9 @@ def excerpt(
 
 
 def active_frames(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Which frames of 20 ms are sound: within 30 dB of the loudest one; bool [frames].
+    """Marks the frames of 20 ms within 30 dB of the loudest one: bool [frames].
 
-    The last frame may be a part of one; all are active where nothing is heard at all.
+    The last frame may be shorter. All frames of a silent waveform are active.
     """
     powers = _frame_powers(waveform, sample_rate_hz)
     return powers >= _ACTIVE_SHARE * powers.max(initial=0.0)
@@ -113,7 +113,7 @@ def _placed(
     sample_rate_hz: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """The waveform within so many samples, or as many more as its active part needs."""
+    """Places the waveform within `samples` samples, or as many more as its active part needs."""
     powers = _frame_powers(waveform, sample_rate_hz)
     lowest_active = _ACTIVE_SHARE * powers.max(initial=0.0)
     quietest = np.sort(powers)[: max(1, int(_FLOOR_SHARE * len(powers)))]
@@ -132,7 +132,7 @@ def _placed(
 
 
 def _frame_powers(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Mean power of each frame, float64 [frames]; the last one's over what there is of it."""
+    """Returns the mean power of each frame, float64 [frames]; the last one may be shorter."""
     length = _frame(sample_rate_hz)
     starts = np.arange(0, len(waveform), length)
     if not len(starts):

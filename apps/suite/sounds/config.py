@@ -1,4 +1,4 @@
-"""Groups of a config that sounds are read, changed and turned into features by."""
+"""Config groups for reading and altering sounds and for computing their features."""
 
 from typing import Literal
 
@@ -9,8 +9,8 @@ from apps.suite.runs import config as fields
 
 @dataclass(frozen=True)
 class AudioConfig:
-    sample_rate_hz: fields.Count = 16_000  # whatever is read is brought to this rate
-    # A stream is judged by so much of its end; length of made silence
+    sample_rate_hz: fields.Count = 16_000  # all sounds are brought to this rate
+    # End of a stream that is judged; length of made silence
     clip_seconds: fields.Positive = 1.0
     words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
     # Of the speakers, where the data have no split of their own
@@ -45,7 +45,7 @@ class AugmentationConfig:
     noise_probability: fields.Probability = 0.5  # that a copy has noise mixed in
     lowest_snr_db: float = 5.0  # of that noise
     highest_snr_db: float = 30.0
-    highest_gain_db: fields.Amount = 10.0  # louder or softer by at most so much
+    highest_gain_db: fields.Amount = 10.0  # highest change, louder or softer
     highest_band_warp: fields.Share = 0.1  # share by which the mel bands' frequencies are stretched
     # SpecAugment (Park et al. 2019), drawn anew in every step
     time_masks: fields.CountOrZero = 1

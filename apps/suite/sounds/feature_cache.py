@@ -1,13 +1,12 @@
-"""Features of all recordings of a part and of their altered copies, extracted once and kept.
+"""Extracts the features of recordings and of their altered copies once, and keeps them.
 
-The work is shared out over processes. It is kept shard by shard, so that an extraction that was
-killed goes on, and afterwards as one file that is mapped into memory, in a folder whose name is
-made of all that decides the numbers.
-
-The features of a few recordings and of their altered copies at a time, over processes.
-
-Nothing here imports TensorFlow, so that a process starts soon and stays small.
+Several processes share the work. Finished shards are kept, so that an extraction that was killed
+goes on; the result is one file that is mapped into memory, in a folder whose name is a hash of all
+values that decide the features. Nothing here imports TensorFlow, so that a process starts soon and
+stays small.
 """
+
+from __future__ import annotations
 
 import concurrent.futures
 import concurrent.futures.process
@@ -33,6 +32,15 @@ from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
 from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
 
+_VERSION = 1  # raise it whenever the same config gives other numbers than before
+_SHARD_EXAMPLES = 200
+_NOT_OF_COPIES = {  # fields of SpecAugment, and the number, a field of its own
+    "copies",
+    "time_masks",
+    "highest_time_mask_frames",
+    "band_masks",
+    "highest_band_mask",
+}
 _FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
 
 
@@ -57,7 +65,7 @@ class Part(Protocol):
 
 
 class Config(Protocol):
-    """The groups of a task's config that decide the features."""
+    """Groups of a task's config that decide the features."""
 
     @property
     def seed(self) -> int: ...
@@ -69,156 +77,8 @@ class Config(Protocol):
     def augmentation(self) -> AugmentationConfig: ...
 
 
-class ShardWork(NamedTuple):
-    """All that is to be extracted; it goes to each process once."""
-
-    part: Part
-    config: Config
-    copies: int
-    noise: tuple[np.ndarray, ...]
-    folder: Path  # of the shards
-    shard_recordings: int
-
-    @property
-    def shards(self) -> int:
-        return -(-len(self.part.recordings) // self.shard_recordings)
-
-    def file(self, shard: int) -> Path:
-        return self.folder / f"shard-{shard:05d}.npz"
-
-
-def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
-    """Has all shards written that are not there yet; on a terminal, shows how far it is.
-
-    Args:
-        work: what to extract; goes to every process.
-        title: begins the live line.
-        processes: how many; None: this one alone where there is little to do, else one a core.
-
-    Raises:
-        UserError: a recording cannot be read, a process was ended, or the disk is full. What is
-            written stays.
-    """
-    missing = [shard for shard in range(work.shards) if not work.file(shard).exists()]
-    examples = work.shard_recordings * (1 + work.copies)
-    if processes is None:
-        processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else _cores()
-    processes = min(processes, len(missing))
-    began = time.monotonic()
-    done = _in_processes if processes > 1 else _in_this_one
-    for count, _ in enumerate(done(work, missing, processes), 1):
-        if sys.stdout.isatty():
-            left = (time.monotonic() - began) / count * (len(missing) - count)
-            share = (work.shards - len(missing) + count) / work.shards
-            print(f"\r\x1b[2K{title}: {share:.0%}  {left:.0f} s left", end="", flush=True)
-
-
-def extract_shards(work: ShardWork, shard: int) -> None:
-    """Writes one shard's file, whole or not at all.
-
-    It holds `frames` float32 [all frames, channels] and `lengths` int64 [examples], in frames. An
-    example is a recording as it is, or one of the copies that follow it.
-    """
-    config, recordings = work.config, work.part.recordings
-    examples = []
-    first = shard * work.shard_recordings
-    for index in range(first, min(first + work.shard_recordings, len(recordings))):
-        waveform = work.part.waveform(index)
-        examples.append(features.extract(waveform, config.audio, config.features))
-        for copy in range(1, work.copies + 1):
-            altered, band_warp = augmentation.alter(
-                waveform,
-                work.noise,
-                config.audio,
-                config.augmentation,
-                _generator(config.seed, recordings[index].name, copy),
-            )
-            examples.append(features.extract(altered, config.audio, config.features, band_warp))
-    lengths = np.array([len(example) for example in examples], np.int64)
-    with files.replacing(work.file(shard)) as partial:
-        np.savez(partial, frames=np.concatenate(examples), lengths=lengths)
-
-
-def _in_this_one(work: ShardWork, shards: Sequence[int], _: int) -> Iterator[int]:
-    for shard in shards:
-        extract_shards(work, shard)
-        yield shard
-
-
-def _in_processes(work: ShardWork, shards: Sequence[int], processes: int) -> Iterator[int]:
-    """Yields a shard as soon as it is done; the processes end when the iterator ends or is left."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:  # imports once, for all processes
-        context.set_forkserver_preload([__name__])
-    pool = concurrent.futures.ProcessPoolExecutor(
-        processes, context, initializer=_begin, initargs=(work,)
-    )
-    try:
-        tasks = [pool.submit(_extract_next, shard) for shard in shards]
-        for task in concurrent.futures.as_completed(tasks):
-            yield task.result()
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise errors.UserError(
-            "a process that extracts features was ended from outside, perhaps for want of memory; "
-            "the same command goes on where it stopped"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_work: ShardWork | None = None
-
-
-def _begin(work: ShardWork) -> None:
-    """Makes this process one that works for another, until that other one ends."""
-    global _work  # what an initializer of a process pool hands over
-    _work = work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is interrupted ends its workers itself
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _extract_next(shard: int) -> int:
-    """`extract` of the work that this process began with."""
-    assert _work is not None
-    extract_shards(_work, shard)
-    return shard
-
-
-def _generator(seed: int, name: str, copy: int) -> np.random.Generator:
-    """Of a copy: the same in any process, in any order, whatever else is in the part."""
-    digest = hashlib.sha256(f"{seed}\n{copy}\n{name}".encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, np.uint32))
-
-
-def _end_with_parent() -> None:
-    """A worker waits for its next task for ever, even if whoever gives it was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_VERSION = 1  # raise it whenever the same config gives other numbers than before
-_SHARD_EXAMPLES = 200
-_NOT_OF_COPIES = {  # the fields of SpecAugment, and the number that is told by itself
-    "copies",
-    "time_masks",
-    "highest_time_mask_frames",
-    "band_masks",
-    "highest_band_mask",
-}
-
-
 class FeatureSet(NamedTuple):
-    """Examples of a part: recording by recording, first as it is and then its copies."""
+    """Examples of a part: each recording unaltered, followed by its copies."""
 
     frames: np.ndarray  # float32 [all frames, channels], mapped into memory
     starts: np.ndarray  # int64 [examples + 1]: example i has the frames starts[i] to starts[i + 1]
@@ -237,22 +97,21 @@ def extracted(
     noise: Sequence[np.ndarray] = (),
     processes: int | None = None,
 ) -> FeatureSet:
-    """Features of a part, from the cache where they are in it.
+    """Returns the features of a part, from the cache if they are in it.
 
-    Prints one line when they are there, and on a terminal how far the work is. Whatever the number
-    of processes, and however often it was interrupted, the result is the same.
+    Prints one line at the end, and on a terminal the progress. The result does not depend on the
+    number of processes or on interruptions.
 
     Args:
         part: the recordings; goes to other processes.
-        label_names: what the labels are indices of.
+        label_names: labels by index.
         config: audio, features, seed, and for copies augmentation.
-        fingerprint: of the data that the part is of. With config and the recordings' names it
-            stands for what `part.waveform` gives: a part that alters its waveforms needs one of
-            its own.
-        title: names the part in what is printed.
+        fingerprint: of the data that the part belongs to. With config and the recordings' names
+            it identifies the waveforms: a part that alters them needs one of its own.
+        title: name of the part in printed lines.
         copies: altered ones of each recording, a function of config, seed, name and number.
         noise: recordings of noise to mix into copies, float32 [samples] each.
-        processes: how many do the work; None decides by cores and by what there is to do.
+        processes: their number; None decides by the cores and the amount of work.
 
     Raises:
         UserError: a recording cannot be read, the features do not fit the audio, or the disk is
@@ -289,7 +148,7 @@ def extracted(
 def _key(
     part: Part, config: Config, fingerprint: str, copies: int, noise: tuple[np.ndarray, ...]
 ) -> str:
-    """SHA-256 of all that decides the features."""
+    """Returns the SHA-256 of all values that decide the features."""
     decisive = {
         "version": _VERSION,
         "librosa": importlib.metadata.version("librosa"),
@@ -311,7 +170,7 @@ def _key(
 
 
 def _kept(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Frames and starts of a finished extraction; the file of starts is the last to be written."""
+    """Returns frames and starts of a finished extraction; the file of starts is written last."""
     try:
         starts = np.load(folder / "starts.npy")
         frames = np.load(folder / "frames.npy", mmap_mode="r")
@@ -348,3 +207,140 @@ def _show(line: str) -> None:
     from apps.suite.training import history  # imports Keras, which the processes do without
 
     history.show_progress(line)
+
+
+class ShardWork(NamedTuple):
+    """All features to be extracted; goes to each process once."""
+
+    part: Part
+    config: Config
+    copies: int
+    noise: tuple[np.ndarray, ...]
+    folder: Path  # of the shards
+    shard_recordings: int
+
+    @property
+    def shards(self) -> int:
+        return -(-len(self.part.recordings) // self.shard_recordings)
+
+    def file(self, shard: int) -> Path:
+        return self.folder / f"shard-{shard:05d}.npz"
+
+
+def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
+    """Writes all missing shards, and shows the progress on a terminal.
+
+    Args:
+        work: features to extract; goes to every process.
+        title: first words of the progress line.
+        processes: their number; None takes this one alone for little work, else one per core.
+
+    Raises:
+        UserError: a recording cannot be read, a process was ended, or the disk is full.
+            Written shards stay.
+    """
+    missing = [shard for shard in range(work.shards) if not work.file(shard).exists()]
+    examples = work.shard_recordings * (1 + work.copies)
+    if processes is None:
+        processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else _cores()
+    processes = min(processes, len(missing))
+    began = time.monotonic()
+    done = _in_processes if processes > 1 else _in_this_one
+    for count, _ in enumerate(done(work, missing, processes), 1):
+        if sys.stdout.isatty():
+            left = (time.monotonic() - began) / count * (len(missing) - count)
+            share = (work.shards - len(missing) + count) / work.shards
+            print(f"\r\x1b[2K{title}: {share:.0%}  {left:.0f} s left", end="", flush=True)
+
+
+def extract_shards(work: ShardWork, shard: int) -> None:
+    """Writes one shard's file, whole or not at all.
+
+    It holds `frames` float32 [all frames, channels] and `lengths` int64 [examples], in frames. An
+    example is an unaltered recording, or one of the copies that follow it.
+    """
+    config, recordings = work.config, work.part.recordings
+    examples = []
+    first = shard * work.shard_recordings
+    for index in range(first, min(first + work.shard_recordings, len(recordings))):
+        waveform = work.part.waveform(index)
+        examples.append(features.extract(waveform, config.audio, config.features))
+        for copy in range(1, work.copies + 1):
+            altered, band_warp = augmentation.alter(
+                waveform,
+                work.noise,
+                config.audio,
+                config.augmentation,
+                _generator(config.seed, recordings[index].name, copy),
+            )
+            examples.append(features.extract(altered, config.audio, config.features, band_warp))
+    lengths = np.array([len(example) for example in examples], np.int64)
+    with files.replacing(work.file(shard)) as partial:
+        np.savez(partial, frames=np.concatenate(examples), lengths=lengths)
+
+
+def _in_this_one(work: ShardWork, shards: Sequence[int], _: int) -> Iterator[int]:
+    for shard in shards:
+        extract_shards(work, shard)
+        yield shard
+
+
+def _in_processes(work: ShardWork, shards: Sequence[int], processes: int) -> Iterator[int]:
+    """Yields each finished shard; the processes end when the iterator ends or is left."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:  # imports once, for all processes
+        context.set_forkserver_preload([__name__])
+    pool = concurrent.futures.ProcessPoolExecutor(
+        processes, context, initializer=_begin, initargs=(work,)
+    )
+    try:
+        tasks = [pool.submit(_extract_next, shard) for shard in shards]
+        for task in concurrent.futures.as_completed(tasks):
+            yield task.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise errors.UserError(
+            "a process that extracts features was ended from outside, perhaps for want of memory; "
+            "the same command goes on where it stopped"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_work: ShardWork | None = None
+
+
+def _begin(work: ShardWork) -> None:
+    """Makes this process a worker of another one, until that ends."""
+    global _work  # set by the initializer of the process pool
+    _work = work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interrupted parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _extract_next(shard: int) -> int:
+    """Extracts a shard of the work that this process was given."""
+    assert _work is not None
+    extract_shards(_work, shard)
+    return shard
+
+
+def _generator(seed: int, name: str, copy: int) -> np.random.Generator:
+    """Returns the generator of a copy; it depends on seed, name and number alone."""
+    digest = hashlib.sha256(f"{seed}\n{copy}\n{name}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def _end_with_parent() -> None:
+    """Ends a worker when its parent was killed; it would wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _cores() -> int:
+    """Returns the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

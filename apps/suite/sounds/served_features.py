@@ -1,7 +1,7 @@
-"""The features of `reference_features` from stock TensorFlow operations, whole or in a stream.
+"""Computes the features of `features` with stock TensorFlow operations, whole or in a stream.
 
-What an export holds is this. Numbers are float32 but for the Fourier transform, whose rounding in
-float32 would drown the quiet bands beside a loud tone.
+Exports contain these operations. Numbers are float32 except in the Fourier transform, whose
+rounding in float32 would drown quiet bands next to a loud tone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from apps.suite.sounds import features as mel_filters
 from apps.suite.sounds.config import AudioConfig, FeatureConfig
 
 _GAIN, _BIAS, _POWER, _EPSILON, _SECONDS = 0.98, 2.0, 0.5, 1e-6, 0.4  # librosa.pcen's
-_FORGOTTEN = 1e-30  # what is left of a frame after so long changes no float32
+_FORGOTTEN = 1e-30  # a share this small changes no float32
 
 State = dict[str, tf.Tensor]
 
 
 def whole(waveforms: tf.Tensor, audio: AudioConfig, features: FeatureConfig) -> tf.Tensor:
-    """Features float32 [b, frames, channels] of sounds float32 [b, samples], as `extract` has them.
+    """Computes features float32 [b, frames, channels] of sounds float32 [b, samples].
 
     Samples are -1 to 1 at `audio.sample_rate_hz`; batch and samples may be of any number and
-    unknown when the graph is made. Relative to `extract` nothing differs by more than 1e-4:
-    the greatest difference, over the greatest value of the sound's features of the same kind
-    (the features themselves, their slopes, their curvatures).
+    unknown when the graph is made. They differ from `features.extract` by at most 1e-4 of
+    the greatest value of the sound's features of the same kind (the features themselves, their
+    slopes, their curvatures).
     """
     sizes = mel_filters.frame_sizes(audio, features)
     before, after = 0, tf.maximum(0, sizes.window - tf.shape(waveforms)[1])
@@ -45,14 +45,14 @@ def whole(waveforms: tf.Tensor, audio: AudioConfig, features: FeatureConfig) -> 
 def initial_state(
     batch: int | tf.Tensor, audio: AudioConfig, features: FeatureConfig
 ) -> dict[str, tf.Tensor]:
-    """What `chunk` knows before the first sample.
+    """Returns the state of `chunk` before the first sample.
 
     Returns:
-        `samples` float32 [b, 0], those that the next frame begins with; they are fewer than a
-        window. For pcen also `smoothed` float32 [b, mel_bands], M of the last frame: ones.
+        `samples` float32 [b, 0], the first samples of the next frame, fewer than a window. For
+        pcen also `smoothed` float32 [b, mel_bands], M of the last frame: ones.
 
     Raises:
-        ValueError: the features need what comes later.
+        ValueError: the features need later samples.
     """
     if features.centre or features.deltas:
         raise ValueError("features.centre and features.deltas are not for streams")
@@ -65,16 +65,16 @@ def initial_state(
 def chunk(
     samples: tf.Tensor, state: State, audio: AudioConfig, features: FeatureConfig
 ) -> tuple[tf.Tensor, State]:
-    """The frames that `samples` complete.
+    """Computes the frames that `samples` complete.
 
     Args:
         samples: float32 [b, n], the next ones of each stream, n from 0 on.
-        state: of `initial_state` or of the chunk before.
+        state: of `initial_state` or of the previous chunk.
         audio, features: as in `initial_state`.
 
     Returns:
         Features float32 [b, new frames, channels], and the state after them. However a sound is
-        cut, its frames put together are those of `whole`; but one that never fills a window has
+        cut, its frames together equal those of `whole`; but a sound shorter than a window has
         none here.
     """
     sizes = mel_filters.frame_sizes(audio, features)
@@ -89,7 +89,7 @@ def chunk(
 def _values(
     samples: tf.Tensor, smoothed: tf.Tensor | None, audio: AudioConfig, features: FeatureConfig
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Features [b, frames, channels] without deltas, of all frames that are whole."""
+    """Computes features [b, frames, channels] without deltas, of all complete frames."""
     sizes = mel_filters.frame_sizes(audio, features)
     window = librosa_filters.get_window("hann", sizes.window)
     frames = tf.signal.frame(tf.cast(samples, tf.float64), sizes.window, sizes.hop)
@@ -116,7 +116,7 @@ def _first_smoothed(batch: int | tf.Tensor, features: FeatureConfig) -> tf.Tenso
 def _pcen(
     energies: tf.Tensor, before: tf.Tensor, frames_a_second: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of energies [b, frames, bands], and M [b, bands] of the last frame."""
+    """Computes pcen of energies [b, frames, bands]; returns also M [b, bands] of the last frame."""
     reach = _SECONDS * frames_a_second
     weight = (math.sqrt(1.0 + 4.0 * reach**2) - 1.0) / (2.0 * reach**2)
     smoothed = _smoothed(energies, before, weight)
@@ -126,9 +126,9 @@ def _pcen(
 
 
 def _smoothed(energies: tf.Tensor, before: tf.Tensor, weight: float) -> tf.Tensor:
-    """M(t) = (1 - weight) M(t-1) + weight E(t), with M(-1) in front: [b, 1 + frames, bands].
+    """Computes M(t) = (1 - weight) M(t-1) + weight E(t) from M(-1) on: [b, 1 + frames, bands].
 
-    A frame adds what twice as many frames before it know in each turn: as many turns as the
+    In each turn a frame adds the sum that a frame twice as far back has: as many turns as the
     number of frames has binary digits.
     """
     values = tf.concat([before[:, None], weight * energies], axis=1)
@@ -148,7 +148,7 @@ def _smoothed(energies: tf.Tensor, before: tf.Tensor, weight: float) -> tf.Tenso
 
 
 def _delta(values: tf.Tensor, order: int) -> tf.Tensor:
-    """Slopes (order 1) or curvatures (order 2) over time of [b, frames, channels]."""
+    """Computes slopes (order 1) or curvatures (order 2) over time of [b, frames, channels]."""
     frames = tf.shape(values)[1]
     width = mel_filters.DELTA_FRAMES
     repeats = tf.maximum(0, width - frames)

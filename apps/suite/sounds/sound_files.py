@@ -1,7 +1,4 @@
-"""Sound from files and streams, at the rate that is asked for: whole, or block by block.
-
-Whether a wav file is as long as its header says.
-"""
+"""Reads sound files and streams at a wanted rate: whole, or block by block."""
 
 import contextlib
 import struct
@@ -13,64 +10,15 @@ import numpy as np
 
 from apps.suite import errors
 
+SUFFIXES = (".flac", ".ogg", ".wav")
+LONGEST_CLIP_SECONDS = 60.0
+_LOUDEST = 2.0  # above the overshoot of resampling
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile answers more if a header has no length
 _CHUNK = struct.Struct("<4sI")
 
 
-def check_header(path: Path) -> None:
-    """Passes a RIFF wav file whose chunks fill it, and every other kind of file.
-
-    libsndfile quietly reads as many samples as the header and the file both hold, so that a
-    truncated or wrongly written recording would be taken for a shorter one.
-
-    Raises:
-        UserError: the header declares more samples than the file holds, or fewer.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return
-        place = 12  # behind RIFF, its size and WAVE
-        while place + _CHUNK.size <= size:
-            file.seek(place)
-            name, declared = _CHUNK.unpack(file.read(_CHUNK.size))
-            place += _CHUNK.size
-            if name == b"data":
-                file.seek(min(place + declared + declared % 2, size))
-                follows = file.read(_CHUNK.size)
-                _compare(path, declared, size - place, follows)
-                return
-            place += declared + declared % 2  # chunks begin at even places
-    raise errors.UserError(
-        f"{path}: the header declares no samples; it is cut off: write the file anew"
-    )
-
-
-def _compare(path: Path, declared: int, held: int, follows: bytes) -> None:
-    """`held` bytes lie behind the header of the chunk of samples; `follows` begins the next one."""
-    if declared > held:
-        raise errors.UserError(
-            f"{path}: the header declares {declared:,} bytes of samples, the file holds {held:,}; "
-            "it is cut off or wrongly written: write it anew"
-        )
-    if len(follows) < _CHUNK.size:
-        return
-    name, size = _CHUNK.unpack(follows)
-    left = held - declared - declared % 2 - _CHUNK.size
-    if not all(32 <= byte < 127 for byte in name) or size > left:
-        raise errors.UserError(
-            f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
-            "no other part of a wav file; the header is wrong: write the file anew"
-        )
-
-
-SUFFIXES = (".flac", ".ogg", ".wav")
-LONGEST_CLIP_SECONDS = 60.0
-_LOUDEST = 2.0  # what resampling overshoots at most, with room to spare
-_UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer where a header leaves it out is above
-
-
 class Length(NamedTuple):
-    """What a header says."""
+    """Length that a header declares."""
 
     frames: int  # samples of each channel
     sample_rate_hz: int
@@ -81,7 +29,7 @@ class Length(NamedTuple):
 
 
 def length(path: Path) -> Length:
-    """The length of a recording from its header; no sample is read.
+    """Reads the length of a recording from its header; no sample is read.
 
     Raises:
         UserError: no such file, not audio, no samples, or a header that does not fit its file.
@@ -91,14 +39,14 @@ def length(path: Path) -> Length:
 
 
 def check_clip(path: Path) -> None:
-    """Raises UserError as `read` does for all that can be known from a header."""
+    """Raises UserError as `read` does, for everything that a header tells."""
     _check_clip(length(path), path)
 
 
 def read(
     path: Path, sample_rate_hz: int, first_frame: int = 0, frames: int | None = None
 ) -> np.ndarray:
-    """A recording, or `frames` of it from `first_frame` on (counted at the file's own rate).
+    """Reads a recording, or `frames` of it from `first_frame` on (counted at the file's own rate).
 
     Channels are mixed to one, other rates resampled (soxr, high quality).
 
@@ -106,8 +54,8 @@ def read(
         Float32 [samples] in -1..1; resampling may overshoot by a little.
 
     Raises:
-        UserError: as `length`; all of a file of more than `LONGEST_CLIP_SECONDS`, of which nothing
-            is loaded; damaged; samples that are not numbers, or far outside -1..1.
+        UserError: as `length`; a whole file longer than `LONGEST_CLIP_SECONDS`, which is not
+            loaded; a damaged file; samples that are not numbers, or far outside -1..1.
     """
     import soxr
 
@@ -132,10 +80,10 @@ def read(
 
 
 def blocks(path: Path, sample_rate_hz: int, block_seconds: float) -> Iterator[np.ndarray]:
-    """A recording of any length in blocks of about `block_seconds`; put together, they are `read`.
+    """Reads a recording of any length in blocks of about `block_seconds`; together they are `read`.
 
-    A block is in memory at a time. Yields float32 [samples], never empty. Errors are those of
-    `read`, except that no file is too long; they come when the block in question is due.
+    One block at a time is in memory. Yields float32 [samples], never empty. Errors are the ones
+    of `read`, except that no file is too long; they come with the block in question.
     """
     with _opened(path) as file:
 
@@ -156,10 +104,10 @@ def blocks(path: Path, sample_rate_hz: int, block_seconds: float) -> Iterator[np
 def raw_blocks(
     stream: BinaryIO, stream_rate_hz: int, sample_rate_hz: int, block_seconds: float
 ) -> Iterator[np.ndarray]:
-    """Raw mono samples of a pipe, little-endian int16 at `stream_rate_hz`, as in `blocks`.
+    """Reads raw mono samples of a pipe, little-endian int16 at `stream_rate_hz`, as `blocks` does.
 
-    Yields what a read of `block_seconds` gives, and so follows a live stream. Half a sample at the
-    end is dropped.
+    Yields the result of each read of `block_seconds`, and so follows a live stream. Half a sample
+    at the end is dropped.
     """
 
     def mono() -> Iterator[np.ndarray]:
@@ -206,7 +154,7 @@ def _check_clip(declared: Length, path: Path) -> None:
 
 
 def _mono(samples: np.ndarray, path: Path, first_frame: int) -> np.ndarray:
-    """Float32 [frames] of [frames, channels], checked."""
+    """Mixes [frames, channels] to float32 [frames], and checks the samples."""
     mixed = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if not np.isfinite(samples).all():
         place = first_frame + int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
@@ -221,7 +169,7 @@ def _mono(samples: np.ndarray, path: Path, first_frame: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The file as a `soundfile.SoundFile` that holds at least one sample."""
+    """Opens a `soundfile.SoundFile` with at least one sample."""
     import soundfile
 
     if not path.is_file():
@@ -248,3 +196,50 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def check_header(path: Path) -> None:
+    """Checks that the header of a RIFF wav file fits its length; other files pass.
+
+    libsndfile silently reads as many samples as header and file both hold, so a truncated or
+    wrongly written recording would be taken for a shorter one.
+
+    Raises:
+        UserError: the header declares more samples than the file holds, or fewer.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return
+        place = 12  # after RIFF, its size and WAVE
+        while place + _CHUNK.size <= size:
+            file.seek(place)
+            name, declared = _CHUNK.unpack(file.read(_CHUNK.size))
+            place += _CHUNK.size
+            if name == b"data":
+                file.seek(min(place + declared + declared % 2, size))
+                follows = file.read(_CHUNK.size)
+                _compare(path, declared, size - place, follows)
+                return
+            place += declared + declared % 2  # chunks begin at even places
+    raise errors.UserError(
+        f"{path}: the header declares no samples; it is cut off: write the file anew"
+    )
+
+
+def _compare(path: Path, declared: int, held: int, follows: bytes) -> None:
+    """Compares declared bytes of samples with the `held` ones; `follows` begins the next chunk."""
+    if declared > held:
+        raise errors.UserError(
+            f"{path}: the header declares {declared:,} bytes of samples, the file holds {held:,}; "
+            "it is cut off or wrongly written: write it anew"
+        )
+    if len(follows) < _CHUNK.size:
+        return
+    name, size = _CHUNK.unpack(follows)
+    left = held - declared - declared % 2 - _CHUNK.size
+    if not all(32 <= byte < 127 for byte in name) or size > left:
+        raise errors.UserError(
+            f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
+            "not another part of a wav file; the header is wrong: write the file anew"
+        )

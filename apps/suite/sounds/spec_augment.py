@@ -20,10 +20,10 @@ def mask_features(
     augmentation: AugmentationConfig,
     fill: tf.Tensor,
 ) -> tf.Tensor:
-    """Features with masks of their own for each row, in which each channel has its `fill`.
+    """Masks features, each row at random places; masked channels have their `fill`.
 
-    A mask is as wide as is drawn evenly from 0 to the highest width, at a place drawn evenly from
-    those where it fits. Masks may overlap. A time mask is over at most a fifth of its clip and
+    The width of a mask is drawn evenly from 0 to the highest width, its place evenly from all
+    places where it fits. Masks may overlap. A time mask is over at most a fifth of its clip and
     never over padding; a band mask is over neighbouring channels in all frames of its clip.
 
     Args:
@@ -31,10 +31,10 @@ def mask_features(
         frames: int32 [b], of each row, at most t.
         seed: two integers, int32 or int64 [2]: the same ones draw the same masks.
         augmentation: number and highest width of masks of both kinds.
-        fill: float32 [channels], what training has there on average.
+        fill: float32 [channels], the mean of the training data.
 
     Returns:
-        float32 [b, t, channels], padding as it was.
+        float32 [b, t, channels], padding unchanged.
     """
     rows, places, channels = tf.unstack(tf.shape(features))
     seed = tf.convert_to_tensor(seed)
@@ -63,7 +63,7 @@ def mask_features(
 def _masked(
     lengths: tf.Tensor, places: tf.Tensor, masks: int, highest: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Which of so many places some mask covers, bool [b, places].
+    """Marks the places that a mask covers, bool [b, places].
 
     Masks lie within the first `lengths` int32 [b] places, and are at most `highest` int32 [b] wide.
     """
@@ -76,6 +76,6 @@ def _masked(
 
 
 def _drawn_spans(uniform: tf.Tensor, highest: tf.Tensor) -> tf.Tensor:
-    """Integers from 0 to `highest`, each as likely, from numbers in [0, 1)."""
+    """Turns numbers in [0, 1) into integers from 0 to `highest`, all equally likely."""
     drawn = tf.cast(uniform * tf.cast(highest + 1, tf.float32), tf.int32)
     return tf.minimum(drawn, highest)  # a product of large numbers may be rounded up

@@ -1,10 +1,9 @@
-"""Sampled clips as they lie on disk: one file of frames that is mapped into memory, one index.
+"""Decodes the clips of all videos of a data set once, and keeps them.
 
-Clips of all videos of a folder or a csv, decoded once and kept.
-
-Several videos are decoded side by side, by threads: OpenCV lets go of Python's lock while it
-decodes. Finished ones are kept part by part, so that a decoding that was killed goes on, and
-afterwards as one file, in a folder whose name is made of all that decides the pixels.
+Threads decode several videos at a time: OpenCV releases Python's lock while it decodes. Finished
+shards are kept, so that a decoding that was killed goes on; the result is one file of frames that
+is mapped into memory and one index, in a folder whose name is a hash of all values that decide the
+pixels.
 """
 
 import hashlib
@@ -29,6 +28,9 @@ from apps.suite.videos.config import ClipConfig
 from apps.suite.videos.opencv import cv2
 
 _FRAMES, _INDEX = "frames.uint8", "index.npz"
+_VERSION = 2  # raise it whenever the same files give other pixels than before
+_SHARD_VIDEOS = 500
+_TOLD = 3  # unreadable files that an error names
 
 
 class Store(NamedTuple):
@@ -36,66 +38,20 @@ class Store(NamedTuple):
 
     frames: np.ndarray  # uint8 [clips, time, height, width, 3], a memory map
     lengths: np.ndarray  # int32 [clips], real frames
-    video: np.ndarray  # int32 [clips], ascending: which video a clip is of
+    video: np.ndarray  # int32 [clips], ascending: number of the clip's video
     facts: dict[str, np.ndarray]  # further arrays, one row a video
 
 
 class Sampled(NamedTuple):
-    """The clips of one video; none of one that could not be decoded."""
+    """The clips of one video; no clip if it could not be decoded."""
 
     frames: np.ndarray  # uint8 [clips, time, height, width, 3], zero in the padding
     length: int  # real frames of each clip
     facts: dict[str, Any]  # the same for every video of a store
 
 
-def write(folder: Path, videos: Iterable[Sampled]) -> None:
-    """Writes videos one after the other; the index comes last, so that it means all is there."""
-    lengths: list[int] = []
-    numbers: list[int] = []
-    facts: dict[str, list[Any]] = {}
-    with files.replacing(folder / _FRAMES) as partial, partial.open("wb") as output:
-        for number, video in enumerate(videos):
-            output.write(np.ascontiguousarray(video.frames).data)
-            lengths += [video.length] * len(video.frames)
-            numbers += [number] * len(video.frames)
-            for name, value in video.facts.items():
-                facts.setdefault(name, []).append(value)
-    with files.replacing(folder / _INDEX) as partial:
-        content: dict[str, Any] = {f"fact_{name}": np.array(each) for name, each in facts.items()}
-        content["lengths"] = np.array(lengths, np.int32)
-        content["video"] = np.array(numbers, np.int32)
-        np.savez(partial, **content)
-
-
-def read(folder: Path, config: ClipConfig) -> Store | None:
-    """What `write` wrote with these sizes; None where it is not all there."""
-    try:
-        with np.load(folder / _INDEX) as index:
-            content = {name: index[name] for name in index.files}
-        size = (folder / _FRAMES).stat().st_size
-    except (OSError, ValueError, EOFError):
-        return None
-    shape = (len(content["lengths"]), config.frames, config.height, config.width, 3)
-    if size != np.prod(shape):
-        return None
-    frames: np.ndarray = np.zeros(shape, np.uint8)  # nothing can be mapped of an empty file
-    if size:
-        frames = np.memmap(folder / _FRAMES, np.uint8, "r", shape=shape)
-    facts = {
-        name.removeprefix("fact_"): values
-        for name, values in content.items()
-        if name.startswith("fact_")
-    }
-    return Store(frames, content["lengths"], content["video"], facts)
-
-
-_VERSION = 2  # raise it whenever the same files give other pixels than before
-_SHARD_VIDEOS = 500
-_TOLD = 3  # unreadable files that an error names
-
-
 class Videos(Protocol):
-    """The files of a data set."""
+    """Names, paths and checksums of the videos of a data set."""
 
     @property
     def source(self) -> str: ...
@@ -150,7 +106,7 @@ def decoded(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -159,7 +115,7 @@ def cores() -> int:
 def _write(
     folder: Path, source: Videos, config: ClipConfig, clips_per_video: int, threads: int
 ) -> Store:
-    """Decodes what no shard holds yet, then joins the shards."""
+    """Decodes the videos that no shard holds yet, then joins the shards."""
 
     def sampled(path: Path) -> Sampled:
         try:
@@ -174,7 +130,7 @@ def _write(
     if len(shards) == 1:
         shards = [folder]
     began, done = time.monotonic(), 0
-    cv2.setNumThreads(1)  # of each call; videos are what runs side by side
+    cv2.setNumThreads(1)  # per call; several videos run at a time
     try:
         for start, shard in zip(starts, shards, strict=True):
             paths = source.paths[start : start + _SHARD_VIDEOS]
@@ -196,7 +152,7 @@ def _write(
 def _side_by_side(
     function: Callable[[Path], Sampled], paths: Sequence[Path], threads: int
 ) -> Iterator[Sampled]:
-    """What `function` gives of each, in order; never more in memory than a few for each thread."""
+    """Yields `function` of each path in order; a few results per thread are in memory."""
     pool = futures.ThreadPoolExecutor(threads)
     waiting: deque[futures.Future[Sampled]] = deque()
     try:
@@ -211,7 +167,7 @@ def _side_by_side(
 
 
 def _joined(shards: Sequence[Path], config: ClipConfig) -> Iterator[Sampled]:
-    """The videos of all shards in order."""
+    """Yields the videos of all shards in order."""
     for shard in shards:
         store = read(shard, config)
         assert store is not None
@@ -227,7 +183,7 @@ def _joined(shards: Sequence[Path], config: ClipConfig) -> Iterator[Sampled]:
 def _watched(
     videos: Iterator[Sampled], first: int, count: int, began: float, done: int
 ) -> Iterator[Sampled]:
-    """The same videos; on a terminal, a live line says how far they are."""
+    """Yields the same videos, and shows the progress on a terminal."""
     for number, video in enumerate(videos, 1):
         yield video
         if sys.stdout.isatty() and (number % 10 == 0 or first + number == count):
@@ -237,7 +193,7 @@ def _watched(
 
 
 def _key(source: Videos, config: ClipConfig, clips_per_video: int) -> str:
-    """SHA-256 of all that decides the frames."""
+    """Returns the SHA-256 of all values that decide the frames."""
     decisive = {
         "version": _VERSION,
         "opencv": cv2.__version__,
@@ -251,3 +207,44 @@ def _show(line: str) -> None:
     from apps.suite.training import history  # imports Keras
 
     history.show_progress(line)
+
+
+def write(folder: Path, videos: Iterable[Sampled]) -> None:
+    """Writes videos one after another; the index is written last and marks the store as whole."""
+    lengths: list[int] = []
+    numbers: list[int] = []
+    facts: dict[str, list[Any]] = {}
+    with files.replacing(folder / _FRAMES) as partial, partial.open("wb") as output:
+        for number, video in enumerate(videos):
+            output.write(np.ascontiguousarray(video.frames).data)
+            lengths += [video.length] * len(video.frames)
+            numbers += [number] * len(video.frames)
+            for name, value in video.facts.items():
+                facts.setdefault(name, []).append(value)
+    with files.replacing(folder / _INDEX) as partial:
+        content: dict[str, Any] = {f"fact_{name}": np.array(each) for name, each in facts.items()}
+        content["lengths"] = np.array(lengths, np.int32)
+        content["video"] = np.array(numbers, np.int32)
+        np.savez(partial, **content)
+
+
+def read(folder: Path, config: ClipConfig) -> Store | None:
+    """Reads the result of `write` with these sizes; None if it is not complete."""
+    try:
+        with np.load(folder / _INDEX) as index:
+            content = {name: index[name] for name in index.files}
+        size = (folder / _FRAMES).stat().st_size
+    except (OSError, ValueError, EOFError):
+        return None
+    shape = (len(content["lengths"]), config.frames, config.height, config.width, 3)
+    if size != np.prod(shape):
+        return None
+    frames: np.ndarray = np.zeros(shape, np.uint8)  # an empty file cannot be mapped
+    if size:
+        frames = np.memmap(folder / _FRAMES, np.uint8, "r", shape=shape)
+    facts = {
+        name.removeprefix("fact_"): values
+        for name, values in content.items()
+        if name.startswith("fact_")
+    }
+    return Store(frames, content["lengths"], content["video"], facts)

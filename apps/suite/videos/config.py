@@ -1,4 +1,4 @@
-"""Group of a config that the frames of a clip are chosen and shaped by."""
+"""Config group for choosing and resizing the frames of a clip."""
 
 from typing import Literal
 
@@ -9,10 +9,10 @@ from apps.suite.runs import config as fields
 
 @dataclass(frozen=True)
 class ClipConfig:
-    frames: fields.Count = 16  # that the model sees of a clip, spread over it
-    height: fields.Count = 32  # pixels that every frame is brought to
+    frames: fields.Count = 16  # of a clip that the model sees, spread over it
+    height: fields.Count = 32  # pixels of every frame
     width: fields.Count = 32
-    # How a frame of another shape gets there: squeezed, cut to the middle, or black at its edges
+    # Frames of another shape: squeezed, cut to the middle, or filled up with black edges
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     # segment: the video in `frames` equal parts, one frame drawn from each; uniform: at equal
     # distances; window: clips of clip_seconds, spread over the video

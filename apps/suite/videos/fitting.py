@@ -1,6 +1,6 @@
-"""Brings a frame of any shape to the size of the network, in OpenCV.
+"""Brings frames of any shape to the size of the network, with OpenCV.
 
-`preprocessing.fitted` is the same in TensorFlow.
+`preprocessing.fitted` does the same in TensorFlow.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from apps.suite.videos.opencv import cv2
 def stacked(
     frames: Mapping[int, np.ndarray], chosen: sampling.Sample, config: ClipConfig
 ) -> np.ndarray:
-    """Uint8 [clips, time, height, width, 3] of frames that are fitted, zero in the padding."""
+    """Stacks fitted frames to uint8 [clips, time, height, width, 3], zero in the padding."""
     shape = (*chosen.indices.shape, config.height, config.width, 3)
     found = np.zeros(shape, np.uint8)
     for clip, indices in enumerate(chosen.indices[:, : chosen.length].tolist()):
@@ -25,12 +25,12 @@ def stacked(
 
 
 def fit(frame: np.ndarray, config: ClipConfig) -> np.ndarray:
-    """Uint8 [height, width, 3] of uint8 [any, any, 3].
+    """Resizes a frame uint8 [any, any, 3] to uint8 [height, width, 3].
 
-    A frame of at least twice the size is halved, to means of four pixels, as often as it goes:
-    OpenCV is six times as fast so. Then an axis that shrinks takes the mean of what each new
-    pixel covers, and one that grows is drawn out linearly. "crop" first cuts the frame to the
-    middle that has the new shape; "pad" fits all of it in and leaves the rest black.
+    First `halved`: OpenCV is six times as fast this way. Then an axis that shrinks takes the mean
+    of the old pixels that a new one covers, and one that grows is interpolated linearly.
+    "crop" first cuts the frame to the middle that has the new shape; "pad" fits all of it in and
+    leaves the rest black.
     """
     height, width = frame.shape[:2]
     if config.fit == "crop":
@@ -46,9 +46,9 @@ def fit(frame: np.ndarray, config: ClipConfig) -> np.ndarray:
 
 
 def cut(height: int, width: int, of_height: int, of_width: int) -> tuple[int, int, int, int]:
-    """The largest middle of height × width with the shape of the others: top, left, rows, columns.
+    """Returns the largest middle of height × width with another shape: top, left, rows, columns.
 
-    Whole pixels, at least one.
+    All are whole pixels; there is at least one row and one column.
     """
     rows = min(height, max(1, (width * of_height + of_width // 2) // of_width))
     columns = min(width, max(1, (height * of_width + of_height // 2) // of_height))

@@ -1,10 +1,10 @@
-"""OpenCV, quiet, and with a clear line where it cannot be loaded."""
+"""Loads OpenCV without its log, or raises an error that names the missing library."""
 
 import os
 
 from apps.suite import errors
 
-# Read when it opens its first video: FFmpeg would print about damaged files, which are told by name
+# Read at the first video: FFmpeg would print about damaged files, which our errors name
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 try:
     import cv2

@@ -1,7 +1,7 @@
-"""From frames of any count and size to what the network takes, in pure TensorFlow.
+"""Chooses and resizes frames of any number and size for the network, in pure TensorFlow.
 
-What an export computes. The decoding computes the same outside TensorFlow (`sampling`, `fitting`):
-the same frames, and pixels that differ by at most one of 255 grey levels.
+Exports compute this. Decoding computes the same outside TensorFlow (`sampling`, `fitting`): the
+same frames, and pixels that differ by at most one of 255 grey levels.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from apps.suite.videos.config import ClipConfig
 def preprocess(
     frames: tf.Tensor, counts: tf.Tensor, config: ClipConfig
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """One clip of each video, spread over it as `sampling.frame_indices` has it.
+    """Returns one clip of each video, spread over it as by `sampling.frame_indices`.
 
     Args:
         frames: uint8 [batch, any, height, width, 3], RGB; any height and width of at least 1.
-        counts: int32 [batch], how many frames of each row are real; others stand behind them.
+        counts: int32 [batch], number of real frames of each row; padding follows them.
         config: frames, height, width and fit.
 
     Returns:
         (frames uint8 [batch, config.frames, config.height, config.width, 3], zero in the padding;
-        lengths int32 [batch]). A row without a frame has length 0. An empty batch stays one.
+        lengths int32 [batch]). A row without a frame has length 0. An empty batch stays empty.
     """
     batch = tf.shape(frames)[0]
     counts = tf.minimum(tf.cast(counts, tf.int32), tf.shape(frames)[1])
     indices, lengths = served_indices(counts, config.frames)
-    # A video without any frame gets one that is never looked at
+    # A video without frames gets one that is never used
     filled = tf.pad(
         frames, [[0, 0], [0, tf.cast(tf.shape(frames)[1] == 0, tf.int32)]] + [[0, 0]] * 3
     )
@@ -42,7 +42,7 @@ def preprocess(
 
 
 def served_indices(counts: tf.Tensor, frames: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """`sampling.frame_indices` of each row: int32 [batch, frames], and lengths int32 [batch]."""
+    """Computes `sampling.frame_indices` of each row: int32 [batch, frames], lengths int32 [b]."""
     counts = tf.cast(counts, tf.int64)[:, None]
     places = tf.range(frames, dtype=tf.int64)[None]
     spread = sampling.spread(places, counts, frames)
@@ -53,7 +53,7 @@ def served_indices(counts: tf.Tensor, frames: int) -> tuple[tf.Tensor, tf.Tensor
 
 
 def fitted(frames: tf.Tensor, config: ClipConfig) -> tf.Tensor:
-    """`fitting.fit`: uint8 [n, height, width, 3] of uint8 [n, any, any, 3]."""
+    """Computes `fitting.fit`: uint8 [n, height, width, 3] of uint8 [n, any, any, 3]."""
     size = tf.shape(frames)[1:3]
     if config.fit == "crop":
         top, left, rows, columns = _cut(size[0], size[1], config.height, config.width)
@@ -76,14 +76,14 @@ def fitted(frames: tf.Tensor, config: ClipConfig) -> tf.Tensor:
 
 
 def _cut(height: tf.Tensor, width: tf.Tensor, of_height: tf.Tensor, of_width: tf.Tensor) -> tuple:
-    """`fitting.cut`."""
+    """Computes `fitting.cut`."""
     rows = tf.minimum(height, tf.maximum(1, (width * of_height + of_width // 2) // of_width))
     columns = tf.minimum(width, tf.maximum(1, (height * of_width + of_height // 2) // of_height))
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
 def _resized(frames: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Halved, means where an axis shrinks, linear where one grows; uint8 as OpenCV rounds it."""
+    """Resizes frames as `fitting` does; uint8, rounded as OpenCV rounds."""
 
     def large(frames: tf.Tensor) -> tf.Tensor:
         size = tf.shape(frames)
