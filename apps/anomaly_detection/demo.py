@@ -48,8 +48,8 @@ def channels_of(model: asking.ExportedModel) -> list[str]:
     """Returns the names of the columns that the model reads, in order."""
     named = model.settings.get("channel_names")
     if named is None:  # of an export without settings; the signature says it as well
-        width = model.inputs["serving_default"]["values"].shape[-1]
-        answer = model.ask(values=np.zeros((1, 1, width), np.float32))
+        shape = model.inputs["serving_default"]["values"].shape or [1]
+        answer = model.ask(values=np.zeros((1, 1, shape[-1] or 1), np.float32))
         named = [name.decode() for name in answer["channel_names"][0]]
     return list(named)
 

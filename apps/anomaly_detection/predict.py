@@ -144,7 +144,7 @@ def _scores(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.nda
         whole = model.ask(values=values[None])
         return whole["score"][0], whole["contribution"][0]
     states = {
-        name: np.zeros([1, *(tensor.shape or [1])[1:]])
+        name: np.zeros([1, *(size or 1 for size in (tensor.shape or [1])[1:])])
         for name, tensor in model.inputs["stream"].items()
         if name != "values"
     }
@@ -188,7 +188,7 @@ def _read(inputs: Sequence[Path], settings: Mapping[str, Any]) -> list[series.Co
     from apps.suite.tables import config as table_configs
     from apps.suite.tables import series_files
 
-    lists = {
+    lists: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in settings["data_format"].items()
     }

@@ -87,7 +87,7 @@ def answer(model: asking.ExportedModel, signature: str, body: str) -> str:
     return text
 
 
-def _told(tensors: dict[str, Tensor]) -> str:
+def _told(tensors: Mapping[str, Tensor]) -> str:
     return ", ".join(f"{name} {tensor.described()}" for name, tensor in tensors.items())
 
 
