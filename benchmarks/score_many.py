@@ -1,10 +1,11 @@
-"""Bulk scoring beside a plain loop over the same SavedModel: `python benchmarks/score_many.py`.
+"""Times bulk scoring against a plain loop over the same SavedModel.
 
-A tiny recommendation export answers histories of 1 to 40 items from a csv. The loop is what one
-would write first: rows of the csv in order, padded, so many at a time through the signature of
-`tf.saved_model.load`, the answers into one parquet file. Each is a process of its own; they take
-turns, and each also runs on a csv of one row, whose time is its start-up. On the clock the fastest
-runs count; seconds of processors, without start-up, are medians, and their ratios of neighbours.
+A tiny recommendation export answers histories of 1 to 40 items from a csv. The loop is the obvious
+program: it reads rows of the csv in order, pads them, asks the signature of `tf.saved_model.load`
+batch by batch, and writes the answers to one parquet file. Loop and command are processes of their
+own and take turns. Each also runs on a csv of one row, whose time is its start-up. The fastest run
+counts as wall time. Processor seconds, without start-up, are medians; their ratios compare
+neighbouring runs.
 
     python -m apps.recommendation.train --preset tiny --run runs/tiny
     python -m apps.recommendation.export --run runs/tiny --to exports
@@ -32,13 +33,14 @@ _MOST_ITEMS = 40
 
 
 class Taken(NamedTuple):
-    """Seconds of a process: on the clock, and of processors."""
+    """Seconds that a process took: wall time and processor time."""
 
     wall: float
     processor: float
 
 
 def write_histories(model: Path, file: Path, rows: int) -> None:
+    """Writes a csv of users with random histories."""
     names = (model / "assets" / "items.txt").read_text("utf-8").split("\n")[:-1]
     drawn = random.Random(0)
     with file.open("w", newline="") as opened:
@@ -50,7 +52,7 @@ def write_histories(model: Path, file: Path, rows: int) -> None:
 
 
 def loop(model: Path, file: Path, to: Path, rows_per_batch: int) -> None:
-    """The plain loop."""
+    """Scores the csv `file` with a plain loop, and writes the answers to `to`."""
     import pyarrow
     import pyarrow.parquet
     import tensorflow as tf
@@ -74,7 +76,7 @@ def loop(model: Path, file: Path, to: Path, rows_per_batch: int) -> None:
 
 
 def taken(command: list[str], to: Path) -> Taken:
-    """Runs a command that writes to `to`, which is removed before."""
+    """Removes `to`, runs a command that writes it, and returns the time taken."""
     shutil.rmtree(to, ignore_errors=True)
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(command, capture_output=True, text=True)
@@ -86,14 +88,14 @@ def taken(command: list[str], to: Path) -> Taken:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Runs the benchmark and prints its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="version folder of a recommendation export")
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--rows_per_batch", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the job")
-    parser.add_argument("--loop_over", type=Path, help=argparse.SUPPRESS)  # this file, as the loop
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the command")
+    parser.add_argument("--loop_over", type=Path, help=argparse.SUPPRESS)  # for the loop's process
     parser.add_argument("--loop_to", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.loop_over:
@@ -132,7 +134,7 @@ def main() -> None:
 
 
 def _least(pairs: list[tuple[Taken, Taken]]) -> float:
-    """Seconds without start-up, of the fastest runs: the others were slowed by something."""
+    """Returns the seconds of the fastest runs, without start-up; slower ones were disturbed."""
     return min(many.wall for _, many in pairs) - min(one.wall for one, _ in pairs)
 
 

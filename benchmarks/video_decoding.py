@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from apps.suite import process
-from apps.suite.data import labelled_videos
 from apps.suite.videos import clip_store, fitting, sampling
 from apps.suite.videos.opencv import cv2
+from apps.video_classification import clips
 from apps.video_classification.config import ClipConfig, Config
 
 # (height, width, frames, videos) of the made folders
@@ -69,8 +69,8 @@ def our_seconds(folder: Path, config: Config, threads: int) -> tuple[float, floa
     with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()):
         os.environ["LSTM_TASKS_CACHE"] = cache
         began = time.perf_counter(), time.process_time()
-        source = labelled_videos.find(folder, config.own)
-        clip_store.decoded(source, config, _CLIPS, threads)
+        source = clips.find_files(folder, config.own)
+        clip_store.decoded(source, config.clips, _CLIPS, threads=threads)
         return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
@@ -136,7 +136,7 @@ def main() -> int:
                 folders[f"{name}, {frames} frames"] = Path(made) / name
                 write_videos(Path(made) / name, height, width, frames, videos)
         for name, folder in folders.items():
-            paths = labelled_videos.find(folder, config.own).paths  # and all files are in memory
+            paths = clips.find_files(folder, config.own).paths  # and all files are in memory
             rows = [
                 (
                     our_seconds(folder, config, options.threads),

@@ -1,7 +1,4 @@
-"""Which events were found, missed and made up: the examples of a report, as plots and a table.
-
-Plots of a series, its scores and the threshold, with labelled events and alarms marked.
-"""
+"""Draws a report's examples: series, scores and threshold, with labelled events and alarms."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _MOST_POINTS = 4_000  # of a curve; of more, the least and the greatest of each 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What of a series is drawn.
+    """A stretch of a series to be drawn.
 
     Attributes:
         one: the series.
@@ -46,7 +43,7 @@ class Shown:
     end: int
 
     def around(self, start: int, end: int, margin: int) -> Shown:
-        """The steps [start, end) with so many more on both sides."""
+        """Returns the steps [start, end), widened on both sides."""
         return dataclasses.replace(
             self, start=max(0, start - margin), end=min(len(self.one), end + margin)
         )
@@ -72,7 +69,7 @@ def write_png(file: Path, title: str, shown: Shown) -> None:
 
 
 def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme, shown: Shown) -> None:
-    """The series above, its scores and the threshold below, on one axis of time."""
+    """Draws the series above, its scores and the threshold below, on one axis of time."""
     axes.axis("off")
     above = axes.inset_axes((0.0, 0.45, 1.0, 0.55))
     below = axes.inset_axes((0.0, 0.0, 1.0, 0.38), sharex=above)
@@ -131,7 +128,7 @@ def _times(one: series.Series, part: slice) -> np.ndarray:
 
 
 def _set_score_scale(axes: matplotlib.axes.Axes, scores: np.ndarray, threshold: float) -> None:
-    """Logarithmic where single scores would press all others and the threshold onto the axis."""
+    """Makes the scale logarithmic if single scores would press all others onto the axis."""
     highest = float(np.max(scores, initial=threshold))
     if threshold > 0 and highest > 8 * threshold:
         axes.set_yscale("log")
@@ -166,7 +163,7 @@ def _mark(
     alarms: Sequence[tuple[int, int]],
     theme: plot_style.Theme,
 ) -> None:
-    """A mark at the start of each alarm, which as a span may be too narrow to be seen."""
+    """Marks the start of each alarm, whose span may be too narrow to be seen."""
     if alarms:
         starts = [x[start] for start, _ in alarms]
         axes.plot(
@@ -188,7 +185,7 @@ def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest of each stretch, so that no spike is lost in a long series."""
+    """Returns the least and the greatest of each stretch, so that no spike is lost."""
     if len(y) <= _MOST_POINTS:
         return x, y
     width = -(-2 * len(y) // _MOST_POINTS)
@@ -213,7 +210,7 @@ def sections(
     scored: Sequence[scoring.ScoredSeries],
     model: detections.Detection,
 ) -> list[report.Section]:
-    """The whole test part of one series, its alarms as a table, and single events near by."""
+    """Returns the test part of one series, its alarms as a table, and single events enlarged."""
     found = [len(measures.ranges(_test_labels(one))) for one in collection.series]
     chosen = int(np.argmax(found))
     one = collection.series[chosen]
@@ -249,7 +246,7 @@ def sections(
 def _kinds(
     collection: series.Collection, model: detections.Detection
 ) -> tuple[list[_Span], list[_Span], list[_Span]]:
-    """Found events, missed events and false alarms of all labelled series."""
+    """Returns found events, missed events and false alarms of all labelled series."""
     found: list[_Span] = []
     missed: list[_Span] = []
     false: list[_Span] = []
@@ -306,7 +303,7 @@ def _shown(
     number: int,
     span: tuple[int, int] | None = None,
 ) -> Shown:
-    """The series with the channel that contributed most to the scores of the span, or of alarms."""
+    """Returns the series with the channel that contributed most to the span, or to alarms."""
     one = collection.series[number]
     spans = [span] if span else model.alarms[number] or [(one.validation_end, len(one))]
     shares = sum(

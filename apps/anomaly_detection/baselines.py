@@ -1,10 +1,10 @@
-"""What an honest engineer would try first: four scores without a recurrent net.
+"""Baselines that an honest engineer would try first: four scores without a recurrent network.
 
 Each is fitted on a series' train part, reads only the past of a step to score it, and is higher
 where a step is less usual. Their thresholds are fitted as those of the model are.
 
     moving z-score   distance from the mean of the steps before, in their deviations
-    PCA              what is left of a window outside the main components of training's windows
+    PCA              the part of a window outside the main components of training's windows
     isolation forest how few random cuts set a window apart (Liu et al. 2008)
     seasonal naive   distance from the value one season before
 """
@@ -29,7 +29,7 @@ class Detector(NamedTuple):
     """A fitted baseline.
 
     Attributes:
-        reach_steps: how many steps before a step its score depends on.
+        reach_steps: number of steps before a step that its score depends on.
         score: float [reach + steps, columns], scaled and without gaps, to float [steps].
     """
 
@@ -38,11 +38,11 @@ class Detector(NamedTuple):
 
 
 def scores(one: series.Series, scored_count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """The baselines' scores of a whole series, float32 [time] each, by name.
+    """Returns the baselines' scores of a whole series, float32 [time] each, by name.
 
     Columns are scaled by mean and deviation of the train part; those that are only read count
     nowhere. Missing values hold the last one, and a step without any value scores 0, as do the
-    first steps, which have too little behind them.
+    first steps, which have too little before them.
 
     Args:
         one: a series with a train part of six steps at least.
@@ -62,7 +62,7 @@ def scores(one: series.Series, scored_count: int, seed: int = 0) -> dict[str, np
 
 
 class _Scaled(NamedTuple):
-    """A series' scored columns, scaled and without gaps where they are read."""
+    """The scored columns of a series, scaled, and without gaps once they are read."""
 
     one: series.Series
     columns: int
@@ -75,7 +75,7 @@ class _Scaled(NamedTuple):
         return cls(one, columns, found.mean[:columns], found.deviation[:columns])
 
     def read(self, steps: slice) -> np.ndarray:
-        """float64 [steps, columns]; a missing value holds the last one within the steps."""
+        """Returns float64 [steps, columns]; a missing value holds the last one within the steps."""
         known = self.one.observed[steps, : self.columns]
         values = np.asarray(self.one.values[steps, : self.columns], np.float64)
         values = (values - self.mean) / self.deviation
@@ -94,7 +94,7 @@ class _Scaled(NamedTuple):
             yield block, np.pad(values, ((max(0, reach - block.start), 0), (0, 0)), mode="edge")
 
     def training(self) -> np.ndarray:
-        """The train part, or as much of its end as is read at once."""
+        """Returns the train part, or as much of its end as is read at once."""
         end = self.one.train_end
         return self.read(slice(max(0, end - _MOST_READ // self.columns), end))
 
@@ -119,7 +119,7 @@ def _fit(scaled: _Scaled, seed: int) -> dict[str, Detector]:
 
 
 def _joined(residuals: np.ndarray) -> np.ndarray:
-    """Root mean square over the columns."""
+    """Returns the root mean square over the columns."""
     return np.sqrt((residuals**2).mean(axis=1))
 
 
@@ -158,6 +158,6 @@ def _isolation_forest(windows: np.ndarray, window: int, seed: int) -> Detector:
 
 
 def _windows(values: np.ndarray, window: int) -> np.ndarray:
-    """Each window of float [time, columns] as a row, with its steps one after the other."""
+    """Returns each window of float [time, columns] as a row, its steps one after the other."""
     views = np.lib.stride_tricks.sliding_window_view(values, window, axis=0)
     return views.transpose(0, 2, 1).reshape(len(views), -1)

@@ -1,4 +1,4 @@
-"""What the validation parts say of a network: its loss, and then its normaliser and threshold."""
+"""Fits a network's normaliser and threshold on the validation parts, and measures its loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_WARM_UP_STEPS = 256
 def plain_detector(
     network: keras.Model, config: configs.Config, scored_count: int
 ) -> detector.Detector:
-    """A detector whose scores are the residuals as they are, before anything is calibrated."""
+    """Builds a detector whose scores are plain residuals, before anything is calibrated."""
     nothing = detector.Normaliser(
         np.zeros(scored_count, np.float32), np.ones(scored_count, np.float32)
     )
@@ -26,7 +26,7 @@ def plain_detector(
 def mean_square(
     plain: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> float:
-    """The mean square of the validation residuals, each cut as inputs are; 0 without any."""
+    """Returns the mean square of the validation residuals, cut as inputs are; 0 without any."""
     residuals, valid = _residuals(plain, config, collection)
     cut = np.clip(residuals[valid], -config.model.clip_deviations, config.model.clip_deviations)
     return float(np.mean(cut**2, dtype=np.float64)) if len(cut) else 0.0
@@ -35,7 +35,7 @@ def mean_square(
 def fit(
     network: keras.Model, config: configs.Config, collection: series.Collection
 ) -> tuple[detector.Normaliser, thresholds.Threshold]:
-    """Normaliser and threshold, from residuals and scores of the validation parts; no label.
+    """Fits normaliser and threshold on the validation parts' residuals and scores, not on labels.
 
     Raises:
         UserError: validation parts without any value that has a score.
@@ -56,7 +56,7 @@ def fit(
 def _residuals(
     detector: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of all validation parts together, and which are valid, float32 and bool [time, scored]."""
+    """Returns the residuals of all validation parts, and their validity, both [time, scored]."""
     count = collection.scored_count
     residuals, valid = [], []
     for one, found in _validation(detector, config, collection):
@@ -69,7 +69,7 @@ def _residuals(
 def _validation(
     detector: detector.Detector, config: configs.Config, collection: series.Collection
 ) -> list[tuple[series.Series, scoring.Scored]]:
-    """Each series, and the scores of its validation part, which a reader came to from before."""
+    """Yields each series and the scores of its validation part, read on from the train part."""
     warm_up = max(_LEAST_WARM_UP_STEPS, config.stretch_steps)
     spans = [
         scoring.Span(one, max(0, one.train_end - warm_up), one.validation_end)

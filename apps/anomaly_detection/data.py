@@ -1,5 +1,6 @@
-"""Series as they are read, scaled, and cut into the stretches that a model is trained on."""
+"""Loads series, scales them, and cuts them into the stretches that a model is trained on."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import labels
-from apps.suite.tables import reader, scaling, series, series_files
+from apps.suite.tables import reader, scaling, seasons, series, series_files
 
 DEFAULT = "half_hourly_demand"
 
@@ -15,21 +16,26 @@ DEFAULT = "half_hourly_demand"
 def load(config: configs.Config) -> series.Collection:
     """Reads the series of `config.data`.
 
-    `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; what exists
-    on disk comes first. See `own_data` and `embedded_sets` for the formats. Files larger than
-    memory become mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts
-    without labels get some.
+    `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; a path
+    that exists comes first. See `series_files` for the formats. Files larger than memory become
+    mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts without labels get
+    faults.
 
     Raises:
-        UserError: nothing of that name, or data that cannot be learned from, saying where and why.
+        UserError: nothing of that name, or data that cannot be learned from, with place and reason.
     """
     settings = config.data_format
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
-        collection = series_files.read(path, config)
+        labels_of = None
+        if settings.labels:
+            labels_of = labels.WindowLabels(Path(settings.labels).expanduser(), settings).of
+        collection = series_files.read(path, settings, labels_of)
     else:
-        collection = series_files.read_embedded(name, config)
+        collection = series_files.read_named(name)
+    advice = "give more rows, or smaller model.window_steps and training.burn_in_steps"
+    series.check_parts(collection, (config.stretch_steps, 2, 2), advice)
     found = scaling.check_statistics(collection, settings.constant_columns == "keep")
     if settings.injected_faults:
         collection = labels.injected(
@@ -41,27 +47,40 @@ def load(config: configs.Config) -> series.Collection:
 def preprocess(
     values: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, clip_deviations: float
 ) -> tf.Tensor:
-    """(values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0, the mean.
+    """Returns (values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0.
 
     Args:
         values: float32 [..., features], NaN where missing.
         mean, deviation: float32 [features].
         clip_deviations: above 0.
     """
-    scaled = (values - mean) / deviation
-    scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
-    return tf.clip_by_value(scaled, -clip_deviations, clip_deviations)
+    return scaling.scaled(values, mean, deviation, clip_deviations)
+
+
+def with_season(config: configs.Config, collection: series.Collection) -> configs.Config:
+    """Returns the config with a number for `model.season_steps`; 0 unless it is a forecaster's.
+
+    None becomes the season that the train parts show (`seasons.of_training`).
+    """
+    season = 0
+    if config.model.kind == "forecaster":
+        if config.model.season_steps is not None:
+            return config
+        least = config.model.horizon_steps
+        season = seasons.of_training(collection, least, config.stretch_steps)
+    model = dataclasses.replace(config.model, season_steps=season)
+    return dataclasses.replace(config, model=model)
 
 
 def batches(
     collection: series.Collection, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of (values float32, observed bool), [batch, stretch, features] each.
+    """Streams (values float32, observed bool), [batch, stretch, features] each, without end.
 
-    A row is `config.stretch_steps` consecutive steps of one series' train part; a longer series
-    gives more of them, one that is too short none, and every stretch is as likely as any other.
-    Values are as they are read, 0 where not observed. A step is a function of its number and the
-    seed alone: a stream that begins at `first_step` continues another one exactly.
+    A row is `config.stretch_steps` consecutive steps of one series' train part. A longer series
+    gives more of them, one that is too short gives none, and every stretch is equally likely.
+    Values are in the units of the data, 0 where not observed. A step is a function of its number
+    and the seed alone: a stream that begins at `first_step` continues another one exactly.
 
     Raises:
         ValueError: all series are too short.

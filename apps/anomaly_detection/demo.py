@@ -21,8 +21,10 @@ from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export.asking import ExportedModel
-from apps.suite.tables import uploaded_csv
+from apps.suite.tables import reader
+from apps.suite.tables import rows as table_rows
 
+MOST_STEPS = 100_000  # that the page shows
 _EXAMPLE_STEPS, _EXAMPLE_PERIOD_STEPS, _MOST_EXAMPLE_STEPS = 240, 48, 5_000
 _NORMAL = 1.4826  # deviation of a normal distribution, in median absolute deviations
 
@@ -40,7 +42,7 @@ class Event(NamedTuple):
 class Watched(NamedTuple):
     """Measurements and what the model says of them."""
 
-    given: uploaded_csv.Measurements
+    given: table_rows.Measurements
     channels: list[str]
     scores: np.ndarray  # float32 [steps]
     threshold: float
@@ -61,10 +63,10 @@ def watch(model: ExportedModel, text: str | None) -> Watched:
     """Scores and events of the measurements in a csv text.
 
     Raises:
-        UserError: see `uploaded_csv.read`; or what the model refuses.
+        UserError: see `table_rows.read_text`; or what the model refuses.
     """
     channels = channels_of(model)
-    given = uploaded_csv.read(text or "", channels)
+    given = table_rows.read_text(text or "", channels, MOST_STEPS)
     answer = model.ask(values=given.values[None])
     scores, parts = answer["score"][0], answer["contribution"][0]
     events = [
@@ -226,6 +228,7 @@ def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[at], y[at]
 
 
+TITLE = "Anomalies"
 EXPLAINED = "Give measurements over time; the model marks the stretches that it finds unusual."
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _DAY_SECONDS = 86_400
@@ -279,15 +282,7 @@ def read(path: str | None) -> str:
         raise errors.UserError(
             f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give a part of it."
         )
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise errors.UserError(f"{file.name} is no csv file in UTF-8.") from error
-    if "\0" in text:
-        raise errors.UserError(f"{file.name} is no csv file: it holds bytes that are no text.")
-    if not text.strip():
-        raise errors.UserError(f"{file.name} is empty.")
-    return text
+    return reader.as_text(file)
 
 
 def _wanted(model: ExportedModel) -> str:

@@ -1,4 +1,4 @@
-"""What a detector says of the test parts: its scores, its threshold, its alarms, their worth."""
+"""Scores and alarms of the test parts, and the measures of them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ RANDOM = "random scores"
 
 @dataclasses.dataclass(frozen=True)
 class Detection:
-    """Of all series, in their order.
+    """Scores and alarms of all series, in their order.
 
     Attributes:
         threshold: fitted on the validation parts.
         scores: float [time] of each whole series.
         alarms: [start, end) of each event in the test part, in steps of the whole series.
-        steps_behind: how many steps later than it is a step's score is known.
+        steps_behind: number of steps after which a step's score is known.
     """
 
     threshold: thresholds.Threshold
@@ -73,7 +73,7 @@ def fit_threshold(
     scores: Sequence[np.ndarray],
     valid: Sequence[np.ndarray],
 ) -> thresholds.Threshold:
-    """The threshold of the config's method on the validation parts."""
+    """Fits the threshold of the config's method on the validation parts."""
     parts = [
         each[one.train_end : one.validation_end][ok[one.train_end : one.validation_end]]
         for one, each, ok in zip(collection.series, scores, valid, strict=True)
@@ -83,12 +83,12 @@ def fit_threshold(
 
 
 def observed(one: series.Series, scored_count: int) -> np.ndarray:
-    """Steps with at least one scored value, bool [time]."""
+    """Returns the steps with at least one scored value, bool [time]."""
     return np.any(one.observed[:, :scored_count], axis=1)
 
 
 def random_scores(collection: series.Collection, seed: int) -> list[np.ndarray]:
-    """Uniform scores: what every measure must refuse to reward."""
+    """Returns uniform scores, which no measure should reward."""
     return [
         np.random.default_rng([seed, at]).random(len(one))
         for at, one in enumerate(collection.series)
@@ -96,7 +96,7 @@ def random_scores(collection: series.Collection, seed: int) -> list[np.ndarray]:
 
 
 def metrics(collection: series.Collection, detection: Detection) -> dict[str, float]:
-    """The measures of the test parts, by name; without `median_delay_steps` if nothing was found.
+    """Returns the measures of the test parts; without `median_delay_steps` if nothing was found.
 
     VUS-PR, AUC-PR and point-adjusted F1 are means over the series with a labelled event; events,
     ranges and delays are counted over all labelled series together; alarms a week over all.
@@ -134,7 +134,7 @@ def metrics(collection: series.Collection, detection: Detection) -> dict[str, fl
 
 
 def vus_pr_by_series(collection: series.Collection, detection: Detection) -> dict[str, float]:
-    """VUS-PR of each series with a labelled event in its test part, by its name."""
+    """Returns the VUS-PR of each series with a labelled event in its test part, by name."""
     return {
         one.name: measures.volume_under_precision_recall(
             one.labels[one.validation_end :], scores[one.validation_end :]

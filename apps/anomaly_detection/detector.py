@@ -1,10 +1,7 @@
-"""A network, its normaliser and its threshold as one thing that reads streams and decides.
+"""Detects anomalies in streams: a network, its normaliser and its threshold in one object.
 
-Scores of a stream become decisions, with the same merging and cool-down as `events`.
-
-Residuals of a stream become one score a step, and each channel's part in it.
-
-Exponential smoothing of a stream, for all its steps at once.
+Residuals become one smoothed score a step, with each channel's part in it; scores become decisions,
+with the same merging and cool-down as in `events`.
 """
 
 from __future__ import annotations
@@ -22,10 +19,10 @@ _LONG_AGO = 2**30
 
 
 def initial_decision_states(batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
-    """Before the first step: `last_event`, int32 (batch,), zeros.
+    """Returns the state before the first step: `last_event`, int32 (batch,), zeros.
 
-    0 says that there was no event yet; else the last step that belonged to one was so many steps
-    ago, the step before the next one being 1.
+    0 means that there was no event yet; otherwise it is the number of steps since the last step of
+    an event, 1 for the step just before the next one.
     """
     return {"last_event": tf.zeros([batch], tf.int32)}
 
@@ -33,7 +30,7 @@ def initial_decision_states(batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
 def decide(
     is_over: tf.Tensor, merge_steps: int, cool_down_steps: int, states: dict[str, tf.Tensor]
 ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-    """Which steps belong to an event, and at which one begins.
+    """Marks the steps that belong to an event, and the steps at which one begins.
 
     Args:
         is_over: bool (batch, time), steps over the threshold.
@@ -77,14 +74,14 @@ def decide(
 def smooth(
     values: tf.Tensor, valid: tf.Tensor, reach_steps: float, before: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The weighted mean of all values so far, with weights that fall by 1 - 1 / reach a step.
+    """Returns the weighted mean of all values so far; weights fall by 1 - 1 / reach a step.
 
         sum_t    = d sum_{t-1}    + value_t
         weight_t = d weight_{t-1} + 1           d = 1 - 1 / reach_steps
         smooth_t = sum_t / weight_t
 
-    The first value is its own mean: there is no start from 0. Where a value is not valid, both stay
-    as they are.
+    The first value is its own mean: nothing starts from 0. A value that is not valid changes
+    neither.
 
     Args:
         values: float32 (batch, time, channels).
@@ -103,7 +100,7 @@ def smooth(
 
 
 def _recurrence(factors: tf.Tensor, terms: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    """y_t = factors_t y_{t-1} + terms_t along axis 1, in as many passes as time has binary digits.
+    """Solves y_t = factors_t y_{t-1} + terms_t along axis 1, in log2(time) passes.
 
     A pass joins each step's map with that of the step 1, 2, 4, … before it.
     """
@@ -127,7 +124,7 @@ def _recurrence(factors: tf.Tensor, terms: tf.Tensor, before: tf.Tensor) -> tf.T
 
 
 def _last(sums: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    """The state after the last step, that of before where there was no step."""
+    """Returns the state after the last step; of no steps, the state before."""
     return tf.concat([before[:, None], sums], axis=1)[:, -1]
 
 
@@ -136,14 +133,14 @@ _LEAST_SCALE = 0.01  # deviations of the train part: what is predicted better co
 
 
 class Normaliser(NamedTuple):
-    """Where a channel's residuals usually lie, and how far they usually spread, [scored] each."""
+    """Centre and spread of each channel's usual residuals, [scored] each."""
 
     location: np.ndarray
     scale: np.ndarray
 
 
 def fit_normaliser(residuals: np.ndarray, valid: np.ndarray) -> Normaliser:
-    """Median and spread of validation residuals, both robust against anomalies among them.
+    """Fits median and spread of validation residuals, both robust against anomalies among them.
 
     The spread is 1.4826 times the median absolute deviation; at least a tenth of the standard
     deviation, for a channel whose residuals are mostly 0, as those of a switch are; and at least a
@@ -186,7 +183,7 @@ class ScoreStream:
         self.reach_steps = config.smoothing_steps
 
     def initial_states(self, batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
-        """Those before the first step, float32 (batch, 2, scored); see `detector.smooth`."""
+        """Returns the states before the first step, float32 (batch, 2, scored); see `smooth`."""
         if self.reach_steps == 1:
             return {}
         return {"smoothed": tf.zeros((batch, 2, self.location.shape[0]))}
@@ -224,14 +221,14 @@ ResidualStream = residuals.ForecastResiduals | residuals.WindowResiduals
 
 
 class Scores(NamedTuple):
-    """Of some steps of each row.
+    """Scores of some steps of each row.
 
     Attributes:
         scores: float32 (batch, time), 0 where there is none.
         contributions: float32 (batch, time, features), adding up to the score.
         residuals: float32 (batch, time, features), in deviations of the train part.
-        valid: bool (batch, time), whether there is a score: some channel was observed, and the
-            model had something to say of it.
+        valid: bool (batch, time), true if there is a score: some channel was observed, and the
+            model expected something of it.
     """
 
     scores: tf.Tensor
@@ -241,14 +238,14 @@ class Scores(NamedTuple):
 
 
 def residual_stream(network: keras.Model, config: configs.ModelConfig) -> ResidualStream:
-    """How the network's kind makes residuals of a stream."""
+    """Builds the residuals of a stream for the network's kind."""
     if config.kind == "forecaster":
         return residuals.ForecastResiduals(network)
     return residuals.WindowResiduals(network, config.stride_steps)
 
 
 class Detector:
-    """Reads rows of steps, any number at a time, with all it remembers in explicit states.
+    """Reads rows of steps, any number at a time, with its memory in explicit states.
 
     Many steps in one call and one step in each of many calls give the same. Channels that are only
     read have residuals and contributions of 0.
@@ -260,7 +257,7 @@ class Detector:
         threshold: of the scores.
 
     Attributes:
-        steps_behind: what comes out of a stream is of so many steps before.
+        steps_behind: number of steps by which answers lag behind a stream.
         features: channels that are read.
         compiled: `advance` as a graph.
     """
@@ -282,7 +279,7 @@ class Detector:
         self.compiled = tf.function(self.advance, autograph=False, reduce_retracing=True)
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those before the first step of a stream, by name, (batch, …)."""
+        """Returns the states before the first step of a stream, by name, (batch, …)."""
         return {
             **self.residuals.initial_states(batch),
             **self.scorer.initial_states(batch),
@@ -296,13 +293,13 @@ class Detector:
         states: States,
         present: tf.Tensor | None = None,
     ) -> tuple[Scores, States]:
-        """Scores of the next steps of each row, `steps_behind` before them.
+        """Returns scores of the next steps of each row, `steps_behind` before them.
 
         Args:
             values: float32 (batch, time, features), in the units of the data.
-            observed: bool, of the same shape; what stands at other places is not used.
+            observed: bool, of the same shape; values at other places are not used.
             states: as `initial_states` or the last call returned them.
-            present: bool (batch, time), false behind the end of a row; all are if it is None.
+            present: bool (batch, time), false after the end of a row; None if all are present.
         """
         residuals, valid, new = self.residuals.advance(values, observed, states, present)
         scores, scored = self._score(residuals, valid, states)
@@ -320,7 +317,7 @@ class Detector:
         return Scores(*(each[:, self.steps_behind :] for each in joined))
 
     def decide(self, scores: tf.Tensor, states: States) -> tuple[tf.Tensor, tf.Tensor, States]:
-        """is_anomaly and alarm of the next scores, bool (batch, time); see `detector.decide`."""
+        """Returns is_anomaly and alarm of the next scores, bool (batch, time); see `decide`."""
         settings = self.event_settings
         is_anomaly, alarm, new = decide(
             scores > self.threshold, settings.merge_steps, settings.cool_down_steps, states

@@ -1,4 +1,4 @@
-"""Nonparametric dynamic thresholds with pruning (Hundman et al. 2018, section 3.2).
+"""Finds nonparametric dynamic thresholds with pruning (Hundman et al. 2018, section 3.2).
 
 Over a window of the latest scores s the threshold is
 
@@ -11,7 +11,7 @@ cost of the steps and, squared, of the sequences that it removes.
 
 Pruning: the maxima of the sequences above ε are put in descending order, with the highest score
 that is not above ε as the last. The sequences down to the last decrease by at least the share p
-from one to the next stay; those behind it are not told apart well enough, and are dropped.
+from one to the next stay; those after it do not stand out well enough, and are dropped.
 
 What the paper leaves open is as in the authors' program: a z that makes more than five sequences,
 or of half of the window and more, is left out; sequences may be drawn out on both sides before they
@@ -38,7 +38,7 @@ _MOST_SEQUENCES = 5
 
 
 class Found(NamedTuple):
-    """The threshold of a window, and [start, end) of the sequences that pruning has left."""
+    """The threshold of a window, and [start, end) of each sequence that pruning has left."""
 
     epsilon: float
     sequences: list[tuple[int, int]]
@@ -53,15 +53,15 @@ def find(
     first_step: int = 0,
     known: np.ndarray | None = None,
 ) -> Found:
-    """Threshold and sequences of one window.
+    """Finds threshold and sequences of one window.
 
     Args:
         scores: float [time], smoothed.
         pruning_fraction: p.
         padding_steps: by which each sequence is drawn out on both sides; those that meet are one.
-        least_score: what is not above it is in no sequence, however low ε is.
+        least_score: a score that is not above it is in no sequence, however low ε is.
         first_step: that a sequence may have; those before it are there for ε and the pruning.
-        known: bool [time], what earlier windows have found.
+        known: bool [time], steps that earlier windows have found.
 
     Returns:
         ε is μ + the largest z σ where no z has anything above it.
@@ -89,7 +89,7 @@ def flags(
     first_step: int = 0,
     drops: bool = False,
 ) -> np.ndarray:
-    """The steps of a whole series that lie in an anomalous sequence, bool [time].
+    """Flags the steps of a whole series that lie in an anomalous sequence, bool [time].
 
     A threshold is found for every `batch_steps` on the `window_steps` that end with them, and
     decides on them alone; the first window decides on all its steps from `first_step` on. With
@@ -138,7 +138,7 @@ def _epsilon(scores: np.ndarray, padding_steps: int) -> float:
 
 
 def _windows(time: int, window_steps: int, batch_steps: int) -> Iterator[tuple[int, int, int]]:
-    """Start of a window, first step that it decides on, and its end."""
+    """Yields the start of each window, the first step that it decides on, and its end."""
     end = min(window_steps, time)
     yield 0, 0, end
     while end < time:

@@ -1,7 +1,4 @@
-"""Alarms from scores: steps over a threshold, merged into events, with a cool-down behind each.
-
-Events as rows a person or a program reads: printed, csv or json.
-"""
+"""Merges steps over a threshold into events, and writes them: printed, csv or json."""
 
 from __future__ import annotations
 
@@ -25,11 +22,11 @@ class Event(NamedTuple):
     """Steps [start, end) of one alarm.
 
     Attributes:
-        start, end: steps; `end` is the one behind the last that was over the threshold.
+        start, end: steps; `end` follows the last one over the threshold.
         peak: the step with the highest score.
         score: the score there.
         worst_channels: names of at most three channels that have contributed most to the event's
-            scores, the worst first; none where no contributions were given.
+            scores, the worst first; empty without contributions.
     """
 
     start: int
@@ -48,7 +45,7 @@ def from_scores(
     contributions: np.ndarray | None = None,
     names: Sequence[str] = (),
 ) -> list[Event]:
-    """The events of one series; the arguments but the first two are those of `from_flags`.
+    """Returns the events of one series; further arguments are those of `from_flags`.
 
     Args:
         scores: float [time].
@@ -73,7 +70,7 @@ def from_flags(
     contributions: np.ndarray | None = None,
     names: Sequence[str] = (),
 ) -> list[Event]:
-    """The events of one series, in order.
+    """Returns the events of one series, in order.
 
     Args:
         is_over: bool [time], steps that are over the threshold.
@@ -81,7 +78,7 @@ def from_flags(
         merge_steps: steps over the threshold with at most so many others between them belong to
             one event.
         cool_down_steps: in so many steps after an event no other begins. What is over the threshold
-            there is dropped; what is still over it behind them begins the next event.
+            there is dropped; what is still over it after them begins the next event.
         contributions: float [time, features], for `Event.worst_channels`.
         names: of the features.
     """
@@ -94,7 +91,7 @@ def from_flags(
 def intervals(
     is_over: np.ndarray, merge_steps: int = 0, cool_down_steps: int = 0
 ) -> list[tuple[int, int]]:
-    """[start, end) of each event; see `from_flags`."""
+    """Returns [start, end) of each event; see `from_flags`."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], is_over, [False]]).astype(np.int8)))
     found: list[tuple[int, int]] = []
     for start, end in edges.reshape(-1, 2).tolist():
@@ -110,7 +107,7 @@ def intervals(
 
 
 def count(is_over: Sequence[np.ndarray], merge_steps: int = 0, cool_down_steps: int = 0) -> int:
-    """How many events there are in several series."""
+    """Counts the events in several series."""
     return sum(len(intervals(flags, merge_steps, cool_down_steps)) for flags in is_over)
 
 
@@ -148,7 +145,7 @@ class EventRow(NamedTuple):
     Attributes:
         series: name of the series.
         start, end, peak: times of the first and the last anomalous step and of the highest score,
-            ISO 8601 in UTC; numbers of the steps where there are no times.
+            ISO 8601 in UTC; numbers of the steps without times.
         steps: from start to end, both included.
         score: the highest.
         worst_columns: those that contributed most to the scores, the worst first.
@@ -164,7 +161,7 @@ class EventRow(NamedTuple):
 
 
 def event_rows(one: series.Series, found: Sequence[Event]) -> list[EventRow]:
-    """The events of a series, in their order."""
+    """Returns the events of a series as rows, in their order."""
     return [
         EventRow(
             one.name,
@@ -180,7 +177,7 @@ def event_rows(one: series.Series, found: Sequence[Event]) -> list[EventRow]:
 
 
 def moment(one: series.Series, step: int) -> str | int:
-    """When a step is: its time in UTC, or its number where there are no times."""
+    """Returns a step's time in UTC, or its number in a series without times."""
     if not one.dated:
         return step
     found = datetime.datetime.fromtimestamp(float(one.times[step]), datetime.UTC)
@@ -205,7 +202,7 @@ def write_events(file: Path, listed: Sequence[EventRow]) -> None:
 
 
 def events_text(one: series.Series, steps: int, listed: Sequence[EventRow]) -> str:
-    """The rows as a table for a terminal, under a line that counts them."""
+    """Returns the rows as a table for a terminal, under a line that counts them."""
     counted = f"{len(listed)} event{'' if len(listed) == 1 else 's'}"
     title = f"{one.name}: {counted} in {steps:,} steps"
     if not listed:

@@ -1,4 +1,4 @@
-"""The forecaster: at each step a recurrent network predicts the next values of every channel."""
+"""Builds the forecaster: a recurrent network that predicts each channel's next values."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from apps.suite.tables import scaling, seasons
 
 
 def build(config: configs.ModelConfig, feature_count: int, scored_count: int) -> keras.Model:
-    """The uncompiled network.
+    """Builds the uncompiled network.
 
         x_t = scaled values,  o_t = 1 where observed, else 0
         z_t, k_t = values one season before and whether they are known, see `SeasonBefore`
         y_t, state_t = recurrent([x_t, o_t, z_{t,1}, k_{t,1}], state_{t-1})
         x̂_{t+h} = Outlook(y_t, x_t, z_t, k_t)_h,  h = 1 … horizon
 
-    With a `config.season_steps` of 0 or None there are no z and k.
+    With a `config.season_steps` of 0 or None, z and k are left out.
 
     Args:
         config: kind and sizes.
         feature_count: channels that are read.
-        scored_count: the first so many of them are predicted.
+        scored_count: number of channels that are predicted, the first ones.
 
     Returns:
         A model of [values, observed, *states], float32 (batch, time, features) twice and (batch, …)
         each, to [predictions, *states]: (batch, time, horizon, scored) in deviations of the train
         part. Values are in the units of the data and without gaps (`scaling.fill_gaps`); states
-        begin as
-        zeros.
+        begin as zeros.
     """
     values = keras.Input((None, feature_count), name="values")
     observed = keras.Input((None, feature_count), name="observed")
@@ -70,7 +69,7 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
 
 @keras.saving.register_keras_serializable(package="anomaly_detection")
 class Outlook(keras.layers.Layer):
-    """The next values of the first channels, as what is now and what the network changes in it.
+    """Predicts the first channels' next values: the present ones and the network's changes.
 
         x̂_{t+h} = s_h ⊙ x_t + W_h y_t + b_h
                   + r_h ⊙ k_{t,h} ⊙ (z_{t,h} - x_t) + q_h ⊙ k_{t,0} ⊙ (z_{t,0} - x_t)

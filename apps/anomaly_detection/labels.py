@@ -1,7 +1,4 @@
-"""Labels from a json file of windows of time, `{"file.csv": [["start", "end"], …], …}`.
-
-Faults made into data without labels, so that there is something to find and to count.
-"""
+"""Reads labels from a json file of windows of time, and makes faults into unlabelled data."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import numpy as np
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import large_arrays, reader, rows, seasons, series, steps
+from apps.suite.tables import large_arrays, rows, seasons, series, steps
 from apps.suite.tables import times as timestamps
 
 _STEPS_WITHOUT_SEASON = 48
@@ -24,11 +21,11 @@ _STEPS_WITHOUT_SEASON = 48
 def injected(
     collection: series.Collection, deviations: np.ndarray, count: int, seed: int
 ) -> series.Collection:
-    """The collection with `count` faults in the test part of each series that has no labels.
+    """Returns the collection with `count` faults in the test part of each unlabelled series.
 
-    They are of the kinds of `half_hourly_demand` (see its README), as long as its are in days, with
-    the season that is found in the first scored column's train part for the day; in scored columns
-    only, and in no more of them than there is room for.
+    The faults are of the kinds of `half_hourly_demand` (see its README) and as long, in days; the
+    season of the first scored column's train part counts as the day. Only scored columns have
+    them, and fewer than `count` if there is no room for more.
 
     Args:
         deviations: of each column, float [features].
@@ -65,11 +62,13 @@ def injected(
 
 
 class WindowLabels:
-    """The windows of a file; both ends belong to an anomaly.
+    """Labels of series from a json file of windows; both ends of a window belong to an anomaly.
+
+    The file holds `{"file.csv": [["start", "end"], …], …}`.
 
     A series is looked for by its path in its folder, with or without suffix, then by its name
     alone. A file that holds a list is for one series. Start and end are times, written as in the
-    data, or numbers of steps from 0 where the data have no times.
+    data, or numbers of steps from 0 if the data have no times.
     """
 
     def __init__(self, path: Path, settings: configs.DataFormatConfig) -> None:
@@ -78,7 +77,7 @@ class WindowLabels:
         except OSError as error:
             raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
         except ValueError as error:
-            raise errors.UserError(f"{path}: no json: {str(error)[:200]}") from None
+            raise errors.UserError(f"{path}: is not valid JSON: {str(error)[:200]}") from None
         if not isinstance(content, dict | list):
             raise errors.UserError(f'{path}: must hold {{"file.csv": [["start", "end"], …], …}}')
         self._path = path
@@ -86,10 +85,10 @@ class WindowLabels:
         self._settings = settings
 
     def of(self, name: str, suffix: str, steps: steps.Steps) -> np.ndarray:
-        """Labels bool [time] of a series.
+        """Returns labels bool [time] of a series.
 
         Raises:
-            UserError: no entry for the series, a window that is none, or outside the series.
+            UserError: no entry for the series, a wrong window, or one outside the series.
         """
         labels = np.zeros(len(steps.values), np.bool_)
         half = steps.step_seconds / 2 if self._settings.resample and steps.dated else 0.0
@@ -125,25 +124,22 @@ class WindowLabels:
                     return windows
                 raise errors.UserError(f"{self._path}: {key} must hold a list of windows")
         raise errors.UserError(
-            f'{self._path}: nothing on {name}{suffix}; write "{name}{suffix}": [] if it has no '
+            f'{self._path}: no entry for {name}{suffix}; write "{name}{suffix}": [] if it has no '
             "anomaly"
         )
 
     def _moment(self, value: Any, dated: bool, where: str) -> float:
-        """Seconds since 1970 in UTC, or the number of a step."""
-        import pyarrow as pa
-
+        """Returns seconds since 1970 in UTC, or the number of a step."""
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if not dated or not isinstance(value, str):
             wanted = "a time" if dated else "the number of a step, as the data have no times"
             raise errors.UserError(f"{where}: {value!r} is not {wanted}")
-        block = reader.Block(self._path, "window", 1, {"time": pa.array([value])})
         try:
-            times = timestamps.Clock("time", self._settings).read(block)
-        except errors.UserError:
-            raise errors.UserError(f"{where}: {value!r} is no time") from None
-        return float(times[0]) / timestamps.SECOND
+            time = timestamps.moment(value, self._settings.time_zone, self._settings.time_format)
+        except ValueError:
+            raise errors.UserError(f"{where}: {value!r} is not a time") from None
+        return time / timestamps.SECOND
 
 
 def _shown(moment: float, dated: bool) -> str:

@@ -1,4 +1,4 @@
-"""Measures of scores and alarms against labelled events, chosen so that chance can't pass them.
+"""Measures scores and alarms against labelled events; chance cannot pass these measures.
 
 Scores, without a threshold: VUS-PR and the area under the precision-recall curve. Alarms: events
 found and false alarms, range-based F1, delay. Point-adjusted F1 is here to be shown beside that of
@@ -26,28 +26,28 @@ class EventCounts(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """Found events among found events and false alarms; 0 where there was no alarm."""
+        """Returns found events among found events and false alarms; 0 without an alarm."""
         return _ratio(self.found_events, self.found_events + self.false_alarms)
 
     @property
     def recall(self) -> float:
-        """Found events among all events."""
+        """Returns found events among all events."""
         return _ratio(self.found_events, self.events)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
+        """Returns the harmonic mean of precision and recall."""
         return harmonic_mean(self.precision, self.recall)
 
 
 def ranges(flags: np.ndarray) -> list[tuple[int, int]]:
-    """The runs of true steps in bool [time], as (first, after the last)."""
+    """Returns the runs of true steps in bool [time], as (first, after the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags.astype(bool), [False]])))
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 def area_under_precision_recall(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Average precision of scores [time] for bool labels [time], by scikit-learn."""
+    """Returns the average precision of scores [time] for bool labels [time], by scikit-learn."""
     import sklearn.metrics
 
     return float(sklearn.metrics.average_precision_score(labels, scores))
@@ -56,7 +56,7 @@ def area_under_precision_recall(labels: np.ndarray, scores: np.ndarray) -> float
 def volume_under_precision_recall(
     labels: np.ndarray, scores: np.ndarray, buffer_steps: int | None = None
 ) -> float:
-    """VUS-PR (Paparrizos et al. 2022): range-based average precision, mean over label borders.
+    """Returns VUS-PR (Paparrizos et al. 2022): range-based precision, mean over label borders.
 
     For a buffer of l steps, a step at distance d <= l / 2 outside a labelled range counts as
     positive by sqrt(1 - d / l), so that a detection near a border is worth something. At each
@@ -96,7 +96,7 @@ def volume_under_precision_recall(
 
 
 def _softened(labels: np.ndarray, found: Ranges, buffer: int) -> np.ndarray:
-    """Labels as float64 [time] with the slopes of a buffer at the borders of their ranges."""
+    """Returns labels as float64 [time] with sloping buffers at the borders of their ranges."""
     weights = labels.astype(np.float64)
     for first, end in found:
         for distance in range(1, buffer // 2 + 1):
@@ -115,12 +115,12 @@ def count_events(events: Ranges, alarms: Ranges) -> EventCounts:
 
 
 def add(counts: Sequence[EventCounts]) -> EventCounts:
-    """The counts of several series together."""
+    """Adds the counts of several series."""
     return EventCounts(*(sum(column) for column in zip(*counts, strict=True)))
 
 
 def delays(events: Ranges, alarms: Ranges) -> list[int]:
-    """Steps from the start of each found event until its first alarm; 0 where one was on."""
+    """Returns the steps from each found event's start to its first alarm; 0 if one was on."""
     found = []
     for event in events:
         starts = [alarm[0] for alarm in alarms if _overlap(event, alarm)]
@@ -130,7 +130,7 @@ def delays(events: Ranges, alarms: Ranges) -> list[int]:
 
 
 def range_precision(events: Ranges, alarms: Ranges) -> float:
-    """How much of the alarms is event, mean over alarms (Tatbul et al. 2018).
+    """Returns the share of the alarms in events, mean over alarms (Tatbul et al. 2018).
 
     Flat bias, and the overlap of an alarm that touches n events counts 1 / n.
     """
@@ -138,7 +138,7 @@ def range_precision(events: Ranges, alarms: Ranges) -> float:
 
 
 def range_recall(events: Ranges, alarms: Ranges, existence: float = 0.5) -> float:
-    """How much of the events was flagged, mean over events; `existence` is paid for any hit."""
+    """Returns the share of events that was flagged, mean over events; any hit earns `existence`."""
     if not events:
         return 0.0
     hit = sum(any(_overlap(event, alarm) for alarm in alarms) for event in events) / len(events)
@@ -146,7 +146,7 @@ def range_recall(events: Ranges, alarms: Ranges, existence: float = 0.5) -> floa
 
 
 def best_point_adjusted_f1(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The F1 at the best threshold when one flagged step of an event makes all of it found.
+    """Returns the F1 at the best threshold if one flagged step makes a whole event found.
 
     It rewards any scores that are high now and then: never read it without that of random scores.
     """
@@ -164,7 +164,7 @@ def best_point_adjusted_f1(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def harmonic_mean(precision: float, recall: float) -> float:
-    """F1; 0 where both are 0."""
+    """Returns F1; 0 if both are 0."""
     return _ratio(2 * precision * recall, precision + recall)
 
 

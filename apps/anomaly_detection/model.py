@@ -1,7 +1,4 @@
-"""The networks by the config's kind, as they are saved and served, and as they are trained.
-
-The networks in training: what they read, what is hidden from them, and the loss.
-"""
+"""Builds the networks by the config's kind, and the model that trains them with hidden inputs."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ class TrainingModel(keras.Model):
     what a gap is, however few the data have. What is hidden is a target all the same.
 
     The loss is the mean squared error in deviations of the train part over all targets that were
-    observed: for a forecaster, of all predictions made behind the burn-in; else of the whole
+    observed: for a forecaster, of all predictions made after the burn-in; else of the whole
     reconstructed window. Targets are cut as inputs are, or single extremes would rule it.
 
     Args:
@@ -86,13 +83,13 @@ class TrainingModel(keras.Model):
 
 
 def _mean_square(parts: list[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
-    """Of errors with weights 0 or 1, 0 where all are 0; a replica's share of it."""
+    """Returns a replica's share of the mean square of errors weighted by 0 or 1; 0 if all are 0."""
     total = tf.add_n([tf.reduce_sum(weights * errors**2) for errors, weights in parts])
     return replicas.share(total, tf.add_n([tf.reduce_sum(weights) for _, weights in parts]))
 
 
 def build(config: configs.Config, feature_count: int, scored_count: int) -> TrainingModel:
-    """The model as it is trained, uncompiled; its `network` is what `build_network` returns.
+    """Builds the model that is trained, uncompiled; its `network` is of `build_network`.
 
     Args:
         config: kind and sizes, and the seed of what is hidden in training.
@@ -104,7 +101,7 @@ def build(config: configs.Config, feature_count: int, scored_count: int) -> Trai
 
 
 def build_network(config: configs.Config, feature_count: int, scored_count: int) -> keras.Model:
-    """The network that is saved; see `forecaster.build` and `window_networks.build`."""
+    """Builds the network that is saved; see `forecaster.build` and `window_networks.build`."""
     kinds = {"forecaster": forecaster.build}
     make = kinds.get(config.model.kind, window_networks.build)
     return make(config.model, feature_count, scored_count)

@@ -7,9 +7,9 @@ import json
 import sys
 import tempfile
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -17,11 +17,15 @@ from apps.suite import errors
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
-    from apps.anomaly_detection import alarm_examples, events, scoring, trained_model
+    import numpy as np
+
+    from apps.anomaly_detection import alarm_examples, events
+    from apps.suite.export import asking
     from apps.suite.tables import series
 
 
 TASK = "anomaly_detection"
+_NUMBERS_A_CALL = 500_000  # steps times columns that an export or a server scores at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Options:
     """Files, or folders of them, with the columns of the training; none = its own test part."""
     run: Path = Path("runs") / TASK
     """Folder of a finished run."""
+    model: Path | None = None
+    """Ask this version folder of an export instead of a run."""
+    server: str = ""
+    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
     events: Path | None = None
     """Write the events to this .csv or .json file as well."""
     plot: Path | None = None
@@ -50,52 +58,41 @@ class Options:
 
 
 class Found(NamedTuple):
-    """What is to be said of one series; events, in steps of it, lie behind `start`."""
+    """The events of one series, and the scores they follow from.
+
+    Attributes:
+        one: the series.
+        events: in steps of the series; none before `start`.
+        scores: float32 [time].
+        contributions: float32 [time, features], adding up to the score.
+        threshold: of the scores.
+        start: first step that is judged.
+        names: of the columns.
+    """
 
     one: series.Series
     events: list[events.Event]
-    scored: scoring.ScoredSeries
+    scores: np.ndarray
+    contributions: np.ndarray
     threshold: float
     start: int
-    names: tuple[str, ...]  # of the columns
+    names: tuple[str, ...]
 
 
 def predict(options: Options) -> Iterator[Found]:
-    """The events of each series of the inputs, read with the data format of the training.
+    """Yields the events of each series of the inputs, read with the data format of the training.
 
     A series is read from its start with an empty state; its first steps tell the model where it
     is, as those of a stream do. What is found is known `steps_behind` steps later.
 
     Raises:
-        UserError: no finished run, files that cannot be read, that lack a column of the training,
-            or that are shorter than a window.
+        UserError: no finished run, export or server; files that cannot be read, that lack a column
+            of the training, or that are shorter than a window.
     """
-    from apps.anomaly_detection import events, scoring, thresholds, trained_model
-
-    trained = trained_model.load(options.run)
-    settings = trained.config.events
-    for collection in _collections(options, trained):
-        with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
-            scored = scoring.score_series(trained, collection.series, Path(temporary))
-            for one, each in zip(collection.series, scored, strict=True):
-                is_over = thresholds.flags(trained.threshold, trained.config.threshold, each.scores)
-                is_over[: one.validation_end] = False
-                found = events.from_flags(
-                    is_over,
-                    each.scores,
-                    merge_steps=settings.merge_steps,
-                    cool_down_steps=settings.cool_down_steps,
-                    contributions=each.contributions,
-                    names=collection.feature_names,
-                )
-                yield Found(
-                    one,
-                    found,
-                    each,
-                    trained.threshold.value,
-                    one.validation_end,
-                    collection.feature_names,
-                )
+    if options.server or options.model is not None:
+        yield from _of_export(options)
+    else:
+        yield from _of_run(options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,38 +100,113 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
-def _collections(
-    options: Options, trained: trained_model.TrainedModel
-) -> Iterator[series.Collection]:
-    from apps.anomaly_detection import data
-    from apps.suite.tables import series_files
+def _of_run(options: Options) -> Iterator[Found]:
+    """Scores series however long, side by side; without inputs the test part of the run."""
+    from apps.anomaly_detection import data, scoring, serving, trained_model
 
-    config = trained.config
+    _refuse_missing(options.inputs)
+    trained = trained_model.load(options.run)
+    settings = serving.settings(trained)
+    given = options.inputs
+    for collection in _read(given, settings) if given else [data.load(trained.config)]:
+        with tempfile.TemporaryDirectory(prefix="anomaly_detection-") as temporary:
+            scored = scoring.score_series(trained, collection.series, Path(temporary))
+            for one, each in zip(collection.series, scored, strict=True):
+                yield _found(one, each.scores, each.contributions, settings)
+
+
+def _of_export(options: Options) -> Iterator[Found]:
+    """Asks an export or a server for the scores of one series after the other."""
+    from apps.anomaly_detection import serving
+    from apps.suite.export import asking
+
     if not options.inputs:
-        yield data.load(config)
-        return
-    for path in options.inputs:  # all are read before the first is scored: errors come first
+        raise errors.UserError("inputs: give files; only a run (--run) has a test part of its own")
+    _refuse_missing(options.inputs)
+    with asking.model(TASK, serving.served, options) as model:
+        model.setting("threshold")  # an export that is too old says so before files are read
+        for collection in _read(options.inputs, model.settings):
+            for one in collection.series:
+                yield _found(one, *_scores(model, one), model.settings)
+
+
+def _scores(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scores [time] and contributions [time, features] of a series.
+
+    A model whose scores do not lag reads a long series as a stream, a part at a time; any other
+    model needs the whole series to score its last steps.
+    """
+    import numpy as np
+
+    values = np.where(one.observed, one.values, np.float32(np.nan))
+    steps = max(1, _NUMBERS_A_CALL // values.shape[1])
+    if len(values) <= steps or model.setting("steps_behind"):
+        whole = model.ask(values=values[None])
+        return whole["score"][0], whole["contribution"][0]
+    states = {
+        name: np.zeros([1, *(tensor.shape or [1])[1:]])
+        for name, tensor in model.inputs["stream"].items()
+        if name != "values"
+    }
+    parts = []
+    for start in range(0, len(values), steps):
+        answer = model.ask("stream", values=values[None, start : start + steps], **states)
+        states = {name: answer[name] for name in states}
+        parts.append((answer["score"][0], answer["contribution"][0]))
+    scores, contributions = zip(*parts, strict=True)
+    return np.concatenate(scores), np.concatenate(contributions)
+
+
+def _found(
+    one: series.Series,
+    scores: np.ndarray,
+    contributions: np.ndarray,
+    settings: Mapping[str, Any],
+) -> Found:
+    from apps.anomaly_detection import config as configs
+    from apps.anomaly_detection import events, thresholds
+
+    threshold = thresholds.Threshold(**settings["threshold"])
+    judged = configs.ThresholdConfig(**settings["threshold_config"])
+    is_over = thresholds.flags(threshold, judged, scores)
+    is_over[: one.validation_end] = False
+    names = tuple(settings["channel_names"])
+    found = events.from_flags(
+        is_over, scores, **settings["events"], contributions=contributions, names=names
+    )
+    return Found(one, found, scores, contributions, threshold.value, one.validation_end, names)
+
+
+def _refuse_missing(inputs: Sequence[Path]) -> None:
+    for path in inputs:
         if not path.exists():
             raise errors.UserError(f"{path}: no such file or folder")
-    least = 2 if config.model.kind == "forecaster" else config.model.window_steps
+
+
+def _read(inputs: Sequence[Path], settings: Mapping[str, Any]) -> list[series.Collection]:
+    """Reads all inputs before the first is scored: errors come first."""
+    from apps.suite.tables import config as table_configs
+    from apps.suite.tables import series_files
+
+    lists = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings["data_format"].items()
+    }
+    data_format = table_configs.DataFormatConfig(**lists)
+    names, least = tuple(settings["channel_names"]), settings["least_steps"]
+    scored, step_seconds = settings["scored_channels"], settings["step_seconds"]
     read = [
-        series_files.read_to_score(
-            path,
-            config.data_format,
-            trained.feature_names,
-            trained.scored_count,
-            trained.step_seconds,
-        )
-        for path in options.inputs
+        series_files.read_to_score(path, data_format, names, scored, step_seconds)
+        for path in inputs
     ]
-    for path, collection in zip(options.inputs, read, strict=True):
+    for path, collection in zip(inputs, read, strict=True):
         for one in collection.series:
             if len(one) < least:
                 raise errors.UserError(
                     f"{path}: {one.name} has {len(one)} steps, fewer than the {least} that the "
                     "model needs; give more rows"
                 )
-    yield from read
+    return read
 
 
 def _print(options: Options) -> None:
@@ -150,7 +222,7 @@ def _print(options: Options) -> None:
             print(json.dumps(_object(found, listed), ensure_ascii=False), flush=True)
         else:
             print(events.events_text(found.one, len(found.one) - found.start, listed), flush=True)
-        peak = float(found.scored.scores[found.start :].max(initial=0.0))
+        peak = float(found.scores[found.start :].max(initial=0.0))
         if options.plot is not None and peak > highest:
             highest, chosen = peak, _shown(found)
     if options.events is not None:
@@ -179,7 +251,7 @@ def _shown(found: Found) -> alarm_examples.Shown:
 
     spans = [(event.start, event.end) for event in found.events]
     shares = sum(
-        found.scored.contributions[start:end].sum(axis=0, dtype=np.float64)
+        found.contributions[start:end].sum(axis=0, dtype=np.float64)
         for start, end in spans or [(found.start, len(found.one))]
     )
     column = int(np.argmax(shares))
@@ -187,7 +259,7 @@ def _shown(found: Found) -> alarm_examples.Shown:
         found.one,
         column,
         found.names[column],
-        found.scored.scores,
+        found.scores,
         found.threshold,
         spans,
         found.start,

@@ -1,9 +1,4 @@
-"""The words of anomaly detection's report: what was measured, how, and what it is good for.
-
-The tables of anomaly detection's report.
-
-Which kinds of labelled faults were found, where a set says of what kind each is.
-"""
+"""Writes the words and tables of the report, with the kinds of faults that were found."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ from apps.suite.tables import series
 
 
 class Fault(NamedTuple):
-    """Steps [start, end) of the series of that name, and the kind."""
+    """Steps [start, end) of a fault, the name of its series, and its kind."""
 
     series: str
     start: int
@@ -39,7 +34,7 @@ class Fault(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Of one kind: how many there are, how many were found, and the delays of these, in steps."""
+    """Faults of one kind: their number, the number found, and the delays of these in steps."""
 
     faults: int
     found: int
@@ -47,7 +42,7 @@ class Tally(NamedTuple):
 
 
 def faults_of_set(name: str, collection: series.Collection) -> list[Fault]:
-    """The faults of the test split of a TFDS set; none where it does not say.
+    """Returns the faults of a TFDS set's test split; none if it does not name them.
 
     Args:
         name: `config.data`; "" for the embedded set.
@@ -69,7 +64,7 @@ def faults_of_set(name: str, collection: series.Collection) -> list[Fault]:
 def tally(
     faults: list[Fault], collection: series.Collection, detection: detections.Detection
 ) -> dict[str, Tally]:
-    """By kind, in the order of their names."""
+    """Counts the faults by kind, in the order of their names."""
     alarms = {one.name: each for one, each in zip(collection.series, detection.alarms, strict=True)}
     counted = {}
     for kind in sorted({fault.kind for fault in faults}):
@@ -94,7 +89,7 @@ _MOST_SERIES = 100
 
 
 class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
+    """Findings of `evaluate` beside its metrics."""
 
     collection: series.Collection
     scored: Sequence[scoring.ScoredSeries]
@@ -119,7 +114,7 @@ def alarms(metrics: Mapping[str, Any]) -> report.Table:
 
 
 def methods(measured: Measured, config: configs.Config) -> report.Table:
-    """All four ways to a threshold, on this model's scores."""
+    """Returns all four ways to a threshold, on this model's scores."""
     collection = measured.collection
     scores = [each.scores for each in measured.scored]
     valid = [each.valid for each in measured.scored]
@@ -149,7 +144,7 @@ def methods(measured: Measured, config: configs.Config) -> report.Table:
 
 
 def by_kind(measured: Measured) -> list[report.Block]:
-    """What was found of each kind of fault, by the model and by the baselines."""
+    """Returns the faults of each kind that the model and the baselines found."""
     if not measured.faults:
         return []
     faults, collection = list(measured.faults), measured.collection
@@ -170,7 +165,7 @@ def by_kind(measured: Measured) -> list[report.Block]:
 
 
 def by_series(measured: Measured) -> list[report.Block]:
-    """VUS-PR of each series beside the baselines, where there are several."""
+    """Returns VUS-PR of each of several series beside the baselines."""
     of_model = detections.vus_pr_by_series(measured.collection, measured.model)
     if len(of_model) < 2:
         return []
@@ -195,7 +190,7 @@ def by_series(measured: Measured) -> list[report.Block]:
 
 
 def words(method: str) -> str:
-    """A method of the threshold as a person writes it."""
+    """Returns a method of the threshold as a person writes it."""
     return {
         "alarm_budget": "an alarm budget",
         "peaks_over_threshold": "peaks over threshold",
@@ -237,7 +232,7 @@ _LIMITS = (
 
 
 def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics with those of the baselines that fit side by side."""
+    """Returns the metrics with those of the baselines that fit side by side."""
     kept = {
         name: {each: scores[each] for each in _SCORES}
         for name, scores in metrics["baselines"].items()
@@ -304,7 +299,7 @@ def card(
 
 
 def _season(network: keras.Model) -> str:
-    """What the network reads beside the series so far, with a space before it."""
+    """Returns words on the season that the network reads, with a space before them."""
     if network.name != "forecaster" or len(network.inputs[-1].shape) < 3:
         return ""
     steps = network.get_layer("season").season_steps

@@ -1,7 +1,4 @@
-"""What is left of each value of a stream when what the forecaster said of it is taken away.
-
-What is left of each value of a stream when its reconstructions are taken away.
-"""
+"""Computes residuals of a stream: values less their forecasts, or less their reconstructions."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ _WINDOWS_A_CALL = 256  # bounds the memory
 
 
 class WindowResiduals:
-    """A network of `window_networks.build` over streams.
+    """Residuals of a network of `window_networks.build` over streams.
 
         residual_t = x_t - mean of its reconstructions in all windows that hold step t
 
@@ -32,7 +29,7 @@ class WindowResiduals:
         self.steps_behind = self.window - 1
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those before the first step, zeros by name, (batch, …); float32 but `steps`, int32.
+        """Returns the states before the first step, zeros (batch, …); float32, but `steps` int32.
 
         What is kept of the last `steps_behind` steps: values without gaps, whether they were
         observed (0 or 1), sums of their reconstructions and how many there were; and how many steps
@@ -55,13 +52,13 @@ class WindowResiduals:
         states: States,
         present: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, States]:
-        """The next steps of each row, and the residuals that come out with them.
+        """Reads the next steps of each row; returns the residuals that they complete.
 
         Args:
             values: float32 (batch, time, features), in the units of the data.
             observed: bool, of the same shape.
             states: as `initial_states` or the last call returned them.
-            present: bool (batch, time), false behind the end of a row; no window reaches there.
+            present: bool (batch, time), false after the end of a row; no window reaches there.
 
         Returns:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored), of the
@@ -139,7 +136,7 @@ States = dict[str, tf.Tensor]
 
 
 class ForecastResiduals:
-    """A forecaster (`forecaster.build`) over streams, its state carried from call to call.
+    """Residuals of a `forecaster.build` over streams, its state carried from call to call.
 
         residual_t = x_t - mean of the predictions of x_t made 1 … horizon steps before
 
@@ -157,7 +154,7 @@ class ForecastResiduals:
         self.features = network.inputs[0].shape[-1]
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
-        """Those before the first step, zeros by name, float32 (batch, …)."""
+        """Returns the states before the first step, zeros by name, float32 (batch, …)."""
         return {
             **scaling.initial_gap_states(batch, self.features),
             "predicted_sums": tf.zeros((batch, self.horizon, self.scored)),
@@ -176,13 +173,13 @@ class ForecastResiduals:
         states: States,
         present: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, States]:
-        """The next steps of each row.
+        """Reads the next steps of each row.
 
         Args:
             values: float32 (batch, time, features), in the units of the data.
             observed: bool, of the same shape.
             states: as `initial_states` or the last call returned them.
-            present: bool (batch, time), false behind the end of a row: of no matter here.
+            present: bool (batch, time), false after the end of a row; ignored here.
 
         Returns:
             Residuals float32 and whether they are valid, bool, both (batch, time, scored): 0 where
@@ -194,7 +191,7 @@ class ForecastResiduals:
         flags = tf.cast(observed, tf.float32)
         predictions, *after = self.network([filled, flags, *before], training=False)
 
-        # Sums over the chunk's steps and the `horizon` ones behind it
+        # Sums over the chunk's steps and the `horizon` ones after it
         time = tf.shape(values)[1]
         sums = tf.pad(states["predicted_sums"], [[0, 0], [0, time], [0, 0]])
         counts = tf.pad(states["predicted_counts"], [[0, 0], [0, time]])

@@ -1,7 +1,4 @@
-"""Scores of whole series, however long: rows side by side, in chunks of bounded memory.
-
-Scores of many series, kept on disk where they are long.
-"""
+"""Scores whole series of any length in bounded memory, and keeps long scores on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _NUMBERS_A_CALL = 500_000
 
 
 class Scored(NamedTuple):
-    """What `detector.Scores` says, of one series or of a block of it: [time] and [time, features].
+    """`detector.Scores` of one series or of a block of it: [time] and [time, features].
 
     `scores`, `contributions` and `residuals` are float32, `valid` is bool.
     """
@@ -40,23 +37,23 @@ class Span(NamedTuple):
 
 
 def score(trained: trained_model.TrainedModel, one: series.Series) -> Scored:
-    """Scores of every step of a series, read once from its start."""
+    """Scores every step of a series, read once from its start."""
     return score_spans(trained.detector, [Span(one, 0, len(one))])[0]
 
 
 def score_all(trained: trained_model.TrainedModel, many: Sequence[series.Series]) -> list[Scored]:
-    """`score` of each series; they are read side by side, which is much faster."""
+    """Scores each series as `score` does, but side by side, which is much faster."""
     return score_spans(trained.detector, [Span(one, 0, len(one)) for one in many])
 
 
 def blocks(trained: trained_model.TrainedModel, one: series.Series) -> Iterator[Scored]:
-    """`score` of a series that is too long for memory, in blocks that follow each other."""
+    """Scores a series that is too long for memory, in blocks that follow each other."""
     for _, found in _side_by_side(trained.detector, [Span(one, 0, len(one))]):
         yield found
 
 
 def score_spans(detector: detector.Detector, spans: Sequence[Span]) -> list[Scored]:
-    """The scores of each span."""
+    """Scores each span."""
     # Rows of like lengths go together: a group takes as long as its longest row.
     order = sorted(range(len(spans)), key=lambda index: spans[index].start - spans[index].end)
     parts: list[list[Scored]] = [[] for _ in spans]
@@ -70,7 +67,7 @@ def score_spans(detector: detector.Detector, spans: Sequence[Span]) -> list[Scor
 def _side_by_side(
     detector: detector.Detector, spans: Sequence[Span]
 ) -> Iterator[tuple[int, Scored]]:
-    """(row, its next scores) of spans that are read together, the longest first."""
+    """Yields (row, its next scores) of spans that are read together, the longest first."""
     rows, behind = len(spans), detector.steps_behind
     steps = max(1, min(_STEPS_A_CALL, _NUMBERS_A_CALL // detector.features) // rows)
     lengths = [span.end - span.start for span in spans]
@@ -97,7 +94,7 @@ MOST_NUMBERS = 20_000_000
 
 
 class ScoredSeries(NamedTuple):
-    """Of one series: what a report and a list of events are made of.
+    """Scores of one series, from which a report and a list of events are made.
 
     Attributes:
         scores: float32 [time].
@@ -114,7 +111,7 @@ class ScoredSeries(NamedTuple):
 def score_series(
     trained: trained_model.TrainedModel, many: Sequence[series.Series], folder: Path
 ) -> list[ScoredSeries]:
-    """Scores of each series; `folder` takes the contributions of long ones, as long as they last.
+    """Scores each series; `folder` holds the contributions of long ones while they are used.
 
     Short series are read side by side, long ones in blocks.
     """

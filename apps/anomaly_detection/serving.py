@@ -1,17 +1,13 @@
-"""The signatures of the export: measurements in, scores and decisions out; see `export`.
+"""Builds the signatures of the export, which score measurements, and their requests.
 
-The requests that a server warms up with, and Keras's answers to them.
-
-Some of the embedded data that an export carries, for who has no measurements at hand.
+An export of the embedded data carries some of them, for users without data of their own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +17,164 @@ import tensorflow as tf
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import data, detector, events, trained_model
 from apps.suite import errors
+from apps.suite.export import assets
 from apps.suite.runs import run_folder
-from apps.suite.serving import warmup_requests
+from apps.suite.serving import signatures, warmup_requests
 from apps.suite.tables import series
+
+EXAMPLE = "example.csv"
+"""The asset with some of the embedded data."""
+
+_ANSWER = {
+    "score": "float32[b, time]",
+    "threshold": "float32[b]",
+    "is_anomaly": "bool[b, time]",
+    "alarm": "bool[b, time]",
+    "contribution": "float32[b, time, features]",
+    "channel_names": "string[b, features]",
+}
+_VALUES = {"values": "float32[b, time, features]"}
+SIGNATURES = {
+    "serving_default": signatures.Signature(_VALUES, _ANSWER),
+    "stream": signatures.Signature(
+        {**_VALUES, signatures.STATES: "any[…]"}, {**_ANSWER, signatures.STATES: "any[…]"}
+    ),
+    "assets": signatures.ASSETS,
+}
+"""NaN is a missing value; a stream's states begin as zeros."""
+
+
+class ServedDetector:
+    """A detector behind tensors in which NaN is a missing value.
+
+    Args:
+        trained: its threshold is the one that decides.
+        example: measurements as csv for the asset example.csv, or None.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        state_names: of the stream's states, in order.
+        settings: the asset settings.json: what clients need beside the signatures.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel, example: str | None = None) -> None:
+        self.detector = trained.detector
+        self.names = tf.constant(trained.feature_names)
+        self.saved = tf.Module(name="served_detector")
+        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
+        self.saved.weights = [variable.value for variable in trained.network.variables]
+        self.state_names = list(self.detector.initial_states(1))
+        self.settings = settings(trained)
+        contents = {assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"}
+        if example is not None:
+            contents[EXAMPLE] = example
+        self.assets = assets.Assets(contents)
+        self.saved.assets = self.assets.saved
+
+    def signatures(self) -> dict[str, Any]:
+        """A traceable function by the name of its signature."""
+        values = tf.TensorSpec([None, None, self.detector.features], tf.float32, "values")
+        states = {
+            name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
+            for name, state in self.detector.initial_states(1).items()
+        }
+        return {
+            "serving_default": tf.function(self.whole, autograph=False, input_signature=[values]),
+            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
+                values=values, **states
+            ),
+            "assets": self.assets.signature(),
+        }
+
+    def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `serving_default`."""
+        found = self.detector.whole(*_split(values))
+        states = self.detector.initial_states(tf.shape(values)[0])
+        return self._answers(found, states)[0]
+
+    def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Signature `stream`."""
+        found, after = self.detector.advance(*_split(values), states)
+        answers, after = self._answers(found, after)
+        return {**answers, **after}
+
+    def _answers(
+        self, found: detector.Scores, states: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        is_anomaly, alarm, states = self.detector.decide(found.scores, states)
+        rows = tf.shape(found.scores)[0]
+        answers = {
+            "score": found.scores,
+            "threshold": tf.fill([rows], tf.constant(self.detector.threshold, tf.float32)),
+            "is_anomaly": is_anomaly,
+            "alarm": alarm,
+            "contribution": found.contributions,
+            "channel_names": tf.tile(self.names[None], [rows, 1]),
+        }
+        return answers, states
+
+
+def served(run: Path) -> ServedDetector:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return ServedDetector(trained_model.load(run), example_csv(run))
+
+
+def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
+    """Returns what clients need beside the signatures: how files are read and events found."""
+    scaling, model = trained.network.get_layer("scaling"), trained.config.model
+    return {
+        "channel_names": list(trained.feature_names),
+        "scored_channels": trained.scored_count,  # the first so many; the others are only read
+        "step_seconds": trained.step_seconds,
+        "season_steps": trained.season_steps,  # 0: none is known
+        "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
+        "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
+        # How `predict` reads files and finds events
+        "least_steps": 2 if model.kind == "forecaster" else model.window_steps,
+        "steps_behind": trained.detector.steps_behind,
+        "data_format": dataclasses.asdict(trained.config.data_format),
+        "events": dataclasses.asdict(trained.config.events),
+        "threshold": dataclasses.asdict(trained.threshold),
+        "threshold_config": dataclasses.asdict(trained.config.threshold),
+    }
+
+
+def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Values, and which of them are there."""
+    return values, tf.math.is_finite(values)
+
+
+EXAMPLE_STEPS = (
+    1_008  # three weeks of half-hours: a season to fill the memory, and faults behind it
+)
+
+
+def example_csv(run: Path) -> str | None:
+    """The last steps of the series that a finished run has learned from, as csv with times.
+
+    Only of the data that come with this project: measurements of somebody's own don't belong into
+    what is handed on. None for those, and where the embedded data are not there, or other ones
+    than at the training.
+    """
+    folder = run_folder.open_finished(run, "anomaly_detection", configs.Config)
+    if folder.config.data or folder.data.get("name") != data.DEFAULT:
+        return None
+    with contextlib.suppress(errors.UserError):
+        collection = data.load(folder.config)
+        if collection.fingerprint == folder.data["fingerprint"]:
+            return _written(collection.series[0], collection.feature_names)
+    return None
+
+
+def _written(one: series.Series, names: tuple[str, ...]) -> str:
+    lines = [",".join(["time", *names])]
+    for at in range(max(0, len(one) - EXAMPLE_STEPS), len(one)):
+        time = np.datetime64(round(one.times[at]), "s")
+        pairs = zip(one.values[at], one.observed[at], strict=True)
+        cells = [f"{value:.7g}" if is_there else "" for value, is_there in pairs]
+        lines.append(",".join([str(time), *cells]))
+    return "\n".join(lines) + "\n"
+
 
 _LEAST_STEPS = 12
 
@@ -39,7 +190,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     for rows in (1, 3):
         values = _measurements(trained, rows, steps)
         found += [_whole(trained, values), *_stream(trained, values)]
-    return found
+    return [*found, assets.request()]
 
 
 def _measurements(trained: trained_model.TrainedModel, rows: int, steps: int) -> np.ndarray:
@@ -126,130 +277,3 @@ def _events(trained: trained_model.TrainedModel, scores: np.ndarray) -> list:
     settings = trained.config.events
     over = scores > np.float32(trained.threshold.value)
     return [events.intervals(row, settings.merge_steps, settings.cool_down_steps) for row in over]
-
-
-EXAMPLE_STEPS = (
-    1_008  # three weeks of half-hours: a season to fill the memory, and faults behind it
-)
-
-
-def example_csv(run: Path) -> str | None:
-    """The last steps of the series that a finished run has learned from, as csv with times.
-
-    Only of the data that come with this project: measurements of somebody's own don't belong into
-    what is handed on. None for those, and where the embedded data are not there, or other ones
-    than at the training.
-    """
-    folder = run_folder.open_finished(run, "anomaly_detection", configs.Config)
-    if folder.config.data or folder.data.get("name") != data.DEFAULT:
-        return None
-    with contextlib.suppress(errors.UserError):
-        collection = data.load(folder.config)
-        if collection.fingerprint == folder.data["fingerprint"]:
-            return _written(collection.series[0], collection.feature_names)
-    return None
-
-
-def _written(one: series.Series, names: tuple[str, ...]) -> str:
-    lines = [",".join(["time", *names])]
-    for at in range(max(0, len(one) - EXAMPLE_STEPS), len(one)):
-        time = np.datetime64(round(one.times[at]), "s")
-        pairs = zip(one.values[at], one.observed[at], strict=True)
-        cells = [f"{value:.7g}" if is_there else "" for value, is_there in pairs]
-        lines.append(",".join([str(time), *cells]))
-    return "\n".join(lines) + "\n"
-
-
-SETTINGS, EXAMPLE = "settings.json", "example.csv"
-"""Assets: what the signatures cannot tell a client; some of the embedded data, if it is theirs."""
-
-
-class ServedDetector:
-    """A detector behind tensors in which NaN is a missing value.
-
-    Args:
-        trained: its threshold is the one that decides.
-        example: measurements as csv for the asset example.csv, or None.
-
-    Attributes:
-        saved: what has to be saved for the signatures.
-        state_names: of the stream's states, in order.
-        settings: the asset settings.json: what a client has to know beside the signatures.
-    """
-
-    def __init__(self, trained: trained_model.TrainedModel, example: str | None = None) -> None:
-        self.detector = trained.detector
-        self.names = tf.constant(trained.feature_names)
-        self.saved = tf.Module(name="served_detector")
-        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
-        self.saved.weights = [variable.value for variable in trained.network.variables]
-        self.state_names = list(self.detector.initial_states(1))
-        self.settings = _settings(trained)
-        # Files of these names have to be there until the export is written.
-        folder = Path(tempfile.mkdtemp())
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        assets = {SETTINGS: json.dumps(self.settings, indent=2) + "\n"}
-        if example is not None:
-            assets[EXAMPLE] = example
-        for name, content in assets.items():
-            (folder / name).write_text(content, encoding="utf-8")
-        self.saved.assets = [tf.saved_model.Asset(str(folder / name)) for name in assets]
-
-    def signatures(self) -> dict[str, Any]:
-        """A traceable function by the name of its signature."""
-        values = tf.TensorSpec([None, None, self.detector.features], tf.float32, "values")
-        states = {
-            name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
-            for name, state in self.detector.initial_states(1).items()
-        }
-        return {
-            "serving_default": tf.function(self.whole, autograph=False, input_signature=[values]),
-            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
-                values=values, **states
-            ),
-        }
-
-    def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `serving_default`."""
-        found = self.detector.whole(*_split(values))
-        states = self.detector.initial_states(tf.shape(values)[0])
-        return self._answers(found, states)[0]
-
-    def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Signature `stream`."""
-        found, after = self.detector.advance(*_split(values), states)
-        answers, after = self._answers(found, after)
-        return {**answers, **after}
-
-    def _answers(
-        self, found: detector.Scores, states: dict[str, tf.Tensor]
-    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        is_anomaly, alarm, states = self.detector.decide(found.scores, states)
-        rows = tf.shape(found.scores)[0]
-        answers = {
-            "score": found.scores,
-            "threshold": tf.fill([rows], tf.constant(self.detector.threshold, tf.float32)),
-            "is_anomaly": is_anomaly,
-            "alarm": alarm,
-            "contribution": found.contributions,
-            "channel_names": tf.tile(self.names[None], [rows, 1]),
-        }
-        return answers, states
-
-
-def _settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
-    """What somebody has to know to bring measurements in, beside the signatures."""
-    scaling = trained.network.get_layer("scaling")
-    return {
-        "channel_names": list(trained.feature_names),
-        "scored_channels": trained.scored_count,  # the first so many; the others are only read
-        "step_seconds": trained.step_seconds,
-        "season_steps": trained.season_steps,  # 0: none is known
-        "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
-        "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
-    }
-
-
-def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Values, and which of them are there."""
-    return values, tf.math.is_finite(values)

@@ -1,4 +1,4 @@
-"""A detector on live series: a row of measurements in, score and decision out."""
+"""Runs a detector on live series: a row of measurements in, score and decision out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DIGEST = "model"
 
 
 class Decision(NamedTuple):
-    """What comes out with some steps of each series.
+    """Answers to some steps of each series.
 
     Attributes:
         scores: float32 [series, time], 0 where there is none.
@@ -37,7 +37,7 @@ class Decision(NamedTuple):
 
 
 class Stream:
-    """Some live series, which the model reads side by side.
+    """Live series that the model reads side by side.
 
     Its scores are those of the series as a whole, `trained.detector.steps_behind` steps later.
 
@@ -55,7 +55,7 @@ class Stream:
         self._advance = tf.function(_advance, autograph=False, reduce_retracing=True)
 
     def feed(self, values: np.ndarray) -> Decision:
-        """The next step or steps.
+        """Reads the next step or steps.
 
         Args:
             values: float [series, features] or [series, time, features], NaN where missing.
@@ -83,7 +83,7 @@ class Stream:
 
     @classmethod
     def restore(cls, trained: trained_model.TrainedModel, file: Path) -> Stream:
-        """The stream as it was saved, to the bit.
+        """Restores a saved stream, to the bit.
 
         Raises:
             UserError: no such file, a damaged one, or one of another model.
@@ -94,7 +94,7 @@ class Stream:
         except FileNotFoundError as error:
             raise errors.UserError(f"{file}: no such file") from error
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise errors.UserError(f"{file}: is no saved stream, or damaged") from error
+            raise errors.UserError(f"{file}: is not a saved stream, or damaged") from error
         if str(arrays.pop(_DIGEST, "")) != _digest(trained):
             raise errors.UserError(f"{file}: is the stream of another model; begin a new one")
         stream = cls(trained)
@@ -109,7 +109,7 @@ def _advance(detector, values: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple
 
 
 def _digest(trained: trained_model.TrainedModel) -> str:
-    """Tells a model from another one by all its weights and what was fitted behind them."""
+    """Tells a model from another one by all its weights and what was fitted after them."""
     digest = hashlib.sha256(repr((trained.config, trained.threshold)).encode())
     for array in (*trained.network.get_weights(), *trained.normaliser):
         digest.update(np.ascontiguousarray(array).tobytes())

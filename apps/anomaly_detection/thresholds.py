@@ -1,4 +1,4 @@
-"""Thresholds, fitted on the scores of the validation part without any label.
+"""Fits thresholds on the scores of the validation part, without labels.
 
     quantile              that quantile of the scores
     peaks_over_threshold  the score that a usual step exceeds with probability `risk`, from the
@@ -40,7 +40,7 @@ _SHAPES = (-0.5, 0.9)  # outside, maximum likelihood or the mean breaks down
 
 @dataclass(frozen=True)
 class Tail:
-    """What lies above `start`: `count` excesses, and the distribution's γ and σ."""
+    """The scores above `start`: `count` excesses, and the distribution's γ and σ."""
 
     start: float
     count: int
@@ -48,14 +48,14 @@ class Tail:
     scale: float
 
     def exceedances(self, value: float) -> float:
-        """How many excesses above a value >= start are to be expected in as much data."""
+        """Returns the number of excesses above a value >= start to expect in as much data."""
         excess = value - self.start
         if self.scale == 0 or self.count == 0:
             return float(self.count) if excess <= 0 else 0.0
         return self.count * float(stats.genpareto.sf(excess, self.shape, scale=self.scale))
 
     def value_of(self, exceedances: float) -> float:
-        """The value that so many excesses, less than `count`, are above."""
+        """Returns the value that a number of excesses, less than `count`, are above."""
         if self.scale == 0 or self.count == 0 or exceedances >= self.count:
             return self.start
         share = exceedances / self.count
@@ -63,7 +63,7 @@ class Tail:
 
 
 def fit_steps(scores: Sequence[np.ndarray], tail_fraction: float) -> Tail:
-    """The tail of all steps of several series: the largest `tail_fraction` of their scores."""
+    """Fits the tail of all steps of several series: the largest `tail_fraction` of their scores."""
     together = np.concatenate(scores)
     start = float(np.quantile(together, 1 - tail_fraction))
     return _fit(start, together[together > start])
@@ -72,7 +72,7 @@ def fit_steps(scores: Sequence[np.ndarray], tail_fraction: float) -> Tail:
 def fit_peaks(
     scores: Sequence[np.ndarray], tail_fraction: float, event_settings: configs.EventConfig
 ) -> Tail:
-    """The tail of the peaks of the events that the largest `tail_fraction` of the scores form."""
+    """Fits the tail of the events' peaks that the largest `tail_fraction` of the scores form."""
     start = float(np.quantile(np.concatenate(scores), 1 - tail_fraction))
     merge, cool_down = event_settings.merge_steps, event_settings.cool_down_steps
     peaks = [
@@ -84,7 +84,7 @@ def fit_peaks(
 
 
 def lowest(scores: np.ndarray, is_allowed: Callable[[float], bool]) -> float:
-    """The lowest of the scores, as a threshold, that is allowed, searched from the top.
+    """Finds the lowest score that is allowed as a threshold, searched from the top.
 
     `is_allowed` holds for the highest score. It is asked for the second, third, fifth, ninth …
     highest until it fails, then in between by halves.
@@ -136,7 +136,7 @@ class Threshold:
 
 
 class _Validation(NamedTuple):
-    """Scores float64 [time] of each series, how long they are together, and their tail."""
+    """Scores float64 [time] of each series, their total length, and their tail."""
 
     scores: list[np.ndarray]
     weeks: float
@@ -155,7 +155,7 @@ def fit(
     step_seconds: float,
     event_settings: configs.EventConfig = configs.EventConfig(),
 ) -> Threshold:
-    """The threshold that the settings ask for.
+    """Fits the threshold that the settings ask for.
 
     Args:
         settings: method and its numbers.
@@ -184,7 +184,7 @@ def fit(
 def flags(
     threshold: Threshold, settings: configs.ThresholdConfig, scores: np.ndarray
 ) -> np.ndarray:
-    """The steps of a series that are anomalous, bool [time].
+    """Flags the steps of a series that are anomalous, bool [time].
 
     The dynamic method finds thresholds along the series (`dynamic_threshold.flags`), for which all
     of it must be there; what is served decides by `threshold.value`.

@@ -36,7 +36,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     statistics = scaling.statistics_of_training(collection.series)
     fit.seed_everything(config.seed)
     settings = config.training
-    learned = seasons.settle(config, collection)
+    learned = data.with_season(config, collection)
 
     description = {
         "name": collection.name,

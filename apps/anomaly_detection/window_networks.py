@@ -1,4 +1,4 @@
-"""Networks that read a window of steps and write it down again from what they kept of it."""
+"""Builds networks that read a window of steps and reconstruct it from their memory of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.suite.tables import scaling
 
 
 def build(config: configs.ModelConfig, feature_count: int, scored_count: int) -> keras.Model:
-    """The uncompiled network of `config.kind`, "encoder_decoder" or "autoencoder".
+    """Builds the uncompiled network of `config.kind`, "encoder_decoder" or "autoencoder".
 
     encoder_decoder (Malhotra et al., "LSTM-based encoder-decoder for multi-sensor anomaly
     detection", 2016, section 2): the decoder starts from the encoder's last states and writes the

@@ -1,4 +1,4 @@
-"""What the model and the baselines answered to the same queries, and the metrics of it."""
+"""Answers of the model and the baselines to the same queries, and their metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.suite.evaluation import comparison
 
 
 class Answered(NamedTuple):
-    """The ranking as the config asks for it, and the other way of `evaluation.exclude_seen`."""
+    """The ranking by the config, and the one with `evaluation.exclude_seen` the other way."""
 
     ranked: ranking.Ranked
     other: ranking.Ranked
@@ -47,7 +47,7 @@ def on_validation(
 def metrics(
     dataset: Dataset, config: configs.Config, answered: Mapping[str, Answered]
 ) -> dict[str, Any]:
-    """What `run_folder.RunFolder.write_metrics` is given.
+    """Returns the arguments of `run_folder.RunFolder.write_metrics`.
 
     Args:
         dataset: all parts.

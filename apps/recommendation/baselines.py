@@ -1,12 +1,7 @@
-"""What the network has to beat: popularity, repetition, transitions, similar histories.
+"""Baselines of the network: popularity, repetition, item transitions, similar histories.
 
-Histories as sparse matrices (histories, items): column 0 is the item of code 1.
-
-The baseline of item-to-item transitions: what followed the last items of a history elsewhere.
-
-Baselines that know the items and not, or hardly, the history: how often each one was taken.
-
-The baseline of similar histories: session-kNN (Jannach and Ludewig 2017).
+The last is session-kNN (Jannach and Ludewig 2017). Histories are sparse matrices, float32
+(histories, items), whose column 0 is the item of code 1.
 """
 
 from __future__ import annotations
@@ -28,7 +23,7 @@ _MOST_EVENTS = 1_000
 
 
 def history_matrix_of_train(train: Histories, item_count: int) -> scipy.sparse.csr_array:
-    """1 where a history holds an item, however often: float32 (histories, items)."""
+    """Returns 1 where a history holds an item, however often: float32 (histories, items)."""
     rows = np.repeat(np.arange(len(train.starts) - 1), train.lengths)
     return _ones(rows, train.items - 1, (len(train.starts) - 1, item_count))
 
@@ -36,7 +31,7 @@ def history_matrix_of_train(train: Histories, item_count: int) -> scipy.sparse.c
 def history_matrix_of_queries(
     queries: Queries, item_count: int, longest: int
 ) -> scipy.sparse.csr_array:
-    """1 where an item is among the last `longest` before a query: float32 (queries, items)."""
+    """Returns 1 where an item is among a query's last `longest`: float32 (queries, items)."""
     rows, codes = _recent(queries, longest).seen(slice(None))
     return _ones(rows, codes - 1, (len(queries), item_count))
 
@@ -44,7 +39,7 @@ def history_matrix_of_queries(
 def history_matrix_by_age(
     queries: Queries, item_count: int, decay: float
 ) -> scipy.sparse.csr_array:
-    """Sum of decay ** age over each item's places in a history: float32 (queries, items).
+    """Sums decay ** age over each item's places in a history: float32 (queries, items).
 
     The last item of a history is of age 0; decay 0 leaves it alone, decay 1 counts. The last 1,000
     events are looked at: a few machines among the users may have a million.
@@ -61,7 +56,7 @@ def history_matrix_by_age(
 
 
 def _recent(queries: Queries, longest: int) -> Queries:
-    """The same queries with nothing but the last events of their histories."""
+    """Returns the same queries with only the last events of their histories."""
     starts = np.maximum(queries.history_start, queries.history_end - longest)
     return dataclasses.replace(queries, history_start=starts)
 
@@ -79,7 +74,7 @@ _POPULARITY_WEIGHT = 1e-4  # orders what no transition reaches, and what ties
 def transition_probabilities(
     train: Histories, item_count: int, reach: int
 ) -> scipy.sparse.csr_array:
-    """P(j | i), float32 (items, items): how often j came after i in a history of the train part.
+    """Returns P(j | i), float32 (items, items), from the times j came after i in a train history.
 
     A pair that is s places apart counts 1 / s, up to `reach` places (the sequential rules of
     Ludewig and Jannach 2018); reach 1 is the Markov chain of first order. Rows sum
@@ -114,7 +109,7 @@ class Transitions:
         return f"pairs up to {self.reach} apart, decay {self.decay:g}"
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items)."""
+        """Returns float32 (queries, items)."""
         history = history_matrix_by_age(queries, len(self.order), self.decay)
         found = (history @ self.matrix).toarray()
         found += _POPULARITY_WEIGHT * self.order
@@ -122,7 +117,7 @@ class Transitions:
 
 
 def items_in_order(counts: np.ndarray) -> np.ndarray:
-    """Scores float32 (items,) from 1 down to above 0, by counts (items,); no two are equal.
+    """Scores items by counts (items,), float32 (items,) from 1 down to above 0, all different.
 
     Of items with equal counts the one of the lower code stands first, as in a list that is shown.
     """
@@ -132,7 +127,7 @@ def items_in_order(counts: np.ndarray) -> np.ndarray:
 
 
 def recent_counts(train: Histories, item_count: int, share: float) -> np.ndarray:
-    """Events of each item (items,) among the last `share` of all events of the train part."""
+    """Counts the events of each item (items,) in the last `share` of the train part's events."""
     assert train.times is not None
     border = np.quantile(train.times, 1 - share)
     return np.bincount(train.items[train.times >= border] - 1, minlength=item_count)
@@ -140,19 +135,19 @@ def recent_counts(train: Histories, item_count: int, share: float) -> np.ndarray
 
 @dataclass(frozen=True)
 class Popularity:
-    """The same list for everybody: scores of the items (items,), as `in_order` gives them."""
+    """Recommends the same list to everybody, by scores of the items (items,)."""
 
     order: np.ndarray
     chosen: str = ""
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items)."""
+        """Returns float32 (queries, items)."""
         return np.tile(self.order, (len(queries), 1))
 
 
 @dataclass(frozen=True)
 class RepeatedItems:
-    """What the history holds, the most often and latest taken first; then the popular items.
+    """Recommends the history's items, most often and latest taken first; then popular items.
 
     The score of an item is the sum of decay ** age over its places in the history, age 0 being the
     last one.
@@ -166,7 +161,7 @@ class RepeatedItems:
         return f"decay {self.decay:g}"
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items)."""
+        """Returns float32 (queries, items)."""
         own = history_matrix_by_age(queries, len(self.order), self.decay).toarray()
         return (own + 1e-5 * self.order).astype(np.float32)
 
@@ -188,7 +183,7 @@ def by_recency(train: Histories, item_count: int) -> scipy.sparse.csr_array:
 
 @dataclass(frozen=True)
 class SessionNeighbours:
-    """Items of the k most similar histories of the train part.
+    """Recommends items of the k most similar histories of the train part.
 
     With the sets of items q of the query's history (its last 100) and n of a history in train:
 
@@ -208,7 +203,7 @@ class SessionNeighbours:
         return f"k {self.k} of the last {self.sample or self.histories.shape[0]:,}"
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items)."""
+        """Returns float32 (queries, items)."""
         asked = history_matrix_of_queries(queries, len(self.order), _MOST_ITEMS)
         shared = (asked @ self.histories.T).tocsr()
         shared.sort_indices()
@@ -244,20 +239,20 @@ _SAMPLES = (1_000, None)
 
 
 class Baseline(Protocol):
-    """Gives every item a score for a history; `chosen` says what validation has chosen."""
+    """A function that scores every item for a history; `chosen` has the settings of validation."""
 
     @property
     def chosen(self) -> str: ...
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items); column 0 is the item of code 1."""
+        """Returns float32 (queries, items); column 0 is the item of code 1."""
 
 
 def fit(dataset: Dataset, config: configs.Config) -> dict[str, Baseline]:
-    """All baselines, learned from train, with the settings of the best NDCG@10 on validation.
+    """Fits all baselines on train, with the settings of the best NDCG@10 on validation.
 
     - popularity: events in train.
-    - recent_popularity: events in the last share of train; left out where the log has no times.
+    - recent_popularity: events in the last share of train; left out if the log has no times.
     - repeated_items: what the history holds already, then popularity.
     - markov: see `item_transitions`.
     - session_knn: see `session_neighbours`; k of `evaluation.nearest_histories`.
@@ -299,7 +294,7 @@ def fit(dataset: Dataset, config: configs.Config) -> dict[str, Baseline]:
 
 @dataclass(frozen=True)
 class Unseen:
-    """A baseline that doesn't recommend what the history holds."""
+    """A baseline that does not recommend items of the history."""
 
     baseline: Baseline
 
@@ -308,7 +303,7 @@ class Unseen:
         return ", ".join(filter(None, [self.baseline.chosen, "nothing twice"]))
 
     def scores(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items); what was seen is below all else."""
+        """Returns float32 (queries, items); items of the history are below all others."""
         scores = self.baseline.scores(queries)
         rows, codes = queries.seen(slice(None))
         scores[rows, codes - 1] -= scores.max() - scores.min() + 1
@@ -318,7 +313,7 @@ class Unseen:
 def _best(
     tried: Iterable[Baseline], queries: Queries, items: int, config: configs.Config
 ) -> Baseline:
-    """The first of those with the highest NDCG@10."""
+    """Returns the baseline with the highest NDCG@10, the first of equals."""
 
     def quality(baseline: Baseline) -> float:
         answered = ranking.ranked(

@@ -1,13 +1,12 @@
-"""What a training step learns from: windows of histories, side by side, padded.
+"""Makes training batches: padded windows of histories, or sessions in parallel.
 
-What a training step learns from when rows carry their state: sessions in parallel.
+Sessions in parallel carry their state from step to step (Hidasi et al. 2016, section 3.1.1): each
+row of a batch goes through a session from its first event to its last, then through the next
+session that no row has had. The state goes with the row, and is empty again where a session
+begins. They take one event a step; a window of several is the same walk, with the gradient going
+back over the window.
 
-Hidasi et al. (2016), section 3.1.1: each row of a batch goes through a session from its first event
-to its last, then through the next session that no row has had. The state goes with the row, and is
-empty again where a session begins. They take one event a step; a window of several is the same
-walk with the gradient going back over the window.
-
-The items that a training step asks for: of the moment that comes next, as in the test.
+The targets are items of the moment that comes next, as in the test.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from apps.suite import errors
 
 
 class NextMoments:
-    """For each event of the train part, what its history took at the next moment.
+    """Draws, for each event of the train part, an item that its history took at the next moment.
 
     A test asks for what comes after a basket, and never for the rest of one. So an item of a basket
-    has an item of the next basket as its target, drawn anew at each step; where no two events of a
+    has an item of the next basket as its target, drawn anew at each step; if no two events of a
     history are at one time, that is simply the next item. In leave_last_out, and in a log without
-    times, order is all that counts.
+    times, only order counts.
 
     Args:
         train: histories to learn from.
@@ -69,7 +68,7 @@ _ORDER, _STARTS, _TARGETS = range(3)  # what a seed is for
 
 
 def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
-    """An endless stream of windows, a function of the seed and the step alone.
+    """Streams windows without end, a function of the seed and the step alone.
 
     A pass goes, in an order of its own, through all histories of two events or more; through one of
     n events ceil((n - 1) / history_items) times, so that each event is a target about once a pass.
@@ -78,7 +77,7 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
 
     Returns:
         A data set of (inputs, targets): inputs["history"] int32 [batch_size, history_items], codes
-        at the row's beginning and zeros behind; targets int32 likewise, an item that
+        at the row's beginning and zeros after them; targets int32 likewise, an item that
         comes next at each step (see `next_moments`), 0 where there is none.
     """
     rows, window = config.training.batch_size, config.model.history_items
@@ -124,7 +123,7 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
 
 
 def refuse_nothing_to_learn(visited: np.ndarray) -> None:
-    """UserError where no history has an item that follows another."""
+    """Raises UserError if no history has an item that follows another."""
     if not len(visited):
         raise errors.UserError(
             "no history has two events in the train part: there is no next item to learn; "
@@ -138,16 +137,16 @@ _SESSION_TARGETS = 2  # what a seed is for
 def endless_sessions(
     train: Histories, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of windows to carry a state through; a function of seed and step alone.
+    """Streams windows without end to carry a state through; a function of seed and step alone.
 
     A pass lays the windows of all histories of two events or more in a row, history by history in
     an order of its own, and cuts that into batch_size parts of equal length, one a row. Each event
     but the first of a history is a target exactly once a pass. A step holds one history in a row:
-    the last window of a history has zeros behind it, and at the end of a pass a row may be empty.
+    the last window of a history has zeros after it, and at the end of a pass a row may be empty.
 
     Returns:
         A data set of (inputs, targets): inputs["history"] int32 [batch_size, window_items], codes
-        and zeros behind; inputs["fresh"] bool [batch_size], whether the row must begin this window
+        and zeros after them; inputs["fresh"] bool [batch_size], true if a row must begin its window
         with an empty state: at a history's first window, and at a pass's first step; targets int32
         like the history, of `next_moments`, 0 where there is none.
     """

@@ -1,4 +1,4 @@
-"""The log of who took what when, divided, coded, and as a training step sees it."""
+"""Loads a log, divided and coded, and makes the batches of a training."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ MOST_TEST_QUERIES = 50_000
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything a run learns from and is measured by.
+    """The data that a run learns from and is measured by.
 
-    name, licence, source, fingerprint: what the data are; the last of the coded parts' content.
-    split: a sentence that says how the log was divided.
-    notes: what else was decided in reading it, a sentence each.
-    item_names: the items of the train part, those of most events first; the item at place i has
-        code i + 1, and code 0 is padding, or an item that train doesn't hold.
-    titles: what people call them, in the same order; None where the data don't say.
+    name, licence, source: of the data.
+    fingerprint: SHA-256 of the coded parts.
+    split: a sentence on the division of the log.
+    notes: further decisions made in reading it, a sentence each.
+    item_names: the items of the train part, most events first; the item at place i has code i + 1,
+        and code 0 is padding, or an item that train lacks.
+    titles: of the items, in the same order; None if the data have none.
     item_counts: int64 [items], events of each in the train part.
     train, validation, test: see `histories`; test has at most `MOST_TEST_QUERIES`, drawn at random
-        where there are more, which `notes` says then.
-    counts: events, histories, users, items and what isn't in train, for the report: see
+        from more, as `notes` then says.
+    counts: of events, histories, users, items, and of those missing in train, for the report: see
         `division.code_parts`.
     """
 
@@ -55,8 +56,8 @@ class Dataset:
 def load(config: configs.Config) -> Dataset:
     """Reads `config.data`, makes histories of it, divides and codes them.
 
-    `config.data` is a file of one's own (`log.read`) or the name of a TFDS set
-    (`log.read_set`); what exists on disk comes first. Rows with the same user, item and time are
+    `config.data` is a user's own file (`log.read`) or the name of a TFDS set
+    (`log.read_set`); a path that exists comes first. Rows with the same user, item and time are
     one event. Histories are made by `division.histories_of`, the parts by `division.divide`, codes
     and queries by `division.code_parts`.
 
@@ -94,7 +95,7 @@ def load(config: configs.Config) -> Dataset:
 
 
 def item_table(vocabulary: str | Path) -> tf.lookup.StaticHashTable:
-    """Codes of item names, from a file of one name a line in the order of `Dataset.item_names`."""
+    """Builds a table of codes from a file of item names, one a line, as in `Dataset.item_names`."""
     lines = tf.lookup.TextFileInitializer(
         str(vocabulary),
         tf.string,
@@ -106,10 +107,10 @@ def item_table(vocabulary: str | Path) -> tf.lookup.StaticHashTable:
 
 
 def preprocess(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
-    """Codes int32 [b, time] of item names string [b, time], in pure TensorFlow.
+    """Returns codes int32 [b, time] of item names string [b, time], in pure TensorFlow.
 
-    What the table doesn't hold, "" included, is dropped: the others move together to the row's
-    beginning, in their order, with zeros behind.
+    Names that the table lacks, "" included, are dropped: the others move together to the row's
+    beginning, in their order, with zeros after them.
     """
     codes = tf.cast(table.lookup(names), tf.int32) + 1
     order = tf.argsort(tf.cast(codes == 0, tf.int32), axis=1, stable=True)
@@ -117,13 +118,13 @@ def preprocess(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
 
 
 def unknown(names: tf.Tensor, table: tf.lookup.StaticHashTable) -> tf.Tensor:
-    """How many names of each row, string [b, time], `preprocess` drops, "" aside: int32 [b]."""
+    """Counts the dropped names other than "" of each row, string [b, time]: int32 [b]."""
     dropped = (table.lookup(names) < 0) & (names != "")
     return tf.reduce_sum(tf.cast(dropped, tf.int32), axis=1)
 
 
 def batches(dataset: Dataset, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
-    """An endless stream of (inputs of the model, targets), as `training.batches` says.
+    """Returns an endless stream of (inputs of the model, targets), as `training.batches` says.
 
     See `batches.endless` (padded) and `batches.endless_sessions` (session_parallel). A
     batch is a function of the seed and its step alone.

@@ -16,6 +16,7 @@ from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.export.asking import ExportedModel
 
+TITLE = "Recommendation"
 EXPLAINED = "Pick what somebody has taken so far, in that order; the model fills a shelf for them."
 MOST_SHOWN = 30
 _OFFERED = 200  # of a list to choose from; a search brings the others

@@ -1,8 +1,7 @@
-"""Train, validation and test: by the clock for all at once, or by each history's last events.
+"""Divides a log: into histories, then into train, validation and test, whose items get codes.
 
-Histories out of a log: by user, by a column, or by a gap in time; sorted, none twice.
-
-Codes of items by popularity in the train part, and the three parts in these codes.
+Histories are those of users, of a column, or end at a gap in time. The parts are divided by the
+clock for all users at once, or by each history's last events. Codes follow the popularity in train.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def histories_of(log: Log, settings: configs.SessionsConfig) -> Interactions:
 def _duplicates(
     owners: np.ndarray, items: np.ndarray, times: np.ndarray, order: np.ndarray
 ) -> np.ndarray:
-    """bool [events], in `order`: whether an earlier row has the same owner, time and item.
+    """Returns bool [events], in `order`: true if an earlier row has the same owner, time and item.
 
     Only moments with several events are looked at: most logs have few.
     """
@@ -106,7 +105,7 @@ TRAIN, VALIDATION, TEST = range(3)
 
 @dataclass(frozen=True)
 class Split:
-    """Which part each event belongs to: int8 [events]; and a sentence that says how."""
+    """The part of each event, int8 [events], and a sentence on the division."""
 
     parts: np.ndarray
     sentence: str
@@ -120,7 +119,7 @@ def divide(log: Interactions, settings: configs.SplitConfig, source: str) -> Spl
 
 
 def _global_time(log: Interactions, settings: configs.SplitConfig, source: str) -> Split:
-    """Two borders in time; what happens at a border is behind it, so that no moment is divided."""
+    """Divides at two borders in time; an event at a border comes after it, so no moment is cut."""
     if not log.timed:
         raise errors.UserError(
             f"{source}: has no times, and split.kind global_time needs them; "
@@ -147,7 +146,7 @@ def _global_time(log: Interactions, settings: configs.SplitConfig, source: str) 
 
 
 def _leave_last_out(log: Interactions, source: str) -> Split:
-    """Of histories with three events or more: the last is test, the one before it validation."""
+    """Takes each history's last event as test, the one before as validation, if it has three."""
     lengths = np.bincount(log.sessions)
     last = np.cumsum(lengths) - 1
     long = last[lengths >= 3]
@@ -167,7 +166,7 @@ def _leave_last_out(log: Interactions, source: str) -> Split:
 
 
 def moment(seconds: int) -> str:
-    """A time as a reader knows it; small numbers are no dates and stay numbers."""
+    """Returns a time as a reader knows it; small numbers are not dates and stay numbers."""
     if abs(int(seconds)) < 10_000_000:
         return str(int(seconds))
     return str(np.datetime64(int(seconds), "s")).removesuffix("T00:00:00")
@@ -175,7 +174,7 @@ def moment(seconds: int) -> str:
 
 @dataclass(frozen=True)
 class CodedParts:
-    """What `data.Dataset` holds of the coded log; see there."""
+    """The coded log, for `data.Dataset`; see there."""
 
     item_names: tuple[str, ...]
     titles: tuple[str, ...] | None
@@ -192,16 +191,16 @@ def code_parts(
 ) -> CodedParts:
     """Gives the items of the train part codes, and makes histories and queries of the log.
 
-    Items with fewer than `minimum_item_events` events in train get none, like those that train
-    doesn't hold. A query is all that one history takes at one time in one part (one event each in
-    leave_last_out, where order is all that counts). What has nothing before it in its history is
-    no query: nobody could answer it but by popularity; it is counted.
+    Items with fewer than `minimum_item_events` events in train get no code, like items that
+    train lacks. A query is everything that one history takes at one time in one part (one event in
+    leave_last_out, where only order counts). An event with nothing before it in its history is not
+    a query, since only popularity could answer it; it is counted.
 
     `counts` has, beside events, users, histories and items of the whole log and of each part:
         duplicate_rows: left out in reading.
-        rare_items: of train, without a code as they are too rare.
-        <part>_targets, <part>_queries: what is asked in validation and test.
-        <part>_cold_targets: those whose item has no code; misses for everyone.
+        rare_items: of train, too rare for a code.
+        <part>_targets, <part>_queries: asked in validation and test.
+        <part>_cold_targets: targets whose item has no code; misses for everyone.
         <part>_cold_items: different items among them.
         <part>_cold_users: users with events there and none in train.
         <part>_unasked_events: events with nothing before them in their history.
@@ -260,7 +259,7 @@ def code_parts(
 
 
 def _by_popularity(counts: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """The order of most events first, then of names; as text, whatever their lengths."""
+    """Returns the order of most events first, then of names as text."""
     table = pa.table({"count": counts, "name": pa.array(names, pa.string())})
     keys = [("count", "descending"), ("name", "ascending")]
     return pc.sort_indices(table, sort_keys=keys).to_numpy()
@@ -275,7 +274,7 @@ def _histories(items: np.ndarray, log: Interactions, kept: np.ndarray) -> Histor
 def _queries(
     log: Interactions, coded: np.ndarray, inside: np.ndarray, *, by_order: bool
 ) -> Queries:
-    """The queries of the events of one part; see `Queries`."""
+    """Returns the queries of the events of one part; see `Queries`."""
     new_history = np.append(True, np.diff(log.sessions) != 0)
     new_moment = new_history.copy()
     new_moment[1:] |= by_order | (np.diff(log.times) != 0)
@@ -319,7 +318,7 @@ def _counts(
 
 
 def _fingerprint(log: Interactions, coded: np.ndarray, parts: np.ndarray, known: np.ndarray) -> str:
-    """SHA-256 over every event's code, time, history and part, and over the names of the items."""
+    """Returns the SHA-256 of all events' codes, times, histories and parts, and of item names."""
     digest = hashlib.sha256()
     for array in (coded, log.times, log.sessions, parts):
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -48,9 +48,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
     trained = trained_model.load(run_folder)
     history_items = trained.config.model.history_items
-    served = serving.ServedItems(
-        trained.model, trained.item_names, trained.titles, trained.item_counts, history_items
-    )
+    served = serving.of_model(trained)
     return saved_model.export(
         TASK,
         trained.model,

@@ -1,7 +1,4 @@
-"""Histories as flat arrays: those to learn from, and those that are asked what comes next.
-
-The log of who took what when, in codes, sorted into histories.
-"""
+"""Arrays of events: the log, its events in codes, histories to learn from, and queries."""
 
 from __future__ import annotations
 
@@ -16,14 +13,14 @@ from apps.suite import errors
 
 @dataclass(frozen=True)
 class Log:
-    """The log as it is read: one row an event, in the order of the source.
+    """A log of events: one row an event, in the order of the source.
 
     users, items: dictionary arrays of strings [events].
-    times: int64 [events] seconds; None where the order of the rows is all there is.
+    times: int64 [events] seconds; None if only the order of the rows is known.
     sessions: dictionary array of strings [events], or None.
     titles: object [item names], "" where there is none, in the order of items.dictionary; or None.
-    name, licence, source: what the data are.
-    notes: what was decided in reading, a sentence each, for the reader of a report.
+    name, licence, source: of the data.
+    notes: decisions made in reading, a sentence each, for the report.
     """
 
     users: pa.DictionaryArray
@@ -61,7 +58,7 @@ class Interactions:
 
 
 def refuse_unusable_names(names: pa.Array, column: str, source: str) -> None:
-    """UserError for a name that is empty, or that a file of one name a line couldn't hold."""
+    """Raises UserError for an empty name, or one that a file of one name a line cannot hold."""
     unusable = pc.filter(names, pc.match_substring_regex(names, "^$|[\\r\\n]"))
     if len(unusable):
         name = unusable[0].as_py()
@@ -87,13 +84,13 @@ class Histories:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Events of each history, int64 [histories]."""
+        """Returns the number of events of each history, int64 [histories]."""
         return np.diff(self.starts)
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Questions for the next item: of one history, at one time, with one right answer or more.
+    """Queries for the next item: of one history, at one time, with one right answer or more.
 
     What a history takes at the same time (a basket) is one query: none of it is known before the
     rest, and all of it is right. Items without a code (first seen after the train part) are absent
@@ -101,7 +98,7 @@ class Queries:
 
     items: int32 [known events of the whole log], codes from 1, history after history in order.
     history_start, history_end: int64 [queries]; the query knows items[history_start : history_end].
-        Both are equal where all that came before has no code.
+        Both are equal if nothing that came before has a code.
     targets: int32 [targets], codes, 0 = an item without one: a miss for every ranking.
     target_starts: int64 [queries + 1]; query q is answered by any of
         targets[target_starts[q] : target_starts[q + 1]].
@@ -118,25 +115,25 @@ class Queries:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Known items before each query, int64 [queries]."""
+        """Returns the number of known items before each query, int64 [queries]."""
         return self.history_end - self.history_start
 
     @property
     def target_queries(self) -> np.ndarray:
-        """The query that each target answers, int64 [targets], ascending."""
+        """Returns the query that each target answers, int64 [targets], ascending."""
         return np.repeat(np.arange(len(self)), np.diff(self.target_starts))
 
     def recent(self, queries: slice | np.ndarray, longest: int) -> np.ndarray:
-        """The last `longest` known items of each history: int32 [rows, longest].
+        """Returns the last `longest` known items of each history: int32 [rows, longest].
 
-        In order, at the row's beginning, zeros behind.
+        They stand in order at the row's beginning, with zeros after them.
         """
         ends = self.history_end[queries]
         starts = np.maximum(self.history_start[queries], ends - longest)
         return padded(self.items, starts, ends - starts, longest)
 
     def seen(self, queries: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(row, item code) of all known items in each history, both int [events]; with repeats."""
+        """Returns row and item code of each known item, with repeats, both int [events]."""
         lengths = self.lengths[queries]
         rows = np.repeat(np.arange(len(lengths)), lengths)
         before = np.cumsum(lengths) - lengths
@@ -144,7 +141,7 @@ class Queries:
         return rows, self.items[places]
 
     def take(self, queries: np.ndarray) -> Queries:
-        """Some of the queries, by their numbers, with all their targets."""
+        """Returns some of the queries, by their numbers, with all their targets."""
         counts = np.diff(self.target_starts)[queries]
         starts = np.concatenate([[0], np.cumsum(counts)])
         offsets = np.repeat(self.target_starts[queries] - starts[:-1], counts)
@@ -157,7 +154,7 @@ class Queries:
         )
 
     def sample(self, most: int, seed: int) -> Queries:
-        """At most so many of the queries, drawn without repetition, in their order."""
+        """Draws at most `most` of the queries without repetition, in their order."""
         if len(self) <= most:
             return self
         drawn = np.random.default_rng(seed).choice(len(self), most, replace=False)
@@ -165,7 +162,7 @@ class Queries:
 
 
 def padded(items: np.ndarray, starts: np.ndarray, lengths: np.ndarray, longest: int) -> np.ndarray:
-    """Runs of `items` with zeros behind them: int32 [runs, longest]."""
+    """Returns runs of `items`, padded with zeros: int32 [runs, longest]."""
     steps = np.arange(longest)
     inside = steps < lengths[:, None]
     places = np.where(inside, starts[:, None] + steps, 0)

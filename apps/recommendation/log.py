@@ -1,101 +1,110 @@
-"""A log of one's own: csv, tsv, parquet, .inter, or lines of text.
-
-Logs that are TFDS sets: of one event an example, or of one user's history an example.
-
-Files with named columns as a log: csv, tsv, .inter, parquet.
-
-Lines of text as a log: `user item item …`, or `user item` pairs in the order of time.
-"""
+"""Reads a log of events: a csv, parquet or .inter file, lines of text, or a TFDS set."""
 
 from __future__ import annotations
 
-import csv
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 
 from apps.recommendation import config as configs
 from apps.recommendation.histories import Log, refuse_unusable_names
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import event_times
+from apps.suite.tables import cells, reader
+from apps.suite.tables import times as clocks
 
-_NAME = pa.dictionary(pa.int32(), pa.string())
-# What .inter files call the columns that the config names user, item and time
+_INTER = ".inter"
+# Names of .inter files for the columns that the config calls user, item and time
 _INTER_NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp"}
-_BLOCK_BYTES = 16 << 20
+_KINDS = f"{', '.join(reader.SUFFIXES)}, {_INTER} or .txt"
+_TIMES_WANTED = "give seconds, milliseconds or ISO times such as 2024-01-31 18:05:00"
 
 
-def read_table(
-    path: Path,
-    columns: configs.ColumnsConfig,
-    sessions: configs.SessionsConfig,
-    delimiter: str,
-) -> Log:
-    """Reads the named columns, and no others; `delimiter` "" means parquet.
+def is_path(name: str) -> bool:
+    """Returns true for a name that must be meant as a file, there or not."""
+    path = Path(name)
+    is_file = reader.suffix(path) or path.suffix in (_INTER, ".txt")
+    return name.startswith((".", "/", "~")) or bool(is_file)
 
-    Names are text: `007` and `7` are two items. See `event_times.seconds` for the times.
+
+def read(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsConfig) -> Log:
+    """Reads the file by its ending.
+
+    Tables (`reader.SUFFIXES`) have named columns (`read_table`); so has `.inter`, separated by tabs
+    with a header such as `user_id:token item_id:token timestamp:float`, where the names `user`,
+    `item` and `time` of the config mean these. `.txt` has a history a line, or an event a line
+    (`read_text`).
 
     Raises:
-        UserError: a missing column, an empty field, a time or a table that can't be read.
+        UserError: no such file, another kind, or a file that the readers refuse.
+    """
+    if not path.exists():
+        raise errors.UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise errors.UserError(f"{path}: is a folder; give the file of the log ({_KINDS})")
+    if path.suffix == ".txt":
+        return read_text(path)
+    if not reader.suffix(path) and path.suffix != _INTER:
+        raise errors.UserError(f"{path}: of unknown kind; give {_KINDS}")
+    return read_table(path, columns, sessions)
+
+
+def read_table(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsConfig) -> Log:
+    """Reads the named columns, and no others.
+
+    Names are text: `007` and `7` are two items. `times.Clock` reads the times; fractions of a
+    second are cut off.
+
+    Raises:
+        UserError: a missing column, an empty field, a time or a table that cannot be read.
     """
     source = str(path.resolve())
-    header = _header(path, delimiter)
-    of = _columns(path, columns, sessions, header)
-    try:
-        if delimiter:
-            table = _read_csv(path, delimiter, header, list(of.values()), of["time"])
-        else:
-            table = pyarrow.parquet.read_table(path, columns=list(of.values()))
-    except (pa.ArrowException, OSError) as error:
-        raise errors.UserError(f"{path}: {_one_line(error)}") from None
-    if not len(table):
-        raise errors.UserError(f"{path}: has a header and no events")
-    times, note = event_times.seconds(table[of["time"]], of["time"], source)
-    if not delimiter:  # a parquet file's own dictionary may hold names that no row has
-        table = pa.table({name: _plain(table[name]) for name in of.values()})
-    users, items = (_names(table[of[role]], of[role], source) for role in ("user", "item"))
-    session = _names(table[of["session"]], of["session"], source) if "session" in of else None
+    table = reader.open_table(path, unquoted=path.suffix == _INTER)
+    of = _columns(path, columns, sessions, list(table.names))
+    clock = clocks.Clock(of["time"], advice=_TIMES_WANTED)
+    times = list[np.ndarray]()
+    read_names: dict[str, list[pa.Array]] = {role: [] for role in of if role != "time"}
+    for block in table.blocks(list(dict.fromkeys(of.values()))):
+        times.append(clock.read(block) // clocks.SECOND)
+        for role, parts in read_names.items():
+            name = of[role]
+            parts.append(block.columns[name] if role == "title" else _names(block, name))
+    if not sum(map(len, times)):
+        raise errors.UserError(f"{path}: has a line of names and no events")
+    users, items, session = (
+        _joined(read_names[role], of[role], source) if role in of else None
+        for role in ("user", "item", "session")
+    )
+    assert users is not None
+    assert items is not None
+    titles = pa.chunked_array(read_names["title"]) if "title" in of else None
     return Log(
         users=users,
         items=items,
-        times=times,
+        times=np.concatenate(times),
         sessions=session,
-        titles=read_titles(table[of["title"]], items) if "title" in of else None,
+        titles=None if titles is None else read_titles(titles, items),
         name=path.resolve().name,
         licence="your own",
         source=source,
-        notes=(note,),
+        notes=(f"column {of['time']}: {clock.reading}",),
     )
 
 
-def read_titles(column: pa.ChunkedArray, items: pa.DictionaryArray) -> np.ndarray:
-    """object [names of items]: the title in the first row of each item, "" for none."""
-    _, first = np.unique(items.indices.to_numpy(), return_index=True)
-    found = column.take(pa.array(first)).cast(pa.string())
-    return pc.fill_null(found, "").to_numpy(zero_copy_only=False)
+def _names(block: cells.Block, name: str) -> pa.DictionaryArray:
+    return cells.names(block, name).dictionary_encode()
 
 
-def _header(path: Path, delimiter: str) -> list[str]:
-    try:
-        if not delimiter:
-            return pyarrow.parquet.read_schema(path).names
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            quote = None if delimiter == "\t" else '"'
-            header = next(csv.reader(file, delimiter=delimiter, quotechar=quote), [])
-    except UnicodeDecodeError:
-        raise errors.UserError(f"{path}: is not UTF-8; save the file as UTF-8") from None
-    except (pa.ArrowException, OSError, csv.Error) as error:
-        raise errors.UserError(f"{path}: cannot be read: {_one_line(error)}") from None
-    if not header:
-        raise errors.UserError(f"{path}: empty; the first line must name the columns")
-    return header
+def _joined(blocks: list[pa.DictionaryArray], name: str, source: str) -> pa.DictionaryArray:
+    """Joins the blocks of a column into one dictionary array."""
+    found = pa.chunked_array(blocks).unify_dictionaries().combine_chunks()
+    if isinstance(found, pa.ChunkedArray):
+        found = found.chunk(0)
+    refuse_unusable_names(found.dictionary, name, source)
+    return found
 
 
 def _columns(
@@ -104,21 +113,19 @@ def _columns(
     sessions: configs.SessionsConfig,
     header: list[str],
 ) -> dict[str, str]:
-    """Role -> name in the header; UserError for one that isn't there."""
+    """Returns the name in the header of each role; UserError for one that is not there."""
     wanted = {"user": columns.user, "item": columns.item, "time": columns.time}
     if sessions.by == "column":
         wanted["session"] = columns.session
     if columns.title:
         wanted["title"] = columns.title
     bare = {name: name for name in header}
-    if path.suffix == ".inter":
+    if path.suffix == _INTER:
         bare = {name.partition(":")[0]: name for name in header}
         wanted = {
             role: _INTER_NAMES[role] if name == role else name for role, name in wanted.items()
         }
     for role, name in wanted.items():
-        if header.count(bare.get(name, "")) > 1:
-            raise errors.UserError(f"{path}: two columns are named {name!r}; rename one of them")
         if name not in bare:
             raise errors.UserError(
                 f"{path}: no column {name!r}, it has {', '.join(map(repr, header[:12]))}; "
@@ -127,62 +134,11 @@ def _columns(
     return {role: bare[name] for role, name in wanted.items()}
 
 
-def _read_csv(
-    path: Path, delimiter: str, header: list[str], wanted: list[str], time: str
-) -> pa.Table:
-    def table(threads: bool) -> pa.Table:
-        return pyarrow.csv.read_csv(
-            path,
-            pyarrow.csv.ReadOptions(
-                use_threads=threads, block_size=_BLOCK_BYTES, skip_rows=1, column_names=header
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter=delimiter,
-                quote_char=False if delimiter == "\t" else '"',
-                newlines_in_values=delimiter != "\t",  # refused in names; a title may have them
-            ),
-            pyarrow.csv.ConvertOptions(
-                include_columns=list(dict.fromkeys(wanted)),
-                column_types={name: pa.string() if name == time else _NAME for name in wanted},
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                null_values=[""],
-            ),
-        )
-
-    try:
-        return table(threads=True)
-    except pa.ArrowInvalid:
-        return table(threads=False)  # which fails as well, and says in which row
-
-
-def _names(column: pa.ChunkedArray, name: str, source: str) -> pa.DictionaryArray:
-    """A column as one dictionary array of text without nulls."""
-    if column.null_count:
-        row = column.is_null().index(pa.scalar(True)).as_py() + 1
-        raise errors.UserError(f"{source}: row {row} of data has no {name}; fill or remove it")
-    if not pa.types.is_dictionary(column.type):
-        try:
-            column = column.cast(pa.string()).dictionary_encode()
-        except pa.ArrowException:
-            raise errors.UserError(
-                f"{source}: column {name} is of type {column.type}; names must be text or numbers"
-            ) from None
-    column = column.unify_dictionaries().combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0)
-    codes = column.indices.cast(pa.int32())
-    found = pa.DictionaryArray.from_arrays(codes, column.dictionary.cast(pa.string()))
-    refuse_unusable_names(found.dictionary, name, source)
-    return found
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
-def _one_line(error: BaseException) -> str:
-    return re.sub(r"\s+", " ", str(error))[:300]
+def read_titles(column: pa.ChunkedArray, items: pa.DictionaryArray) -> np.ndarray:
+    """Returns the title in the first row of each item, object [names of items]; "" without one."""
+    _, first = np.unique(items.indices.to_numpy(), return_index=True)
+    found = column.take(pa.array(first)).cast(pa.string())
+    return pc.fill_null(found, "").to_numpy(zero_copy_only=False)
 
 
 # Features that mean the same in different sets; the first that there is
@@ -196,7 +152,7 @@ _EXAMPLES_A_READ = 4096
 
 
 def read_set(name: str) -> Log:
-    """The whole set, of all its splits, prepared first where it isn't yet.
+    """Reads a whole TFDS set, all its splits, and prepares it first if necessary.
 
     Features are found by their names, such as those of `movielens/1m-ratings`: user_id, movie_id,
     timestamp (seconds), and movie_title as the title. A set whose item and time are sequences, such
@@ -241,7 +197,7 @@ def read_set(name: str) -> Log:
 
 
 def _batches(builder: Any, split: str, of: dict[str, str]) -> Any:
-    """Columns of some thousand examples, flat: role -> [events]."""
+    """Yields columns of some thousand examples, flat: role -> [events]."""
     dataset = builder.as_dataset(split=split, shuffle_files=False)
     dataset = dataset.map(lambda example: {role: example[name] for role, name in of.items()})
     if len(builder.info.features[of["item"]].shape):
@@ -271,9 +227,9 @@ def _text(column: np.ndarray) -> pa.ChunkedArray:
 def read_text(path: Path) -> Log:
     """Reads a file without a header, its fields separated by blanks.
 
-    Where every line has two fields, a line is an event, and its number is its time: the file is in
-    the order in which all users acted. Otherwise a line is a user's history, and there are no times
-    but the order of its items; a user who has several lines has one history.
+    If every line has two fields, a line is an event, and its number is its time: the file is in the
+    order in which all users acted. Otherwise a line is a user's history, with an order of its items
+    and no times; a user with several lines has one history.
 
     Raises:
         UserError: not text, empty, or a line that names no item.
@@ -315,7 +271,7 @@ def read_text(path: Path) -> Log:
 
 
 def _lines(path: Path) -> pa.Array:
-    """The lines that aren't blank."""
+    """Reads the lines that are not blank."""
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
@@ -330,34 +286,3 @@ def _lines(path: Path) -> pa.Array:
     if not found:
         raise errors.UserError(f"{path}: empty; give `user item item …` or `user item` lines")
     return pa.array(found, pa.string())
-
-
-_TABLES = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".parquet": ""}
-_KINDS = ".csv, .tsv, .parquet, .inter or .txt"
-
-
-def is_path(name: str) -> bool:
-    """Whether a name must be meant as a file, there or not."""
-    return name.startswith((".", "/", "~")) or Path(name).suffix in {*_TABLES, ".txt"}
-
-
-def read(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsConfig) -> Log:
-    """Reads the file by its ending.
-
-    `.csv`, `.tsv` and `.parquet` have named columns (`log.read_table`); so has `.inter`, tab
-    separated with a header such as `user_id:token item_id:token timestamp:float`, where the names
-    `user`, `item` and `time` of the config mean these. `.txt` has a history a line, or an event a
-    line (`log.read_text`).
-
-    Raises:
-        UserError: no such file, another kind, or what the readers refuse.
-    """
-    if not path.exists():
-        raise errors.UserError(f"{path}: no such file")
-    if path.is_dir():
-        raise errors.UserError(f"{path}: is a folder; give the file of the log ({_KINDS})")
-    if path.suffix == ".txt":
-        return read_text(path)
-    if path.suffix not in _TABLES:
-        raise errors.UserError(f"{path}: of unknown kind; give {_KINDS}")
-    return read_table(path, columns, sessions, delimiter=_TABLES[path.suffix])

@@ -23,14 +23,14 @@ def full_softmax(
     label_smoothing: float = 0.0,
     products: str = "float32",
 ) -> tf.Tensor:
-    """Minus the logarithm of what the softmax over all items gives the right ones.
+    """Returns the negative logarithm of the right items' share of the softmax over all items.
 
         s_j = v · E_j + b_j        p = softmax(s)        q_j = (1 - e) [j = y] + e / items
         L = -Σ_j q_j ln p_j        dL/ds = p - q
 
     The scores of a step are its largest arrays by far. TensorFlow's own gradient writes several of
     their size; here p alone is kept, in the precision of the products, and the parts of q are
-    taken off behind the products, where they are small.
+    subtracted after the products, where they are small.
 
     Args:
         vectors: v, float32 (positions, units).
@@ -97,7 +97,7 @@ def sampled_softmax(
     log_expected: tf.Tensor,
     label_smoothing: float = 0.0,
 ) -> tf.Tensor:
-    """Cross entropy over the right item and the negatives, each corrected by how often it is drawn.
+    """Returns the cross entropy over the right item and negatives corrected by their frequency.
 
         r'_j = r_j - ln(m Q_j)        L = -r_i + ln(exp r_i + Σ_j exp r'_j)
 
@@ -125,7 +125,7 @@ def sampled_softmax(
 def bpr_max(
     right: tf.Tensor, negatives: tf.Tensor, hits: tf.Tensor, regularization: float
 ) -> tf.Tensor:
-    """Pairwise, weighted towards the strongest negatives.
+    """Returns a pairwise loss, weighted towards the strongest negatives.
 
         w = softmax over j of r_j        L = -ln Σ_j w_j σ(r_i - r_j) + λ Σ_j w_j r_j²
 
@@ -141,7 +141,7 @@ def bpr_max(
 
 
 def top1_max(right: tf.Tensor, negatives: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
-    """Pairwise with a pull of the negatives towards 0, weighted towards the strongest ones.
+    """Returns a pairwise loss with a pull of the negatives towards 0, weighted to the strongest.
 
         w = softmax over j of r_j        L = Σ_j w_j (σ(r_j - r_i) + σ(r_j²))
 
@@ -152,6 +152,6 @@ def top1_max(right: tf.Tensor, negatives: tf.Tensor, hits: tf.Tensor) -> tf.Tens
 
 
 def _weights(negatives: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
-    """Softmax over the negatives that are no hits; zeros where all are."""
+    """Returns the softmax over the negatives that are not hits; zeros if all are hits."""
     weights = tf.nn.softmax(tf.where(hits, _NOTHING, negatives), axis=1)
     return tf.where(hits, 0.0, weights)

@@ -1,6 +1,6 @@
-"""The network: a history of items goes in, a score for each item that may come next comes out.
+"""Builds the network: it reads a history of items, and scores each item that may come next.
 
-The items as vectors: one table reads a history and scores what may come next.
+One table of item vectors reads the history and scores the items.
 """
 
 from __future__ import annotations
@@ -106,23 +106,23 @@ _FEWEST = 0.5  # events that an item without any counts as, where a logarithm is
 def build(
     config: configs.Config, item_count: int, item_counts: np.ndarray | None = None
 ) -> keras.Model:
-    """The model as it is evaluated, saved and served, uncompiled.
+    """Builds the model that is evaluated, saved and served, uncompiled.
 
         history -> item table -> dropout -> recurrent layers -> norm -> projection -> item table
             -> with `model.repeats` a mixture with pointers to the history
 
-    It computes in float32 whatever its training does. Seeds are drawn from Keras's global
+    It computes in float32, whatever its training does. Seeds are drawn from Keras's global
     generator, so that a seed fixes the first weights.
 
     Args:
         config: sizes, kind of layer, regularisation.
         item_count: items that have a code.
         item_counts: events of each item in the train part (items,); the scores start from their
-            logarithms, so that what is left to learn is what a history changes. None for zeros.
+            logarithms, so that only the effect of a history is left to learn. None for zeros.
 
     Returns:
-        A model of `history`, int32 (batch, time) with 0 wherever there is no item, to scores,
-        float32 (batch, items), of what follows the last item. Column 0 is the item of code 1.
+        A model of `history`, int32 (batch, time) with 0 for padding, to scores,
+        float32 (batch, items), of the item after the last one. Column 0 is the item of code 1.
     """
     layers = _layers(config, item_count, item_counts)
     history = keras.Input((None,), dtype="int32", name="history")
@@ -135,7 +135,7 @@ def build(
 
 
 def layers_of(model: keras.Model) -> dict[str, keras.Layer]:
-    """The layers of a built or loaded model by their names."""
+    """Returns the layers of a built or loaded model by their names."""
     return {layer.name: layer for layer in model.layers}
 
 
@@ -146,14 +146,14 @@ def recurrent_outputs(
     training: bool | None = None,
     zeros_behind: bool = False,
 ) -> tuple[Any, list[list[Any]]]:
-    """What the recurrent layers say after each item, and their states after the last one.
+    """Returns the recurrent layers' outputs at each item, and their states after the last.
 
     Args:
         layers: of `layers_of`.
         history: int32 (batch, time), 0 = no item: states and output stay as they were.
         states: of each recurrent layer before the first item; zeros if None.
-        training: whether items are hidden and dropout acts. The zeros then have to stand behind.
-        zeros_behind: whether the zeros stand behind the items of each row. Outputs there, and
+        training: true if items are hidden and dropout acts. Zeros must then follow the items.
+        zeros_behind: true if the zeros follow the items of each row. Outputs there, and
             states after them, mean nothing: without a mask the loop over time is faster.
 
     Returns:
@@ -177,12 +177,12 @@ def recurrent_outputs(
 
 
 def last_outputs(layers: dict[str, keras.Layer], history: Any) -> Any:
-    """What the recurrent layers say after the last item of each row, (batch, units).
+    """Returns the recurrent layers' output at the last item of each row, (batch, units).
 
     Args:
         layers: of `layers_of`.
-        history: int32 (batch, time), one step or more, with zeros behind the items alone. Of a row
-            without an item the output means nothing.
+        history: int32 (batch, time), one step or more, with zeros only after the items. The
+            output of a row without an item means nothing.
     """
     outputs, _ = recurrent_outputs(layers, history, training=False, zeros_behind=True)
     lengths = keras.ops.count_nonzero(history, axis=1)
@@ -191,7 +191,7 @@ def last_outputs(layers: dict[str, keras.Layer], history: Any) -> Any:
 
 
 def queries(layers: dict[str, keras.Layer], outputs: Any) -> Any:
-    """Recurrent outputs (…, units) as vectors (…, embedding units) to hold against the items."""
+    """Projects outputs (…, units) to vectors (…, embedding units) to compare with items."""
     if "layer_norm" in layers:
         outputs = layers["layer_norm"](outputs)
     if "projection" in layers:

@@ -1,10 +1,8 @@
-"""Where the item that was really taken next stands among all items.
+"""Ranks the item that was really taken next among all items, and measures the ranks.
 
 Nothing is sampled: a rank against a few drawn items orders models otherwise than the real one does
 (Krichene and Rendle 2020). Ties count against us, or a model that gives all items one score would
 be right every time.
-
-Ranks as metrics: recall, MRR and NDCG at several lengths of the list, and what is in the lists.
 
 With one right item a ranking, at rank r, and a list of k items (means over all right items):
 
@@ -42,7 +40,7 @@ def measures_of_ranks(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> di
 
 
 def measures_of_lists(top: np.ndarray, item_counts: np.ndarray) -> dict[str, float]:
-    """What stands in the recommended lists of `LIST_LENGTH` items.
+    """Measures the content of the recommended lists of `LIST_LENGTH` items.
 
     Args:
         top: item codes (queries, k), 0 = none, the best one first.
@@ -65,7 +63,7 @@ def measures_of_lists(top: np.ndarray, item_counts: np.ndarray) -> dict[str, flo
 
 
 def popularity_shares(item_counts: np.ndarray) -> np.ndarray:
-    """Each item's place by its events, 0 = the fewest, 1 = the most; ties share their mean."""
+    """Returns each item's place by its events, 0 = fewest, 1 = most; ties share their mean."""
     _, kinds, sizes = np.unique(item_counts, return_inverse=True, return_counts=True)
     last = np.cumsum(sizes)
     places = (last - sizes + last - 1) / 2
@@ -104,7 +102,7 @@ _NONE = np.empty(0, np.int64)
 
 
 class Ranked(NamedTuple):
-    """What a model or a baseline answered to all queries.
+    """Answers of a model or a baseline to all queries.
 
     `ranks` is int32 (answers,), from 1; 0 where the right item could not be recommended: it is
     cold (code 0), or seen where seen items are excluded. `top` is int32 (queries, k): item codes,
@@ -132,7 +130,7 @@ def ranked(
 
     Args:
         score_block: gives every item a score for each query of a block.
-        queries: whom to answer, and what was right.
+        queries: of histories, with their right items.
         item_count: items that have a code.
         exclude_seen: items of the history are neither recommended nor counted.
         top_count: items a query that are kept in `top`; where there are fewer, all of them.
@@ -152,7 +150,7 @@ def ranked_both_ways(
     top_count: int = 20,
     rows_per_block: int = 256,
 ) -> tuple[Ranked, Ranked]:
-    """`ranked` with all items, and with `exclude_seen`, from scores that are computed once."""
+    """Ranks with all items, and with `exclude_seen`, from scores that are computed once."""
     ways = (False, True)
     everything, unseen = _ranked(score_block, queries, item_count, ways, top_count, rows_per_block)
     return everything, unseen
@@ -231,6 +229,6 @@ def top_of_row(scores: np.ndarray, count: int, seen: np.ndarray) -> np.ndarray:
 
 
 def _known(codes: np.ndarray) -> np.ndarray:
-    """Each code once, without the 0 of items that have none."""
+    """Returns each code once, without the 0 of items that have none."""
     unique = np.unique(codes)
     return unique[unique > 0].astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a history says by itself: that people take again what they took before."""
+"""Mixes the network's scores with pointers to a history's items, which people take again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TINY = 1e-20  # keeps the logarithm of a share finite
 
 @keras.saving.register_keras_serializable(package="recommendation")
 class Repeats(keras.layers.Layer):
-    """A mixture of what the network expects and of pointers to the history.
+    """Mixes the network's expectation with pointers to the history.
 
         p_j = (1 - g) softmax(s)_j + g Σ_t a_t [x_t = j]
         g = σ(w · q + 10 c)        a = softmax over t of 10 d(age of t)
@@ -38,7 +38,7 @@ class Repeats(keras.layers.Layer):
     Call arguments:
         scores: s, float32 (batch, items); column 0 is the item of code 1.
         queries: q (batch, units).
-        history: x, int32 (batch, time), 0 wherever there is no item.
+        history: x, int32 (batch, time), 0 for padding.
 
     Returns:
         ln p, float32 (batch, items); of an empty history ln softmax(s).
@@ -74,7 +74,7 @@ class Repeats(keras.layers.Layer):
         return tf.tensor_scatter_nd_max(mixed, tf.stack([rows, columns], axis=2), both)
 
     def right_shares(self, history: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """Σ_t a_t [x_t = y] at every step of histories with zeros behind them alone.
+        """Returns Σ_t a_t [x_t = y] at every step of histories whose zeros all follow the items.
 
         Args:
             history, targets: int32 (batch, time); y is the code that follows each step.
@@ -90,7 +90,7 @@ class Repeats(keras.layers.Layer):
         return tf.einsum("ij,bij->bi", weights, same)
 
     def mixed_loss(self, loss: tf.Tensor, queries: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-        """-ln p of right items, from their -ln softmax(s) and `right_shares` (positions,)."""
+        """Returns -ln p of right items from -ln softmax(s) and `right_shares` (positions,)."""
         gate = self._gate(queries)
         pointed = tf.math.log_sigmoid(gate) + tf.math.log(shares + _TINY)
         return -_log_add(tf.math.log_sigmoid(-gate) - loss, pointed)
@@ -111,5 +111,5 @@ class Repeats(keras.layers.Layer):
 
 
 def _log_add(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """ln(exp a + exp b)."""
+    """Returns ln(exp a + exp b)."""
     return tf.maximum(one, other) + tf.math.softplus(-tf.abs(one - other))

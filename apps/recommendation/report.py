@@ -1,7 +1,4 @@
-"""The words of recommendation's report: what was measured, how, and what it is good for.
-
-Test histories with what was recommended and what was really next, for the report.
-"""
+"""Writes the words and the examples of recommendation's report."""
 
 from __future__ import annotations
 
@@ -75,7 +72,7 @@ def _called(dataset: Dataset, code: int) -> str:
 
 
 def _is_new(dataset: Dataset) -> np.ndarray:
-    """Whether the history lacks the right item, bool (right items,)."""
+    """Returns true where the history lacks the right item, bool (right items,)."""
     test = dataset.test
     rows, seen = test.seen(slice(None))
     width = len(dataset.item_names) + 1
@@ -114,7 +111,7 @@ _LIMITS = (
 
 
 class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
+    """Findings of `evaluate` beside its metrics."""
 
     answered: Mapping[str, Answered]  # by name, the model's under comparison.MODEL
     chosen: Mapping[str, str]  # by baseline, what validation has chosen

@@ -1,15 +1,10 @@
-"""The signatures of the export: item names in, the best items out; see `export` for their list.
-
-The requests that a server warms up with, and Keras's answers to them.
-"""
+"""Builds the signatures of the export, which recommend items by name, and their requests."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import shutil
-import tempfile
-import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +12,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.recommendation import data, model, ranking
-from apps.suite.serving import warmup_requests
+from apps.recommendation import data, model, ranking, trained_model
+from apps.suite.export import assets
+from apps.suite.serving import signatures, warmup_requests
+
+_OPTIONS = {"k": "int32[…]", "exclude_seen": "bool[…]"}
+_ANSWER = {"items": "string[b, k]", "scores": "float32[b, k]", "unknown": "int32[b]"}
+SIGNATURES = {
+    "serving_default": signatures.Signature({"history": "string[b, time]", **_OPTIONS}, _ANSWER),
+    "candidates": signatures.Signature(
+        {
+            "history": "string[b, time]",
+            "include": "string[b, m]",
+            "exclude": "string[b, n]",
+            **_OPTIONS,
+        },
+        {**_ANSWER, "unknown_candidates": "int32[b]"},
+    ),
+    "assets": signatures.ASSETS,
+}
+"""A history begins with its oldest item; an option is a scalar, or has a value for each row."""
 
 VOCABULARY, TITLES = "items.txt", "titles.json"
-"""Assets: one name a line, the most popular first; and what people call them, if data say so."""
+"""Assets: one name a line, the most popular first; and titles, where the data have them."""
 
 LEFT_OUT = float(np.finfo(np.float32).min)
 """Score of a place without an item: a number, as JSON has no infinity, and the last when sorted."""
@@ -38,6 +51,7 @@ class ServedItems:
         titles: in the same order, or None.
         item_counts: int64 [items], events of each in the train part.
         history_items: how many of the most recent items of a history the model reads.
+        settings: the asset settings.json.
 
     Attributes:
         saved: what has to be saved for the signatures.
@@ -50,25 +64,24 @@ class ServedItems:
         titles: Sequence[str] | None,
         item_counts: np.ndarray,
         history_items: int,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.layers = model.layers_of(trained)
         self.item_count = len(item_names)
         self.history_items = history_items
-        # Files of these names have to be there until the export is written.
-        folder = Path(tempfile.mkdtemp())
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        vocabulary = folder / VOCABULARY
-        vocabulary.write_text("".join(f"{name}\n" for name in item_names), "utf-8", newline="\n")
+        contents = {VOCABULARY: "".join(f"{name}\n" for name in item_names)}
+        if titles is not None:
+            contents[TITLES] = json.dumps(list(titles), ensure_ascii=False)
+        contents[assets.SETTINGS] = json.dumps(settings or {}, indent=2) + "\n"
+        self.assets = assets.Assets(contents)
+        vocabulary = self.assets.folder / VOCABULARY
         self.codes = data.item_table(vocabulary)
         self.names = _name_table(vocabulary)
         self.popularity = tf.Variable(popularity(item_counts), trainable=False)
         self.saved = tf.Module(name="served_items")
         self.saved.weights = [*(weight.value for weight in trained.weights), self.popularity]
         self.saved.tables = [self.codes, self.names]
-        if titles is not None:
-            file = folder / TITLES
-            file.write_text(json.dumps(list(titles), ensure_ascii=False), "utf-8")
-            self.saved.titles = tf.saved_model.Asset(str(file))
+        self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
         """A traceable function by the name of its signature."""
@@ -84,6 +97,7 @@ class ServedItems:
             "candidates": tf.function(self.candidates, autograph=False).get_concrete_function(
                 history=names, include=names, exclude=names, **options
             ),
+            "assets": self.assets.signature(),
         }
 
     def next_items(
@@ -183,6 +197,27 @@ class ServedItems:
         )
 
 
+def served(run: Path) -> ServedItems:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return of_model(trained_model.load(run))
+
+
+def of_model(trained: trained_model.TrainedModel) -> ServedItems:
+    """Builds the signatures over a trained model; the settings say how its log was read."""
+    config = trained.config
+    return ServedItems(
+        trained.model,
+        trained.item_names,
+        trained.titles,
+        trained.item_counts,
+        config.model.history_items,
+        {
+            "columns": dataclasses.asdict(config.columns),
+            "sessions": dataclasses.asdict(config.sessions),
+        },
+    )
+
+
 def popularity(item_counts: np.ndarray) -> np.ndarray:
     """float32 [items]: scores for those of whom nothing is known, ln(1 + events in train)."""
     return np.log1p(np.asarray(item_counts, np.float64)).astype(np.float32)
@@ -253,7 +288,7 @@ def requests(
                 answered.request(signature, chosen, options)
                 for signature in ("serving_default", "candidates")
             ]
-    return found
+    return [*found, assets.request()]
 
 
 class _Answers:

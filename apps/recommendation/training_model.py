@@ -1,6 +1,6 @@
-"""The model in training: only the scores that the loss needs, only where an item follows.
+"""Trains the model on the scores that the loss needs, at steps that an item follows.
 
-Items that a step's right ones are held against, drawn by popularity to a power.
+Right items are compared with negatives, drawn by popularity to a power.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ class NextItemTraining(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The mean of the config's loss over the steps that have a target; a replica's share of it.
+        """Returns a replica's share of the mean loss over the steps that have a target.
 
-        `y` is int32 (batch, time), the code of the item that follows, 0 where none does.
+        `y` is int32 (batch, time), the code of the next item, 0 without one.
         """
         places = tf.where(y > 0)
         count = tf.shape(places)[0]

@@ -120,7 +120,7 @@ def build_small_convolution(classes: int, mean: np.ndarray, variance: np.ndarray
     values = keras.layers.Normalization(mean=mean, variance=variance)(features)[..., None]
 
     def clip_alone(values: keras.KerasTensor, stride: int) -> keras.KerasTensor:
-        is_clip = FrameMask(stride)(values, context_frames, context_frames + frames)
+        is_clip = FrameMask(stride)(values, context_frames + frames, context_frames)
         return keras.ops.where(is_clip[:, :, None, None], values, 0.0)
 
     values = clip_alone(values, 1)

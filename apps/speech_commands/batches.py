@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands import config as configs
-from apps.suite.sounds import augmentation
+from apps.suite.sounds import spec_augment
 from apps.suite.sounds.feature_cache import FeatureSet
 
 Batch = tuple[dict[str, tf.Tensor], tf.Tensor]
@@ -80,7 +80,7 @@ def endless(
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
         drawn = tf.stack([tf.constant(seed * 3 + _MASKS, tf.int64), step])
-        features = augmentation.mask_features(features, frames, drawn, config.augmentation, fill)
+        features = spec_augment.mask_features(features, frames, drawn, config.augmentation, fill)
         if context_frames:
             features = _following(contexts, before, features)
         inputs = {"features": features, "context_frames": before, "frames": frames}

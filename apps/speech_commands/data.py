@@ -92,7 +92,7 @@ def choose_words(
             f"its labels are {', '.join(recordings.label_names(labels))}"
         )
     kept = {*words, recordings.SILENCE} if words else labels
-    found: ChosenWords = {part: [] for part in recordings.PARTS}
+    found: ChosenWords = {part: [] for part in labelled_files.PARTS}
     for recording, place, part in zip(source.recordings, source.places, parts, strict=True):
         if recording.label not in kept:
             recording = recording._replace(label=recordings.UNKNOWN)
@@ -138,9 +138,9 @@ _QUIETEST = 1e-4  # root mean square of what counts as noise
 def load(config: configs.Config) -> recordings.Corpus:
     """Finds the recordings of `config.data`, divides them, and looks at all that headers tell.
 
-    `config.data` is a folder or a csv of the user's own (see `labelled_files.find`), or the name
+    `config.data` is a folder or a csv of the user's own (see `recordings.find_files`), or the name
     of a TFDS set with audio and labels (see `recordings.find_set`); files come first. The
-    division is the data's own, else by speaker, else by recording (see `division.divide`).
+    division is the data's own, else by speaker, else by recording (see `division.by_speaker`).
 
     With `audio.words`, every other label becomes "unknown", and of "unknown" no more recordings
     are kept in a part than the words have on average: the rest would drown them. Where there is
@@ -155,19 +155,25 @@ def load(config: configs.Config) -> recordings.Corpus:
             file, line or label.
     """
     source = _find(config)
-    parts, split = division.divide(
-        source,
+    parts, split = division.by_speaker(
+        [
+            labelled_files.Example(recording.name, recording.label, recording.speaker, part)
+            for recording, part in zip(source.recordings, source.parts, strict=True)
+        ],
+        source.divided_by,
         {
             "validation": config.audio.validation_fraction,
             "test": config.audio.test_fraction,
         },
         config.seed,
+        source=source.source,
+        silence=recordings.SILENCE,
     )
     found = choose_words(source, parts, config.audio.words, config.seed)
     stretches = noise_stretches(source.background)
     labels = {recording.label for part in found.values() for recording, _ in part}
     if source.background and recordings.SILENCE not in labels:
-        for number, part in enumerate(recordings.PARTS):
+        for number, part in enumerate(labelled_files.PARTS):
             found[part] += silence(
                 stretches[part],
                 silence_count([recording for recording, _ in found[part]]),
@@ -221,7 +227,7 @@ def _find(config: configs.Config) -> recordings.Source:
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        return labelled_files.find(path, config.audio.sample_rate_hz)
+        return recordings.find_files(path, config.audio.sample_rate_hz)
     if path.suffix == ".csv" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return recordings.find_set(name, config.audio.sample_rate_hz)
@@ -229,7 +235,9 @@ def _find(config: configs.Config) -> recordings.Source:
 
 def _check(found: ChosenWords, source: str) -> None:
     """UserError where what was found cannot be learned or measured."""
-    labels = {part: {recording.label for recording, _ in found[part]} for part in recordings.PARTS}
+    labels = {
+        part: {recording.label for recording, _ in found[part]} for part in labelled_files.PARTS
+    }
     if len(labels["train"]) < 2:
         only = ", ".join(map(repr, labels["train"])) or "none"
         raise errors.UserError(

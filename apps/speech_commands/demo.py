@@ -57,8 +57,8 @@ def _module() -> Any:
     return module
 
 
+TITLE = "Speech"
 EXPLAINED = "Say one of the model's words, and see which one it hears."
-LONGEST_SECONDS = 60.0
 _SPAN_DECIBELS = 70.0  # of a spectrogram's colours, down from the loudest
 _LEAST_WINDOW_SAMPLES = 64
 
@@ -144,29 +144,16 @@ def recognise(model: ExportedModel, file: str | None) -> Heard:
 
 
 def read(file: Path, rate_hz: int) -> np.ndarray:
-    """A sound file as float32 [samples], mixed to one channel and brought to a rate."""
-    import soundfile
-    import soxr
+    """Reads a sound file as float32 [samples]: one channel, at a rate.
+
+    Raises errors.UserError as `sound_files.read` does; it names the file without its folder.
+    """
+    from apps.suite.sounds import sound_files
 
     try:
-        with soundfile.SoundFile(file) as sound:
-            seconds = sound.frames / sound.samplerate
-            if seconds > LONGEST_SECONDS:
-                raise errors.UserError(
-                    f"{file.name} lasts {seconds:,.0f} s; give {LONGEST_SECONDS:g} s at most."
-                )
-            samples = sound.read(dtype="float32", always_2d=True).mean(axis=1)
-            own_rate_hz = sound.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise errors.UserError(
-            f"{file.name} cannot be read as sound; give a wav, flac, ogg or mp3 file."
-        ) from error
-    resampled = soxr.resample(samples, own_rate_hz, rate_hz).astype(np.float32)
-    if not len(resampled):
-        raise errors.UserError(f"{file.name} holds no sound: it is empty or cut off.")
-    if not np.isfinite(resampled).all():
-        raise errors.UserError(f"{file.name} holds samples that are no numbers; record it again.")
-    return resampled
+        return sound_files.read(file, rate_hz)
+    except errors.UserError as error:
+        raise errors.UserError(str(error).replace(str(file), file.name)) from error
 
 
 def write_spoken(words: str | None, voice: str) -> Path:

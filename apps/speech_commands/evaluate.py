@@ -77,8 +77,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_baselines = baselines.evaluate(
         features["train"], features["validation"], features["test"], len(corpus.label_names), config
     )
-    speakers = classification.by_speaker(corpus.test.recordings, labels, probabilities)
-    metrics = classification.metrics(
+    speakers = classification.by_group(
+        [recording.speaker for recording in corpus.test.recordings], labels, probabilities
+    )
+    metrics = scoring.metrics(
         corpus.split,
         {name: len(part.recordings) for name, part in parts.items()},
         labels,
@@ -87,7 +89,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         by_noise,
         speakers,
         streams
-        and classification.StreamScores(
+        and scoring.StreamScores(
             streams.counts, streams.heard.accuracy, streams.heard.clip_accuracy, on_validation
         ),
     )

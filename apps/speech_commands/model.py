@@ -73,13 +73,13 @@ def build(
         values = keras.layers.Dropout(sizes.dropout, name="front_end_dropout")(values)
     mask, end = None, context_frames + frames
     if sizes.layer == "bilstm":  # its backward half would begin in the padding
-        mask = FrameMask(stride, name="real")(values, keras.ops.zeros_like(end), end)
+        mask = FrameMask(stride, name="real")(values, end)
     for depth in range(sizes.layer_count):
         values, *_ = _recurrent(config, depth)(values, mask=mask)
         values = keras.layers.Dropout(sizes.dropout, name=f"dropout_{depth}")(values)
     evidence, attention = tell(_heads(config, classes), values)
-    pooled = FrameMask(stride, name="pooled")(values, context_frames, end)
-    logits = EvidencePooling(sizes.pooling == "last", name="pooling")(evidence, attention, pooled)
+    pooled = FrameMask(stride, name="pooled")(values, end, context_frames)
+    logits = EvidencePooling(sizes.pooling == "last", name="pooling")(evidence, pooled, attention)
     inputs = {"features": features, "context_frames": context_frames, "frames": frames}
     return keras.Model(inputs, logits, name="speech_commands")
 
@@ -120,3 +120,18 @@ def _recurrent(config: configs.Config, depth: int) -> keras.Layer:
     return lstm_layers.PeepholeLSTM(
         units, peepholes="ifo" if kind == "peephole_lstm" else "", **options
     )
+
+
+# Models saved before the tasks shared these layers name them so, and call them in this order.
+
+
+@keras.saving.register_keras_serializable("speech_commands", "EvidencePooling")
+class _OldEvidencePooling(EvidencePooling):
+    def call(self, evidence: Any, attention: Any, pooled: Any) -> Any:
+        return super().call(evidence, pooled, attention)
+
+
+@keras.saving.register_keras_serializable("speech_commands", "FrameMask")
+class _OldFrameMask(FrameMask):
+    def call(self, values: Any, first: Any, end: Any) -> Any:
+        return super().call(values, end, first)

@@ -1,6 +1,6 @@
-"""What data is to this task: recordings of labelled words, in three parts.
+"""Finds recordings of labelled words: in the user's own files, and in TFDS sets.
 
-Recordings of TFDS sets, whose samples are laid out once in one file for random access.
+Samples of a TFDS set are laid out once in one file for random access.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import named_sets
+from apps.suite.data import labelled_files, named_sets
+from apps.suite.runs import cache
 from apps.suite.runs import files as whole_files
-from apps.suite.runs import speech_cache
+from apps.suite.sounds import sound_files
 
 SILENCE = "silence"
 UNKNOWN = "unknown"
 BACKGROUND = "_background_noise_"  # a folder or label of recordings without words
-PARTS = ("train", "validation", "test")
 # As the Speech Commands data and the TFDS catalogue name them
 _OTHER_NAMES = {"_silence_": SILENCE, "_unknown_": UNKNOWN}
 
@@ -125,6 +125,64 @@ class Source:
     background: tuple[Path, ...]  # sound files without words
 
 
+KIND = labelled_files.Kind("recording", "speaker", sound_files.SUFFIXES, aside=BACKGROUND)
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads clips from files below a folder, or at absolute paths."""
+
+    folder: Path
+    sample_rate_hz: int  # of the clips; files are resampled to it
+
+    def read(self, place: Place) -> np.ndarray:
+        path = self.folder / place.file
+        return sound_files.read(path, self.sample_rate_hz, place.first_frame, place.frames)
+
+    def digests(self, places: Sequence[Place]) -> list[str]:
+        """Reads every header as well: unusable files are refused before any work is done."""
+        with futures.ThreadPoolExecutor() as pool:  # hashing and reading overlap
+            return list(pool.map(self._digest, places))
+
+    def _digest(self, place: Place) -> str:
+        path = self.folder / place.file
+        if place.frames is None:
+            sound_files.check_clip(path)
+        return labelled_files.digest(path)
+
+
+def find_files(path: Path, sample_rate_hz: int) -> Source:
+    """Returns the recordings that a folder or a csv lists; no recording is opened.
+
+    See `labelled_files.find`. The label `_background_noise_` marks noise without words;
+    `_silence_` and `_unknown_` mean silence and unknown. The speaker is the csv's column, or what
+    precedes `_nohash_` in the name of a folder's file.
+
+    Raises:
+        UserError: naming the folder, or the file and line.
+    """
+    found = labelled_files.find(path, KIND)
+    recordings = []
+    for example, file in zip(found.examples, found.paths, strict=True):
+        speaker = example.group
+        if path.is_dir():
+            before, mark, _ = file.name.partition("_nohash_")
+            speaker = before if mark else ""
+        recordings.append(Recording(example.name, label_of(example.label), speaker))
+    folder = path.resolve() if path.is_dir() else path.resolve().parent
+    return Source(
+        name=found.name,
+        licence="your own",
+        source=found.source,
+        recordings=tuple(recordings),
+        places=tuple(Place(recording.name) for recording in recordings),
+        parts=tuple(example.part or "train" for example in found.examples),
+        divided_by=found.divided_by,
+        reader=FileReader(folder, sample_rate_hz),
+        background=found.aside,
+    )
+
+
 _SPEAKERS = ("voice", "speaker", "speaker_id")  # features that say who speaks; the first there is
 _SAMPLES, _INDEX = "samples.int16", "index.npz"
 _LAYOUT = 1  # of these two files
@@ -214,7 +272,7 @@ def _laid_out(builder: Any, name: str) -> Path:
     facts = [str(_LAYOUT), builder.info.full_name]
     facts += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-    folder = speech_cache.folder("speech_sets") / f"{builder.info.name}-{key}"
+    folder = cache.folder("speech_sets") / f"{builder.info.name}-{key}"
     if (folder / _INDEX).is_file():
         return folder
     whole_files.make_folder(folder)
@@ -247,7 +305,7 @@ def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarr
     features = builder.info.features
     speaker = next((feature for feature in _SPEAKERS if feature in features), None)
     wanted = {feature: True for feature in ("audio", "label", speaker) if feature}
-    for part in (part for part in PARTS if part in builder.info.splits):
+    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )

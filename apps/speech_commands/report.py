@@ -215,7 +215,7 @@ class Measured(NamedTuple):
 
     labels: np.ndarray
     probabilities: np.ndarray
-    speakers: Sequence[classification.SpeakerScore]
+    speakers: Sequence[classification.GroupScore]
     by_noise: Mapping[int, float]
     noise: str  # where it came from
     streams: Streams | None
@@ -290,7 +290,7 @@ def _clips(
         caption = "Test clips by speaker, the worst understood first"
         if len(measured.speakers) > len(shown):
             caption += f": {len(shown)} of {len(measured.speakers)}"
-        rows = [[s.speaker, f"{s.clips:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
+        rows = [[s.group, f"{s.examples:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
         blocks.append(report.Table(f"{caption}.", ["speaker", "clips", "accuracy"], rows))
     return blocks
 

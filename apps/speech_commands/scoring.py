@@ -8,8 +8,8 @@ Streams of a part's clips through a model: what it answers in them, beside clips
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ import tensorflow as tf
 from apps.speech_commands import batches, data, recordings, stream_evaluation
 from apps.speech_commands import config as configs
 from apps.speech_commands import streams as listener
+from apps.suite.evaluation import classification
 from apps.suite.sounds.feature_cache import FeatureSet
 
 _ROWS = 64
@@ -146,3 +147,57 @@ class Scorer:
         for indices, inputs in batches.evaluation(examples):
             found[indices] = self._answer({name: tf.constant(x) for name, x in inputs.items()})
         return found
+
+
+class StreamScores(NamedTuple):
+    """Measures of streams of the test clips."""
+
+    counts: stream_evaluation.Counts
+    accuracy: float  # of the answer at each clip's end in the stream
+    clip_accuracy: float  # of the same stretches of sound as clips of their own
+    false_accepts_per_hour_on_validation: float
+
+
+def metrics(
+    split: str,
+    examples: Mapping[str, int],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    by_noise: Mapping[int, float],
+    speakers: Sequence[classification.GroupScore],
+    streams: StreamScores | None,
+) -> dict[str, Any]:
+    """Returns the values for `run_folder.RunFolder.write_metrics`.
+
+    Args:
+        split: how the parts were made, in words.
+        examples: clips of each part.
+        labels: int [clips], of the test part.
+        probabilities: the model's, float [clips, labels].
+        baselines: probabilities of the baselines, by name.
+        by_noise: accuracy by the noise's signal-to-noise ratio in dB.
+        speakers: result of `classification.by_group` on the speakers.
+        streams: None for a model that answers clips alone.
+    """
+    further: dict[str, float] = {}
+    if speakers:
+        further["speakers"] = len(speakers)
+        further["accuracy_of_the_worst_speaker"] = speakers[0].accuracy
+    for decibels, accuracy in by_noise.items():
+        further[f"accuracy_at_{decibels}_db"] = accuracy
+    if streams is not None:
+        counts = streams.counts
+        further |= {
+            "streaming_accuracy": streams.accuracy,
+            "clip_accuracy_of_the_streams": streams.clip_accuracy,
+            "miss_rate": counts.miss_rate,
+            "wrong_detections_per_command": counts.wrong_rate,
+            "false_accepts_per_hour": counts.false_accepts_per_hour,
+            "false_accepts_per_hour_on_validation": streams.false_accepts_per_hour_on_validation,
+            "stream_hours": counts.seconds / 3600,
+            "stream_hours_without_commands": counts.no_command_seconds / 3600,
+        }
+    return classification.metrics(
+        split, examples, labels, probabilities, baselines, further, unit="clips"
+    )

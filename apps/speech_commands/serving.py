@@ -1,15 +1,9 @@
-"""The signatures of the export: sound in, labels out; see `export` for their list.
-
-The requests that a server warms up with, and Keras's answers to them.
-"""
+"""Builds the signatures of the export, which take sound and return labels, and their requests."""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,110 +13,32 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands import config as configs
-from apps.speech_commands import data, report, streams
+from apps.speech_commands import data, report, streams, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
-from apps.suite.serving import warmup_requests
+from apps.suite.export import assets
+from apps.suite.serving import signatures, warmup_requests
 
-
-def requests(
-    trained: keras.Model, label_names: Sequence[str], config: configs.Config
-) -> list[warmup_requests.Request]:
-    """For each signature one row and several, sounds of several lengths, shorter than a window too.
-
-    The answers come from the model as Keras runs it, operation by operation, and not from the
-    functions that are exported.
-    """
-    names = np.array([name.encode() for name in label_names], object)
-    rate, draw = config.audio.sample_rate_hz, np.random.default_rng(0)
-    second, short = _example_sound(rate, rate, draw), _example_sound(rate, 7, draw)
-    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
-    found = [
-        _clips(trained, names, config, sound)
-        for sound in (second[None], three, short[None], np.zeros((1, rate), np.float32))
-    ]
-    several = ([second], [second, short, three[0]])
-    found += [_files(trained, names, config, files) for files in several]
-    if config.streams:
-        hears = streams.Listener(trained, config)
-        for sound in (second[None], three):
-            found += _stream(hears, names, sound)
-    return found
-
-
-def _clips(
-    trained: keras.Model, names: np.ndarray, config: configs.Config, waveform: np.ndarray
-) -> warmup_requests.Request:
-    probabilities = np.concatenate([_ask(trained, config, row) for row in waveform])
-    return warmup_requests.Request(
-        "serving_default", {"waveform": waveform}, _answers(names, probabilities)
-    )
-
-
-def _files(
-    trained: keras.Model, names: np.ndarray, config: configs.Config, sounds: Sequence[np.ndarray]
-) -> warmup_requests.Request:
-    rate = config.audio.sample_rate_hz
-    files = [report.wav_bytes(sound, rate) for sound in sounds]
-    read = [np.round(sound * 32768).clip(-32768, 32767) / 32768 for sound in sounds]
-    probabilities = np.concatenate(
-        [_ask(trained, config, sound.astype(np.float32)) for sound in read]
-    )
-    return warmup_requests.Request(
-        "wav", {"wav": np.array(files, object)}, _answers(names, probabilities)
-    )
-
-
-def _stream(
-    hears: streams.Listener, names: np.ndarray, sound: np.ndarray
-) -> list[warmup_requests.Request]:
-    """A chunk from the beginning, one that goes on, and one that is too short for an answer."""
-    batch, length = sound.shape
-    states = {name: np.zeros((batch, 0), np.float32) for name in hears.initial_states(1)}
-    after = hears.initial_states(batch)
-    found = []
-    for chunk in np.split(sound, [length // 2, length - 3], axis=1):
-        probabilities, after = hears(tf.constant(chunk), after)
-        newest = probabilities[:, -1:].numpy().argmax(axis=2)
-        labels = [b"".join(names[row]) for row in newest]
-        rows = {name: state.numpy().reshape(batch, -1) for name, state in after.items()}
-        answers = {
-            "probabilities": probabilities.numpy(),
-            "label": np.array(labels, object),
-            "label_names": names,
-            **rows,
-        }
-        found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
-        states = rows
-    return found
-
-
-def _ask(trained: keras.Model, config: configs.Config, sound: np.ndarray) -> np.ndarray:
-    """Probabilities [1, labels] of one clip, without any padding."""
-    features = data.preprocess(tf.constant(sound[None]), config)
-    frames = tf.constant([features.shape[1]])
-    clip = {"features": features, "context_frames": tf.zeros_like(frames), "frames": frames}
-    return np.asarray(keras.ops.softmax(trained(clip, training=False)))
-
-
-def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    return {
-        "label": names[probabilities.argmax(axis=1)],
-        "label_names": names,
-        "probabilities": probabilities,
-    }
-
-
-def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """A rising tone with overtones over noise, float32 [samples]."""
-    times = np.arange(samples) / rate
-    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
-    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
-    loudness = np.clip(np.sin(np.pi * times / max(times[-1], 1e-3)), 0, 1)
-    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)
-
-
-SETTINGS = "settings.json"
-"""The asset that tells a client what the signatures cannot."""
+_ANSWER = {
+    "label": "string[b]",
+    "label_names": "string[labels]",
+    "probabilities": "float32[b, labels]",
+}
+SIGNATURES = {
+    "serving_default": signatures.Signature({"waveform": "float32[b, samples]"}, _ANSWER),
+    "wav": signatures.Signature({"wav": "string[b]"}, _ANSWER),
+    "stream": signatures.Signature(
+        {"chunk": "float32[b, samples]", signatures.STATES: "float32[b, numbers]"},
+        {
+            "label": "string[b]",
+            "label_names": "string[labels]",
+            "probabilities": "float32[b, frames, labels]",
+            signatures.STATES: "float32[b, numbers]",
+        },
+        optional=True,  # only of a model that hears no later sound
+    ),
+    "assets": signatures.ASSETS,
+}
+"""Samples lie from -1 to 1 at the rate of the run; a stream's states begin as float32[b, 0]."""
 
 _LOUDEST = 32.0  # beyond it somebody has sent 16-bit numbers; a little over 1 is a loud sound
 
@@ -155,13 +71,9 @@ class ServedSpeech:
         self.listener = streams.Listener(trained, config) if config.streams else None
         self.saved = tf.Module(name="served_speech")
         self.saved.weights = [weight.value for weight in trained.weights]
-        # A file of this name has to be there until the export is written.
-        folder = Path(tempfile.mkdtemp())
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        file = folder / SETTINGS
         self.settings = self._settings(thresholds)
-        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
-        self.saved.settings = tf.saved_model.Asset(str(file))
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
         """A traced or traceable function by the name of its signature."""
@@ -176,6 +88,7 @@ class ServedSpeech:
                 autograph=False,
                 input_signature=[tf.TensorSpec([None], tf.string, "wav")],
             ),
+            "assets": self.assets.signature(),
         }
         if self.listener is not None:
             states = {
@@ -258,6 +171,12 @@ class ServedSpeech:
         return settings
 
 
+def served(run: Path) -> ServedSpeech:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    trained = trained_model.load(run)
+    return ServedSpeech(trained.model, trained.label_names, trained.config, trained.thresholds)
+
+
 def _at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
     """The rows [b, n], or a row of zeros where there are none: fused convolutions refuse none."""
     return tf.pad(rows, [[0, tf.cast(tf.shape(rows)[0] == 0, tf.int32)], [0, 0]])
@@ -290,3 +209,100 @@ def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
     ]
     with tf.control_dependencies([tf.debugging.Assert(loudest <= _LOUDEST, told)]):
         return tf.identity(samples)
+
+
+def requests(
+    trained: keras.Model, label_names: Sequence[str], config: configs.Config
+) -> list[warmup_requests.Request]:
+    """For each signature one row and several, sounds of several lengths, shorter than a window too.
+
+    The answers come from the model as Keras runs it, operation by operation, and not from the
+    functions that are exported.
+    """
+    names = np.array([name.encode() for name in label_names], object)
+    rate, draw = config.audio.sample_rate_hz, np.random.default_rng(0)
+    second, short = _example_sound(rate, rate, draw), _example_sound(rate, 7, draw)
+    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
+    found = [
+        _clips(trained, names, config, sound)
+        for sound in (second[None], three, short[None], np.zeros((1, rate), np.float32))
+    ]
+    several = ([second], [second, short, three[0]])
+    found += [_files(trained, names, config, files) for files in several]
+    if config.streams:
+        hears = streams.Listener(trained, config)
+        for sound in (second[None], three):
+            found += _stream(hears, names, sound)
+    return [*found, assets.request()]
+
+
+def _clips(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, waveform: np.ndarray
+) -> warmup_requests.Request:
+    probabilities = np.concatenate([_ask(trained, config, row) for row in waveform])
+    return warmup_requests.Request(
+        "serving_default", {"waveform": waveform}, _answers(names, probabilities)
+    )
+
+
+def _files(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, sounds: Sequence[np.ndarray]
+) -> warmup_requests.Request:
+    rate = config.audio.sample_rate_hz
+    files = [report.wav_bytes(sound, rate) for sound in sounds]
+    read = [np.round(sound * 32768).clip(-32768, 32767) / 32768 for sound in sounds]
+    probabilities = np.concatenate(
+        [_ask(trained, config, sound.astype(np.float32)) for sound in read]
+    )
+    return warmup_requests.Request(
+        "wav", {"wav": np.array(files, object)}, _answers(names, probabilities)
+    )
+
+
+def _stream(
+    hears: streams.Listener, names: np.ndarray, sound: np.ndarray
+) -> list[warmup_requests.Request]:
+    """A chunk from the beginning, one that goes on, and one that is too short for an answer."""
+    batch, length = sound.shape
+    states = {name: np.zeros((batch, 0), np.float32) for name in hears.initial_states(1)}
+    after = hears.initial_states(batch)
+    found = []
+    for chunk in np.split(sound, [length // 2, length - 3], axis=1):
+        probabilities, after = hears(tf.constant(chunk), after)
+        newest = probabilities[:, -1:].numpy().argmax(axis=2)
+        labels = [b"".join(names[row]) for row in newest]
+        rows = {name: state.numpy().reshape(batch, -1) for name, state in after.items()}
+        answers = {
+            "probabilities": probabilities.numpy(),
+            "label": np.array(labels, object),
+            "label_names": names,
+            **rows,
+        }
+        found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
+        states = rows
+    return found
+
+
+def _ask(trained: keras.Model, config: configs.Config, sound: np.ndarray) -> np.ndarray:
+    """Probabilities [1, labels] of one clip, without any padding."""
+    features = data.preprocess(tf.constant(sound[None]), config)
+    frames = tf.constant([features.shape[1]])
+    clip = {"features": features, "context_frames": tf.zeros_like(frames), "frames": frames}
+    return np.asarray(keras.ops.softmax(trained(clip, training=False)))
+
+
+def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    return {
+        "label": names[probabilities.argmax(axis=1)],
+        "label_names": names,
+        "probabilities": probabilities,
+    }
+
+
+def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
+    """A rising tone with overtones over noise, float32 [samples]."""
+    times = np.arange(samples) / rate
+    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
+    loudness = np.clip(np.sin(np.pi * times / max(times[-1], 1e-3)), 0, 1)
+    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import model, stream_evaluation
-from apps.suite.networks import pooling
+from apps.suite.networks import pooling, streaming
+from apps.suite.networks.streaming import States
 from apps.suite.sounds import features, served_features
 
 
@@ -36,10 +37,7 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
     if "front_end" in layers:
         for depth, leftover in enumerate(layers["front_end"].initial_state(batch)):
             states[f"convolution_{depth}"] = leftover
-    for layer in _recurrent(trained):
-        for name, size in zip("hc", layer.state_size, strict=False):
-            states[f"{layer.name}_{name}"] = tf.zeros((batch, size))
-    return states
+    return {**states, **streaming.initial_states(trained, batch)}
 
 
 def chunk(
@@ -64,8 +62,8 @@ def chunk(
         names = [name for name in states if name.startswith("convolution_")]
         values, leftovers = layers["front_end"].chunk(values, [states[name] for name in names])
         after.update(zip(names, leftovers, strict=True))
-    for layer in _recurrent(trained):
-        names = [f"{layer.name}_{name}" for name, _ in zip("hc", layer.state_size, strict=False)]
+    for layer in streaming.recurrent_layers(trained):
+        names = streaming.state_names(layer)
         values, *new = _continued(layer, values, [states[name] for name in names])
         after.update(zip(names, new, strict=True))
     return *model.tell(layers, values), after
@@ -137,13 +135,6 @@ class StreamingClassifier:
         return tf.nn.softmax(logits), after
 
 
-def _recurrent(trained: keras.Model) -> list[keras.Layer]:
-    found = [layer for layer in trained.layers if layer.name.startswith("recurrent_")]
-    if any(not hasattr(layer, "state_size") for layer in found):
-        raise ValueError("a bilstm cannot answer a stream: it needs what comes later")
-    return found
-
-
 def _continued(
     layer: keras.Layer, values: tf.Tensor, states: list[tf.Tensor]
 ) -> tuple[tf.Tensor, ...]:
@@ -157,8 +148,6 @@ def _continued(
 
 _ROWS = 8  # streams side by side: a small step costs the same for one and for some
 _BLOCK_SECONDS = 10.0  # read at a time; bounds the memory, and changes no answer
-
-States = dict[str, tf.Tensor]
 
 
 class Listener:

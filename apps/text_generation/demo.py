@@ -14,6 +14,7 @@ from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.export.asking import ExportedModel
 
+TITLE = "Text"
 EXPLAINED = "Write how a text begins; the model goes on in the manner of what it has read."
 LONGEST, LONGEST_PROMPT = 1_000, 2_000
 _FIRST_PIECES, _GROWTH = 12, 1.35  # of the text that is shown first, and by which it grows

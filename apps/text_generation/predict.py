@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import sys
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -67,11 +66,9 @@ class Options:
         ):
             if not fits:
                 raise ValueError(f"--{name} must be {needed}, is {getattr(self, name)}")
-        if self.server and self.model is not None:
-            raise ValueError("--server and --model: give one of them")
         if (self.server or self.model) and (self.beam_width or self.repetition_penalty != 1):
             raise ValueError(
-                "--beam_width and --repetition_penalty need a run; an export (--model) only draws"
+                "--beam_width and --repetition_penalty need --run; an export and a server only draw"
             )
 
 
@@ -88,7 +85,7 @@ def predict(options: Options) -> Iterator[tuple[str, Iterator[str]]]:
             prompt.encode()
         except UnicodeEncodeError:
             raise errors.UserError(f"prompt {prompt!r}: not UTF-8; check the terminal") from None
-    ask = _ask_server if options.server else _ask_export if options.model else _ask_run
+    ask = _ask_signature if options.server or options.model else _ask_run
     for prompt, pieces in zip(prompts, ask(options, prompts), strict=True):
         yield prompt, _until(pieces, options.stop)
 
@@ -111,6 +108,7 @@ def _print(options: Options) -> None:
 
 
 def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
+    """Asks the Keras model of a run, whose texts come token by token."""
     from apps.suite.networks import beam_search, sampling
     from apps.text_generation import model, trained_model
 
@@ -150,49 +148,21 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
         yield sampling.texts(blocks, tokenizer)
 
 
-def _ask_export(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
-    import tensorflow as tf
+def _ask_signature(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
+    """Asks an export or a server, whose texts come whole."""
+    from apps.suite.export import asking
+    from apps.text_generation import serving
 
-    version = options.model
-    if version is None or not (version / "saved_model.pb").is_file():
-        raise errors.UserError(
-            f"--model {version}: no exported version; it is the numbered folder that "
-            f"python -m apps.{TASK}.export wrote"
+    with asking.model(TASK, serving.served, options) as model:
+        answer = model.ask(
+            prompt=[prompt.encode() for prompt in prompts],
+            length=options.length,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
+            seed=options.seed,
         )
-    # TensorFlow warns that gradients were not saved; nothing is trained here.
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    try:
-        loaded = tf.saved_model.load(str(version))  # holds the variables, which signatures don't
-        texts = _drawn(loaded.signatures["serving_default"], options, prompts)
-    except (tf.errors.OpError, OSError, KeyError, TypeError) as error:
-        raise errors.UserError(
-            f"--model {version}: no export of {TASK}, or a damaged one; export the run again"
-        ) from error
-    yield from map(iter, ([text] for text in texts))
-
-
-def _ask_server(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]]:
-    from apps.suite.serving import client as prediction_client
-
-    with prediction_client.connect(options.server) as client:
-        signature = prediction_client.signatures(client, TASK)["serving_default"]
-        yield from map(iter, ([text] for text in _drawn(signature, options, prompts)))
-
-
-def _drawn(signature: Callable[..., Any], options: Options, prompts: Sequence[str]) -> list[str]:
-    """The texts that signature `serving_default` draws, of an export or of a server."""
-    import numpy as np
-    import tensorflow as tf
-
-    answer = signature(
-        prompt=tf.constant(prompts),
-        length=tf.constant(options.length),
-        temperature=tf.constant(options.temperature),
-        top_k=tf.constant(options.top_k),
-        top_p=tf.constant(options.top_p),
-        seed=tf.constant(options.seed, tf.int64),
-    )
-    return [text.decode() for text in np.asarray(answer["text"])]
+        yield from (iter([text.decode()]) for text in answer["text"])
 
 
 def _standard_input() -> str:

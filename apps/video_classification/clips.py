@@ -1,21 +1,15 @@
-"""What data is to this task: clips of labelled videos, in three parts."""
+"""Holds clips of labelled videos, and finds videos in the user's own files."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-PARTS = ("train", "validation", "test")
+from apps.suite import errors
+from apps.suite.data import labelled_files
+from apps.suite.data.config import OwnConfig
 
-
-class Video(NamedTuple):
-    """One video of a data set; its frames lie in a file or in a set."""
-
-    name: str  # path below the data's folder, or `test/00042` of a TFDS set; in reports and errors
-    label: str
-    group: str = ""  # what must not be on two sides, such as a scene; "" where nobody says
-    part: str = ""  # train, validation or test, where the data say so
+KIND = labelled_files.Kind("video", "group", whole_groups=True)
 
 
 @dataclass(frozen=True)
@@ -93,10 +87,39 @@ class Source:
     name: str
     licence: str
     source: str
-    videos: tuple[Video, ...]
+    videos: tuple[labelled_files.Example, ...]
     label_names: tuple[str, ...]
-    divided_by: (
-        str  # what says the parts, such as "column part of clips.csv"; "" where nothing does
-    )
+    divided_by: str  # what names the parts, such as "column part of a.csv"; "" = nothing
     digests: tuple[str, ...]  # SHA-256 of each video, or of the set they are of
     paths: tuple[Path, ...] = ()  # of each video; () of a TFDS set
+
+
+def find_files(path: Path, own: OwnConfig) -> Source:
+    """Returns the videos that a folder or a csv lists; reads every file once, for its checksum.
+
+    See `labelled_files.find`. Videos are files that OpenCV decodes. The group of a video is the
+    csv's column, or what the first group of `own.group_pattern` matches in the name of its file;
+    videos of one group, such as clips of one film, go to one part.
+
+    Raises:
+        UserError: naming the folder, or the file and line.
+    """
+    found = labelled_files.find(path, KIND)
+    labels = sorted({video.label for video in found.examples})
+    if len(labels) < 2:
+        raise errors.UserError(
+            f"{path}: all {len(found.examples)} videos have the label {labels[0]!r}; two labels or "
+            "more are needed"
+        )
+    if own.group_pattern:
+        found = labelled_files.grouped(found, own.group_pattern)
+    return Source(
+        name=found.name,
+        licence="your own",
+        source=found.source,
+        videos=found.examples,
+        label_names=tuple(labels),
+        divided_by=found.divided_by,
+        digests=labelled_files.digests(found.paths),
+        paths=found.paths,
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite import errors
-from apps.suite.data import labelled_videos, video_division
+from apps.suite.data import division, labelled_files
 from apps.suite.videos import clip_store, preprocessing
 from apps.video_classification import batches as example_batches
 from apps.video_classification import clips as parts_of_data
@@ -22,9 +22,9 @@ DEFAULT = "moving_digits"
 def load(config: configs.Config) -> parts_of_data.Corpus:
     """Finds the videos of `config.data`, samples their frames, and divides them.
 
-    `config.data` is a folder or a csv of the user's own (see `labelled_videos.find`), or the name
+    `config.data` is a folder or a csv of the user's own (see `clips.find_files`), or the name
     of a TFDS set with videos and labels (see `set_data.find`); files come first. The
-    division is the data's own, else by group, else by file (see `video_division.divide`).
+    division is the data's own, else by group, else by file (see `division.by_group`).
 
     Videos that are learned have `clips.clips_per_video` clips, others
     `evaluation.clips_per_video`. The frames are on disk, in the cache folder, and mapped into
@@ -46,11 +46,18 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
     stores = {part: found[count][1] for part, count in many.items()}
     whole = np.unique(stores["train"].video)  # what could be decoded
     videos = [source.videos[number] for number in whole]
-    parts, split = video_division.divide(videos, source.divided_by, config)
+    parts, split = division.by_group(
+        videos,
+        source.divided_by,
+        config.own,
+        {"test": config.clips.test_fraction, "validation": config.clips.validation_fraction},
+        config.seed,
+        unit="videos",
+    )
     _check(videos, parts, source.source)
     held = {
         part: _clips(source, stores[part], whole[[each == part for each in parts]])
-        for part in parts_of_data.PARTS
+        for part in labelled_files.PARTS
     }
     reasons = stores["train"].facts.get("reason", np.array([""] * len(source.videos)))
     return parts_of_data.Corpus(
@@ -90,8 +97,10 @@ def _find(
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        source = labelled_videos.find(path, config.own)
-        return source, clip_store.decoded(source, config, clips_per_video)
+        source = parts_of_data.find_files(path, config.own)
+        return source, clip_store.decoded(
+            source, config.clips, clips_per_video, skip_unreadable=config.own.skip_unreadable
+        )
     if path.suffix == ".csv" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return set_data.find(name, config.clips, clips_per_video)
@@ -118,11 +127,11 @@ def _clips(
     )
 
 
-def _check(videos: list[parts_of_data.Video], parts: list[str], source: str) -> None:
+def _check(videos: list[labelled_files.Example], parts: list[str], source: str) -> None:
     """UserError where what was found cannot be learned or measured."""
     labels = {
         name: {video.label for video, part in zip(videos, parts, strict=True) if part == name}
-        for name in parts_of_data.PARTS
+        for name in labelled_files.PARTS
     }
     if len(labels["train"]) < 2:
         only = ", ".join(map(repr, labels["train"])) or "none"

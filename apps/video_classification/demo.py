@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import functools
+import os
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio
 import matplotlib.axes
 import numpy as np
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.demo import elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export.asking import ExportedModel
-from apps.suite.videos import uploaded_clips
 
+if TYPE_CHECKING:
+    from apps.suite.videos import video_files
+
+TITLE = "Video"
 EXPLAINED = "Give a short clip, and see what the model takes the motion in it for."
 _STRIP_FRAMES = 8
+_MOST_FRAMES = 20_000  # of a video: a quarter of an hour at 25 a second
+_SHOWN_PIXELS = 160  # height of an example, which a page would otherwise show as a stamp
 
 
 class Seen(NamedTuple):
@@ -65,7 +73,7 @@ def tab(model: ExportedModel) -> None:
 
     @functools.cache
     def example(at: int) -> str:
-        return str(uploaded_clips.write(example_videos(model)[at]))
+        return str(write_example(example_videos(model)[at]))
 
     for at, button in enumerate(examples):
         made = elements.filled(functools.partial(example, at))
@@ -82,11 +90,8 @@ def classify(model: ExportedModel, file: str | None) -> Seen:
     """
     if not file:
         raise errors.UserError("There is no clip yet: drop a file, or take an example.")
-    settings = model.settings
-    path = Path(file)
-    count, frames_per_second = uploaded_clips.counted(path)
-    chosen = uploaded_clips.indices(count, frames_per_second, settings)
-    frames = uploaded_clips.read(path, set(chosen.ravel().tolist()), settings)
+    found = read(Path(file), model.settings)
+    frames, chosen = found.frames, found.sample.indices[:, : found.sample.length]
     clips = np.stack([np.stack([frames[at] for at in row]) for row in chosen.tolist()])
     answer = model.ask(frames=clips)
     probabilities = answer["probabilities"].mean(axis=0)
@@ -94,7 +99,58 @@ def classify(model: ExportedModel, file: str | None) -> Seen:
     middle = chosen[len(chosen) // 2].tolist()
     label = names[int(probabilities.argmax())]
     shown = [frames[at] for at in middle]
-    return Seen(label, names, probabilities, shown, [at / frames_per_second for at in middle])
+    return Seen(label, names, probabilities, shown, found.times[middle].tolist())
+
+
+def read(path: Path, settings: Mapping[str, Any]) -> video_files.Chosen:
+    """Reads the frames that an export takes from a video, as the training chose them.
+
+    Frames are halved while both sides stay above the model's size, which the model would do
+    itself, so that the request stays small.
+
+    Raises:
+        UserError: not a video, damaged, or too long; it names the file.
+    """
+    from apps.suite.videos import fitting, sampling, video_files
+    from apps.suite.videos.config import ClipConfig
+
+    height, width = int(settings["height"]), int(settings["width"])
+    seconds = settings.get("clip_seconds")
+    config = ClipConfig(
+        frames=int(settings["frames"]),
+        sampling="window" if seconds else "uniform",
+        clip_seconds=seconds or ClipConfig.clip_seconds,
+    )
+    clips = int(settings.get("clips_per_video", 1))
+    try:
+        return video_files.choose(
+            path,
+            functools.partial(sampling.sample, config=config, clips=clips),
+            functools.partial(fitting.halved, height=height, width=width),
+            most_frames=_MOST_FRAMES,
+        )
+    except video_files.UnreadableError as error:
+        raise errors.UserError(f"{path.name} {error}") from error
+
+
+def write_example(frames: np.ndarray) -> Path:
+    """Writes frames as a video file that browsers show, with pixels large enough to be seen."""
+    from apps.suite.videos.opencv import cv2
+
+    scale = max(1, round(_SHOWN_PIXELS / frames.shape[1]))
+    height, width = (2 * (side * scale // 2) for side in frames.shape[1:3])
+    with tempfile.NamedTemporaryFile(
+        prefix="example-", suffix=".webm", dir=os.environ.get("GRADIO_TEMP_DIR"), delete=False
+    ) as file:
+        path = Path(file.name)
+    size = (width, height)
+    with process.stderr_set_aside():  # OpenCV doubts that VP8 belongs into webm
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 12, size)
+    for frame in frames:
+        large = cv2.resize(frame, (width, height), interpolation=cv2.INTER_NEAREST)
+        writer.write(cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
 
 
 def example_videos(model: ExportedModel) -> list[np.ndarray]:

@@ -30,7 +30,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.suite.evaluation import video_measures
+    from apps.suite.evaluation import classification
     from apps.video_classification import baselines, report, scoring
 
     trained, corpus, config = run.trained, run.data, run.config
@@ -39,18 +39,18 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_clips = scoring.Scorer(trained.model)(test, config.evaluation.flip)
     evaluation.refuse_diverged(run.folder, of_clips)
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
-    frames_seen = video_measures.by_frames_seen(
+    frames_seen = classification.by_step(
         labels, scoring.by_frames_seen(trained.model, config, test)
     )
     print("training the baselines", flush=True)
     of_baselines = baselines.evaluate(corpus.train, corpus.validation, test, classes, config)
-    groups = video_measures.by_group(test.groups, labels, probabilities)
-    metrics = video_measures.metrics(
+    groups = classification.by_group(test.groups, labels, probabilities)
+    metrics = scoring.metrics(
         corpus.split,
         corpus.counts,
         labels,
         probabilities,
-        video_measures.scores(test.labels, of_clips)["accuracy"],
+        classification.scores(test.labels, of_clips)["accuracy"],
         {comparison.words(name): each for name, each in of_baselines.items()},
         groups,
         frames_seen,

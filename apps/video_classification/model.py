@@ -21,10 +21,14 @@ import keras
 
 import lstm_layers
 from apps.suite import process
-from apps.suite.networks.video_pooling import EvidencePooling, FrameMask
+from apps.suite.networks.pooling import EvidencePooling, FrameMask
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder
 from apps.video_classification.frame_encoder import FeatureScale
+
+# Models saved before the tasks shared these layers name them so.
+for _layer in (EvidencePooling, FrameMask):
+    keras.saving.get_custom_objects()[f"video_classification>{_layer.__name__}"] = _layer
 
 FEATURES, EVIDENCE = "features", "evidence"
 SCALE, BESIDE = "feature_scale", "beside"

@@ -1,18 +1,12 @@
-"""Says what videos show: `python -m apps.video_classification.predict holiday.mp4`.
-
-Which videos are asked about, and where what is made of them goes.
-
-A run or an export, asked alike: for what a video is, and for what it is at every moment.
-"""
+"""Names what videos show: `python -m apps.video_classification.predict holiday.mp4`."""
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import typing
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -26,7 +20,156 @@ from apps.video_classification import config as configs
 if typing.TYPE_CHECKING:
     import numpy as np
 
+    from apps.suite.export import asking
     from apps.video_classification.timeline import Segment
+
+
+TASK = "video_classification"
+_DRAWN_LABELS = 10  # the likeliest ones, in a picture
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say what videos show, as a whole and, if asked, at every moment."""
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Video files, and folders of them."""
+    run: Path = Path("runs") / TASK
+    """Folder of a finished run."""
+    model: Path | None = None
+    """Ask this version folder of an export instead of a run."""
+    server: str = ""
+    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    timeline: Path | None = None
+    """Folder for a picture of each video's labels over time: <video>.png, and <video>-dark.png."""
+    annotated: Path | None = None
+    """Folder for a copy of each video with the label drawn on it, <video>.mp4."""
+    clip_seconds: float | None = None
+    """Over time: how long the action is that a label is about; else as the run was trained."""
+    top: int = 3
+    """How many labels are shown."""
+    skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Name what cannot be decoded, and go on."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print an object a line, for machines."""
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise ValueError("inputs: name a video file or a folder")
+        if self.top < 1:
+            raise ValueError(f"--top must be at least 1, is {self.top}")
+        if self.clip_seconds is not None and not 0 < self.clip_seconds < float("inf"):
+            raise ValueError(f"--clip_seconds must be above 0, is {self.clip_seconds}")
+
+
+class Answer(NamedTuple):
+    """What a video shows; `reason` instead of labels where it could not be decoded."""
+
+    input: str
+    labels: dict[str, float]  # their probabilities, the likeliest first
+    seconds: float  # of the video
+    segments: tuple[Segment, ...] = ()  # where a timeline or a copy was asked for
+    reason: str = ""
+
+
+def predict(options: Options) -> Iterator[Answer]:
+    """Yields an answer for each video, after its picture and its copy are written.
+
+    Raises:
+        UserError: no finished run, export or server, no such input, one that cannot be decoded
+            (unless `skip_unreadable`), a picture or a copy that cannot be written.
+    """
+    videos = find_videos(options.inputs, options.timeline, options.annotated)
+    from apps.suite.export import asking
+    from apps.suite.videos import video_files
+    from apps.video_classification import serving
+
+    with asking.model(TASK, serving.served, options) as model:
+        asked = Recogniser(model)
+        for video in videos:
+            try:
+                yield _answer(asked, video, options)
+            except video_files.UnreadableError as error:
+                if not options.skip_unreadable:
+                    raise errors.UserError(f"{video.path}: {error}") from error
+                yield Answer(str(video.path), {}, 0.0, reason=str(error))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return command.run_command(TASK, "predict", Options, _print, arguments)
+
+
+def _answer(asked: Recogniser, video: AskedVideo, options: Options) -> Answer:
+    import numpy as np
+
+    from apps.suite.runs import files
+    from apps.suite.videos import video_files
+    from apps.video_classification import pictures, timeline
+
+    found = video_files.read(video.path, asked.clips, asked.clips_per_video)
+    likely = asked.probabilities(found.frames[:, : found.length]).mean(axis=0)
+    order = np.argsort(-likely, kind="stable")[: options.top]
+    labels = {asked.label_names[at]: float(likely[at]) for at in order}
+    answer = Answer(str(video.path), labels, found.seconds)
+    if video.timeline is None and video.annotated is None:
+        return answer
+    over_time = timeline.of_video(asked, video.path, found, options.clip_seconds)
+    if video.timeline is not None:
+        files.make_folder(video.timeline.parent)
+        pictures.timeline(
+            video.timeline.parent,
+            video.timeline.stem,
+            video.path.name,
+            over_time.seconds,
+            over_time.probabilities,
+            asked.label_names,
+            _DRAWN_LABELS,
+        )
+    if video.annotated is not None:
+        frame_seconds = found.seconds / found.frame_count
+        timeline.write_annotated(
+            video.annotated, video.path, asked.label_names, over_time, frame_seconds
+        )
+    return answer._replace(segments=tuple(over_time.segments(asked.label_names)))
+
+
+def _print(options: Options) -> None:
+    left_out = 0
+    for answer in predict(options):
+        left_out += bool(answer.reason)
+        if options.json:
+            print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
+        elif answer.reason:
+            print(f"{answer.input}  left out: it {answer.reason}", flush=True)
+        else:
+            (label, sure), *others = answer.labels.items()
+            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
+            print(f"{answer.input}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
+            for part in answer.segments:
+                times = f"{part.start_seconds:8.2f} to {part.end_seconds:.2f} s"
+                print(f"{times}  {part.label} {part.probability:.2f}", flush=True)
+    if left_out:
+        print(f"{left_out} left out that cannot be decoded", file=sys.stderr)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    if answer.reason:
+        return {"input": answer.input, "error": answer.reason}
+    shares = {name: round(share, 4) for name, share in answer.labels.items()}
+    found: dict[str, Any] = {"input": answer.input, "label": next(iter(shares))}
+    found |= {"probabilities": shares, "seconds": round(answer.seconds, 3)}
+    if answer.segments:
+        found["segments"] = [
+            {
+                "start_seconds": round(part.start_seconds, 3),
+                "end_seconds": round(part.end_seconds, 3),
+                "label": part.label,
+                "probability": round(part.probability, 4),
+            }
+            for part in answer.segments
+        ]
+    return found
 
 
 SUFFIXES = (
@@ -107,51 +250,43 @@ _ROWS = 16  # windows that are asked together
 
 
 class Recogniser:
-    """Answers through the signatures of an export; see `from_run` and `from_export`.
+    """Labels clips, and every moment of a video.
 
     Args:
-        signatures: by name, each a function of named tensors.
-        settings: the asset of that name.
-        owner: holds the variables, which the signatures don't.
+        model: answers the signatures of the task's export.
 
     Attributes:
         label_names: of the probabilities.
         clips: how the frames of a clip are chosen and sized.
-        clips_per_video: whose probabilities are averaged.
-        streams: whether it answers frame after frame by itself.
+        clips_per_video: clips whose probabilities are averaged.
+        streams: whether the model itself answers frame after frame.
     """
 
-    def __init__(
-        self, signatures: Mapping[str, Any], settings: Mapping[str, Any], owner: object
-    ) -> None:
-        self._signatures, self._owner = signatures, owner
-        self._states = tuple(settings["states"])
-        self.label_names = tuple(settings["label_names"])
-        self.clips_per_video = int(settings["clips_per_video"])
+    def __init__(self, model: asking.Model) -> None:
+        self._model = model
+        self._states = tuple(model.setting("states"))
+        self.label_names = tuple(model.setting("label_names"))
+        self.clips_per_video = int(model.setting("clips_per_video"))
         self.streams = bool(self._states)
-        seconds = settings["clip_seconds"]
+        seconds = model.setting("clip_seconds")
         self.clips = configs.ClipConfig(
-            frames=settings["frames"],
-            height=settings["height"],
-            width=settings["width"],
-            fit=settings["fit"],
+            frames=model.setting("frames"),
+            height=model.setting("height"),
+            width=model.setting("width"),
+            fit=model.setting("fit"),
             sampling="window" if seconds else "uniform",
             clip_seconds=seconds or 1.0,
         )
 
     def probabilities(self, clips: np.ndarray) -> np.ndarray:
-        """Float32 [clips, labels] of uint8 [clips, any frames, any height, any width, 3]."""
-        import numpy as np
-        import tensorflow as tf
-
-        asked = self._signatures["serving_default"](frames=tf.constant(clips))
-        return np.asarray(asked["probabilities"])
+        """Returns float32 [clips, labels] for uint8 [clips, frames, height, width, 3]."""
+        return self._model.ask(frames=clips)["probabilities"]
 
     def over_time(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Float32 [labels] at each frame, from it and those before it.
+        """Yields float32 [labels] at each frame, from this frame and the earlier ones.
 
-        A model that streams is handed the frames one by one, with its states. Another one judges
-        at each frame the clip that ends there; only so many frames are in memory.
+        A model that streams gets the frames one by one, with its states. Any other model judges
+        at each frame the clip that ends there; only the frames of a clip are in memory.
 
         Args:
             frames: uint8 [height, width, 3], all of one size, at the pace of a clip's frames.
@@ -160,13 +295,12 @@ class Recogniser:
 
     def _streamed(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         import numpy as np
-        import tensorflow as tf
 
-        states = {name: tf.zeros([1, 0]) for name in self._states}
+        states = {name: np.zeros([1, 0]) for name in self._states}
         for frame in frames:
-            asked = self._signatures["stream"](frames=tf.constant(frame[None, None]), **states)
+            asked = self._model.ask("stream", frames=frame[None, None], **states)
             states = {name: asked[name] for name in self._states}
-            yield np.asarray(asked["probabilities"])[0, 0]
+            yield asked["probabilities"][0, 0]
 
     def _windows(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         import numpy as np
@@ -185,183 +319,6 @@ class Recogniser:
                 waiting = []
         if waiting:
             yield from self.probabilities(np.stack(waiting))
-
-
-def from_run(run: Path) -> Recogniser:
-    """Of a finished run. Raises what `trained_model.load` raises."""
-    from apps.video_classification import serving, trained_model
-
-    trained = trained_model.load(run)
-    served = serving.ServedVideo(trained.model, trained.label_names, trained.config)
-    return Recogniser(served.signatures(), served.settings, served)
-
-
-def from_export(version: Path) -> Recogniser:
-    """Of an exported version's folder; UserError where it is none, or damaged."""
-    import tensorflow as tf
-
-    from apps.video_classification import serving
-
-    # TensorFlow warns that gradients were not saved; nothing is trained here.
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    file = version / "assets" / serving.SETTINGS
-    if not (version / "saved_model.pb").is_file() or not file.is_file():
-        raise errors.UserError(
-            f"--model {version}: no exported version; it is the numbered folder that "
-            "python -m apps.video_classification.export wrote"
-        )
-    try:
-        loaded = tf.saved_model.load(str(version))
-        settings = json.loads(file.read_text(encoding="utf-8"))
-        return Recogniser(loaded.signatures, settings, loaded)
-    except (tf.errors.OpError, OSError, KeyError, TypeError, ValueError) as error:
-        raise errors.UserError(
-            f"--model {version}: no export of video_classification, or a damaged one; export the "
-            "run again"
-        ) from error
-
-
-TASK = "video_classification"
-_DRAWN_LABELS = 10  # the likeliest ones, in a picture
-
-
-@dataclass(frozen=True)
-class Options:
-    """Say what videos show, as a whole and, if asked, at every moment."""
-
-    inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Video files, and folders of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    timeline: Path | None = None
-    """Folder for a picture of each video's labels over time: <video>.png, and <video>-dark.png."""
-    annotated: Path | None = None
-    """Folder for a copy of each video with the label drawn on it, <video>.mp4."""
-    clip_seconds: float | None = None
-    """Over time: how long the action is that a label is about; else as the run was trained."""
-    top: int = 3
-    """How many labels are shown."""
-    skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Name what cannot be decoded, and go on."""
-    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print an object a line, for machines."""
-
-    def __post_init__(self) -> None:
-        if not self.inputs:
-            raise ValueError("inputs: name a video file or a folder")
-        if self.top < 1:
-            raise ValueError(f"--top must be at least 1, is {self.top}")
-        if self.clip_seconds is not None and not 0 < self.clip_seconds < float("inf"):
-            raise ValueError(f"--clip_seconds must be above 0, is {self.clip_seconds}")
-
-
-class Answer(NamedTuple):
-    """What a video shows; `reason` instead of labels where it could not be decoded."""
-
-    input: str
-    labels: dict[str, float]  # their probabilities, the likeliest first
-    seconds: float  # of the video
-    segments: tuple[Segment, ...] = ()  # where a timeline or a copy was asked for
-    reason: str = ""
-
-
-def predict(options: Options) -> Iterator[Answer]:
-    """An answer for each video, as soon as it is there; its picture and its copy are written.
-
-    Raises:
-        UserError: no finished run or no export, no such input, one that cannot be decoded (unless
-            `skip_unreadable`), a picture or a copy that cannot be written.
-    """
-    videos = find_videos(options.inputs, options.timeline, options.annotated)
-    from apps.suite.videos import video_files
-
-    asked = from_run(options.run) if options.model is None else from_export(options.model)
-    for video in videos:
-        try:
-            yield _answer(asked, video, options)
-        except video_files.UnreadableError as error:
-            if not options.skip_unreadable:
-                raise errors.UserError(f"{video.path}: {error}") from error
-            yield Answer(str(video.path), {}, 0.0, reason=str(error))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    return command.run_command(TASK, "predict", Options, _print, arguments)
-
-
-def _answer(asked: Recogniser, video: AskedVideo, options: Options) -> Answer:
-    import numpy as np
-
-    from apps.suite.runs import files
-    from apps.suite.videos import video_files
-    from apps.video_classification import pictures, timeline
-
-    found = video_files.read(video.path, asked.clips, asked.clips_per_video)
-    likely = asked.probabilities(found.frames[:, : found.length]).mean(axis=0)
-    order = np.argsort(-likely, kind="stable")[: options.top]
-    labels = {asked.label_names[at]: float(likely[at]) for at in order}
-    answer = Answer(str(video.path), labels, found.seconds)
-    if video.timeline is None and video.annotated is None:
-        return answer
-    over_time = timeline.of_video(asked, video.path, found, options.clip_seconds)
-    if video.timeline is not None:
-        files.make_folder(video.timeline.parent)
-        pictures.timeline(
-            video.timeline.parent,
-            video.timeline.stem,
-            video.path.name,
-            over_time.seconds,
-            over_time.probabilities,
-            asked.label_names,
-            _DRAWN_LABELS,
-        )
-    if video.annotated is not None:
-        frame_seconds = found.seconds / found.frame_count
-        timeline.write_annotated(
-            video.annotated, video.path, asked.label_names, over_time, frame_seconds
-        )
-    return answer._replace(segments=tuple(over_time.segments(asked.label_names)))
-
-
-def _print(options: Options) -> None:
-    left_out = 0
-    for answer in predict(options):
-        left_out += bool(answer.reason)
-        if options.json:
-            print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
-        elif answer.reason:
-            print(f"{answer.input}  left out: it {answer.reason}", flush=True)
-        else:
-            (label, sure), *others = answer.labels.items()
-            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
-            print(f"{answer.input}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
-            for part in answer.segments:
-                times = f"{part.start_seconds:8.2f} to {part.end_seconds:.2f} s"
-                print(f"{times}  {part.label} {part.probability:.2f}", flush=True)
-    if left_out:
-        print(f"{left_out} left out that cannot be decoded", file=sys.stderr)
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    if answer.reason:
-        return {"input": answer.input, "error": answer.reason}
-    shares = {name: round(share, 4) for name, share in answer.labels.items()}
-    found: dict[str, Any] = {"input": answer.input, "label": next(iter(shares))}
-    found |= {"probabilities": shares, "seconds": round(answer.seconds, 3)}
-    if answer.segments:
-        found["segments"] = [
-            {
-                "start_seconds": round(part.start_seconds, 3),
-                "end_seconds": round(part.end_seconds, 3),
-                "label": part.label,
-                "probability": round(part.probability, 4),
-            }
-            for part in answer.segments
-        ]
-    return found
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.suite.evaluation import plots, report, video_measures
+from apps.suite.evaluation import classification, plots, report
 from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder, pictures
@@ -58,7 +58,7 @@ class Measured(NamedTuple):
     """What `evaluate` found out, beside its metrics."""
 
     probabilities: np.ndarray  # float [videos, labels]
-    groups: Sequence[video_measures.GroupScore]
+    groups: Sequence[classification.GroupScore]
     frames_seen: Sequence[float]
     parameters: int
 
@@ -126,7 +126,7 @@ def _results(
 ) -> list[report.Block]:
     labels, test = corpus.test.video_labels, metrics["test"]
     references = {name: each["accuracy"] for name, each in metrics["baselines"].items()}
-    counts = video_measures.confusion(labels, measured.probabilities)
+    counts = classification.confusion(labels, measured.probabilities)
     blocks: list[report.Block] = [
         plots.model_and_baselines(folder.plots, metrics, "accuracy"),
         report.Paragraph(
@@ -143,7 +143,7 @@ def _results(
         caption = "Test videos by group, the worst told first"
         if len(measured.groups) > len(shown):
             caption += f": {len(shown)} of {len(measured.groups)}"
-        rows = [[s.group, f"{s.videos:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
+        rows = [[s.group, f"{s.examples:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
         blocks.append(report.Table(f"{caption}.", ["group", "videos", "accuracy"], rows))
     if corpus.skipped:
         listed = "\n".join(corpus.skipped[:_SHOWN_SKIPPED])

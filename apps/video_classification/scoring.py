@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.evaluation import classification
 from apps.video_classification import config as configs
 from apps.video_classification import model
 from apps.video_classification.clips import Clips
@@ -103,3 +105,43 @@ def _batches(clips: Clips) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     for first in range(0, len(clips), _ROWS):
         rows = slice(first, min(first + _ROWS, len(clips)))
         yield rows, clips.read(rows), clips.lengths[rows]
+
+
+def metrics(
+    split: str,
+    examples: Mapping[str, int],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    clip_accuracy: float,
+    baselines: Mapping[str, np.ndarray],
+    groups: Sequence[classification.GroupScore],
+    frames_seen: Sequence[float],
+) -> dict[str, Any]:
+    """Returns the values for `run_folder.RunFolder.write_metrics`.
+
+    Args:
+        split: how the parts were made, in words.
+        examples: videos of each part.
+        labels: int [videos], of the test part.
+        probabilities: the model's, float [videos, labels], the mean of each video's clips.
+        clip_accuracy: of the clips by themselves.
+        baselines: probabilities of the baselines, by name.
+        groups: result of `classification.by_group`.
+        frames_seen: accuracy after 1, 2, … frames.
+    """
+    accuracy = classification.scores(labels, probabilities)["accuracy"]
+    low, high = classification.interval(accuracy, len(labels))
+    further = {
+        "clip_accuracy": clip_accuracy,
+        "accuracy_at_least": low,
+        "accuracy_at_most": high,
+    }
+    if groups:
+        further["groups"] = len(groups)
+        further["mean_accuracy_of_the_groups"] = float(np.mean([each.accuracy for each in groups]))
+    quarters = sorted({max(1, round(len(frames_seen) * share / 4)) for share in (1, 2, 3)})
+    for seen in quarters:
+        further[f"accuracy_after_{seen}_frames"] = frames_seen[seen - 1]
+    return classification.metrics(
+        split, examples, labels, probabilities, baselines, further, unit="videos", top=5
+    )

@@ -1,15 +1,9 @@
-"""The signatures of the export: frames in, labels out; see `export` for their list.
-
-The requests that a server warms up with, and Keras's answers to them.
-"""
+"""Builds the signatures of the export, which take frames and return labels, and their requests."""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
-import tempfile
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,116 +12,34 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.suite.serving import warmup_requests
+from apps.suite.export import assets
+from apps.suite.serving import signatures, warmup_requests
 from apps.suite.videos import preprocessing
 from apps.video_classification import config as configs
-from apps.video_classification import data, model, streams
+from apps.video_classification import data, model, streams, trained_model
 
-
-def requests(
-    trained: keras.Model, label_names: Sequence[str], config: configs.Config
-) -> list[warmup_requests.Request]:
-    """For each signature one row and several, videos of other lengths and sizes than training's.
-
-    The answers come from the model as Keras runs it, operation by operation, and not from the
-    functions that are exported.
-    """
-    names = np.array([name.encode() for name in label_names], object)
-    clips, draw = config.clips, np.random.default_rng(0)
-    own = _video(clips.frames, clips.height, clips.width, draw)
-    long = np.stack([_video(3 * clips.frames + 1, 48, 36, draw) for _ in range(3)])
-    short = _video(2, 7, 50, draw)
-    found = [_videos(trained, names, config, videos) for videos in (own[None], long, short[None])]
-    several: Sequence[Sequence[np.ndarray]] = ([own], [long[0], short, own])
-    found += [_files(trained, names, config, videos) for videos in several]
-    if config.model.per_frame:
-        for videos in (own[None], long):
-            found += _stream(trained, names, config, videos)
-    return found
-
-
-def _videos(
-    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
-) -> warmup_requests.Request:
-    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
-    return warmup_requests.Request(
-        "serving_default", {"frames": videos}, _answers(names, probabilities)
-    )
-
-
-def _files(
-    trained: keras.Model,
-    names: np.ndarray,
-    config: configs.Config,
-    videos: Sequence[np.ndarray],
-) -> warmup_requests.Request:
-    """PNG files, which lose nothing."""
-    encoded = np.full([len(videos), max(map(len, videos))], b"", object)
-    for row, video in zip(encoded, videos, strict=True):
-        row[: len(video)] = [tf.io.encode_png(frame).numpy() for frame in video]
-    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
-    return warmup_requests.Request("encoded", {"encoded": encoded}, _answers(names, probabilities))
-
-
-def _stream(
-    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
-) -> list[warmup_requests.Request]:
-    """A chunk from the beginning and one that goes on; the answers are those of one whole call."""
-    count = min(videos.shape[1], 7)
-    videos, ones = videos[:, :count], tf.ones([count], tf.int32)
-    sized = tf.stack([data.preprocess(row[:, None], ones, config)[0][:, 0] for row in videos])
-    lengths = tf.fill([len(videos)], count)
-    evidence = model.per_frame(trained)({"frames": sized, "length": lengths}, training=False)
-    whole = tf.nn.softmax(evidence).numpy()
-    first = streams.initial_states(trained, len(videos))
-    states = {name: np.zeros((len(videos), 0), np.float32) for name in first}
-    found, after = [], first
-    for part in (slice(0, 4), slice(4, count)):
-        _, after = streams.chunk(trained, sized[:, part], after)
-        rows = {name: np.reshape(state, (len(videos), -1)) for name, state in after.items()}
-        answers = {
-            "probabilities": whole[:, part],
-            "label": names[whole[:, part].argmax(axis=2)],
-            "label_names": names,
-            **rows,
-        }
-        found.append(
-            warmup_requests.Request("stream", {"frames": videos[:, part], **states}, answers)
-        )
-        states = rows
-    return found
-
-
-def _ask(trained: keras.Model, config: configs.Config, video: np.ndarray) -> np.ndarray:
-    """Probabilities [1, labels] of one video, without any padding behind a short one."""
-    frames, lengths = data.preprocess(tf.constant(video[None]), tf.constant([len(video)]), config)
-    frames = frames[:, : lengths[0]]
-    sides = (frames, frames[:, :, :, ::-1]) if config.evaluation.flip else (frames,)
-    asked = [trained({"frames": side, "length": lengths}, training=False) for side in sides]
-    return np.mean([keras.ops.softmax(logits) for logits in asked], axis=0)
-
-
-def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    return {
-        "label": names[probabilities.argmax(axis=1)],
-        "label_names": names,
-        "probabilities": probabilities,
-    }
-
-
-def _video(frames: int, height: int, width: int, draw: np.random.Generator) -> np.ndarray:
-    """A bright spot on its way over a noisy ground, uint8 [frames, height, width, 3]."""
-    start, pace = draw.uniform(0.2, 0.8, 2), draw.uniform(-0.5, 0.5, 2)
-    times = np.linspace(0, 1, frames)[:, None, None]
-    rows, columns = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
-    down, right = rows - start[0] - pace[0] * times, columns - start[1] - pace[1] * times
-    spot = np.exp(-(down**2 + right**2) / 0.02)
-    colours = spot[..., None] * draw.uniform(60, 160, 3) + 50
-    return (colours + draw.normal(0, 8, colours.shape)).clip(0, 255).astype(np.uint8)
-
-
-SETTINGS = "settings.json"
-"""The asset that tells a client what the signatures cannot."""
+_ANSWER = {
+    "label": "string[b]",
+    "label_names": "string[labels]",
+    "probabilities": "float32[b, labels]",
+}
+_FRAMES = {"frames": "uint8[b, frames, height, width, 3]"}
+SIGNATURES = {
+    "serving_default": signatures.Signature(_FRAMES, _ANSWER),
+    "encoded": signatures.Signature({"encoded": "string[b, frames]"}, _ANSWER),
+    "stream": signatures.Signature(
+        {**_FRAMES, signatures.STATES: "float32[b, numbers]"},
+        {
+            "label": "string[b, frames]",
+            "label_names": "string[labels]",
+            "probabilities": "float32[b, frames, labels]",
+            signatures.STATES: "float32[b, numbers]",
+        },
+        optional=True,  # only of a model that judges each frame by itself and those before it
+    ),
+    "assets": signatures.ASSETS,
+}
+"""A stream's states begin as float32[b, 0]."""
 
 
 class ServedVideo:
@@ -153,13 +65,9 @@ class ServedVideo:
             self.states = list(streams.initial_states(trained, 1))
         self.saved = tf.Module(name="served_video")
         self.saved.weights = [weight.value for weight in trained.weights]
-        # A file of this name has to be there until the export is written.
-        folder = Path(tempfile.mkdtemp())
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        file = folder / SETTINGS
         self.settings = self._settings()
-        file.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
-        self.saved.settings = tf.saved_model.Asset(str(file))
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
 
     def signatures(self) -> dict[str, Any]:
         """A traced or traceable function by the name of its signature."""
@@ -168,6 +76,7 @@ class ServedVideo:
         found = {
             "serving_default": tf.function(self.videos, autograph=False, input_signature=[frames]),
             "encoded": tf.function(self.files, autograph=False, input_signature=[encoded]),
+            "assets": self.assets.signature(),
         }
         if self.states:
             states = {name: tf.TensorSpec([None, None], tf.float32, name) for name in self.states}
@@ -276,6 +185,12 @@ class ServedVideo:
         }
 
 
+def served(run: Path) -> ServedVideo:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    trained = trained_model.load(run)
+    return ServedVideo(trained.model, trained.label_names, trained.config)
+
+
 def _with_pixels(frames: tf.Tensor) -> tf.Tensor:
     """The frames [b, n, height, width, 3], after a look whether there is something to see."""
     sizes = tf.shape(frames)[1:4]
@@ -310,3 +225,105 @@ def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
         rows = tf.identity(rows)
     rows = tf.concat([packed[:, : tf.where(given[1] == 0, size, 0)], rows], axis=1)
     return tf.reshape(rows, tf.shape(first))
+
+
+def requests(
+    trained: keras.Model, label_names: Sequence[str], config: configs.Config
+) -> list[warmup_requests.Request]:
+    """For each signature one row and several, videos of other lengths and sizes than training's.
+
+    The answers come from the model as Keras runs it, operation by operation, and not from the
+    functions that are exported.
+    """
+    names = np.array([name.encode() for name in label_names], object)
+    clips, draw = config.clips, np.random.default_rng(0)
+    own = _video(clips.frames, clips.height, clips.width, draw)
+    long = np.stack([_video(3 * clips.frames + 1, 48, 36, draw) for _ in range(3)])
+    short = _video(2, 7, 50, draw)
+    found = [_videos(trained, names, config, videos) for videos in (own[None], long, short[None])]
+    several: Sequence[Sequence[np.ndarray]] = ([own], [long[0], short, own])
+    found += [_files(trained, names, config, videos) for videos in several]
+    if config.model.per_frame:
+        for videos in (own[None], long):
+            found += _stream(trained, names, config, videos)
+    return [*found, assets.request()]
+
+
+def _videos(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
+) -> warmup_requests.Request:
+    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
+    return warmup_requests.Request(
+        "serving_default", {"frames": videos}, _answers(names, probabilities)
+    )
+
+
+def _files(
+    trained: keras.Model,
+    names: np.ndarray,
+    config: configs.Config,
+    videos: Sequence[np.ndarray],
+) -> warmup_requests.Request:
+    """PNG files, which lose nothing."""
+    encoded = np.full([len(videos), max(map(len, videos))], b"", object)
+    for row, video in zip(encoded, videos, strict=True):
+        row[: len(video)] = [tf.io.encode_png(frame).numpy() for frame in video]
+    probabilities = np.concatenate([_ask(trained, config, video) for video in videos])
+    return warmup_requests.Request("encoded", {"encoded": encoded}, _answers(names, probabilities))
+
+
+def _stream(
+    trained: keras.Model, names: np.ndarray, config: configs.Config, videos: np.ndarray
+) -> list[warmup_requests.Request]:
+    """A chunk from the beginning and one that goes on; the answers are those of one whole call."""
+    count = min(videos.shape[1], 7)
+    videos, ones = videos[:, :count], tf.ones([count], tf.int32)
+    sized = tf.stack([data.preprocess(row[:, None], ones, config)[0][:, 0] for row in videos])
+    lengths = tf.fill([len(videos)], count)
+    evidence = model.per_frame(trained)({"frames": sized, "length": lengths}, training=False)
+    whole = tf.nn.softmax(evidence).numpy()
+    first = streams.initial_states(trained, len(videos))
+    states = {name: np.zeros((len(videos), 0), np.float32) for name in first}
+    found, after = [], first
+    for part in (slice(0, 4), slice(4, count)):
+        _, after = streams.chunk(trained, sized[:, part], after)
+        rows = {name: np.reshape(state, (len(videos), -1)) for name, state in after.items()}
+        answers = {
+            "probabilities": whole[:, part],
+            "label": names[whole[:, part].argmax(axis=2)],
+            "label_names": names,
+            **rows,
+        }
+        found.append(
+            warmup_requests.Request("stream", {"frames": videos[:, part], **states}, answers)
+        )
+        states = rows
+    return found
+
+
+def _ask(trained: keras.Model, config: configs.Config, video: np.ndarray) -> np.ndarray:
+    """Probabilities [1, labels] of one video, without any padding behind a short one."""
+    frames, lengths = data.preprocess(tf.constant(video[None]), tf.constant([len(video)]), config)
+    frames = frames[:, : lengths[0]]
+    sides = (frames, frames[:, :, :, ::-1]) if config.evaluation.flip else (frames,)
+    asked = [trained({"frames": side, "length": lengths}, training=False) for side in sides]
+    return np.mean([keras.ops.softmax(logits) for logits in asked], axis=0)
+
+
+def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    return {
+        "label": names[probabilities.argmax(axis=1)],
+        "label_names": names,
+        "probabilities": probabilities,
+    }
+
+
+def _video(frames: int, height: int, width: int, draw: np.random.Generator) -> np.ndarray:
+    """A bright spot on its way over a noisy ground, uint8 [frames, height, width, 3]."""
+    start, pace = draw.uniform(0.2, 0.8, 2), draw.uniform(-0.5, 0.5, 2)
+    times = np.linspace(0, 1, frames)[:, None, None]
+    rows, columns = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
+    down, right = rows - start[0] - pace[0] * times, columns - start[1] - pace[1] * times
+    spot = np.exp(-(down**2 + right**2) / 0.02)
+    colours = spot[..., None] * draw.uniform(60, 160, 3) + 50
+    return (colours + draw.normal(0, 8, colours.shape)).clip(0, 255).astype(np.uint8)

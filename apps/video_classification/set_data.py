@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import named_sets
+from apps.suite.data import labelled_files, named_sets
 from apps.suite.runs import cache
 from apps.suite.videos import clip_store, fitting, sampling
+from apps.suite.videos.config import ClipConfig
 from apps.video_classification import clips
-from apps.video_classification.config import ClipConfig
 
 _VERSION = 2  # raise it whenever the same set gives other numbers than before
 _GROUPS = ("group", "scene", "actor")  # features that say what belongs together; the first there is
-_ASSUMED_FRAMES_PER_SECOND = 25.0  # sets hold frames without their times
 
 
 def find(
@@ -52,7 +51,8 @@ def find(
     videos = []
     facts = (store.facts[field].tolist() for field in ("part", "label", "group"))
     for part, label, group in zip(*facts, strict=True):
-        videos.append(clips.Video(f"{part}/{counts.get(part, 0):05d}", label, group, part))
+        name_of_video = f"{part}/{counts.get(part, 0):05d}"
+        videos.append(labelled_files.Example(name_of_video, label, group, part))
         counts[part] = counts.get(part, 0) + 1
     whole = {"train", "test"} <= set(counts)
     names = features["label"].names if hasattr(features["label"], "names") else None
@@ -97,7 +97,7 @@ def _sampled(
     features = builder.info.features
     group = next((feature for feature in _GROUPS if feature in features), None)
     wanted = {feature: True for feature in ("video", "label", group) if feature}
-    for part in (part for part in clips.PARTS if part in builder.info.splits):
+    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )
@@ -112,9 +112,8 @@ def _sampled(
                 raise errors.UserError(
                     f"{name}: {part}/{number:05d} holds {frames.dtype}, uint8 is needed"
                 )
-            chosen = sampling.sample(
-                len(frames), _ASSUMED_FRAMES_PER_SECOND, config, clips_per_video
-            )
+            rate = sampling.ASSUMED_FRAMES_PER_SECOND  # sets hold frames without their times
+            chosen = sampling.sample(len(frames), rate, config, clips_per_video)
             small = {i: fitting.fit(frames[i], config) for i in np.unique(chosen.indices).tolist()}
             facts = {
                 "part": part,

@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.suite.networks import streaming
+from apps.suite.networks.streaming import States
 from apps.video_classification import frame_encoder, model
 
-States = dict[str, tf.Tensor]
 PREVIOUS, STARTED = "previous_frame", "started"
 
 
@@ -39,10 +40,7 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
         shape = layers[frame_encoder.MEMORY].output[1].shape[1:]
         for name in "hc":
             states[f"{frame_encoder.MEMORY}_{name}"] = tf.zeros((batch, *shape))
-    for layer in _recurrent(trained):
-        for name, size in zip("hc", layer.state_size, strict=False):
-            states[f"{layer.name}_{name}"] = tf.zeros((batch, size))
-    return states
+    return {**states, **streaming.initial_states(trained, batch)}
 
 
 def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
@@ -76,7 +74,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
             return layer([seen[node.operation.name] for node in _made_of(layer)])
         return layer(values, training=False) if layer._call_has_training_arg else layer(values)
 
-    if not states.keys() >= {f"{layer.name}_h" for layer in _recurrent(trained)}:
+    if not states.keys() >= {f"{layer.name}_h" for layer in streaming.recurrent_layers(trained)}:
         raise ValueError("states are missing: take those of initial_states")
     values: Any = frames
     for layer in _trunk(trained):
@@ -96,10 +94,3 @@ def _trunk(trained: keras.Model) -> list[keras.Layer]:
 def _made_of(layer: keras.Layer) -> list[Any]:
     """The nodes whose outputs a layer takes; of several the first one is in the trunk."""
     return list(layer._inbound_nodes[0].parent_nodes)
-
-
-def _recurrent(trained: keras.Model) -> list[keras.Layer]:
-    found = [layer for layer in trained.layers if layer.name.startswith("recurrent_")]
-    if any(not hasattr(layer, "state_size") for layer in found):
-        raise ValueError("a bilstm cannot answer a stream: it needs what comes later")
-    return found

@@ -30,7 +30,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     import keras
 
     from apps.suite.distribution import distribution
-    from apps.suite.evaluation import video_measures
+    from apps.suite.evaluation import classification
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit, optimizer
     from apps.video_classification import (
@@ -98,8 +98,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             answers = scoring.of_videos(score(held_out, flip), held_out)
             labels = held_out.video_labels
             return {
-                "loss": video_measures.cross_entropy(labels, answers),
-                "accuracy": video_measures.scores(labels, answers)["accuracy"],
+                "loss": classification.cross_entropy(labels, answers),
+                "accuracy": classification.scores(labels, answers)["accuracy"],
             }
 
         def save_best(_: keras.Model) -> None:

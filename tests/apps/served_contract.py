@@ -1,72 +1,47 @@
-"""What each task's export must answer, and what an exported model says that it answers."""
+"""Compares an exported model with the table of signatures of its task, `serving.SIGNATURES`."""
 
+import importlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-Tensors = dict[str, tuple[str | None, int | None]]  # name -> dtype, rank (None: any)
+from apps.suite.serving import signatures as described
 
-SIGNATURES: dict[str, dict[str, tuple[Tensors, Tensors]]] = {
-    "text_generation": {
-        "serving_default": (
-            {
-                "prompt": ("string", 1),
-                "length": (None, None),
-                "temperature": (None, None),
-                "top_k": (None, None),
-                "top_p": (None, None),
-                "seed": (None, None),
-            },
-            {"text": ("string", 1)},
-        ),
-        "step": ({}, {}),
-        "score": ({}, {}),
-    },
-    "speech_commands": {
-        "serving_default": (
-            {"waveform": ("float32", 2)},
-            {
-                "label": ("string", 1),
-                "label_names": ("string", None),
-                "probabilities": ("float32", 2),
-            },
-        ),
-        "wav": ({}, {}),
-        "stream": ({}, {}),
-    },
-    "video_classification": {
-        "serving_default": (
-            {"frames": ("uint8", 5)},
-            {
-                "label": ("string", 1),
-                "label_names": ("string", None),
-                "probabilities": ("float32", 2),
-            },
-        ),
-        "encoded": ({}, {}),
-    },
-    "anomaly_detection": {
-        "serving_default": (
-            {"values": ("float32", 3)},
-            {
-                "score": ("float32", 2),
-                "threshold": ("float32", None),
-                "is_anomaly": ("bool", 2),
-                "contribution": ("float32", 3),
-            },
-        ),
-        "stream": ({}, {}),
-    },
-    "recommendation": {
-        "serving_default": (
-            {"history": ("string", 2), "k": (None, None), "exclude_seen": ("bool", None)},
-            {"items": ("string", 2), "scores": ("float32", 2), "unknown": ("int32", 1)},
-        ),
-        "candidates": (
-            {"include": ("string", 2), "exclude": ("string", 2)},
-            {"items": ("string", 2), "scores": ("float32", 2)},
-        ),
-    },
-}
+
+def table(task: str) -> Mapping[str, described.Signature]:
+    return importlib.import_module(f"apps.{task}.serving").SIGNATURES
+
+
+def differences(version: Path, wanted: Mapping[str, described.Signature]) -> Iterator[str]:
+    """A line for each signature or tensor that is not as the table says."""
+    found = signatures(version)
+    for name in found.keys() - wanted.keys():
+        yield f"{name}: not in the table"
+    for name, signature in wanted.items():
+        if name in found:
+            yield from _of_tensors(f"{name}, inputs", found[name][0], signature.inputs)
+            yield from _of_tensors(f"{name}, outputs", found[name][1], signature.outputs)
+        elif not signature.optional:
+            yield f"{name}: not in the export"
+
+
+def _of_tensors(
+    where: str, found: Mapping[str, tuple[str, Any]], wanted: Mapping[str, str]
+) -> Iterator[str]:
+    states = wanted.get(described.STATES)
+    named = {name: each for name, each in wanted.items() if name != described.STATES}
+    for name in named.keys() - found.keys():
+        yield f"{where}: no {name}"
+    for name, (dtype, shape) in found.items():
+        expected = named.get(name, states)
+        if expected is None:
+            yield f"{where}: {name} is not in the table"
+            continue
+        kind, rank = described.parse(expected)
+        if kind not in ("any", dtype):
+            yield f"{where}: {name} is {dtype}, not {kind}"
+        if rank not in (None, len(shape)):
+            yield f"{where}: {name} has shape {shape}, not {expected}"
 
 
 def signatures(version: Path) -> dict[str, Any]:

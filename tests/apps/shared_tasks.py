@@ -11,26 +11,13 @@ from apps.suite.distribution import distribution
 from tests.apps import processes
 
 BATCH = 8
-# What is drawn for each row apart is drawn otherwise where a replica has fewer rows
-_WITHOUT_DRAWS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "text_generation": {
-        "model": {"dropout": 0.0, "units": 16},
-        "training": {"batch_parts": 2, "reset_windows": 4, "window_tokens": 8},
-    },
-    "speech_commands": {"model": {"dropout": 0.0, "units": 16}},
-    "video_classification": {
-        "model": {"dropout": 0.0, "cnn_normalisation": "batch", "per_frame": True}
-    },
-    "anomaly_detection": {"model": {"dropout": 0.0}, "training": {"hidden_fraction": 0.0}},
-    "recommendation": {"model": {"dropout": 0.0, "embedding_dropout": 0.0}},
-}
-TASKS = tuple(_WITHOUT_DRAWS)
 
 
 def config_of(task: str, **training: Any) -> Any:
     """The tiny preset in float32 without dropout, eight steps of eight rows."""
     config = importlib.import_module(f"apps.{task}.config").PRESETS["tiny"]
-    changes = _WITHOUT_DRAWS[task]
+    # What is drawn for each row apart is drawn otherwise where a replica has fewer rows
+    changes = importlib.import_module(f"tests.apps.{task}.small_run").WITHOUT_DRAWS
     small = {"batch_size": BATCH, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
     groups = {
         "model": changes.get("model", {}),

@@ -111,7 +111,7 @@ def test_bad_rows_are_set_aside_with_their_reason_and_all_others_answered(run, t
     assert reasons[3] == "divisor: is 'x', and has to be a whole number"
     assert reasons[5] == "divisor: is empty"
     assert reasons[7].endswith("and has to fit into int64")
-    assert reasons[len(cells) + 1] == "has 1 cells, and the header 2"
+    assert reasons[len(cells) + 1] == "has 1 cells, and there are 2 columns"
     told = f"{len(cells) + 2:,} rows in, {len(good):,} scored, {len(reasons):,} set aside"
     assert told in capsys.readouterr().out
 
@@ -198,3 +198,23 @@ def test_job_json_says_what_the_scores_are_made_from(run, tmp_path):
     assert job["files"][0][0] == "a.csv"
     assert len(job["files"][0][3]) == len(job["model_sha256"]) == 64
     assert job["inputs"] == {"divisor": "divisor"}
+
+
+def test_a_runner_that_does_not_start_is_one_line_and_another_one_resumes(run, tmp_path, capsys):
+    write_csv(tmp_path / "a.csv", ["divisor"], [[1], [2]])
+    arguments = ("--input", "a.csv", "--signature", "divide")
+    assert run(*arguments, "--runner=FlinkRunner", "--flink_job_server_jar=/no/such.jar") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: FlinkRunner: ")
+    assert said.count("\n") == 1
+    assert run(*arguments, "--direct_num_workers", 1) == 0
+    assert len(scores(tmp_path / "scores")) == 2
+
+
+def test_the_embedded_portable_runner_writes_the_same_bytes(run, tmp_path):
+    write_csv(tmp_path / "a.csv", ["divisor"], [[at % 5 or -1] for at in range(100)])
+    arguments = ("--input", "a.csv", "--signature", "divide", "--rows_per_shard", 20)
+    assert run(*arguments) == 0
+    portable = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+    assert run(*arguments, "--to", "portable", *portable) == 0
+    assert content(tmp_path / "portable") == content(tmp_path / "scores")

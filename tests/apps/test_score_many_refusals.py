@@ -1,4 +1,4 @@
-"""What the command does not begin, or not go on with: one line, status 2, nothing written."""
+"""Refusals of the command before it begins or resumes a job: one line, status 2, no file."""
 
 import resource
 import shutil
@@ -51,22 +51,22 @@ def refused(model, tmp_path, monkeypatch, capsys):
     ("arguments", "told"),
     [
         ("--input no/*.csv", "--input no/*.csv: matches no file that can be read"),
-        ("--input a.doc", "--input a.doc: is none of .csv, .parquet"),
+        ("--input a.doc", "--input a.doc: is not one of .csv"),
         ("--input .", "--input: matches 10 tables and 1 sound; a job reads one kind"),
-        ("--input b.csv", "b.csv: no column 'values'; there is id: choose with --inputs values="),
-        ("--input a.csv --inputs values=x", "no column 'x'; there is id, values, review"),
+        ("--input b.csv", "b.csv: no column 'values'; it has id: choose with --inputs values="),
+        ("--input a.csv --inputs values=x", "a.csv: no column 'x'; it has id, values, review"),
         (
             "--input a.csv --keep x",
-            "no column 'x'; there is id, values, review: choose with --keep",
+            "no column 'x'; it has id, values, review: choose with --keep",
         ),
         ("--input row.csv --keep row", "row: two columns of the output are called so"),
-        ("--input quote.csv", "quote.csv, line 3: a quote is opened and never closed"),
+        ("--input quote.csv", "quote.csv: line 3: a quote is opened and never closed"),
         ("--input a.csv a.parquet --keep id", "a.parquet: id is int64, and string in a.csv"),
         ("--input none.csv", "--input none.csv: holds no row"),
-        ("--input empty.csv", "empty.csv: line 1 has to name the columns, and is empty"),
-        ("--input wide.csv", "wide.csv, line 1: is not UTF-8; convert the file"),
-        ("--input twice.csv", "twice.csv: two columns are called 'values'"),
-        ("--input bad.parquet", "bad.parquet: is no parquet file, or a damaged one"),
+        ("--input empty.csv", "empty.csv: empty"),
+        ("--input wide.csv", "wide.csv: is UTF-16"),
+        ("--input twice.csv", "twice.csv: two columns are named 'values'"),
+        ("--input bad.parquet", "bad.parquet: is not a valid parquet file"),
         ("--input a.csv --signature x", "--signature x: "),
         ("--input a.csv --outputs x", "--outputs x: signature serving_default gives sums"),
         ("--input a.csv --inputs x=id", "--inputs x: signature serving_default takes values"),
@@ -82,25 +82,29 @@ def refused(model, tmp_path, monkeypatch, capsys):
             "--inputs times: is one value for all rows; give --constant",
         ),
         ("--input a.wav", "signature serving_default: its assets/settings.json"),
-        ("--input a.wav --signature divide", "takes divisor (int64[any]), which sounds don't fill"),
+        (
+            "--input a.wav --signature divide",
+            "takes divisor (int64[any]), which sounds do not fill",
+        ),
         ("--input a.csv --rows_per_batch 0", "--rows_per_batch must be at least 1, is 0"),
-        ("--input a.csv -- --no_such_option=1", "--no_such_option=1: is no option of Beam"),
+        ("--input a.csv -- --no_such_option=1", "--no_such_option: neither this command nor"),
+        ("--no_such_option 1 --input a.csv", "--no_such_option: neither this command nor"),
+        ("--input a.csv --rows_per_shards 9", "did you mean --rows_per_shard?"),
+        ("--input a.csv --direct_num_workers=x", "argument --direct_num_workers: invalid int"),
+        ("--input a.csv --runner", "argument --runner: expected one argument"),
+        ("--input a.csv --runner=NoSuchRunner", "Unexpected pipeline runner: NoSuchRunner"),
+        ("--runner=apps.no_such.Runner --input a.csv", "No module named 'apps.no_such'"),
         ("--input a.csv --format xml", "--format: 'xml' is none of parquet, jsonl"),
     ],
 )
 def test_what_does_not_fit_is_one_line(refused, arguments, told):
-    line = refused(*arguments.split())
-    if arguments == "--input a.wav":
-        assert "assets/settings.json does not say the sample rate" in line
-    else:
-        assert told in line
+    assert told in refused(*arguments.split())
 
 
 def test_what_is_no_export_is_named(refused, model, tmp_path):
     for folder in (model.parent, tmp_path / "no_such_folder"):
-        assert "no exported version; it is the numbered folder" in refused(
-            "--input", "a.csv", of=folder
-        )
+        line = refused("--input", "a.csv", of=folder)
+        assert f"--model {folder}: not an exported version" in line
 
 
 def test_a_damaged_export_is_named(refused, model, tmp_path_factory):

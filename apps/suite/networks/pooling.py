@@ -1,7 +1,4 @@
-"""`EvidencePooling`: from what each frame tells to what a clip is.
-
-`FrameMask`: which frames of a padded batch are meant.
-"""
+"""Pools the evidence of frames into logits of a sequence, and masks frames of padded batches."""
 
 from __future__ import annotations
 
@@ -10,55 +7,22 @@ from typing import Any
 import keras
 from keras import ops
 
-
-@keras.saving.register_keras_serializable(package="speech_commands")
-class FrameMask(keras.layers.Layer):
-    """True where frame k of a layer, which stands at feature frame s · k, is in first … end - 1.
-
-    Args:
-        frame_stride: s, feature frames to one frame of the layer.
-        name, trainable, dtype: those of `keras.layers.Layer`.
-
-    Call arguments:
-        values: (batch, frames, …), of which only the number of frames is read.
-        first, end: int32 (batch,), in feature frames.
-
-    Returns:
-        bool (batch, frames).
-    """
-
-    def __init__(self, frame_stride: int = 1, **options: Any) -> None:
-        super().__init__(**options)
-        self.frame_stride = frame_stride
-        self.supports_masking = True
-
-    def compute_mask(self, *_: Any, **__: Any) -> None:
-        """What comes out is a mask and has none."""
-
-    def call(self, values: Any, first: Any, end: Any) -> Any:
-        places = self.frame_stride * ops.arange(ops.shape(values)[1], dtype="int32")
-        return ops.logical_and(places >= first[:, None], places < end[:, None])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "frame_stride": self.frame_stride}
-
-
 NOTHING = -1e30
-"""Attention of a frame that does not count; finite, so that no difference of two is undefined."""
+"""Attention of a frame that does not count; finite, so that differences of two are defined."""
 
 
-@keras.saving.register_keras_serializable(package="speech_commands")
+@keras.saving.register_keras_serializable(package="lstm_tasks")
 class EvidencePooling(keras.layers.Layer):
     """Pools evidence by attention over frames: logits = Σ_t softmax(a)_t u_t.
 
     Args:
-        newest_only: only the last pooled frame counts, whatever its attention.
+        newest_only: only the last frame that counts is taken, whatever its attention.
         name, trainable, dtype: those of `keras.layers.Layer`.
 
     Call arguments:
         evidence: u (batch, frames, classes).
-        attention: a (batch, frames).
-        pooled: bool (batch, frames), the frames that count.
+        counted: bool (batch, frames), False for frames that do not count.
+        attention: a (batch, frames); if it is not given, all frames count alike.
 
     Returns:
         Logits (batch, classes). A row without a frame that counts pools all of them evenly.
@@ -69,20 +33,64 @@ class EvidencePooling(keras.layers.Layer):
         self.newest_only = newest_only
         self.supports_masking = True
 
-    def compute_mask(self, *_: Any, **__: Any) -> None:
-        """What comes out has no frames."""
+    def build(self, *_: Any) -> None:
+        self.built = True
 
-    def call(self, evidence: Any, attention: Any, pooled: Any) -> Any:
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask: the output has no frames."""
+
+    def call(self, evidence: Any, counted: Any, attention: Any = None) -> Any:
+        if attention is None:
+            attention = ops.zeros_like(evidence[..., 0])
         if self.newest_only:
-            later = ops.concatenate([pooled[:, 1:], ops.zeros_like(pooled[:, :1])], axis=1)
-            pooled = ops.logical_and(pooled, ops.logical_not(later))
-        return pool(evidence, ops.where(pooled, attention, NOTHING))
+            later = ops.concatenate([counted[:, 1:], ops.zeros_like(counted[:, :1])], axis=1)
+            counted = ops.logical_and(counted, ops.logical_not(later))
+        return pool(evidence, ops.where(counted, attention, NOTHING))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "newest_only": self.newest_only}
 
 
 def pool(evidence: Any, attention: Any) -> Any:
-    """Σ_t softmax(a)_t u_t of (…, frames, classes) and (…, frames): (…, classes)."""
+    """Returns Σ_t softmax(a)_t u_t of (…, frames, classes) and (…, frames): (…, classes)."""
     weights = ops.exp(attention - ops.logsumexp(attention, axis=-1, keepdims=True))
     return ops.sum(weights[..., None] * evidence, axis=-2)
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class FrameMask(keras.layers.Layer):
+    """Marks the frames of each row that lie in a range of feature frames.
+
+    Frame k of the values stands at feature frame s · k.
+
+    Args:
+        frame_stride: s, feature frames per frame of the values.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        values: (batch, frames, …), of which only the number of frames is read.
+        end: int32 (batch,), end of the range (exclusive), in feature frames.
+        first: int32 (batch,), start of the range; 0 if it is not given.
+
+    Returns:
+        bool (batch, frames), True where first ≤ s · k < end.
+    """
+
+    def __init__(self, frame_stride: int = 1, **options: Any) -> None:
+        super().__init__(**options)
+        self.frame_stride = frame_stride
+        self.supports_masking = True
+
+    def build(self, *_: Any) -> None:
+        self.built = True
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask: the output is one itself."""
+
+    def call(self, values: Any, end: Any, first: Any = None) -> Any:
+        places = self.frame_stride * ops.arange(ops.shape(values)[1], dtype="int32")
+        marked = places < end[:, None]
+        return marked if first is None else ops.logical_and(places >= first[:, None], marked)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "frame_stride": self.frame_stride}

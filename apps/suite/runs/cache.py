@@ -1,20 +1,23 @@
-"""Where results are kept that can be had again: the sampled frames of videos."""
+"""Locates and locks the cache folder for results that can be recomputed."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
 from apps.suite.runs import files
+
+VARIABLE = "LSTM_TASKS_CACHE"
+"""Environment variable that names the cache folder; `~/.cache/lstm_tasks` without it."""
 
 
 def folder(kind: str) -> Path:
-    """The folder `kind` below `LSTM_TASKS_CACHE`, else below `~/.cache/lstm_tasks`; it exists.
+    """Creates the folder `kind` in the cache folder, and returns it.
 
-    What lies there may be removed at any time between two commands. Raises errors.UserError where
-    the folder cannot be created.
+    Its content may be removed at any time between two commands. Raises errors.UserError if the
+    folder cannot be created.
     """
-    root = os.environ.get("LSTM_TASKS_CACHE")
+    root = os.environ.get(VARIABLE)
     path = (Path(root).expanduser() if root else Path.home() / ".cache" / "lstm_tasks") / kind
     files.make_folder(path)
     return path
@@ -22,9 +25,15 @@ def folder(kind: str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Makes the folder, and waits until no other process works in it."""
+    """Creates the folder, waits until no other process works in it, and locks it.
+
+    Removes partial files of processes that were killed.
+    """
     files.make_folder(folder)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = files.lock(folder / files.LOCK_NAME, wait=True)
+    assert descriptor is not None
+    try:
         files.remove_partial(folder)
         yield
+    finally:
+        os.close(descriptor)

@@ -1,26 +1,25 @@
-"""Files that appear whole or not at all, even when the process is killed or the disk is full.
+"""Writes files whole or not at all, JSON among them, and locks files and folders.
 
-JSON files of a run: written whole with finite numbers only, and read with clear errors.
-
-Keeps two processes from writing to one folder.
+A file appears complete, even when the process is killed or the disk is full. JSON holds finite
+numbers only, and is read with clear errors. A lock keeps two processes from writing to one place.
 """
 
 import contextlib
 import errno
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from apps.suite import errors
+import fcntl
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
-import fcntl
+import os
+import shutil
 import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+from apps.suite import errors
 
 PARTIAL = ".partial-"
-"""Begins the name of a file that is still being written; see `remove_partial`."""
+"""Begins the name of a file or folder that is still being written; see `remove_partial`."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -33,7 +32,7 @@ _REASONS = {
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes `content` (text as UTF-8) to `path`, which until then keeps what it held.
+    """Writes `content` (text as UTF-8) to `path`, which keeps its old content until the end.
 
     Raises errors.UserError when the disk is full or not writable; no part of the file is left.
     """
@@ -43,10 +42,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path`, with its suffix, to be written; renames it at the end.
+    """Yields a path in the folder of `path`, with its suffix, to be written; renames it at the end.
 
-    For what a library writes by itself: `with replacing(folder.model_file) as partial:
-    model.save(partial)`. An exception removes the partial file, and leaves `path` as it was.
+    For files that a library writes: `with replacing(folder.model_file) as partial:
+    model.save(partial)`. An exception removes the partial file, and leaves `path` unchanged.
     """
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     try:
@@ -60,15 +59,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Creates `path` with its parents; errors.UserError says why it cannot be."""
+    """Creates `path` with its parents. Raises errors.UserError with the reason if it cannot."""
     with _explained(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes what writers that were killed left anywhere below `folder`."""
-    for left in folder.rglob(f"{PARTIAL}*"):
-        left.unlink(missing_ok=True)
+    """Removes the files and folders that killed writers left anywhere below `folder`."""
+    for left in list(folder.rglob(f"{PARTIAL}*")):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def flush(*paths: Path) -> None:
@@ -99,14 +101,14 @@ def _explained(path: Path) -> Iterator[None]:
 def write_json(file: Path, values: Mapping[str, Any]) -> None:
     """Writes an object; NumPy's numbers count as numbers.
 
-    Raises errors.UserError for NaN and infinity, which JSON lacks, naming the value's place.
+    Raises errors.UserError for NaN and infinity, which JSON lacks; it names the value's place.
     """
     text = json.dumps(_plain(values, "", file), indent=2, ensure_ascii=False)
     write_atomically(file, text + "\n")
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in `file`; errors.UserError when it is missing, damaged or no object."""
+    """Returns the object in `file`; errors.UserError if it is missing, damaged or not an object."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -134,27 +136,52 @@ def _plain(value: Any, place: str, file: Path) -> Any:
 
 
 LOCK_NAME = ".lock"
-"""The file that is locked; it stays in the folder, only the lock on it comes and goes."""
+"""Name of the file that is locked; it stays in the folder, only the lock on it comes and goes."""
+
+
+def lock(path: Path, *, wait: bool = False) -> int | None:
+    """Locks a file, which is created, or a folder that exists, against every other holder.
+
+    The lock of an open file of this process counts as another holder. The lock ends when the
+    descriptor is closed, at the latest with the process.
+
+    Returns:
+        An open file descriptor, to be closed by the caller. None if another holder has the lock
+        and `wait` is False.
+
+    Raises:
+        OSError: the file cannot be created or opened.
+    """
+    how = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, how | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 class WriterLock:
-    """Held from construction until `release`, garbage collection or the end of the process.
+    """Marks a folder as being written by this process.
 
-    Raises errors.UserError when another holder, in this process or in another, has it.
+    The lock is held from construction until `release`, garbage collection or the end of the
+    process. Raises errors.UserError when another holder, in this process or in another, has it.
     """
 
     def __init__(self, folder: Path) -> None:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(descriptor, 20).decode() or "unknown"
-            os.close(descriptor)
+        file = folder / LOCK_NAME
+        descriptor = lock(file)
+        if descriptor is None:
+            holder = file.read_text(encoding="ascii")[:20] or "unknown"
             raise errors.UserError(
                 f"{folder} is being written by process {holder}; "
                 "wait for it, or choose another --run"
-            ) from error
+            )
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self.release = weakref.finalize(self, os.close, descriptor)
-        """Lets others write; closing the file is what ends the lock. Harmless when repeated."""
+        """Ends the lock by closing its file. Harmless when repeated."""

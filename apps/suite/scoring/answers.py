@@ -1,4 +1,4 @@
-"""Answers of a signature as rows of a table, in Arrow's types."""
+"""Turns the answers of a signature into rows of a table, in Arrow's types."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FILE, ROW = "file", "row"
 
 
 class Outputs(NamedTuple):
-    """What becomes of each output of a signature.
+    """The outputs of a signature, divided into columns and constants.
 
-    columns: those with a value for each row.
-    once: those that are the same for all rows, such as the names of the labels; they are no
-        columns, and are told once for the whole job.
+    columns: outputs with a value for each row.
+    once: outputs that are the same for all rows, such as the names of the labels; they are written
+        once for the whole job.
     """
 
     signature: str
@@ -32,7 +32,7 @@ class Outputs(NamedTuple):
     series: bool
 
     def rows_of(self, row: Row) -> int:
-        """How many rows of the output a row of the input makes: a series one for each step."""
+        """Counts the rows of the output for a row of the input: one for each step of a series."""
         return len(next(iter(row.values.values()))) if self.series else 1
 
 
@@ -44,8 +44,8 @@ def outputs(
     Args:
         signature: its name.
         described: its outputs.
-        chosen: by the user; all where nothing is.
-        series: whether a row is a table of steps.
+        chosen: by the user; empty for all.
+        series: true if a row is a table of steps.
 
     Raises:
         UserError: an output that is not there, or none with rows.
@@ -69,7 +69,7 @@ def outputs(
 
 
 def schema(given: Outputs, kept: Mapping[str, Any]) -> pyarrow.Schema:
-    """Of the table that is written: where a row comes from, what was kept, what was answered.
+    """Returns the schema of the output: origin of a row, columns that were kept, answers.
 
     Raises:
         UserError: two columns of one name.
@@ -92,13 +92,13 @@ def schema(given: Outputs, kept: Mapping[str, Any]) -> pyarrow.Schema:
 def table(
     rows: Sequence[Row], answers: Mapping[str, Any], given: Outputs, columns: pyarrow.Schema
 ) -> pyarrow.Table:
-    """The rows with their answers.
+    """Returns the rows with their answers.
 
     Args:
-        rows: as they were asked.
+        rows: in the order of the request.
         answers: by output.
-        given: what `outputs` says.
-        columns: what `schema` says.
+        given: of `outputs`.
+        columns: of `schema`.
 
     Raises:
         UserError: an output without an answer for each row.
@@ -130,7 +130,7 @@ def table(
 
 
 def lines(rows: pyarrow.Table) -> Iterator[str]:
-    """Rows as JSON, one a line; NaN and infinity, which JSON has not, as null."""
+    """Yields rows as JSON, one a line; NaN and infinity, which JSON lacks, as null."""
     kinds = {field.name: str(field.type) for field in rows.schema}
     digits = {name: 9 for name, kind in kinds.items() if "float" in kind}
     digits |= {name: 17 for name, kind in kinds.items() if "double" in kind}
@@ -141,7 +141,7 @@ def lines(rows: pyarrow.Table) -> Iterator[str]:
 
 
 def plain(value: Any) -> Any:
-    """An array of names or numbers as JSON has it."""
+    """Returns an array of names or numbers in a form that JSON has."""
     if isinstance(value, np.ndarray):
         return [plain(each) for each in value.tolist()]
     if isinstance(value, list):
@@ -162,12 +162,12 @@ def _flat_type(name: str, kind: np.dtype) -> Any:
 
 
 def _typed(cells: Any, kind: Any) -> Any:
-    """A column of its type in the schema."""
+    """Returns a column in its type of the schema."""
     return cells.cast(kind) if isinstance(cells, pyarrow.Array) else pyarrow.array(cells, kind)
 
 
 def _column(values: np.ndarray, kind: Any) -> Any:
-    """An array [rows, …] as a column, whose cells are lists where there are further sides."""
+    """Returns an array [rows, …] as a column; further sides become lists."""
     if values.ndim == 1:
         if values.dtype != np.dtype(object):
             return pyarrow.array(values)
@@ -182,14 +182,14 @@ def _column(values: np.ndarray, kind: Any) -> Any:
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    """So many digits: the nine that a float32 has, instead of the seventeen of a float64."""
+    """Rounds to the digits of a float32 (nine) or a float64 (seventeen)."""
     if isinstance(value, list):
         return [_rounded(each, digits) for each in value]
     return float(f"{value:.{digits}g}") if value is not None and np.isfinite(value) else None
 
 
 def _encoded(value: Any) -> Any:
-    """What JSON has no form for: bytes as over REST, and times as text."""
+    """Writes values that JSON has no form for: bytes as over REST, times as text."""
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
     return str(value)

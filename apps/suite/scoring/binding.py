@@ -1,4 +1,4 @@
-"""How the rows of files fill the inputs of a signature: by columns, by constants, or whole."""
+"""Fills the inputs of a signature with columns of a table, constants, or whole files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.tables import scored_cells
-from apps.suite.tables.scored_cells import CellError, Wanted
+from apps.suite.scoring import values
+from apps.suite.scoring.values import CellError, Wanted
 
 
 class Tensor(Protocol):
-    """What a signature says of an input: its type (object: string), its sides (None: free)."""
+    """An input of a signature: its type (object: string) and its sides (None: free)."""
 
     @property
     def kind(self) -> np.dtype: ...
@@ -25,7 +25,7 @@ class Tensor(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Binding:
-    """What each input of a signature is filled with.
+    """Sources of the values of each input of a signature.
 
     Attributes:
         signature: its name.
@@ -48,7 +48,7 @@ class Binding:
 
 
 def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` words as a mapping; UserError for others, and for a name that comes twice."""
+    """Reads `NAME=VALUE` words; UserError for others, and for a name that comes twice."""
     found: dict[str, str] = {}
     for word in given:
         name, equals, value = word.partition("=")
@@ -73,16 +73,16 @@ def bind(
 
     Args:
         signature: its name.
-        inputs: what it takes.
+        inputs: of it.
         kind: of the files: table, sound or video.
-        columns: said by the user: "a" or "a,b,c" by input; else an input takes the column that is
-            called as it is.
-        constants: said by the user: a value by input.
+        columns: given by the user, "a" or "a,b,c" by input; another input takes the column of its
+            own name.
+        constants: given by the user, a value by input.
         separator: of lists in a csv.
         channel_names: of the columns of a series, as the export gives them.
 
     Raises:
-        UserError: an input that is not there, or that nothing fills.
+        UserError: an input that the signature lacks, or that nothing fills.
     """
     for option, given in (("--inputs", columns), ("--constant", constants)):
         for name in given:
@@ -123,7 +123,7 @@ def _wanted(tensor: Tensor) -> Wanted:
 def _check_options(
     signature: str, filled: Mapping[str, Tensor], columns: Mapping[str, str], kind: str
 ) -> None:
-    """What is one value for a request is said by the user, not sought in files."""
+    """Refuses to look in files for an input with one value for a whole request."""
     missing = [
         f"{name}={'text' if each.kind.hasobject else each.kind.name}"
         for name, each in filled.items()
@@ -141,7 +141,7 @@ def _layout(signature: str, filled: Mapping[str, Tensor], kind: str) -> str:
     ranks = {name: len(each.shape or [None]) for name, each in filled.items()}
     told = ", ".join(f"{name} ({_shown(each)})" for name, each in filled.items()) or "nothing"
     refused = errors.UserError(
-        f"signature {signature} takes {told}, which {kind}s don't fill; choose another --signature"
+        f"signature {signature} takes {told}, which {kind}s do not fill; choose another --signature"
     )
     if not filled:
         raise refused
@@ -173,10 +173,10 @@ def _shown(tensor: Tensor) -> str:
 def _constant(name: str, text: str, wanted: Wanted, separator: str) -> Any:
     try:
         if not wanted.sides:
-            value = scored_cells.one(text, wanted.kind)
+            value = values.one(text, wanted.kind)
             return value if wanted.kind.hasobject else np.array(value, wanted.kind)
         if len(wanted.sides) == 1:
-            return scored_cells.many(text, wanted, separator)
+            return values.many(text, wanted, separator)
     except CellError as error:
         raise errors.UserError(f"--constant {name}: {error}") from error
     raise errors.UserError(f"--constant {name}: has too many sides to be said in a word")

@@ -1,4 +1,4 @@
-"""The files that a scoring job reads: found by folder or pattern, and known again by content."""
+"""Finds the files that a scoring job reads, by folder or pattern, and recognises their content."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
+from apps.suite.tables import reader
 
 SUFFIXES = {
-    "table": (".csv", ".parquet", ".tsv"),
+    "table": reader.SUFFIXES,
     "sound": (".flac", ".ogg", ".wav"),
     "video": (
         ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
         ".mts", ".ogv", ".ts", ".webm", ".wmv",
     ),
 }  # fmt: skip
-"""What files of each kind are called; a job reads one kind."""
+"""Endings of the files of each kind; a job reads one kind."""
 
 
 class InputFile(NamedTuple):
@@ -30,12 +31,12 @@ class InputFile(NamedTuple):
 
 
 def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
-    """The kind of the files that are meant, and their paths in order, each once.
+    """Returns the kind of the files that are meant, and their paths in order, each once.
 
     Args:
         patterns: files, folders (for all that is in them and can be scored) or glob patterns
             (`**` for folders of any depth). Hidden files and folders are passed over.
-        leave_out: a folder whose files are none of them: the job's own output.
+        leave_out: a folder to pass over: the job's own output.
 
     Raises:
         UserError: nothing matches, or files of several kinds do.
@@ -44,7 +45,7 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
     for pattern in patterns:
         matching = list(_matching(pattern, leave_out.resolve()))
         if not matching:
-            known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind[:3])
+            known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind[:6])
             raise errors.UserError(f"--input {pattern}: matches no file that can be read ({known})")
         found.update(matching)
     kinds = {kind: [path for path in found if found[path] == kind] for kind in SUFFIXES}
@@ -61,9 +62,9 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
 
 
 def described(path: str, before: InputFile | None = None) -> InputFile:
-    """A file with the hash of its content, which is read unless size and time are those `before`.
+    """Returns a file with the hash of its content, which is read unless it is as `before`.
 
-    Raises UserError where it cannot be read.
+    Size and time tell. Raises UserError if it cannot be read.
     """
     try:
         status = Path(path).stat()
@@ -77,14 +78,14 @@ def described(path: str, before: InputFile | None = None) -> InputFile:
 
 
 def check_unchanged(file: InputFile) -> None:
-    """UserError unless the file has the size and the time that it had when the job began."""
+    """Raises UserError unless the file is as it was when the job began."""
     now = described(file.path, file)
     if now.sha256 != file.sha256:
         raise errors.UserError(f"{file.path} has changed since the job began; begin another one")
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of all files in a model's folder, with their names."""
+    """Returns the SHA-256 of all files in a model's folder, with their names."""
     digest = hashlib.sha256()
     for file in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
         content = described(str(file)).sha256
@@ -93,7 +94,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def settings(model: Path) -> dict[str, Any]:
-    """The asset `settings.json` of an export, which says what its signatures cannot; else {}."""
+    """Reads the asset `settings.json` of an export; {} without one."""
     from apps.suite.runs import files
 
     file = model / "assets" / "settings.json"
@@ -101,13 +102,13 @@ def settings(model: Path) -> dict[str, Any]:
 
 
 def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
-    """(path, kind) of what a pattern means."""
+    """Yields (path, kind) of each file that a pattern means."""
     path = Path(pattern)
     if path.is_file():
         kind = _kind(path)
         if not kind:
             known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind)
-            raise errors.UserError(f"--input {pattern}: is none of {known}")
+            raise errors.UserError(f"--input {pattern}: is not one of {known}")
         yield pattern, kind
         return
     matching = path.rglob("*") if path.is_dir() else _globbed(path)
@@ -121,11 +122,11 @@ def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
 
 
 def _globbed(pattern: Path) -> Iterator[Path]:
-    """The paths that match, relative where the pattern is."""
+    """Returns the paths that match, relative if the pattern is."""
     if pattern.is_absolute():
         return pattern.parents[-1].glob(str(pattern.relative_to(pattern.parents[-1])))
     return Path().glob(str(pattern))
 
 
 def _kind(path: Path) -> str:
-    return next((kind for kind, of in SUFFIXES.items() if path.suffix.lower() in of), "")
+    return next((kind for kind, of in SUFFIXES.items() if path.name.lower().endswith(of)), "")

@@ -1,14 +1,12 @@
-"""The folder of a scoring job: what it is made from, which shards are whole, how it ended.
+"""Keeps the folder of a scoring job: begins, resumes and finishes it, and reports progress.
 
-    _job.json        model, options and files, written first; another job is refused by it
-    part-….parquet   the rows of each shard, each file whole or not there
-    _bad_rows.jsonl  what was set aside: file, row, reason
-    _manifest.json   counts, and the hash of each part, written last: the job has ended
+    _job.json        model, options and files; written first, and refuses another job
+    part-….parquet   the rows of each shard; each file is whole or absent
+    _bad_rows.jsonl  rows that were set aside: file, row, reason
+    _manifest.json   counts, and the hash of each part; written last, when the job has ended
 
-Readers of folders, such as pandas and Spark, pass over names that begin with a line or a dot: to
-them the folder is one table. While it runs, `.shards` holds a record of each shard that is whole.
-
-How far a scoring job is, told while it runs.
+Readers of folders, such as pandas and Spark, skip names that begin with an underscore or a dot, and
+read the folder as one table. While the job runs, `.shards` holds a record of each whole shard.
 """
 
 from __future__ import annotations
@@ -34,55 +32,15 @@ from apps.suite.scoring.shard import Shard
 if typing.TYPE_CHECKING:
     from apps.suite.scoring.plan import Prepared
 
+JOB, MANIFEST, BAD_ROWS = "_job.json", "_manifest.json", "_bad_rows.jsonl"
 
 _LOOK_SECONDS = 1.0
-_TELL_SECONDS = 30.0  # between two lines where there is no terminal, which has a live one
+_TELL_SECONDS = 30.0  # between two lines in a log; a terminal has one live line
 _ERASE_LINE = "\r\x1b[2K"
 
 
-@contextlib.contextmanager
-def told(folder: Path, shards: int) -> Iterator[None]:
-    """Tells on standard error how many shards are whole, until the block ends."""
-    ended, begin = threading.Event(), time.monotonic()
-    first = shard_files.finished(folder)
-
-    def tell() -> None:
-        last = begin
-        while not ended.wait(_LOOK_SECONDS):
-            now, done = time.monotonic(), shard_files.finished(folder)
-            line = f"{done:,} of {shards:,} shards"
-            if done > first:
-                left = (shards - done) * (now - begin) / (done - first)
-                line += f", {_duration(left)} left"
-            if sys.stderr.isatty():
-                print(f"{_ERASE_LINE}{line}", end="", file=sys.stderr, flush=True)
-            elif now - last >= _TELL_SECONDS:
-                last = now
-                print(line, file=sys.stderr, flush=True)
-
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        if sys.stderr.isatty():
-            print(_ERASE_LINE, end="", file=sys.stderr, flush=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-JOB, MANIFEST, BAD_ROWS = "_job.json", "_manifest.json", "_bad_rows.jsonl"
-
-
 class Summary(NamedTuple):
-    """How a job ended: rows of the input, answered, and set aside."""
+    """Counts of an ended job: rows of the input, rows answered, rows set aside, and files."""
 
     input_rows: int
     rows: int
@@ -91,9 +49,9 @@ class Summary(NamedTuple):
 
 
 def before(folder: Path) -> dict[str, Any] | None:
-    """The _job.json of a folder; None of one that is not there or empty.
+    """Reads the _job.json of a folder; None if the folder is absent or empty.
 
-    Raises UserError for a folder that holds something else.
+    Raises UserError for a folder that holds other files.
     """
     if folder.exists() and not folder.is_dir():
         raise errors.UserError(f"--to {folder}: is a file; give a folder")
@@ -105,7 +63,7 @@ def before(folder: Path) -> dict[str, Any] | None:
 
 
 def check_same(folder: Path, begun: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """UserError where the job in the folder was begun with other options, or another model."""
+    """Raises UserError if the job in the folder was begun with other options or another model."""
     choose = f"give another --to, or remove {folder}"
     for name, value in options.items():
         was = begun.get(name)
@@ -119,7 +77,7 @@ def check_same(folder: Path, begun: Mapping[str, Any], options: Mapping[str, Any
 
 
 def same_files(folder: Path, begun: Mapping[str, Any], paths: Sequence[str]) -> list[InputFile]:
-    """The files of a job that was begun; UserError unless they are the same ones still."""
+    """Returns the files of a job that was begun; raises UserError if they have changed."""
     files = [InputFile(*each) for each in begun["files"]]
     choose = f"give another --to, or remove {folder}"
     changed = sorted({file.path for file in files} ^ set(paths))
@@ -130,15 +88,15 @@ def same_files(folder: Path, begun: Mapping[str, Any], paths: Sequence[str]) -> 
         if inputs.described(file.path, file).sha256 != file.sha256:
             told = f"{file.path} has changed since its job began"
             raise errors.UserError(f"--to {folder}: {told}; {choose}")
-    # A file that was only touched has to count as unchanged while the shards are read
+    # A file with a new time and the same content counts as unchanged while the shards are read
     return [inputs.described(file.path, file) for file in files]
 
 
 @contextlib.contextmanager
 def writing(folder: Path, prepared: Prepared) -> Iterator[tuple[list[Shard], list[Shard]]]:
-    """Begins a job, or goes on with it; yields all its shards, and those that are not whole yet.
+    """Begins or resumes a job; yields all its shards, and the shards that are still to be scored.
 
-    Raises UserError where another process writes there, or the disk is full.
+    Raises UserError if another process writes there or the disk is full.
     """
     json_files.make_folder(folder)
     lock = json_files.WriterLock(folder)
@@ -168,10 +126,15 @@ def writing(folder: Path, prepared: Prepared) -> Iterator[tuple[list[Shard], lis
 
 
 def finish(folder: Path, all_shards: Sequence[Shard], options: Mapping[str, Any]) -> Summary:
-    """Gathers what was set aside, checks that no row is missing, and writes _manifest.json.
+    """Gathers the rows set aside, checks that no row is missing, and writes _manifest.json.
+
+    Args:
+        folder: of the job.
+        all_shards: in their order.
+        options: entries of _job.json that the manifest repeats.
 
     Raises:
-        UserError: a shard without its record, rows that are missing, a full disk.
+        UserError: a shard without its record, missing rows, a full disk.
     """
     parts, once = list[dict[str, Any]](), dict[str, Any]()
     rows = bad_rows = input_rows = 0
@@ -206,9 +169,9 @@ def finish(folder: Path, all_shards: Sequence[Shard], options: Mapping[str, Any]
 
 
 def ended(folder: Path) -> Summary | None:
-    """How a job ended that has; None of one that has not.
+    """Returns the counts of a job that has ended; None if it has not.
 
-    Raises UserError where a part is not as it was written.
+    Raises UserError if a part has changed since it was written.
     """
     if not (folder / MANIFEST).is_file():
         return None
@@ -219,8 +182,46 @@ def ended(folder: Path) -> Summary | None:
 
 
 def _said(name: str, value: Any) -> str:
-    """An option as it is written on the command line."""
+    """Returns an option in the form of the command line."""
     if isinstance(value, dict):
         value = [f"{key}={each}" for key, each in value.items()]
     shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return f"--{name} {shown}" if value else f"no --{name}"
+
+
+@contextlib.contextmanager
+def told(folder: Path, shards: int) -> Iterator[None]:
+    """Reports progress on standard error until the block ends: whole shards, time left."""
+    ended, begin = threading.Event(), time.monotonic()
+    first = shard_files.finished(folder)
+
+    def tell() -> None:
+        last = begin
+        while not ended.wait(_LOOK_SECONDS):
+            now, done = time.monotonic(), shard_files.finished(folder)
+            line = f"{done:,} of {shards:,} shards"
+            if done > first:
+                left = (shards - done) * (now - begin) / (done - first)
+                line += f", {_duration(left)} left"
+            if sys.stderr.isatty():
+                print(f"{_ERASE_LINE}{line}", end="", file=sys.stderr, flush=True)
+            elif now - last >= _TELL_SECONDS:
+                last = now
+                print(line, file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if sys.stderr.isatty():
+            print(_ERASE_LINE, end="", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

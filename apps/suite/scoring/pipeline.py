@@ -1,63 +1,115 @@
-"""A scoring job as an Apache Beam pipeline: shards in, files out, one model in each process.
+"""Scores the shards of a job as an Apache Beam pipeline, on any runner.
 
-A shard is scored as a whole where Beam puts it, in requests that follow from its rows alone: its
-file is the same bytes on any runner, however often a worker dies over it.
+Each shard is scored as a whole, in requests that depend on its rows alone. Its file therefore has
+the same bytes on every runner, even if Beam repeats a shard after a worker died.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import difflib
 import functools
-from collections.abc import Iterable, Sequence
+import io
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam
-from apache_beam.ml.inference import base
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from apps.suite import errors, process
 from apps.suite.scoring import shard as shard_files
+from apps.suite.scoring.options import Options
 from apps.suite.scoring.shard import Shard, Work
 
 
-class ShardHandler(base.ModelHandler[Shard, int, Any]):
-    """Scores shards with an exported version, for Beam's RunInference.
+def run(pipeline: apache_beam.Pipeline, model: Path, work: Work, shards: Sequence[Shard]) -> None:
+    """Scores the shards and waits until the runner has finished.
 
     Args:
-        model: the version's folder, as every worker sees it.
-        work: what is the same for all shards.
+        pipeline: an empty one, from `empty`.
+        model: version folder of the export, under the same path on every worker.
+        work: settings that all shards share.
+        shards: the shards to score.
+
+    Raises:
+        UserError: the reason that ended the job in one of its shards, or that kept another runner
+            than the local ones from running it.
+    """
+    (
+        pipeline
+        | "Shards" >> apache_beam.Create(shards, reshuffle=True)
+        | "Score" >> apache_beam.ParDo(ScoreShard(model, work))
+    )
+    try:
+        with process.without_warnings():
+            pipeline.run().wait_until_finish()
+    except (OSError, RuntimeError, ValueError) as error:
+        runner = type(pipeline.runner).__name__
+        if runner in StandardOptions.LOCAL_RUNNERS or "Traceback" in str(error):
+            raise
+        raise errors.UserError(f"{runner}: {' '.join(str(error).split())}") from error
+    failed = shard_files.failure(work.folder)
+    if failed:
+        raise errors.UserError(failed)
+
+
+class ScoreShard(apache_beam.DoFn):
+    """Writes the file of each shard, and yields the shard's number.
+
+    Args:
+        model: version folder of the export.
+        work: settings that all shards share.
     """
 
     def __init__(self, model: Path, work: Work) -> None:
-        super().__init__(min_batch_size=1, max_batch_size=1)
         self._model, self._work = model, work
+        self._loaded: Any = None
 
-    def load_model(self) -> Any:
+    def setup(self) -> None:
+        """Loads the export, once in each worker process."""
         process.quiet_tensorflow()
-        return load(self._model)
+        self._loaded = load(self._model)
 
-    def run_inference(
-        self, batch: Sequence[Shard], model: Any, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[int]:
-        for shard in batch:
-            if shard_files.failure(self._work.folder):
-                return  # what one shard can't do, such as write to a full disk, none can
+    def process(self, shard: Shard) -> Iterator[int]:
+        """Scores a shard unless an earlier attempt has done so or the job has failed.
+
+        A failure such as a full disk would recur in every shard, and a runner would repeat each
+        one after an exception. It is therefore noted in the job's folder, and ends the job there.
+        """
+        folder = self._work.folder
+        if shard_files.failure(folder):
+            return
+        if shard_files.read_record(folder, shard.number) is None:
             try:
-                shard_files.score(shard, self._work, model)
+                shard_files.score(shard, self._work, self._loaded)
             except errors.UserError as error:
-                shard_files.write_failure(self._work.folder, str(error))
+                shard_files.write_failure(folder, str(error))
                 return
-            yield shard.number
+        yield shard.number
+
+
+def load(model: Path) -> Any:
+    """Returns the export's version, loaded once in a process whichever thread asks first.
+
+    Raises UserError if it does not load.
+    """
+    with _LOADING:
+        return _loaded(model)
+
+
+_LOADING = threading.Lock()
 
 
 @functools.lru_cache(maxsize=1)
-def load(model: Path) -> Any:
-    """The version, loaded once in a process. Raises UserError where it does not load."""
+def _loaded(model: Path) -> Any:
     import tensorflow as tf
 
     from apps.suite.serving.models import Refusal, ServedVersion
 
-    tf.get_logger().setLevel("ERROR")  # it calls the loader of servers deprecated
+    tf.get_logger().setLevel("ERROR")  # TensorFlow warns that the loader of servers is deprecated
     try:
         return ServedVersion(model)
     except (tf.errors.OpError, OSError, RuntimeError, ValueError, Refusal) as error:
@@ -66,57 +118,46 @@ def load(model: Path) -> Any:
 
 
 def options(given: Sequence[str], workers: int) -> PipelineOptions:
-    """Beam's own options; UserError for what it does not know.
+    """Returns Beam's options; those in `given` override the defaults of bulk scoring.
 
     Args:
-        given: as on a command line of Beam.
-        workers: threads of the direct runner. They share the model, and TensorFlow uses all cores
-            for each; two processes with a model each took twice the processor time.
+        given: words of the command line.
+        workers: threads of the local runner. They share one model, and TensorFlow uses all cores
+            for each request; two processes with a model each took twice the processor time.
+
+    Raises:
+        UserError: an option that Beam does not know, or a value that it refuses.
     """
-    own = ["--default_sdk_harness_log_level=ERROR"]
+    # Beam's own default, DirectRunner, first tries to download another program and start it
+    own = ["--runner=FnApiRunner", "--default_sdk_harness_log_level=ERROR"]
     if workers > 1:
         own += [f"--direct_num_workers={workers}", "--direct_running_mode=multi_threading"]
+    said = io.StringIO()
     try:
-        made = PipelineOptions([*own, *given])
-        known = made.get_all_options()
-    except SystemExit as error:
-        raise errors.UserError(f"{' '.join(given)}: Beam does not take these options") from error
-    unknown = [
-        word
-        for word in given
-        if word.startswith("-") and word.lstrip("-").partition("=")[0] not in known
-    ]
+        with process.without_warnings(), contextlib.redirect_stderr(said):
+            made = PipelineOptions([*own, *given])
+            known = made.get_all_options()
+            every = made.get_all_options(retain_unknown_options=True)
+    except SystemExit as error:  # of argparse, which has printed its usage and the reason
+        reason = said.getvalue().strip().rpartition("error: ")[2]
+        raise errors.UserError(f"options of Apache Beam: {reason}") from error
+    unknown = sorted(set(every) - set(known))
     if unknown:
-        raise errors.UserError(f"{unknown[0]}: is no option of Beam that is installed here")
+        names = [field.name for field in dataclasses.fields(Options)]
+        near = difflib.get_close_matches(unknown[0], names, n=1)
+        hint = f"did you mean --{near[0]}?" if near else "see --help"
+        told = "neither this command nor Apache Beam has this option"
+        raise errors.UserError(f"--{unknown[0]}: {told}; {hint}")
     return made
 
 
-def run(model: Path, work: Work, shards: Sequence[Shard], given: PipelineOptions) -> None:
-    """Scores the shards, and waits for it.
+def empty(given: PipelineOptions) -> apache_beam.Pipeline:
+    """Returns a pipeline without steps.
 
-    Raises:
-        UserError: what ended the job in one of its shards.
+    Raises UserError for a runner that is unknown or not installed, or lacks an option.
     """
-    # Its direct runner would rather be another program, which it fetches from the network
-    runner: Any = given.view_as(StandardOptions).runner
-    if runner in (None, "DirectRunner"):
-        from apache_beam.portability.api import beam_provision_api_pb2
-        from apache_beam.runners.portability.fn_api_runner import fn_runner
-        from apache_beam.runners.portability.portable_runner import JobServiceHandle
-
-        # Processes that it starts know of no options but these
-        encoded = JobServiceHandle.encode_pipeline_options(given.get_all_options())
-        provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-        runner = fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
-    with (
-        process.without_warnings(),
-        apache_beam.Pipeline(runner=runner, options=given) as pipeline,
-    ):
-        (
-            pipeline
-            | "Shards" >> apache_beam.Create(shards, reshuffle=True)
-            | "Score" >> base.RunInference(ShardHandler(model, work))
-        )
-    failed = shard_files.failure(work.folder)
-    if failed:
-        raise errors.UserError(failed)
+    try:
+        with process.without_warnings():
+            return apache_beam.Pipeline(options=given)
+    except (AttributeError, ImportError, ValueError) as error:
+        raise errors.UserError(f"Apache Beam: {' '.join(str(error).split())}") from error

@@ -1,4 +1,4 @@
-"""What a scoring job needs, checked as a whole before anything is written."""
+"""Plans a scoring job: fits options, files and model together before anything is written."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.shard import Work
 from apps.suite.serving import warmup_requests
-from apps.suite.tables import scored_rows
-from apps.suite.tables.scored_rows import Piece
+from apps.suite.tables import pieces
+from apps.suite.tables.pieces import Piece
 
 if typing.TYPE_CHECKING:
-    from apps.score_many import Options
+    from apps.suite.scoring.options import Options
     from apps.suite.serving.models import ServedVersion
 
 
@@ -28,11 +28,11 @@ _ROWS_PER_SHARD = {"table": 10_000, "sound": 256, "video": 16}
 
 
 class Prepared(NamedTuple):
-    """A job that can run.
+    """A job that is ready to run.
 
-    record: what _job.json says of it, without the files.
-    files, shards: of which rows of which files each part of the output is made.
-    work: what is the same for all shards.
+    record: entries of _job.json, without the files.
+    files, shards: the files, and for each part of the output the rows of them that it holds.
+    work: settings that all shards share.
     """
 
     record: dict[str, Any]
@@ -48,17 +48,17 @@ def prepare(
     begun: Mapping[str, Any] | None,
     model: ServedVersion,
 ) -> Prepared:
-    """Fits options, files and model together; counts the rows of tables.
+    """Checks that options, files and model fit together, and counts the rows of tables.
 
     Args:
         options: of the command.
-        kind: of the files.
+        kind: of the files: table, sound or video.
         paths: of the files.
-        begun: the job that the output folder holds.
-        model: the version that is asked.
+        begun: _job.json of the output folder, or None.
+        model: version that answers.
 
     Raises:
-        UserError: something does not fit, or the job that was begun is another one.
+        UserError: something does not fit, or the output folder holds another job.
     """
     if options.signature not in model.inputs:
         known = ", ".join(sorted(model.inputs))
@@ -74,7 +74,7 @@ def prepare(
     )
     settings = inputs.settings(options.model)
     if binding.layout == "waveform" and "sample_rate_hz" not in settings:
-        told = "its assets/settings.json does not say the sample rate; choose a signature of bytes"
+        told = "its assets/settings.json lacks the sample rate; choose a signature that takes bytes"
         raise errors.UserError(f"--model {options.model}: {told}")
     kept = _kept_types(options, binding, kind, paths)
     series = binding.layout == "series"
@@ -108,7 +108,7 @@ def prepare(
 
 
 def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str, Any]:
-    """All that decides what the output is, under the names of the options."""
+    """Returns all settings that determine the output, under the names of the options."""
     return {
         "model": str(options.model),
         "model_sha256": inputs.fingerprint(options.model),
@@ -125,7 +125,7 @@ def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str
 
 
 def _channel_names(model: Path, signature: str) -> tuple[str, ...]:
-    """What the export's own answers call the channels of a series; () where they don't."""
+    """Returns the channel names from the export's recorded answers; () without any."""
     file = model / warmup_requests.FILE
     for request in warmup_requests.read(file) if file.is_file() else ():
         names = request.answers.get("channel_names") if request.signature == signature else None
@@ -137,15 +137,15 @@ def _channel_names(model: Path, signature: str) -> tuple[str, ...]:
 def _kept_types(
     options: Options, binding: Binding, kind: str, paths: Sequence[str]
 ) -> dict[str, Any]:
-    """The types of the columns that are kept; every file has to have all columns that are read."""
+    """Returns the types of the kept columns, and checks that every file has all columns read."""
     if kind != "table":
         for option, given in (("--keep", options.keep), ("--inputs", options.inputs)):
             if given:
                 raise errors.UserError(f"{option}: {kind}s have no columns")
         return {}
-    kept: dict[str, Any] = {}  # in the order in which they were named
+    kept: dict[str, Any] = {}  # in the order of --keep
     for path in paths:
-        there = scored_rows.columns(path)
+        there = pieces.columns(path)
         for name, columns in binding.columns.items():
             for column in columns:
                 if column not in there:
@@ -155,7 +155,7 @@ def _kept_types(
             if column not in there:
                 raise errors.UserError(_lacking(path, column, there, "--keep"))
             if kept.setdefault(column, there[column]) != there[column]:
-                told = f"{column} is {there[column]}, and {kept[column]} in {paths[0]}"
+                told = f"{column} is {there[column]}, but {kept[column]} in {paths[0]}"
                 raise errors.UserError(f"--keep {column}: {path}: {told}")
     return kept
 
@@ -163,11 +163,11 @@ def _kept_types(
 def _lacking(path: str, column: str, there: Mapping[str, Any], say: str) -> str:
     names = list(there)
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return f"{path}: no column {column!r}; there is {shown}: choose with {say}"
+    return f"{path}: no column {column!r}; it has {shown}: choose with {say}"
 
 
 def _check_constants(binding: Binding, model: ServedVersion) -> None:
-    """Asks about no row: what is refused then is refused for every row."""
+    """Sends an empty request: a constant that it refuses is refused for every row."""
     from apps.suite.serving.models import Refusal
 
     if not binding.constants and not binding.repeated:
@@ -186,12 +186,12 @@ def _check_constants(binding: Binding, model: ServedVersion) -> None:
 
 
 def _shards(paths: Sequence[str], kind: str, rows_per_shard: int | None) -> list[list[Piece]]:
-    """The pieces of each part of the output."""
+    """Returns the pieces of each part of the output."""
     if kind == "table":
         return [
             [piece]
             for at, path in enumerate(paths)
-            for piece in scored_rows.pieces(path, at, rows_per_shard)
+            for piece in pieces.pieces(path, at, rows_per_shard)
         ]
     every = [Piece(at, 0, 1) for at in range(len(paths))]
     step = rows_per_shard or 1

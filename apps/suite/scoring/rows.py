@@ -1,10 +1,8 @@
-"""Rows of tables, sounds and videos as values of inputs; what is none is set aside.
+"""Converts table rows, sounds and videos into model inputs, and gathers them into requests.
 
-Rows gathered into requests: like with like, so that nothing has to be padded with numbers.
-
-Numbers are only put beside numbers of the same shape. Lists of strings are padded with "", which
-is no entry to any signature of this project; the graphs do the rest for texts. Rows of about the
-same length stand together, since a request is as long as its longest row.
+Rows that cannot be read are set aside. A request holds numbers of one shape only, so that none has
+to be padded; lists of strings are padded with "", which no signature of this project takes for an
+entry. Rows of about the same length stand together, since a request is as long as its longest row.
 """
 
 from __future__ import annotations
@@ -16,20 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.scoring import values as input_values
 from apps.suite.scoring.binding import Binding
+from apps.suite.scoring.values import CellError, Wanted
 from apps.suite.sounds import sound_files
-from apps.suite.tables import scored_cells, scored_rows
-from apps.suite.tables.scored_cells import CellError, Wanted
-from apps.suite.tables.scored_rows import Piece
+from apps.suite.tables import pieces
+from apps.suite.tables.pieces import Piece
 
 
 class Row(NamedTuple):
-    """What is asked about once.
+    """A row of the input: one question to the model.
 
     file: its path.
     number: in the file, from 1.
     values: by input: bytes, a number, a list of bytes, or an array.
-    kept: cells that go into the output as they are; of a series, a list for each column.
+    kept: cells that are copied to the output; of a series, a list for each column.
     """
 
     file: str
@@ -39,7 +38,7 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """What cannot be asked, or gets no answer; `rows` of the input, from `number` on."""
+    """Rows of the input, from `number` on, that cannot be asked or get no answer."""
 
     file: str
     number: int
@@ -50,12 +49,12 @@ class BadRow(NamedTuple):
 def read(
     path: str, piece: Piece, binding: Binding, keep: Sequence[str], settings: dict[str, Any]
 ) -> Iterator[Row | BadRow]:
-    """The rows of a piece, in order.
+    """Yields the rows of a piece, in order.
 
     Args:
         path: of its file.
         piece: which rows.
-        binding: what they have to fill.
+        binding: the inputs that they fill.
         keep: columns whose cells go into the output.
         settings: of the export: sample_rate_hz, frames, clip_seconds.
 
@@ -79,7 +78,8 @@ def _of_table(
         for name, wanted in binding.wanted.items()
     ]
     kept = [place[column] for column in keep]
-    for number, cells in scored_rows.read(path, piece, read_columns):
+    comma = pieces.decimal_comma(path)
+    for number, cells in pieces.read(path, piece, read_columns):
         if isinstance(cells, str):
             yield BadRow(path, number, 1, cells)
             continue
@@ -88,13 +88,13 @@ def _of_table(
             for name, places, wanted in inputs:
                 if len(places) > 1:
                     column, several = name, [cells[at] for at in places]
-                    values[name] = scored_cells.many(several, wanted, binding.separator)
+                    values[name] = input_values.many(several, wanted, binding.separator, comma)
                     continue
                 column, cell = read_columns[places[0]], cells[places[0]]
                 values[name] = (
-                    scored_cells.many(cell, wanted, binding.separator)
+                    input_values.many(cell, wanted, binding.separator, comma)
                     if wanted.sides
-                    else scored_cells.one(cell, wanted.kind)
+                    else input_values.one(cell, wanted.kind, decimal_comma=comma)
                 )
             keeping = tuple(_kept(cells[at]) for at in kept)
         except CellError as error:
@@ -106,17 +106,17 @@ def _of_table(
 def _of_series(
     path: str, piece: Piece, binding: Binding, keep: Sequence[str]
 ) -> Iterator[Row | BadRow]:
-    """A whole table: one row, of numbers [steps, columns], NaN where a cell is empty."""
+    """Reads a whole table as one row: numbers [steps, columns], NaN where a cell is missing."""
     ((name, wanted),) = binding.wanted.items()
     columns = binding.columns[name]
     read_columns = list(dict.fromkeys([*columns, *keep]))
     values = np.empty((piece.rows, len(columns)), wanted.kind)
     places = [read_columns.index(column) for column in columns]
     kept: list[list[Any]] = [[] for _ in keep]
-    count = 0
-    for number, cells in scored_rows.read(path, piece, read_columns):
+    count, comma = 0, pieces.decimal_comma(path)
+    for number, cells in pieces.read(path, piece, read_columns):
         try:
-            values[count] = _numbers(cells, places, columns, wanted)
+            values[count] = _numbers(cells, places, columns, wanted, comma)
         except CellError as error:
             yield BadRow(path, 1, piece.rows, f"row {number}: {error}")
             return
@@ -127,15 +127,19 @@ def _of_series(
 
 
 def _numbers(
-    cells: list[Any] | str, places: Sequence[int], columns: Sequence[str], wanted: Wanted
+    cells: list[Any] | str,
+    places: Sequence[int],
+    columns: Sequence[str],
+    wanted: Wanted,
+    decimal_comma: bool,
 ) -> list[float]:
-    """One step of a series."""
+    """Returns one step of a series."""
     if isinstance(cells, str):
         raise CellError(cells)
     found = []
     for place, column in zip(places, columns, strict=True):
         try:
-            found.append(scored_cells.one(cells[place], wanted.kind, missing=True))
+            found.append(input_values.one(cells[place], wanted.kind, True, decimal_comma))
         except CellError as error:
             raise CellError(f"{column}: {error}") from error
     return found
@@ -160,9 +164,10 @@ def _media(path: str, layout: str, settings: dict[str, Any]) -> Iterator[Any]:
     elif layout == "waveform":
         yield sound_files.read(Path(path), int(settings["sample_rate_hz"]))
     else:
-        from apps.suite.videos import video_frames
+        from apps.suite.videos import video_files
 
-        yield from video_frames.clips(path, settings.get("frames"), settings.get("clip_seconds"))
+        frames, seconds = settings.get("frames"), settings.get("clip_seconds")
+        yield from video_files.rows(Path(path), frames, seconds)
 
 
 def _columns(binding: Binding) -> Iterator[str]:
@@ -171,7 +176,7 @@ def _columns(binding: Binding) -> Iterator[str]:
 
 
 def _kept(cell: Any) -> Any:
-    """A cell for the output; bytes of a csv that are not UTF-8 are written as numbers."""
+    """Returns a cell for the output; bytes of a csv that are not UTF-8 become numbers."""
     if not isinstance(cell, str) or cell.isascii():
         return cell
     return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -184,7 +189,7 @@ _MOST_BYTES = 1 << 26  # of the rows of a window, and of a request, unless a row
 def windows(
     rows: Iterable[Row | BadRow], rows_per_batch: int
 ) -> Iterator[tuple[list[Row], list[BadRow]]]:
-    """Rows that are in memory together, and what was set aside between them."""
+    """Yields rows that are in memory together, and those that were set aside between them."""
     good, bad, size = list[Row](), list[BadRow](), 0
     for row in rows:
         if isinstance(row, BadRow):
@@ -204,7 +209,7 @@ def windows(
 
 
 def batches(rows: Sequence[Row], rows_per_batch: int) -> Iterator[list[int]]:
-    """The places of the rows of each request; it follows from the rows alone."""
+    """Yields the places of the rows of each request; they follow from the rows alone."""
     shapes: dict[Any, list[int]] = {}
     for at, row in enumerate(rows):
         shape = tuple(np.shape(value) for value in row.values.values() if _is_number(value))
@@ -222,7 +227,7 @@ def batches(rows: Sequence[Row], rows_per_batch: int) -> Iterator[list[int]]:
 
 
 def inputs(rows: Sequence[Row], binding: Binding) -> dict[str, Any]:
-    """A request of these rows: arrays by input."""
+    """Returns a request of these rows: arrays by input."""
     found: dict[str, Any] = dict(binding.constants)
     for name, wanted in binding.wanted.items():
         values = [row.values[name] for row in rows]
@@ -249,7 +254,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _bytes(row: Row) -> int:
-    """Of memory, about."""
+    """Returns the memory that a row takes, about."""
     return sum(
         value.nbytes
         if isinstance(value, np.ndarray)

@@ -1,6 +1,6 @@
-"""Scores one shard: its rows in requests to the model, answers in order, the bad rows aside.
+"""Scores one shard: asks the model for its rows, writes answers in order, sets bad rows aside.
 
-The files of one shard: its rows, and beside them a record that makes it count as whole.
+The answers are one file, which is whole or absent. A record next to it marks the shard as done.
 """
 
 from __future__ import annotations
@@ -25,152 +25,29 @@ from apps.suite.scoring import rows as row_batches
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.rows import BadRow, Row
-from apps.suite.tables.scored_rows import Piece
+from apps.suite.tables.pieces import Piece
 
 RECORDS = ".shards"
-"""Folder of the records while a job runs, below its own."""
+"""Folder of the records while a job runs, inside the job's folder."""
 
 _FAILED = "failed"
 
 
-class Record(NamedTuple):
-    """A shard that is whole.
-
-    file: its name.
-    input_rows: of its input, as they were counted or read.
-    rows, bad_rows: what it answers, and what it sets aside.
-    size_bytes, sha256: of the file.
-    once: outputs that are the same for all rows, by name.
-    bad: what was set aside, and why.
-    """
-
-    file: str
-    input_rows: int
-    rows: int
-    bad_rows: int
-    size_bytes: int
-    sha256: str
-    once: dict[str, Any]
-    bad: list[BadRow]
-
-
-def name(number: int, count: int, form: str) -> str:
-    """`part-00003-of-00012.parquet`, the first one being 0."""
-    return f"part-{number:05d}-of-{count:05d}.{form}"
-
-
-@contextlib.contextmanager
-def writing(path: Path, columns: Any) -> Iterator[Callable[[Any], None]]:
-    """Yields a function that appends an Arrow table; the file is there when the block has ended.
-
-    Args:
-        path: with the suffix .parquet or .jsonl.
-        columns: the schema of all tables.
-    """
-    import pyarrow.parquet
-
-    with files.replacing(path) as partial:
-        if path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetWriter(partial, columns, compression="zstd") as writer:
-                yield writer.write_table
-        else:
-            with partial.open("w", encoding="utf-8") as file:
-                yield lambda rows: file.writelines(f"{line}\n" for line in score_tables.lines(rows))
-
-
-def write_record(
-    folder: Path,
-    number: int,
-    file: Path,
-    counts: tuple[int, int],
-    once: dict[str, Any],
-    bad: list[BadRow],
-) -> None:
-    """Makes the shard in `file` count as whole; its counts are rows of the input, and answered."""
-    with file.open("rb") as binary:
-        digest = hashlib.file_digest(binary, "sha256").hexdigest()
-    bad_rows = sum(each.rows for each in bad)
-    record = Record(file.name, *counts, bad_rows, file.stat().st_size, digest, once, bad)
-    content = json.dumps(record._asdict(), ensure_ascii=False)
-    files.write_atomically(_record(folder, number), content)
-
-
-def read_record(folder: Path, number: int) -> Record | None:
-    """Of a shard that is whole; None where it has to be scored."""
-    try:
-        found = json.loads(_record(folder, number).read_text(encoding="utf-8"))
-        found["bad"] = [BadRow(*each) for each in found["bad"]]
-        record = Record(**found)
-        whole = (folder / record.file).stat().st_size == record.size_bytes
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return record if whole else None
-
-
-def write_failure(folder: Path, reason: str) -> None:
-    """Notes what ends the job, for its other workers and for the process that began it.
-
-    Of several workers the first one is heard, and a full disk may take no more than the name.
-    """
-    with (
-        contextlib.suppress(OSError),
-        (folder / RECORDS / _FAILED).open("x", encoding="utf-8") as file,
-    ):
-        file.write(reason)
-
-
-def failure(folder: Path) -> str:
-    """What `write_failure` noted, or ""."""
-    try:
-        noted = (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
-        return noted or f"{folder} cannot be written"
-    except FileNotFoundError:
-        return ""
-
-
-def forget_failure(folder: Path) -> None:
-    """Removes what an earlier attempt noted."""
-    (folder / RECORDS / _FAILED).unlink(missing_ok=True)
-
-
-def finished(folder: Path) -> int:
-    """How many shards have a record."""
-    return sum(1 for _ in (folder / RECORDS).glob("*.json"))
-
-
-def check(folder: Path, file: str, sha256: str) -> None:
-    """UserError unless the file of a finished job is as it was written."""
-    try:
-        with (folder / file).open("rb") as binary:
-            if hashlib.file_digest(binary, "sha256").hexdigest() == sha256:
-                return
-    except FileNotFoundError:
-        pass
-    raise errors.UserError(
-        f"{folder / file} is missing or was changed since the job ended; remove {folder} to score "
-        "again, or choose another --to"
-    )
-
-
-def _record(folder: Path, number: int) -> Path:
-    return folder / RECORDS / f"{number:05d}.json"
-
-
 class Model(Protocol):
-    """What answers: a `ServedVersion`."""
+    """A model that answers requests, such as a `ServedVersion`."""
 
     def answer(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]: ...
 
 
 class Shard(NamedTuple):
-    """What one file of the output is made from."""
+    """The rows of one output file: parts of input files."""
 
     number: int
     pieces: tuple[tuple[InputFile, Piece], ...]
 
 
 class Work(NamedTuple):
-    """What is the same for all shards of a job."""
+    """Settings that all shards of a job share."""
 
     folder: Path
     shards: int
@@ -189,11 +66,11 @@ class _Refused(NamedTuple):
 
 
 def score(shard: Shard, work: Work, model: Model) -> None:
-    """Writes the file of a shard, and its record.
+    """Writes the file of a shard, then its record.
 
     Raises:
-        UserError: an input that has changed since the job began, a full disk, an output that does
-            not belong to rows.
+        UserError: an input that has changed since the job began, a full disk, an output without
+            rows that changes between requests.
     """
     for file, _ in shard.pieces:
         inputs.check_unchanged(file)
@@ -224,7 +101,7 @@ def score(shard: Shard, work: Work, model: Model) -> None:
 def _answered(
     window: Sequence[Row], work: Work, model: Model, once: dict[str, Any]
 ) -> tuple[pyarrow.Table, list[_Refused]]:
-    """The answers of a window's rows in their order, and the rows that the graph refuses."""
+    """Returns the answers of a window's rows in order, and the rows that the graph refuses."""
     tables, places, refused = list[pyarrow.Table](), list[int](), list[_Refused]()
     for batch in row_batches.batches(window, work.rows_per_batch):
         for rows, answers in _asked(batch, window, work, model):
@@ -245,9 +122,9 @@ def _answered(
 def _asked(
     batch: list[int], window: Sequence[Row], work: Work, model: Model
 ) -> Iterator[tuple[list[int], dict[str, np.ndarray] | str]]:
-    """Answers of parts of a batch; of a single row, perhaps why there is none.
+    """Yields (rows, answers) for parts of a batch, or (row, reason) for a row that is refused.
 
-    A graph refuses a request as a whole. Halved again and again, it tells which row it means.
+    A graph refuses a request as a whole. Halving the request repeatedly finds the row at fault.
     """
     from apps.suite.serving.models import Refusal
 
@@ -264,7 +141,7 @@ def _asked(
 
 
 def _in_plain_words(message: str) -> str:
-    """A graph's message without the operation that it comes from, and the signs around its data."""
+    """Returns a graph's message without the name of the operation and the brackets around data."""
     message = re.sub(r" *\[\[\{\{node .*", "", message).removeprefix("Graph execution error: ")
     asserted, found, data = message.partition("assertion failed: ")
     if not found:
@@ -273,15 +150,15 @@ def _in_plain_words(message: str) -> str:
 
 
 def _note_once(once: dict[str, Any], answers: Mapping[str, Any], work: Work) -> None:
-    """Keeps the outputs that are the same for all rows."""
+    """Collects the outputs that are the same for all rows."""
     for name in work.outputs.once:
         value = np.asarray(answers[name])
         described = value[0] if name.endswith("_names") and value.ndim > 1 else value
         plain = score_tables.plain(described)
         if once.setdefault(name, plain) != plain:
             raise errors.UserError(
-                f"signature {work.outputs.signature}: {name} is no value of rows, and yet changes; "
-                "leave it out by --outputs"
+                f"signature {work.outputs.signature}: {name} has no value for each row, but "
+                "changes between requests; choose other --outputs"
             )
 
 
@@ -298,3 +175,126 @@ def _check_count(shard: Shard, found: int) -> None:
             f"{file}: {found:,} rows were read where {expected:,} were counted; it has changed "
             "since the job began: begin another one"
         )
+
+
+class Record(NamedTuple):
+    """Record of a whole shard.
+
+    file: its name.
+    input_rows: number of rows read from its input.
+    rows, bad_rows: number of rows answered, and of rows set aside.
+    size_bytes, sha256: size and hash of the file.
+    once: outputs that are the same for all rows, by name.
+    bad: the rows that were set aside, with reasons.
+    """
+
+    file: str
+    input_rows: int
+    rows: int
+    bad_rows: int
+    size_bytes: int
+    sha256: str
+    once: dict[str, Any]
+    bad: list[BadRow]
+
+
+def name(number: int, count: int, form: str) -> str:
+    """Returns a file name such as `part-00003-of-00012.parquet`; `number` starts from 0."""
+    return f"part-{number:05d}-of-{count:05d}.{form}"
+
+
+@contextlib.contextmanager
+def writing(path: Path, columns: Any) -> Iterator[Callable[[Any], None]]:
+    """Yields a function that appends an Arrow table; the file appears when the block ends.
+
+    Args:
+        path: with the suffix .parquet or .jsonl.
+        columns: the schema of all tables.
+    """
+    import pyarrow.parquet
+
+    with files.replacing(path) as partial:
+        if path.suffix == ".parquet":
+            with pyarrow.parquet.ParquetWriter(partial, columns, compression="zstd") as writer:
+                yield writer.write_table
+        else:
+            with partial.open("w", encoding="utf-8") as file:
+                yield lambda rows: file.writelines(f"{line}\n" for line in score_tables.lines(rows))
+
+
+def write_record(
+    folder: Path,
+    number: int,
+    file: Path,
+    counts: tuple[int, int],
+    once: dict[str, Any],
+    bad: list[BadRow],
+) -> None:
+    """Marks the shard in `file` as whole; `counts`: rows of the input, rows answered."""
+    with file.open("rb") as binary:
+        digest = hashlib.file_digest(binary, "sha256").hexdigest()
+    bad_rows = sum(each.rows for each in bad)
+    record = Record(file.name, *counts, bad_rows, file.stat().st_size, digest, once, bad)
+    content = json.dumps(record._asdict(), ensure_ascii=False)
+    files.write_atomically(_record(folder, number), content)
+
+
+def read_record(folder: Path, number: int) -> Record | None:
+    """Returns the record of a whole shard; None if it has yet to be scored."""
+    try:
+        found = json.loads(_record(folder, number).read_text(encoding="utf-8"))
+        found["bad"] = [BadRow(*each) for each in found["bad"]]
+        record = Record(**found)
+        whole = (folder / record.file).stat().st_size == record.size_bytes
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return record if whole else None
+
+
+def write_failure(folder: Path, reason: str) -> None:
+    """Notes the reason that ends the job, for its other workers and the process that began it.
+
+    The first of several reasons stays. A full disk may hold an empty file and no reason.
+    """
+    with (
+        contextlib.suppress(OSError),
+        (folder / RECORDS / _FAILED).open("x", encoding="utf-8") as file,
+    ):
+        file.write(reason)
+
+
+def failure(folder: Path) -> str:
+    """Returns the reason that `write_failure` noted, or ""."""
+    try:
+        noted = (folder / RECORDS / _FAILED).read_text(encoding="utf-8")
+        return noted or f"{folder} cannot be written"
+    except FileNotFoundError:
+        return ""
+
+
+def forget_failure(folder: Path) -> None:
+    """Removes the reason that an earlier attempt noted."""
+    (folder / RECORDS / _FAILED).unlink(missing_ok=True)
+
+
+def finished(folder: Path) -> int:
+    """Counts the shards that have a record."""
+    return sum(1 for _ in (folder / RECORDS).glob("*.json"))
+
+
+def check(folder: Path, file: str, sha256: str) -> None:
+    """Raises UserError if the file of a finished job has changed since it was written."""
+    try:
+        with (folder / file).open("rb") as binary:
+            if hashlib.file_digest(binary, "sha256").hexdigest() == sha256:
+                return
+    except FileNotFoundError:
+        pass
+    raise errors.UserError(
+        f"{folder / file} is missing or was changed since the job ended; remove {folder} to score "
+        "again, or choose another --to"
+    )
+
+
+def _record(folder: Path, number: int) -> Path:
+    return folder / RECORDS / f"{number:05d}.json"

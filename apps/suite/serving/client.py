@@ -1,11 +1,7 @@
 """Asks a model server over gRPC or REST: `connect("localhost:8500").predict("echo", {…})`.
 
-It speaks to TensorFlow Serving and to `python -m apps.serve` alike. Types come from the server's
-own description of the signature, so that whole numbers may be given where it wants others.
-
-`GrpcClient`: see `prediction_client`.
-
-`RestClient`: see `prediction_client`.
+The server is TensorFlow Serving or `python -m apps.serve`. Types come from the server's own
+description of a signature: whole numbers may be given where it wants floating-point numbers.
 """
 
 from __future__ import annotations
@@ -13,13 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import grpc
 import numpy as np
 import requests
 import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     predict_pb2,
@@ -27,20 +25,22 @@ from tensorflow_serving.apis import (
 )
 
 from apps.suite import errors
+from apps.suite.serving import models
 
 DEADLINE_SECONDS = 30.0
 """Of a request with all its retries."""
 
 
-class Described(Protocol):
-    """One signature: dtype by name, `object` for strings."""
-
-    inputs: Mapping[str, np.dtype]
-    outputs: Mapping[str, np.dtype]
-
-
 class PredictionClient(Protocol):
     """A connection; close it, or use it as a context manager."""
+
+    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
+        """Returns the signatures of a served model by name; asks the server once.
+
+        Raises:
+            UserError: as `predict`.
+        """
+        ...
 
     def predict(
         self,
@@ -49,13 +49,13 @@ class PredictionClient(Protocol):
         signature: str = "serving_default",
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """The outputs of a signature by name; strings are bytes.
+        """Returns the outputs of a signature by name; strings are bytes.
 
         A server that cannot be reached, or has no room, is asked again, ever less often, until the
         deadline.
 
         Raises:
-            UserError: nobody answers in time, or the server refuses; with its reason.
+            UserError: no answer comes in time, or the server refuses, with its reason.
         """
         ...
 
@@ -69,14 +69,14 @@ class PredictionClient(Protocol):
 
 
 def connect(server: str, deadline_seconds: float = DEADLINE_SECONDS) -> PredictionClient:
-    """A client of a server.
+    """Returns a client of a server.
 
     Args:
         server: "HOST:PORT" for gRPC, "http://HOST:PORT" or "https://…" for REST.
         deadline_seconds: of each request, retries included.
 
     Raises:
-        UserError: an address that is none, or packages that are missing.
+        UserError: not an address, or a package is not installed.
     """
     address = server.removesuffix("/")
     rest = address.startswith(("http://", "https://"))
@@ -94,37 +94,41 @@ def connect(server: str, deadline_seconds: float = DEADLINE_SECONDS) -> Predicti
         raise errors.UserError(told) from error
 
 
-def signatures(client: PredictionClient, model: str) -> Mapping[str, Callable[..., Any]]:
-    """The served model as a loaded SavedModel's `signatures`: functions of named inputs."""
-    return _Signatures(client, model)
-
-
-class _Signatures(Mapping[str, Any]):
-    def __init__(self, client: PredictionClient, model: str) -> None:
-        self._client, self._model = client, model
-
-    def __getitem__(self, signature: str) -> Callable[..., dict[str, np.ndarray]]:
-        def ask(**inputs: Any) -> dict[str, np.ndarray]:
-            arrays = {name: np.asarray(value) for name, value in inputs.items()}
-            return self._client.predict(self._model, arrays, signature)
-
-        return ask
-
-    def __iter__(self) -> Any:
-        raise TypeError("a server's signatures are asked by name")
-
-    def __len__(self) -> int:
-        raise TypeError("a server's signatures are asked by name")
-
-
 def typed_inputs(
-    model: str, signature: str, inputs: Mapping[str, Any], wanted: Mapping[str, np.dtype]
+    model: str,
+    signature: str,
+    inputs: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, models.Tensor]],
 ) -> dict[str, np.ndarray]:
-    """The inputs as arrays of the wanted types; UserError where the names are others."""
+    """Returns the inputs of a signature as arrays of its types.
+
+    Args:
+        model: its name, for errors.
+        signature: its name.
+        inputs: values by name.
+        known: inputs of each signature.
+
+    Raises:
+        UserError: an unknown signature, or inputs of other names than it takes.
+    """
+    if signature not in known:
+        listed = ", ".join(sorted(known))
+        raise errors.UserError(f"{model} has no signature {signature!r}; it has {listed}")
+    wanted = known[signature]
     if inputs.keys() != wanted.keys():
         told = f"takes {', '.join(sorted(wanted))}, not {', '.join(sorted(inputs)) or 'nothing'}"
         raise errors.UserError(f"{model}, signature {signature}: {told}")
-    return {name: np.asarray(value, wanted[name]) for name, value in inputs.items()}
+    return {name: np.asarray(value, wanted[name].kind) for name, value in inputs.items()}
+
+
+def _typed(
+    model: str,
+    signature: str,
+    inputs: Mapping[str, Any],
+    described: Mapping[str, models.Signature],
+) -> dict[str, np.ndarray]:
+    known = {name: each.inputs for name, each in described.items()}
+    return typed_inputs(model, signature, inputs, known)
 
 
 # What gRPC itself does again: a server that is not there yet, or has no room.
@@ -149,11 +153,6 @@ _OPTIONS = [
 ]
 
 
-class _Signature(NamedTuple):
-    inputs: dict[str, np.dtype]
-    outputs: dict[str, np.dtype]
-
-
 class GrpcClient:
     """Asks over gRPC.
 
@@ -166,7 +165,7 @@ class GrpcClient:
         self._address, self._deadline_seconds = address, deadline_seconds
         self._channel = grpc.insecure_channel(address, _OPTIONS)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._described: dict[tuple[str, int | None], dict[str, _Signature]] = {}
+        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
 
     def __enter__(self) -> GrpcClient:
         return self
@@ -184,21 +183,16 @@ class GrpcClient:
         signature: str = "serving_default",
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        described = self._signatures(model, version)
-        if signature not in described:
-            known = ", ".join(sorted(described))
-            raise errors.UserError(f"{model} has no signature {signature!r}; it has {known}")
-        wanted = described[signature].inputs
+        typed = _typed(model, signature, inputs, self.signatures(model, version))
         request = predict_pb2.PredictRequest()
         _name(request.model_spec, model, version)
         request.model_spec.signature_name = signature
-        for name, value in typed_inputs(model, signature, inputs, wanted).items():
+        for name, value in typed.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         answer = self._call(self._stub.Predict, request)
         return {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
 
-    def _signatures(self, model: str, version: int | None) -> dict[str, _Signature]:
-        """The model's description, asked for once."""
+    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
         if (model, version) not in self._described:
             request = get_model_metadata_pb2.GetModelMetadataRequest()
             request.metadata_field.append("signature_def")
@@ -206,10 +200,7 @@ class GrpcClient:
             answer = self._call(self._stub.GetModelMetadata, request)
             found = get_model_metadata_pb2.SignatureDefMap()
             answer.metadata["signature_def"].Unpack(found)
-            self._described[model, version] = {
-                name: _Signature(_grpc_kinds(each.inputs), _grpc_kinds(each.outputs))
-                for name, each in found.signature_def.items()
-            }
+            self._described[model, version] = models.signatures(found.signature_def)
         return self._described[model, version]
 
     def _call(self, method: Any, request: Any) -> Any:
@@ -234,13 +225,6 @@ def _name(spec: Any, model: str, version: int | None) -> None:
         spec.version.value = version
 
 
-def _grpc_kinds(described: Mapping[str, Any]) -> dict[str, np.dtype]:
-    return {
-        name: np.dtype(tf.dtypes.as_dtype(each.dtype).as_numpy_dtype)
-        for name, each in described.items()
-    }
-
-
 _FULL = (429, 503)  # no room now
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 3.0
 
@@ -256,7 +240,7 @@ class RestClient:
     def __init__(self, address: str, deadline_seconds: float) -> None:
         self._address, self._deadline_seconds = address, deadline_seconds
         self._session = requests.Session()
-        self._described: dict[tuple[str, int | None], dict[str, Any]] = {}
+        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
 
     def __enter__(self) -> RestClient:
         return self
@@ -274,37 +258,40 @@ class RestClient:
         signature: str = "serving_default",
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        described = self._signatures(model, version)
-        if signature not in described:
-            known = ", ".join(sorted(described))
-            raise errors.UserError(f"{model} has no signature {signature!r}; it has {known}")
-        wanted = _rest_kinds(described[signature]["inputs"])
-        typed = typed_inputs(model, signature, inputs, wanted)
+        described = self.signatures(model, version)
+        typed = _typed(model, signature, inputs, described)
         columns = {name: _plain(value.tolist()) for name, value in typed.items()}
         body = {"signature_name": signature, "inputs": columns}
         answer = self._call("POST", f"{_path(model, version)}:predict", body)["outputs"]
-        kinds = _rest_kinds(described[signature]["outputs"])
+        kinds = {name: tensor.kind for name, tensor in described[signature].outputs.items()}
         if len(kinds) == 1:  # a single output stands without its name
             answer = dict.fromkeys(kinds, answer)
         return {name: np.array(_bytes(answer[name], kinds[name]), kinds[name]) for name in kinds}
 
-    def _signatures(self, model: str, version: int | None) -> dict[str, Any]:
-        """The model's description, asked for once."""
+    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
         if (model, version) not in self._described:
             answer = self._call("GET", f"{_path(model, version)}/metadata")
-            found = answer["metadata"]["signature_def"]["signature_def"]
-            self._described[model, version] = found
+            found = {
+                name: json_format.ParseDict(each, meta_graph_pb2.SignatureDef())
+                for name, each in answer["metadata"]["signature_def"]["signature_def"].items()
+            }
+            self._described[model, version] = models.signatures(found)
         return self._described[model, version]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         end = time.monotonic() + self._deadline_seconds
         pause = _FIRST_PAUSE_SECONDS
         where = f"--server {self._address}"
+        # requests' own json= refuses NaN, a missing value, which the server reads
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
         while True:
             try:
                 left = max(end - time.monotonic(), 0.001)
                 url = self._address + path
-                answer = self._session.request(method, url, json=body, timeout=left)
+                answer = self._session.request(
+                    method, url, data=content, headers=headers, timeout=left
+                )
                 if answer.ok:
                     return answer.json()
                 reason = _reason(answer)
@@ -317,9 +304,9 @@ class RestClient:
             except requests.ConnectionError:
                 told = f"{where}: nobody answers there; is the server running?"
             except requests.JSONDecodeError as error:
-                raise errors.UserError(f"{where} is no model server: its answer is no JSON") from (
-                    error
-                )
+                raise errors.UserError(
+                    f"{where} is not a model server: its answer is not JSON"
+                ) from (error)
             if time.monotonic() + pause > end:
                 raise errors.UserError(told)
             time.sleep(pause)
@@ -335,22 +322,6 @@ def _reason(answer: requests.Response) -> str:
         return " ".join(str(answer.json()["error"]).split())
     except (ValueError, KeyError, TypeError):
         return answer.reason
-
-
-def _rest_kinds(described: Mapping[str, Any]) -> dict[str, np.dtype]:
-    """Dtypes from a signature as JSON: "DT_FLOAT" and the like."""
-    return {
-        name: np.dtype(getattr(tf.dtypes, _ENUM[each["dtype"]]).as_numpy_dtype)
-        for name, each in described.items()
-    }
-
-
-_ENUM = {
-    "DT_STRING": "string", "DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16",
-    "DT_BOOL": "bool", "DT_INT8": "int8", "DT_INT16": "int16", "DT_INT32": "int32",
-    "DT_INT64": "int64", "DT_UINT8": "uint8", "DT_UINT16": "uint16", "DT_UINT32": "uint32",
-    "DT_UINT64": "uint64",
-}  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

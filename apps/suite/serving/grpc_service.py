@@ -21,8 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from apps.suite.serving.admission import Admission
-from apps.suite.serving.models import Refusal, ServedModels
+from apps.suite.serving.models import Admission, Refusal, ServedModels
 
 _SIGNATURES = "signature_def"
 

@@ -1,15 +1,13 @@
-"""`ServedModels`: the newest version of each model below a folder, followed as it changes.
+"""Loads the versions of exported models and answers requests with them.
 
-`ServedVersion`: one version of an exported model, loaded into a session as a server loads it.
-
-Where the versions of exported models are: `folder/<model>/<version>/saved_model.pb`.
+`ServedModels` follows a folder of models as it changes; `ServedVersion` is one loaded version.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +17,9 @@ import tensorflow as tf
 from apps.suite.serving import versions, warmup_requests
 
 _HIDDEN_SIGNATURE = "__saved_model_init_op"
+
+Admission = Callable[[], contextlib.AbstractContextManager[None]]
+"""Holds a place for a request; raises Refusal where too many wait already."""
 
 
 class Refusal(Exception):
@@ -46,19 +47,27 @@ class Tensor(NamedTuple):
         return f"{_kind_name(self.kind)}{shape}"
 
 
+class Signature(NamedTuple):
+    """Inputs and outputs of a signature, each by name."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
 class ServedVersion:
     """A loaded version; any number of threads may ask it at the same time.
 
     Args:
-        folder: of the version; its name is its number.
+        folder: of the version; its name is its number (0 where the name is not a number).
+        warm_up: answer the version's own warm-up requests first.
 
     Raises:
         tf.errors.OpError, OSError, RuntimeError, ValueError: it does not load, or fails at one of
             its warm-up requests.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.number = int(folder.name)
+    def __init__(self, folder: Path, warm_up: bool = True) -> None:
+        self.number = int(folder.name) if folder.name.isdecimal() else 0
         self._free = threading.Condition()
         self._held = 0
         self._graph = tf.Graph()
@@ -76,7 +85,7 @@ class ServedVersion:
             for name, each in self.described.items()
         }
         file = folder / warmup_requests.FILE
-        if file.exists():
+        if warm_up and file.exists():
             for request in warmup_requests.read(file):
                 self.answer(request.signature, request.inputs)
 
@@ -90,10 +99,7 @@ class ServedVersion:
         try:
             values = self._functions[signature](*arrays)
         except (tf.errors.OpError, ValueError) as error:
-            refused = isinstance(error, tf.errors.InvalidArgumentError | ValueError)
-            message = error.message if isinstance(error, tf.errors.OpError) else str(error)
-            code = "INVALID_ARGUMENT" if refused else "INTERNAL"
-            raise Refusal(code, " ".join(message.split())) from error
+            raise refusal(error) from error
         return dict(zip(self.outputs[signature], map(np.asarray, values), strict=True))
 
     def hold(self) -> None:
@@ -134,6 +140,13 @@ class ServedVersion:
         return [_fitting(name, inputs[name], tensor) for name, tensor in wanted.items()]
 
 
+def refusal(error: tf.errors.OpError | ValueError) -> Refusal:
+    """Returns TensorFlow's refusal of a request as one of ours, with its message in one line."""
+    refused = isinstance(error, tf.errors.InvalidArgumentError | ValueError)
+    message = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    return Refusal("INVALID_ARGUMENT" if refused else "INTERNAL", " ".join(message.split()))
+
+
 def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
     try:
         array = np.asarray(value)
@@ -159,8 +172,16 @@ def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
     return array if wanted.kind == np.dtype(object) else array.astype(wanted.kind, copy=False)
 
 
+def signatures(described: Mapping[str, Any]) -> dict[str, Signature]:
+    """Returns the public signatures of a SavedModel by name, given its `SignatureDef`s."""
+    return {
+        name: Signature(tensors(each.inputs), tensors(each.outputs))
+        for name, each in public(described).items()
+    }
+
+
 def public(signatures: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a SavedModel's signatures that are for asking."""
+    """Returns those of a SavedModel's signatures that clients may ask."""
     return {name: each for name, each in signatures.items() if name != _HIDDEN_SIGNATURE}
 
 

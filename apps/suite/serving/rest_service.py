@@ -27,8 +27,7 @@ import numpy as np
 from google.protobuf import json_format
 from starlette import applications, concurrency, requests, responses, routing
 
-from apps.suite.serving.admission import Admission
-from apps.suite.serving.models import Refusal, ServedModels, Tensor
+from apps.suite.serving.models import Admission, Refusal, ServedModels, Tensor
 
 _ROWS, _COLUMNS = "instances", "inputs"
 

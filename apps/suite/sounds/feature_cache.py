@@ -11,9 +11,7 @@ Nothing here imports TensorFlow, so that a process starts soon and stays small.
 
 import concurrent.futures
 import concurrent.futures.process
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -26,17 +24,49 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from apps.speech_commands.config import Config
-from apps.speech_commands.recordings import Part
 from apps.suite import errors
-from apps.suite.runs import files, speech_cache
+from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
+from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
 
 _FEW_EXAMPLES = 5_000  # done about as soon as other processes have started
+
+
+class Recording(Protocol):
+    """Names a recording."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class Part(Protocol):
+    """Recordings in a fixed order. Pickles without samples, for other processes."""
+
+    @property
+    def recordings(self) -> Sequence[Recording]: ...
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Returns float32 [samples], mono, at `audio.sample_rate_hz`, in -1..1."""
+        ...
+
+
+class Config(Protocol):
+    """The groups of a task's config that decide the features."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def audio(self) -> AudioConfig: ...
+    @property
+    def features(self) -> FeatureConfig: ...
+    @property
+    def augmentation(self) -> AugmentationConfig: ...
 
 
 class ShardWork(NamedTuple):
@@ -233,13 +263,11 @@ def extracted(
     # Refuses a config that no sound fits, before anything is written.
     silence = features.extract(np.zeros(1, np.float32), config.audio, config.features)
     key = _key(part, config, fingerprint, copies, noise)
-    folder = speech_cache.folder("speech_features") / key
-    files.make_folder(folder)
-    with _locked(folder):
+    folder = cache.folder("speech_features") / key
+    with cache.locked(folder):
         found = _kept(folder)
         was_there = found is not None
         if found is None:
-            files.remove_partial(folder)
             shards = max(1, _SHARD_EXAMPLES // (1 + copies))
             work = ShardWork(part, config, copies, noise, folder / "shards", shards)
             files.make_folder(work.folder)
@@ -307,14 +335,6 @@ def _join(work: ShardWork, folder: Path, channels: int) -> None:
                 file.write(content["frames"].astype("<f4").tobytes())
     with files.replacing(folder / "starts.npy") as partial:
         np.save(partial, starts)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process works at the same features."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _line(title: str, examples: int, copies: int, seconds: float | None) -> str:

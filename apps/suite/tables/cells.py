@@ -1,9 +1,26 @@
-"""Columns of a table as numbers, and where the text in them is none."""
+"""Interprets the cells of a table: one grammar for training, `predict`, bulk scoring and the demo.
+
+| cell | in a column of numbers | in a column of truths | in a column of text |
+|---|---|---|---|
+| `` (empty), `NA` `N/A` `#N/A` `NaN` `-nan` `null` `None` `-` `?`, in any case | missing | missing | text; an empty name is refused |
+| ` 1.5 `, `+1.5`, `1.`, `.5`, `1e-3` | a number; space around it does not count | `1`, `1.0`, `0`, `0.0` only | text with its space |
+| `1,5` | 1.5 if the delimiter is not a comma, else refused | refused | text |
+| `1.234,5`, `1,234.5`, `1_000`, `0x10` | refused | refused | text |
+| `inf`, `1e39`, beyond float32 | refused | refused | text |
+| `true` `t` `yes` `y`, `false` `f` `no` `n`, in any case | refused | a truth | text |
+| true and false of a parquet file | 1 and 0 | a truth | refused |
+
+Delimiters are `,` `;` tab and `|`, found in the line of names; `.csv.gz` and `.tsv.gz` are
+decompressed. A cell in double quotes may hold delimiters and line ends, and means what it would
+mean without them. A missing number is NaN where a signature or a model takes gaps, else an error.
+"""  # noqa: E501
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,21 +30,114 @@ from apps.suite import errors
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-    from apps.suite.tables import reader
+MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "-nan", "null", "none")
+TRUE = ("1", "1.0", "true", "t", "yes", "y")
+FALSE = ("0", "0.0", "false", "f", "no", "n")
+"""Words in lower case; case and space around them do not count."""
+
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_IS_NUMBER = re.compile(_NUMBER)
+_LOOKED_AT = 200  # cells of a column, to tell what it holds
 
 
-def numbers(block: reader.Block, name: str) -> np.ndarray:
-    """A column as float64 [rows], NaN where missing; UserError names the place of a bad value."""
+@dataclass(frozen=True)
+class Block:
+    """Rows of a table that follow each other, column by column.
+
+    Attributes:
+        source: the file, for messages.
+        first: number of the first row, from 1; the line of names does not count.
+        columns: text in a csv file, where an empty cell is ""; typed in a parquet file.
+        decimal_comma: true if a comma may stand before the decimals.
+        line_of: gives the line of a row in a text file; None for a parquet file.
+    """
+
+    source: str
+    first: int
+    columns: dict[str, pa.Array]
+    decimal_comma: bool = True
+    line_of: Callable[[int], int] | None = None
+
+    def place(self, row: int) -> str:
+        """Returns the file and the line (or row) of a row of the block, for messages."""
+        number = self.first + row
+        if self.line_of is None:
+            return f"{self.source}: row {number}"
+        return f"{self.source}: line {self.line_of(number)}"
+
+
+def is_missing(text: str) -> bool:
+    """Returns true for a cell that stands for a missing value."""
+    return text.strip().lower() in MISSING
+
+
+def number(text: str, decimal_comma: bool = False) -> float:
+    """Returns the number in a cell, NaN if it is missing; raises ValueError for another text."""
+    if is_missing(text):
+        return float("nan")
+    plain = text.strip()
+    if decimal_comma:
+        plain = plain.replace(",", ".")
+    if not _IS_NUMBER.fullmatch(plain):
+        raise ValueError(f"{text!r} is not a number")
+    return float(plain)
+
+
+def is_number(text: str, decimal_comma: bool = True) -> bool:
+    """Returns true for a number that is not missing."""
+    try:
+        return not np.isnan(number(text, decimal_comma))
+    except ValueError:
+        return False
+
+
+def truth(text: str) -> bool:
+    """Returns the truth in a cell; raises ValueError for another text, or a missing one."""
+    word = text.strip().lower()
+    if word in TRUE or word in FALSE:
+        return word in TRUE
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def are_data(texts: Sequence[str]) -> bool:
+    """Returns true for a line of numbers, some of them perhaps missing."""
+    return any(map(is_number, texts)) and all(is_number(text) or is_missing(text) for text in texts)
+
+
+def missing(column: pa.Array) -> np.ndarray:
+    """Returns a mask of a column's missing cells, bool [rows]."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_string(column.type):
+        empty = pc.or_(pc.is_in(_word(column), pa.array(MISSING)), column.is_null())
+        return np.asarray(empty.to_numpy(zero_copy_only=False), np.bool_)
+    return np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def numbers(block: Block, name: str) -> np.ndarray:
+    """Returns a column as float64 [rows], NaN where missing.
+
+    Raises:
+        UserError: a cell that is not a number, or beyond float32, with its place.
+    """
     import pyarrow as pa
 
     column = block.columns[name]
+
+    def read(part: pa.Array) -> np.ndarray:
+        return _as_float(part, block.decimal_comma)
+
     try:
-        values = _as_float(column)
+        values = read(column)
     except pa.ArrowInvalid:
-        row = first_bad(column, _as_float)
+        row = first_bad(column, read)
+        text = str(column[row].as_py())
+        advice = "leave it empty where it is missing"
+        if "," in text and is_number(text):
+            advice = "write a point before the decimals, or part the columns by semicolons"
         raise errors.UserError(
-            f"{block.place(row)}: {name} is {str(column[row].as_py())!r}, which is no number; "
-            "leave it empty where it is missing"
+            f"{block.place(row)}: {name} is {shown(text)}, which is not a number; {advice}"
         ) from None
     too_large = np.abs(values) > np.finfo(np.float32).max
     if too_large.any():
@@ -38,10 +148,68 @@ def numbers(block: reader.Block, name: str) -> np.ndarray:
     return values
 
 
-def is_numeric(column: pa.Array) -> bool:
-    """Whether a column holds numbers: all of them by type, or most of a text column's first."""
+def truths(
+    block: Block, name: str, true: Sequence[str] = (), false: Sequence[str] = ()
+) -> np.ndarray:
+    """Returns a column as bool [rows]; a missing cell is false.
+
+    Args:
+        block: of a table.
+        name: of the column.
+        true, false: further words, in lower case.
+
+    Raises:
+        UserError: a cell that is neither, with its place.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = block.columns[name]
+    words = _word(column if pa.types.is_string(column.type) else pc.cast(column, pa.string()))
+    is_true, is_false = (
+        np.asarray(
+            pc.fill_null(pc.is_in(words, pa.array(known)), False).to_numpy(zero_copy_only=False)
+        )
+        for known in ((*TRUE, *true), (*FALSE, *false))
+    )
+    known = is_true | is_false | missing(column)
+    if not known.all():
+        row = int((~known).argmax())
+        raise errors.UserError(
+            f"{block.place(row)}: {name} is {shown(str(column[row].as_py()))}; a label is 0 or 1, "
+            "and a column without labels belongs to --data_format.ignored_columns"
+        )
+    return np.asarray(is_true, np.bool_)
+
+
+def names(block: Block, name: str) -> pa.Array:
+    """Returns a column as text, each cell just as it is written.
+
+    Raises:
+        UserError: an empty cell, with its place, or a column that holds neither text nor numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = block.columns[name]
+    try:
+        column = column.cast(pa.string())
+    except pa.ArrowException:
+        raise errors.UserError(
+            f"{block.source}: column {name} is of type {column.type}; names must be text or numbers"
+        ) from None
+    empty = pc.fill_null(pc.equal(column, ""), True).to_numpy(zero_copy_only=False)
+    if empty.any():
+        row = int(empty.argmax())
+        raise errors.UserError(f"{block.place(row)}: {name} is empty; fill it or remove the row")
+    return column
+
+
+def is_numeric(block: Block, name: str) -> bool:
+    """Returns true for a column of numbers: by its type, or by most of its first cells."""
     import pyarrow as pa
 
+    column = block.columns[name]
     kind = column.type
     if not pa.types.is_string(kind):
         return bool(
@@ -51,13 +219,19 @@ def is_numeric(column: pa.Array) -> bool:
             or pa.types.is_decimal(kind)
             or pa.types.is_null(kind)
         )
-    found = column.drop_null()[:200]
-    good = sum(is_number(text.as_py()) for text in found)
-    return 2 * good >= len(found)
+    found = present(column)
+    return 2 * sum(is_number(text, block.decimal_comma) for text in found) >= len(found)
+
+
+def present(column: pa.Array, most: int = _LOOKED_AT) -> list[Any]:
+    """Returns the first cells of a column that are not missing."""
+    import pyarrow as pa
+
+    return list(column.filter(pa.array(~missing(column)))[:most].to_pylist())
 
 
 def first_bad(column: pa.Array, read: Callable[[pa.Array], Any]) -> int:
-    """The first row at which `read`, which raises ArrowInvalid for the column, does so."""
+    """Returns the first row at which `read`, which raises ArrowInvalid for the column, does so."""
     import pyarrow as pa
 
     low, high = 0, len(column)  # [0, low) can be read, [0, high) cannot
@@ -71,25 +245,40 @@ def first_bad(column: pa.Array, read: Callable[[pa.Array], Any]) -> int:
     return low
 
 
-def is_number(text: str) -> bool:
-    """Whether a text is a number, with a point or a comma."""
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+def shown(cell: Any) -> str:
+    """Returns a cell as messages show it, cut if it is long."""
+    text = repr(cell)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def _as_float(column: pa.Array) -> np.ndarray:
+def _word(column: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.utf8_lower(pc.utf8_trim_whitespace(column))
+
+
+def _as_float(column: pa.Array, decimal_comma: bool) -> np.ndarray:
+    """Returns float64 [rows], NaN where missing; ArrowInvalid for a cell that is not a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_string(column.type):
         try:
-            cast = pc.cast(column, pa.float64())
-        except pa.ArrowInvalid:  # spaces around a number, a comma for the decimal point
-            tidy = pc.replace_substring(pc.utf8_trim_whitespace(column), ",", ".")
-            cast = pc.cast(tidy, pa.float64())
+            values = np.asarray(
+                pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), np.float64
+            )
+            if np.isfinite(values).all():  # the cast knows "inf" and "nan(1)" as well
+                return values
+        except pa.ArrowInvalid:
+            pass
+        plain = pc.utf8_trim_whitespace(column)
+        if decimal_comma:
+            plain = pc.replace_substring(plain, ",", ".")
+        plain = pc.if_else(pa.array(missing(column)), None, plain)
+        good = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{_NUMBER})$"), True)
+        if not pc.all(good, min_count=0).as_py():
+            raise pa.ArrowInvalid("not a number")
+        cast = pc.cast(plain, pa.float64())
     elif pa.types.is_boolean(column.type):
         cast = pc.cast(pc.cast(column, pa.int8()), pa.float64())
     else:

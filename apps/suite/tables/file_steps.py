@@ -1,21 +1,18 @@
-"""The steps of one file, kept in a cache beside what they were made of where the file is large."""
+"""Makes steps of one file, and keeps those of a large file in a cache."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.runs import files
+from apps.suite.runs import cache, files
 from apps.suite.tables import config as configs
 from apps.suite.tables import large_arrays, reader
 from apps.suite.tables import rows as table_rows
@@ -25,7 +22,7 @@ LARGE_BYTES = 2**28
 """A file that would take more memory than this goes through the cache, as arrays on the disk."""
 
 _RECORD = "record.json"
-_VERSION = 1  # of what is kept
+_VERSION = 2  # of what is kept, and of the grammar of cells that it was read by
 _ARRAYS = ("times", "values", "observed", "labels", "parts")
 # Fields that decide what the steps are; all others are used on the steps.
 _FIELDS = (
@@ -35,7 +32,7 @@ _FIELDS = (
 
 
 class FileSteps(NamedTuple):
-    """A file's steps, the names of their columns (those that are scored first), and notes."""
+    """A file's steps, the names of their columns (scored ones first), and notes."""
 
     steps: resampling.Steps
     feature_names: tuple[str, ...]
@@ -44,9 +41,8 @@ class FileSteps(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where the steps of large files are kept: below XDG_CACHE_HOME, or ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "lstm_task_templates" / "anomaly_detection"
+    """Returns the folder for the steps of large files; it exists."""
+    return cache.folder("series_steps")
 
 
 def read(
@@ -54,50 +50,40 @@ def read(
 ) -> FileSteps:
     """Reads a file block by block, and makes steps of its rows.
 
-    A large file is read once: its arrays stay in `cache_folder`, for as long as the file and what
-    the config says of it are the same. A file of the same path that has changed takes its place.
+    A large file is read once: its arrays stay in `cache_folder`, for as long as the file and its
+    settings are the same. A file of the same path that has changed takes its place.
 
     Args:
-        learned: the columns of the training, in their order, where there was one.
+        learned: the columns of the training, in their order; None without a training.
 
     Raises:
-        UserError: what cannot be read, and a full disk.
+        UserError: a file that cannot be read, and a full disk.
     """
     table = reader.open_table(path)
     if table.size_bytes <= LARGE_BYTES:
-        return _read(table, settings, learned, None)
+        return _read(path, table, settings, learned, None)
     key = _key(path, settings, learned)
     folder = cache_folder() / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    with _locked(folder.parent):
+    with cache.locked(folder.parent):
         if _record(folder).get("key") != key:
-            for left in folder.parent.glob(f"{files.PARTIAL}*"):  # by one that was killed
-                shutil.rmtree(left)
             partial = folder.with_name(f"{files.PARTIAL}{folder.name}")
             try:
                 partial.mkdir()
-                _write_record(_read(table, settings, learned, partial), key, partial)
+                _write_record(_read(path, table, settings, learned, partial), key, partial)
                 shutil.rmtree(folder, ignore_errors=True)
                 partial.replace(folder)
             except OSError as error:
                 raise errors.UserError(
-                    f"{partial} cannot be written: {error.strerror}; XDG_CACHE_HOME names another "
-                    "place for the cache"
+                    f"{partial} cannot be written: {error.strerror}; {cache.VARIABLE} names "
+                    "another place for the cache"
                 ) from None
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
         return _kept(folder)
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes to the cache, and keeps others waiting."""
-    files.make_folder(folder)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _read(
+    path: Path,
     table: reader.Table,
     settings: configs.DataFormatConfig,
     learned: tuple[str, ...] | None,
@@ -112,15 +98,15 @@ def _read(
             return made
 
         rows, roles = table_rows.read(table, settings, learned, new_array)
-        steps = resampling.to_steps(rows, settings, table.path, new_array)
+        steps = resampling.to_steps(rows, settings, path, new_array)
     notes = []
     if roles.left_out:
-        notes.append(f"{table.path.name}: not numeric, left out: {', '.join(roles.left_out)}")
+        notes.append(f"{path.name}: not numeric, left out: {', '.join(roles.left_out)}")
     missing = 1 - sum(
         int(np.count_nonzero(steps.observed[block]))
         for block in large_arrays.blocks(*steps.observed.shape)
     ) / max(1, steps.observed.size)
-    count = f"{table.path.name}: {len(rows.values):,} rows"
+    count = f"{path.name}: {len(rows.values):,} rows"
     if len(steps.values) != len(rows.values):
         count += f" became {len(steps.values):,} steps of {steps.step_seconds:g} seconds"
     if missing:
@@ -133,7 +119,7 @@ def _read(
 def _key(
     path: Path, settings: configs.DataFormatConfig, learned: tuple[str, ...] | None
 ) -> list[Any]:
-    """What the cached steps depend on, as JSON gives it back."""
+    """Returns everything that the cached steps depend on, as JSON gives it back."""
     state = path.stat()
     fields = [getattr(settings, name) for name in _FIELDS]
     key = [_VERSION, str(path.resolve()), state.st_size, state.st_mtime_ns, fields, learned]
@@ -141,7 +127,7 @@ def _key(
 
 
 def _write_record(made: FileSteps, key: list[Any], folder: Path) -> None:
-    """Writes what `_kept` reads, and removes the files of arrays that were only on the way."""
+    """Writes the record that `_kept` reads, and removes the files of intermediate arrays."""
     arrays: dict[str, Any] = {}
     for name in _ARRAYS:
         array = getattr(made.steps, name)

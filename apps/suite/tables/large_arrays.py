@@ -11,7 +11,7 @@ _MOST_ROWS = 2**16
 
 
 class GrowingArray:
-    """Rows of one kind; `finish` makes an array of them, and nothing can be added after it.
+    """Rows that are added block by block; `finish` makes an array of them, and ends it.
 
     Args:
         dtype: of the array.
@@ -35,7 +35,7 @@ class GrowingArray:
             self._blocks.append(block)
 
     def finish(self) -> np.ndarray:
-        """All rows; of a file, pages that the system reads and drops as it needs."""
+        """Returns all rows; of a file, pages that the system reads and drops as it needs."""
         if self._path is None:
             empty = np.zeros((0, *self._shape), self._dtype)
             rows = np.concatenate([empty, *self._blocks])
@@ -51,14 +51,14 @@ class GrowingArray:
 
 
 def blocks(count: int, columns: int, numbers: int = 2**18) -> Iterator[slice]:
-    """Stretches of `count` rows that together are all, of about so many numbers each."""
+    """Yields consecutive slices that cover `count` rows, each of about `numbers` values."""
     rows = max(1, min(_MOST_ROWS, numbers // max(1, columns)))
     for start in range(0, count, rows):
         yield slice(start, min(start + rows, count))
 
 
 def mapped(file: Path, dtype: type | np.dtype, row_shape: tuple[int, ...]) -> np.ndarray:
-    """A file of rows as an array that cannot be written to."""
+    """Returns a file of rows as an array that cannot be written to."""
     if not file.stat().st_size:
         return np.zeros((0, *row_shape), dtype)
     # A private, writable map would count as memory as a whole
@@ -66,7 +66,7 @@ def mapped(file: Path, dtype: type | np.dtype, row_shape: tuple[int, ...]) -> np
 
 
 def writable_copy(array: np.ndarray) -> np.ndarray:
-    """A copy that may be changed; of a mapped file, in a file beside it that nobody else sees."""
+    """Returns a copy that may be changed; a mapped file's lies in an unnamed file beside it."""
     if not isinstance(array, np.memmap):
         return array.copy()
     original = Path(str(array.filename))

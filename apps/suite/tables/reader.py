@@ -1,165 +1,326 @@
-"""Csv and parquet files in blocks of rows, so that a file may be larger than memory."""
+"""Reads csv and parquet files in blocks of rows, so that a file may be larger than memory.
+
+Every table of the project is read here: for training, for `predict`, for bulk scoring and for the
+demo page. The delimiter is a comma, a semicolon, a tab or `|`, found in the line of names. Cells of
+a csv file are text, which `cells` and `times` interpret; columns of a parquet file have types.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 import typing
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from apps.suite import errors
-from apps.suite.tables import cells
+from apps.suite.tables import cells, layout
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".parquet", ".pq")
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "?")
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 _BLOCK_BYTES = 2**22
 _BLOCK_NUMBERS = 2**18  # of a parquet file
-_GZIP_RATIO = 5  # of text and its compressed form, about
-_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_GZIP_RATIO = 5  # of text to its compressed form, about
 
 
-class Block(NamedTuple):
-    """Some rows that follow each other."""
+@dataclass(frozen=True)
+class Table:
+    """A table that can be read, as often as needed.
 
-    path: Path
-    unit: str  # of `first`: "line" of a text file, "row" of another
-    first: int  # number of its first row there
-    columns: dict[str, pa.Array]  # text in a csv file, typed in a parquet file; null where missing
+    Attributes:
+        source: the file, for messages.
+        names: of the columns.
+        size_bytes: memory that the rows would take, about.
+    """
 
-    def place(self, row: int) -> str:
-        """Where a row of the block stands, for messages."""
-        return f"{self.path}: {self.unit} {self.first + row}"
-
-
-class Table(NamedTuple):
-    """A file, its columns' names, about how many bytes it would take in memory, and its rows."""
-
-    path: Path
+    source: str
     names: tuple[str, ...]
     size_bytes: int
-    blocks: Callable[[], Iterator[Block]]
+    reading: Callable[[Sequence[str]], Iterator[cells.Block]]
+
+    def blocks(self, columns: Sequence[str] | None = None) -> Iterator[cells.Block]:
+        """Yields the rows, of these columns or of all.
+
+        Raises:
+            UserError: a row with too few or too many cells, an open quote, or text that is not
+                UTF-8.
+        """
+        return self.reading(self.names if columns is None else columns)
 
 
 def suffix(path: Path) -> str:
-    """The one of `SUFFIXES` that a file's name ends in, or ""."""
+    """Returns the one of `SUFFIXES` that a file's name ends in, or ""."""
     return next((each for each in SUFFIXES if path.name.lower().endswith(each)), "")
 
 
-def open_table(path: Path) -> Table:
-    """Reads what the file says of itself; its rows come from `blocks`.
+def is_parquet(path: Path) -> bool:
+    """Returns true for the name of a parquet file."""
+    return suffix(path) in (".parquet", ".pq")
+
+
+def open_table(path: Path, unquoted: bool = False) -> Table:
+    """Reads the names of a file's columns; its rows come from `Table.blocks`.
+
+    Args:
+        path: of the file; a name that ends in .parquet or .pq means parquet, any other csv.
+        unquoted: true if a double quote is a letter like others.
 
     Raises:
-        UserError: no such file, no table, no name for a column, or two columns of one name; while
-            the blocks are read, a row with too few or too many fields.
+        UserError: no such file, a file that is not a table, no name for any column, or two columns
+            of one name.
+    """
+    if is_parquet(path):
+        return _open_parquet(path)
+    form = layout.of_file(path, unquoted)
+    size = path.stat().st_size * (_GZIP_RATIO if layout.is_gzip(path) else 1)
+    return _text_table(_Text(str(path), path), form, size)
+
+
+def open_text(text: str, names: Sequence[str] | None = None, source: str = "csv") -> Table:
+    """Reads the names of the columns of a csv text.
+
+    Args:
+        text: the content of a csv file.
+        names: of the columns, if the text has no line of them.
+        source: name of the text in messages.
+
+    Raises:
+        UserError: as `open_table`.
+    """
+    content = text.encode()
+    form = layout.of_bytes(source, content) if names is None else layout.headless(text, names)
+    return _text_table(_Text(source, content), form, len(content))
+
+
+def as_text(path: Path) -> str:
+    """Returns a whole file as csv text; a parquet file is converted.
+
+    Raises:
+        UserError: a file that cannot be read, or that is not UTF-8 text.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
-    if not start:
-        raise errors.UserError(f"{path}: empty; give a table with a line of column names")
-    if start.startswith(_BYTE_ORDER_MARKS):
-        raise errors.UserError(f"{path}: is UTF-16; save it as UTF-8")
-    return _open_parquet(path) if suffix(path) in (".parquet", ".pq") else _open_csv(path)
-
-
-def _open_csv(path: Path) -> Table:
-    import pyarrow as pa
-
+        if is_parquet(path):
+            return _parquet_as_text(path)
+        with layout.opened(path) as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error):
+        raise errors.UserError(f"{path.name}: cannot be read: damaged, or cut off") from None
+    if content.startswith(layout.BYTE_ORDER_MARKS):
+        raise errors.UserError(f"{path.name}: is UTF-16; save it as UTF-8")
     try:
-        with pa.input_stream(str(path)) as stream:
-            head = stream.read(2**16)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise errors.UserError(f"{path}: cannot be read: {_first_line(error)}") from None
-    try:
-        # The cut may fall into a character, never into the first line of a table.
-        first = head.decode(errors="surrogateescape").lstrip("\ufeff").splitlines()[0]
-        first.encode()
-    except UnicodeEncodeError:
-        raise errors.UserError(f"{path}: line 1 is not UTF-8; save the file as UTF-8") from None
-    if "\0" in first:
-        raise errors.UserError(f"{path}: binary, not a table in text")
-    delimiter = max(",;\t|", key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
-    if all(cells.is_number(name) for name in names):
-        raise errors.UserError(f"{path}: line 1 holds numbers; put a line of names before it")
-    known = _checked(path, [name or f"column_{at}" for at, name in enumerate(names, 1)])
-    size = path.stat().st_size * (1 if suffix(path) != ".csv.gz" else _GZIP_RATIO)
-    return Table(path, known, size, lambda: _csv_blocks(path, list(known), delimiter))
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise errors.UserError(f"{path.name}: is not UTF-8; save it as UTF-8") from None
+    if "\0" in text:
+        raise errors.UserError(f"{path.name}: is binary, not a table in text")
+    if not text.strip():
+        raise errors.UserError(f"{path.name}: is empty")
+    return text
 
 
-def _csv_blocks(path: Path, names: list[str], delimiter: str) -> Iterator[Block]:
+class _Text(NamedTuple):
+    """A csv file or a text that is read again and again."""
+
+    name: str  # for messages
+    content: Path | bytes
+
+    def opened(self) -> IO[bytes]:
+        """Opens it for Python."""
+        content = self.content
+        return io.BytesIO(content) if isinstance(content, bytes) else layout.opened(content)
+
+    def stream(self) -> Any:
+        """Opens it for Arrow, which reads ahead."""
+        import pyarrow as pa
+
+        if isinstance(self.content, bytes):
+            return pa.BufferReader(self.content)
+        return pa.input_stream(str(self.content), "gzip" if layout.is_gzip(self.content) else None)
+
+
+def _text_table(text: _Text, form: layout.Layout, size: int) -> Table:
+    def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
+        yield from _text_blocks(text, form, columns)
+
+    return Table(text.name, form.names, size, blocks)
+
+
+def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> Iterator[cells.Block]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    line = 2
+    def line_of(row: int) -> int:
+        return _line_of(text, form, row)
+
+    row = 1
+    last = form.names[-1]
+    needed = list(dict.fromkeys([*columns, last]))
+    batch = None
     try:
-        reader = arrow_csv.open_csv(
-            str(path),
-            arrow_csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
-            ),
-            arrow_csv.ParseOptions(delimiter=delimiter),
-            arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=MISSING,
-                strings_can_be_null=True,
-            ),
-        )
-        for batch in reader:
-            yield Block(path, "line", line, dict(zip(names, batch.columns, strict=True)))
-            line += batch.num_rows
+        with text.stream() as file:
+            reader = arrow_csv.open_csv(
+                file,
+                arrow_csv.ReadOptions(
+                    use_threads=False,
+                    block_size=_BLOCK_BYTES,
+                    column_names=form.names,
+                    skip_rows=form.header_line,
+                ),
+                arrow_csv.ParseOptions(
+                    delimiter=form.delimiter,
+                    quote_char='"' if form.has_quotes else False,
+                    newlines_in_values=form.has_quotes,
+                ),
+                arrow_csv.ConvertOptions(
+                    include_columns=needed,
+                    column_types=dict.fromkeys(needed, pa.string()),
+                    strings_can_be_null=False,
+                ),
+            )
+            for batch in reader:
+                chosen = {name: batch.column(name) for name in columns}
+                yield cells.Block(text.name, row, chosen, form.decimal_comma, line_of)
+                row += batch.num_rows
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
+        told = str(error)
+        if "Empty CSV" in told:
             return
-        wrong = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
+        wrong = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", told)
         if wrong:
-            at, expected, got = wrong.groups()
+            at, expected, got = map(int, wrong.groups())
+            advice = "; is a quote open?" if "\n" in told.rstrip() else ""
             raise errors.UserError(
-                f"{path}: line {at}: {got} fields where line 1 names {expected} columns"
+                f"{text.name}: line {line_of(at - form.header_line)}: {got} cells, and there are "
+                f"{expected} columns{advice}"
             ) from None
-        if "UTF8" in str(error):
+        if "UTF8" in told:
+            line = _first_not_utf8(text) or line_of(row)
             raise errors.UserError(
-                f"{path}: not UTF-8 at or after line {line}; save the file as UTF-8"
+                f"{text.name}: line {line} is not UTF-8; save the file as UTF-8"
             ) from None
-        raise errors.UserError(f"{path}: after line {line - 1}: {_first_line(error)}") from None
+        if "straddling" in told:
+            told = f"a row is longer than {_BLOCK_BYTES:,} bytes; is a quote open?"
+        raise errors.UserError(
+            f"{text.name}: after line {line_of(row) - 1}: {told[:200]}"
+        ) from None
+    except (OSError, EOFError) as error:
+        raise errors.UserError(f"{text.name}: cannot be read: {_first_line(error)}") from None
+    if batch is not None and batch.num_rows and "\n" in batch.column(last)[-1].as_py():
+        _check_closed(text, line_of(row - 1))
 
 
-def _open_parquet(path: Path) -> Table:
+def _line_of(text: _Text, form: layout.Layout, row: int) -> int:
+    """Returns the line at which a row of data begins, both from 1; reads the file again."""
+    with text.opened() as file:
+        lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+        for _ in range(form.header_line):
+            next(lines)
+        rows, line = form.rows(lines), 0
+        try:
+            for cells_of_row in rows:
+                row -= bool(cells_of_row)
+                if not row:
+                    break
+                line = rows.line_num
+        except csv.Error:
+            pass
+        return form.header_line + line + 1
+
+
+def _first_not_utf8(text: _Text) -> int:
+    """Returns the number of the first line that is not UTF-8, from 1; 0 without one."""
+    with text.opened() as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 0
+
+
+def _check_closed(text: _Text, line: int) -> None:
+    """Raises UserError if the last cell, which holds line ends, does not end with its quote."""
+    end = b""
+    with text.opened() as file:
+        while part := file.read(_BLOCK_BYTES):
+            end = (end + part)[-1024:]
+    if not end.rstrip().endswith(b'"'):
+        raise errors.UserError(f"{text.name}: line {line}: a quote is opened and never closed")
+
+
+def open_parquet(path: Path) -> Any:
+    """Opens a parquet file; raises UserError if it is not one."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise errors.UserError(f"{path}: no parquet file: {_first_line(error)}") from None
-    names = _checked(path, file.schema_arrow.names)
-    size = file.metadata.num_rows * len(names) * 8
+        return parquet.ParquetFile(path, pre_buffer=False)
+    except OSError as error:
+        if error.strerror and not isinstance(error, pa.ArrowException):
+            told = f"cannot be read: {error.strerror}"
+        else:
+            told = f"is not a valid parquet file: {_first_line(error)}"
+        raise errors.UserError(f"{path}: {told}") from None
+    except pa.ArrowException as error:
+        raise errors.UserError(
+            f"{path}: is not a valid parquet file: {_first_line(error)}"
+        ) from None
 
-    def blocks() -> Iterator[Block]:
+
+def _open_parquet(path: Path) -> Table:
+    with open_parquet(path) as file:
+        names = layout.check_names(str(path), file.schema_arrow.names)
+        size = file.metadata.num_rows * len(names) * 8
+
+    def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
         row = 1
-        with parquet.ParquetFile(path) as file:
-            rows = max(1, _BLOCK_NUMBERS // len(names))
-            for batch in file.iter_batches(rows, use_threads=False):
-                yield Block(path, "row", row, dict(zip(names, batch.columns, strict=True)))
+        chosen = list(columns)
+        with open_parquet(path) as file:
+            rows = max(1, _BLOCK_NUMBERS // max(1, len(chosen)))
+            for batch in file.iter_batches(rows, columns=chosen, use_threads=False):
+                arrays = {name: _plain(batch.column(name)) for name in chosen}
+                yield cells.Block(str(path), row, arrays)
                 row += batch.num_rows
 
-    return Table(path, names, size, blocks)
+    return Table(str(path), names, size, blocks)
 
 
-def _checked(path: Path, names: list[str]) -> tuple[str, ...]:
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            raise errors.UserError(f"{path}: two columns are named {name}; rename one")
-    return tuple(names)
+def _parquet_as_text(path: Path) -> str:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    written = io.BytesIO()
+    with open_parquet(path) as file:
+        table = file.read()
+    for at, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type):  # numbers, as everywhere
+            table = table.set_column(at, field.name, table.column(at).cast(pa.int8()))
+    try:
+        arrow_csv.write_csv(table, written)
+    except pa.ArrowException as error:
+        raise errors.UserError(
+            f"{path.name}: cannot be shown as csv: {_first_line(error)}"
+        ) from None
+    return written.getvalue().decode()
 
 
-def _first_line(error: BaseException) -> str:
+def _plain(column: pa.Array) -> pa.Array:
+    """Returns a column without a dictionary, and with text in the type that a csv file has."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.cast(pa.string())
+    return column
+
+
+def _first_line(error: BaseException | str) -> str:
     return str(error).partition("\n")[0][:200]

@@ -1,50 +1,46 @@
-"""All rows of a table as numbers, with times that rise: what `resampling` makes steps of.
-
-Which column of a table is the time, which the label, and which are read as values.
-"""
+"""Reads a table as a series of rows: finds its columns' roles, then times, values and labels."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.tables import cells, large_arrays, reader
+from apps.suite.tables import cells, large_arrays, layout, reader, series
 from apps.suite.tables import config as configs
 from apps.suite.tables import times as timestamps
 
-PARTS = ("train", "validation", "test")
 _TIMES = ("time", "timestamp", "datetime", "date_time", "date", "ts", "ds")
 _LABELS = ("label", "labels", "is_anomaly", "anomaly", "is_anomalous", "anomalous", "is_outlier")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of a table's columns by what they are; None for what there is not."""
+    """Names of a table's columns by their roles; None for a role that no column has."""
 
     time: str | None
     label: str | None
     part: str | None
-    values: tuple[str, ...]  # those that are scored first, then those that are only read
+    values: tuple[str, ...]  # scored columns, then columns that are only read
     scored_count: int
     left_out: tuple[str, ...]  # neither named in the config nor numeric
 
 
 def find_roles(
     table: reader.Table,
-    first: reader.Block,
+    first: cells.Block,
     settings: configs.DataFormatConfig,
     learned: tuple[str, ...] | None = None,
 ) -> Roles:
-    """Finds them by the config, by their names, and by what the first block holds.
+    """Finds the roles by the config, by the columns' names, and by the first block's content.
 
     Args:
-        learned: the columns of the training, where there was one: they must be here, and further
-            columns are left out.
+        learned: the columns of the training, or None. They must be here, and further columns are
+            left out.
 
     Raises:
         UserError: a column of the config or of the training that the table lacks, or no numeric
@@ -58,10 +54,10 @@ def find_roles(
         for name in named:
             if name and name not in table.names:
                 raise errors.UserError(
-                    f"{table.path}: no column {name}, which data_format.{field} names; "
+                    f"{table.source}: no column {name}, which data_format.{field} names; "
                     f"there are {', '.join(table.names)}"
                 )
-    time = _time(table, first, settings)
+    time = _time(table.names, first, settings)
     others = [name for name in table.names if name != time]
     label = settings.label_column or _named(others, _LABELS)
     if label in (learned or ()):
@@ -73,12 +69,13 @@ def find_roles(
     others = [name for name in others if name != part]
     if learned is not None:
         return Roles(time, label, part, *_as_learned(table, others, learned), left_out=())
-    numeric = [name for name in others if cells.is_numeric(first.columns[name])]
+    numeric = [name for name in others if cells.is_numeric(first, name)]
     scored = [name for name in numeric if name not in settings.input_columns]
     if not scored:
         beside = f" beside {time}" if time else ""
         raise errors.UserError(
-            f"{table.path}: no numeric column to score{beside}; there are {', '.join(table.names)}"
+            f"{table.source}: no numeric column to score{beside}; "
+            f"there are {', '.join(table.names)}"
         )
     inputs = [name for name in settings.input_columns if name in numeric]
     left_out = tuple(name for name in others if name not in numeric)
@@ -86,25 +83,27 @@ def find_roles(
 
 
 def _time(
-    table: reader.Table, first: reader.Block, settings: configs.DataFormatConfig
+    names: Sequence[str], first: cells.Block, settings: configs.DataFormatConfig
 ) -> str | None:
+    """Finds the column of times: by the config, by its name, or by its content."""
     if settings.time_column == "none":
         return None
     if settings.time_column:
         return settings.time_column
-    return _named(list(table.names), _TIMES) or next(
-        (name for name in table.names if timestamps.looks_like_times(first.columns[name])), None
+    return _named(names, _TIMES) or next(
+        (name for name in names if timestamps.looks_like_times(first, name)), None
     )
 
 
-def _named(names: list[str], known: tuple[str, ...]) -> str | None:
-    """The column whose name comes first in `known`."""
+def _named(names: Sequence[str], known: tuple[str, ...]) -> str | None:
+    """Finds the column whose name comes first in `known`."""
     lower = {name.lower(): name for name in reversed(names)}
     return next((lower[name] for name in known if name in lower), None)
 
 
-def _holds_parts(first: reader.Block, name: str) -> bool:
-    return {*first.columns[name].drop_null().to_pylist()} <= {*PARTS}
+def _holds_parts(first: cells.Block, name: str) -> bool:
+    found = first.columns[name].unique()
+    return {*cells.present(found, len(found))} <= {*series.PARTS}
 
 
 def _as_learned(
@@ -115,7 +114,7 @@ def _as_learned(
         new = [name for name in others if name not in learned]
         instead = f", has {_some(new)} instead" if new else ""
         raise errors.UserError(
-            f"{table.path}: lacks {_some(missing)} of the columns that were learned{instead}; "
+            f"{table.source}: lacks {_some(missing)} of the columns that were learned{instead}; "
             "name the columns as they were in training"
         )
     return learned, len(learned)
@@ -129,18 +128,17 @@ def _some(names: list[str]) -> str:
 NewArray = Callable[[str, type, int], large_arrays.GrowingArray]
 """Makes an array by its name, type and number of columns, in memory or in a file."""
 
-_TRUE = ("1", "1.0", "true", "t", "yes", "y", "anomaly")
-_FALSE = ("", "0", "0.0", "false", "f", "no", "n", "normal")
+_ANOMALY, _NORMAL = ("anomaly",), ("normal",)  # labels beside those that `cells` knows
 
 
 class Rows(NamedTuple):
-    """The rows of a table; None where it has no such column."""
+    """The rows of a table; None for a column that it lacks."""
 
     times: np.ndarray | None  # int64 [rows], microseconds since 1970 UTC
     values: np.ndarray  # float32 [rows, features]; 0 where not observed
     observed: np.ndarray  # bool [rows, features]
     labels: np.ndarray | None  # bool [rows]
-    parts: np.ndarray | None  # int8 [rows], places in `rows.PARTS`, which never fall
+    parts: np.ndarray | None  # int8 [rows], places in `series.PARTS`, which never fall
 
 
 def read(
@@ -152,15 +150,15 @@ def read(
     """Reads a table block by block.
 
     Raises:
-        UserError: what `tables`, `timestamps` and `column_roles` refuse, no row at all, times that
-            fall or (by the config) come twice, a label or a part that is none.
+        UserError: a table, cell or time that cannot be read, no row at all, times that fall or (by
+            the config) come twice, a cell that is not a label or a part.
     """
     roles: Roles | None = None
     for block in table.blocks():
         if roles is None:
             roles = find_roles(table, block, settings, learned)
             width = len(roles.values)
-            clock = timestamps.Clock(roles.time, settings) if roles.time else None
+            clock = _clock(roles.time, settings) if roles.time else None
             times = new_array("row_times", np.int64, 0)
             values = new_array("row_values", np.float32, width)
             observed = new_array("row_observed", np.bool_, width)
@@ -175,11 +173,11 @@ def read(
         values.append(np.nan_to_num(found, nan=0.0))
         observed.append(~np.isnan(found))
         if roles.label:
-            labels.append(_labels(block, roles.label))
+            labels.append(cells.truths(block, roles.label, _ANOMALY, _NORMAL))
         if roles.part:
             parts.append(part_order.checked(block))
     if roles is None:
-        raise errors.UserError(f"{table.path}: has no rows")
+        raise errors.UserError(f"{table.source}: has no rows")
     rows = Rows(
         times=times.finish() if clock else None,
         values=values.finish(),
@@ -188,18 +186,96 @@ def read(
         parts=parts.finish() if roles.part else None,
     )
     if not len(rows.values):
-        raise errors.UserError(f"{table.path}: has no rows")
+        raise errors.UserError(f"{table.source}: has no rows")
     return rows, roles
 
 
 def written(microseconds: float) -> str:
-    """A time as messages show it."""
+    """Returns a time as messages show it."""
     moment = datetime.datetime.fromtimestamp(microseconds / timestamps.SECOND, datetime.UTC)
     return moment.isoformat(sep=" ").replace("+00:00", " UTC")
 
 
+class Measurements(NamedTuple):
+    """Steps of some channels, as a person brings them.
+
+    Attributes:
+        values: float32 [steps, channels], NaN where missing.
+        times: datetime64[ms] [steps] in UTC, or None without a column of times.
+    """
+
+    values: np.ndarray
+    times: np.ndarray | None
+
+
+def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measurements:
+    """Reads the channels' columns of a csv text, in any order; other columns are left out.
+
+    Without a line of names the columns are the channels in their order, with or without one of
+    times before them. A single column may have any name.
+
+    Raises:
+        UserError: no rows, a column that is missing, a cell that is not a number or not a time, no
+            number at all, or too many rows.
+    """
+    first = layout.first_cells(text)
+    if not first:
+        raise errors.UserError("There are no measurements yet: paste some, or drop a csv file.")
+    is_headless = cells.are_data(first) or timestamps.is_time(first[0])
+    table = reader.open_text(text, _headless_names(first, channels) if is_headless else None)
+    columns = {name: name for name in channels}
+    if len(table.names) == 1 == len(channels):
+        columns = {channels[0]: table.names[0]}
+    missing = [name for name in columns.values() if name not in table.names]
+    if missing:
+        raise errors.UserError(
+            f"The csv lacks the column {', '.join(missing)}; it has {', '.join(table.names)}. "
+            "Name the columns in the first line as the model does."
+        )
+    settings = configs.DataFormatConfig()
+    clock: timestamps.Clock | None = None
+    values, times = list[np.ndarray](), list[np.ndarray]()
+    count = 0
+    for block in table.blocks():
+        if not values:
+            free = [name for name in table.names if name not in columns.values()]
+            name = _time(free, block, settings)
+            clock = _clock(name, settings) if name else None
+        values.append(np.stack([cells.numbers(block, each) for each in columns.values()], axis=1))
+        if clock:
+            times.append(clock.read(block))
+        count += len(values[-1])
+    if not count:
+        raise errors.UserError("The csv has a line of names and no rows below it.")
+    if count > most_steps:
+        raise errors.UserError(f"The csv has {count:,} rows; give {most_steps:,} at most.")
+    found = np.concatenate(values).astype(np.float32)
+    if not np.isfinite(found).any():
+        raise errors.UserError(f"There is no number in {', '.join(columns.values())}.")
+    if not clock:
+        return Measurements(found, None)
+    return Measurements(found, (np.concatenate(times) // 1000).astype("datetime64[ms]"))
+
+
+def _headless_names(first: Sequence[str], channels: Sequence[str]) -> list[str]:
+    """Returns names for the columns of a csv text without a line of names."""
+    if len(first) == len(channels):
+        return list(channels)
+    if len(first) == len(channels) + 1 and timestamps.is_time(first[0]):
+        return ["time", *channels]
+    raise errors.UserError(
+        f"The csv has {len(first)} columns and no names; the model reads {', '.join(channels)}. "
+        "Write the names of the columns into the first line."
+    )
+
+
+def _clock(name: str, settings: configs.DataFormatConfig) -> timestamps.Clock:
+    advice = "give data_format.time_format"
+    return timestamps.Clock(name, settings.time_zone, settings.time_format, advice)
+
+
 class _Order:
-    """Sees that times rise, from block to block as well."""
+    """Checks that times rise, from block to block as well."""
 
     def __init__(self, settings: configs.DataFormatConfig, name: str) -> None:
         self._any = not settings.resample  # the rows are the steps, whatever their times
@@ -207,7 +283,7 @@ class _Order:
         self._name = name
         self._last: int | None = None
 
-    def checked(self, block: reader.Block, times: np.ndarray) -> np.ndarray:
+    def checked(self, block: cells.Block, times: np.ndarray) -> np.ndarray:
         if self._any or not len(times):
             return times
         spacing = np.diff(times, prepend=times[0] - 1 if self._last is None else self._last)
@@ -221,56 +297,38 @@ class _Order:
                     "--data_format.duplicate_times"
                 )
             raise errors.UserError(
-                f"{place}: {self._name} {time} is before that of the {block.unit} before; "
-                "sort the file by time"
+                f"{place}: {self._name} {time} is before the time above it; sort the file by time"
             )
         self._last = int(times[-1])
         return times
 
 
 class _PartOrder:
-    """Sees that parts follow each other: train, validation, test."""
+    """Checks that parts follow each other: train, validation, test."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._last = 0
 
-    def checked(self, block: reader.Block) -> np.ndarray:
+    def checked(self, block: cells.Block) -> np.ndarray:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         column = block.columns[self._name]
-        found = pc.index_in(column, pa.array(PARTS))
+        found = pc.index_in(column, pa.array(series.PARTS))
         codes = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int8)
         if (codes < 0).any():
             row = int((codes < 0).argmax())
             raise errors.UserError(
-                f"{block.place(row)}: {self._name} is {column[row].as_py()!r}, none of "
-                f"{', '.join(PARTS)}"
+                f"{block.place(row)}: {self._name} is {column[row].as_py()!r}, not one of "
+                f"{', '.join(series.PARTS)}"
             )
         falls = np.diff(codes, prepend=self._last) < 0
         if falls.any():
             row = int(falls.argmax())
             raise errors.UserError(
-                f"{block.place(row)}: {self._name} is {column[row].as_py()} behind a later part; "
+                f"{block.place(row)}: {self._name} is {column[row].as_py()} after a later part; "
                 "each must be one stretch of time, train first and test last"
             )
         self._last = int(codes[-1]) if len(codes) else self._last
         return codes
-
-
-def _labels(block: reader.Block, name: str) -> np.ndarray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = block.columns[name]
-    texts = pc.fill_null(pc.utf8_lower(pc.cast(column, pa.string())), "")
-    labels, unlabelled = (pc.is_in(texts, pa.array(words)) for words in (_TRUE, _FALSE))
-    known = pc.or_(labels, unlabelled).to_numpy(zero_copy_only=False)
-    if not known.all():
-        row = int((~known).argmax())
-        raise errors.UserError(
-            f"{block.place(row)}: {name} is {column[row].as_py()!r}; a label is 0 or 1, and a "
-            "column that is none belongs to --data_format.ignored_columns"
-        )
-    return np.asarray(labels.to_numpy(zero_copy_only=False), np.bool_)

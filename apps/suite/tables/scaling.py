@@ -1,9 +1,4 @@
-"""`Scaling`: the scaler, as a layer of the model that is saved and served.
-
-Mean and deviation of each column over the train parts, in one pass of bounded memory.
-
-Missing values: what stands in for them at the input of a model.
-"""
+"""Scales values and fills gaps: statistics of a training, and the layer that scales."""
 
 from __future__ import annotations
 
@@ -14,13 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.anomaly_detection import data
 from apps.suite import errors
 from apps.suite.tables import large_arrays, series
 
 
 class Statistics(NamedTuple):
-    """Of each column's observed values in the train parts, [features] each."""
+    """Statistics of each column's observed values in the train parts, [features] each."""
 
     counts: np.ndarray  # int64
     mean: np.ndarray  # float32
@@ -30,7 +24,7 @@ class Statistics(NamedTuple):
 
 
 def statistics_of_training(many: Sequence[series.Series]) -> Statistics:
-    """Statistics of the series' train parts together; a column without a value has mean 0.
+    """Computes statistics of the series' train parts together; an empty column has mean 0.
 
     Means and squares are joined block by block (Chan, Golub and LeVeque 1983), in float64.
     """
@@ -64,7 +58,7 @@ def statistics_of_training(many: Sequence[series.Series]) -> Statistics:
 
 
 def check_statistics(collection: series.Collection, keep_constant: bool) -> Statistics:
-    """The statistics, once all columns can be learned from.
+    """Returns the statistics, and checks that all columns can be learned from.
 
     Raises:
         UserError: a column without a value in the train parts, or with only one unless
@@ -90,7 +84,7 @@ GapStates = dict[str, tf.Tensor]
 
 
 def initial_gap_states(batch: int | tf.Tensor, features: int) -> GapStates:
-    """Zeros (batch, features), before the first step: last values, and whether there were any."""
+    """Returns the zeros (batch, features) before the first step: last values, and known or not."""
     return {
         "last_values": tf.zeros((batch, features)),
         "last_known": tf.zeros((batch, features)),
@@ -102,20 +96,19 @@ def fill_gaps(
 ) -> tuple[tf.Tensor, GapStates]:
     """Holds the last observed value of each channel until the next one.
 
-    The model reads, beside the values, which of them were observed, and one that was not has no
-    residual: so nothing is made up without a word.
+    The model also reads which values were observed, and a value that was not has no residual.
 
     Args:
-        values: float32 (batch, time, features); what stands at missing places is not used.
+        values: float32 (batch, time, features); missing places are not used.
         observed: bool, of the same shape.
         mean: float32 (features,), to be held before the first observed value.
-        states: as `initial_states` or the last call returned them.
+        states: of `initial_gap_states`, or of the last call.
 
     Returns:
         The values without gaps, and the new states.
     """
     before = tf.where(states["last_known"] > 0, states["last_values"], mean)
-    # Each channel becomes a row whose first step, the value before, is known. In all rows behind
+    # Each channel becomes a row whose first step, the value before, is known. In all rows after
     # each other, a known value and the missing ones after it are a segment.
     known = tf.transpose(tf.concat([before[:, None, :], values], axis=1), [0, 2, 1])
     is_known = tf.pad(observed, [[0, 0], [1, 0], [0, 0]], constant_values=True)
@@ -132,12 +125,28 @@ def fill_gaps(
     return filled[:, 1:], new
 
 
-@keras.saving.register_keras_serializable(package="anomaly_detection")
-class Scaling(keras.layers.Layer):
-    """`data.preprocess`, with mean and deviation as weights that aren't trained: `fit` sets them.
+def scaled(
+    values: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor, clip_deviations: float
+) -> tf.Tensor:
+    """Returns (values - mean) / deviation, cut to ±clip_deviations; a missing value becomes 0.
 
     Args:
-        clip_deviations: to which scaled values are cut.
+        values: float32 [..., features], NaN where missing.
+        mean, deviation: float32 [features].
+        clip_deviations: above 0.
+    """
+    found = (values - mean) / deviation
+    found = tf.where(tf.math.is_nan(found), tf.zeros_like(found), found)
+    return tf.clip_by_value(found, -clip_deviations, clip_deviations)
+
+
+# Saved models of anomaly detection name the layer by this package
+@keras.saving.register_keras_serializable(package="anomaly_detection")
+class Scaling(keras.layers.Layer):
+    """Scales by `scaled`, with mean and deviation as weights that are not trained: `fit` sets them.
+
+    Args:
+        clip_deviations: limit to which scaled values are cut.
         **options: those of `keras.layers.Layer`.
 
     Call arguments:
@@ -162,10 +171,10 @@ class Scaling(keras.layers.Layer):
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
         mean, deviation = (tf.convert_to_tensor(each) for each in (self.mean, self.deviation))
-        return data.preprocess(values, mean, deviation, self.clip_deviations)
+        return scaled(values, mean, deviation, self.clip_deviations)
 
     def uncut(self, values: tf.Tensor) -> tf.Tensor:
-        """The scaled values as they are: an extreme value keeps its extreme residual."""
+        """Returns the scaled values without a cut: an extreme value keeps its extreme residual."""
         mean, deviation = (tf.convert_to_tensor(each) for each in (self.mean, self.deviation))
         return (values - mean) / deviation
 

@@ -1,39 +1,35 @@
-"""How many steps a season of a series lasts, such as a day of half-hours.
-
-What stood one season before the steps that a forecaster predicts, such as a week before.
-"""
+"""Finds the season of a series, such as a day of half-hours, and reads values one season before."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 
-from apps.anomaly_detection import config as configs
 from apps.suite.tables import series
 
 
+# Saved models of anomaly detection name the layer by this package
 @keras.saving.register_keras_serializable(package="anomaly_detection")
 class SeasonBefore(keras.layers.Layer):
-    """Scaled values one season L before, of the step itself and of those that are predicted.
+    """Gives scaled values one season L before, of the step itself and of the predicted steps.
 
         z_{t,h} = x_{t+h-L},  k_{t,h} = p_{t+h-L}      h = 0 … horizon
         p_t = 1 where x_t was observed and |x_t - x_{t-L}| <= limit, or x_{t-L} was not; else 0
 
-    What was far off itself is nothing to go by a season later: else each fault would have an echo.
-    The L last steps are carried as a state; of zeros, it says that nothing is known of them.
+    A value that was far off is not used a season later, or each fault would have an echo. The last
+    L steps are carried as a state; a state of zeros means that nothing is known of them.
 
     Args:
         season_steps: L, not less than the horizon.
-        horizon_steps: how many steps are predicted.
-        scored_count: the first so many channels are read.
+        horizon_steps: number of steps that are predicted.
+        scored_count: number of channels that are read, the first ones.
         **options: those of `keras.layers.Layer`.
 
     Call arguments:
         inputs: [x, o, before], float32 (batch, time, features) twice and (batch, L, 3 scored): the
-            scaled values, which of them were observed (0 or 1), and the state.
+            scaled values, their observation (0 or 1), and the state.
 
     Returns:
         [z, k, after], float32 (batch, time, horizon + 1, scored) twice, z 0 where k is; and the new
@@ -99,12 +95,11 @@ _MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
 
 
 def find(values: np.ndarray, observed: np.ndarray) -> int:
-    """The lag at which a column's changes resemble themselves most: its season, or 0 without one.
+    """Returns the season length: the lag with the highest autocorrelation of the differences, or 0.
 
-    That is the highest peak of the autocorrelation of the differences between steps, if it is at
-    least 0.3, else between means of 4 steps or of 16, if it is at least 0.5, among lags that fit
-    into the steps three times; of lags nearly as high, the first. Missing values continue the last
-    one.
+    The peak must reach 0.3 between steps, or else 0.5 between means of 4 or of 16 steps. Lags must
+    fit into the steps three times; of lags nearly as high, the first counts. Missing values
+    continue the last one.
 
     Args:
         values: float [time].
@@ -127,27 +122,27 @@ def find(values: np.ndarray, observed: np.ndarray) -> int:
 
 
 def lag(values: np.ndarray, season: int) -> int:
-    """The season, or seven of it (a week of days) where steps so far apart differ less.
+    """Returns the season, or seven of it (a week of days) if steps that far apart differ less.
 
     Args:
         values: float [time, columns].
-        season: of `find`; of 0 the lag is 0.
+        season: of `find`; the lag of 0 is 0.
     """
     lags = [steps for steps in (season, 7 * season) if 0 < 2 * steps < len(values)]
     apart = {steps: float(np.abs(values[steps:] - values[:-steps]).mean()) for steps in lags}
     return min(lags, key=apart.__getitem__, default=season)
 
 
-def settle(config: configs.Config, collection: series.Collection) -> configs.Config:
-    """The config with a number for `model.season_steps`; of another kind than a forecaster 0.
+def of_training(collection: series.Collection, least_steps: int, other_steps: int) -> int:
+    """Returns the steps of the season that a forecaster can read, or 0 without one.
 
-    None becomes the lag of the longest train part, in the first of its columns that has a season;
-    0 where there is none, or where a stretch with it is longer than that part.
+    That is the lag of the longest train part, in the first of its columns that has a season.
+
+    Args:
+        collection: of series.
+        least_steps: of the season.
+        other_steps: that must fit into the train part beside it.
     """
-    if config.model.kind != "forecaster":
-        return _with_season(config, 0)
-    if config.model.season_steps is not None:
-        return config
     one = max(collection.series, key=lambda each: each.train_end)
     part = slice(max(0, one.train_end - _MOST_STEPS), one.train_end)
     for column in range(collection.scored_count):
@@ -155,19 +150,17 @@ def settle(config: configs.Config, collection: series.Collection) -> configs.Con
         season = find(values, observed)
         if season:
             for steps in (lag(values[:, None], season), season):
-                if config.model.horizon_steps <= steps <= _MOST_CARRIED:
-                    settled = _with_season(config, steps)
-                    if settled.stretch_steps <= one.train_end:
-                        return settled
+                if least_steps <= steps <= _MOST_CARRIED and steps + other_steps <= one.train_end:
+                    return steps
             break
-    return _with_season(config, 0)
+    return 0
 
 
 def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> np.ndarray:
-    """How far values may be from those so many steps before to be usual, float32 [scored].
+    """Returns the usual limit of the distance to the value `steps` before, float32 [scored].
 
-    Four times the median of the distances in the train parts, which is about 2.7 of their standard
-    deviations where they are normal; in `deviation`, those of the columns in the train parts.
+    It is four times the median distance in the train parts, about 2.7 standard deviations of a
+    normal distribution, in units of `deviation`, that of the columns in the train parts.
     """
     apart: list[list[np.ndarray]] = [[] for _ in range(collection.scored_count)]
     for one in collection.series:
@@ -181,13 +174,8 @@ def limits(collection: series.Collection, steps: int, deviation: np.ndarray) -> 
     return np.where(usual > 0, usual, np.inf).astype(np.float32)
 
 
-def _with_season(config: configs.Config, steps: int) -> configs.Config:
-    model = dataclasses.replace(config.model, season_steps=steps)
-    return dataclasses.replace(config, model=model)
-
-
 def _highest_peak(changes: np.ndarray, least: float) -> int:
-    """Lag of the first of the highest peaks of the autocorrelation; 0 where none is that high."""
+    """Returns the lag of the first of the highest peaks of the autocorrelation, or 0."""
     from scipy import signal
     from statsmodels.tsa import stattools
 
@@ -202,6 +190,6 @@ def _highest_peak(changes: np.ndarray, least: float) -> int:
 
 
 def _nearest(values: np.ndarray, lag: int, scale: int) -> int:
-    """The lag in steps, near one in means of `scale` steps, at which values differ least."""
+    """Refines a lag in means of `scale` steps to the steps at which values differ least."""
     near = range(scale * (lag - 1) + 1, scale * (lag + 1))
     return min(near, key=lambda steps: float(((values[steps:] - values[:-steps]) ** 2).mean()))

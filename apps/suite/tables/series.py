@@ -1,8 +1,12 @@
-"""What is read, learned and scored: series of steps, and collections of series."""
+"""Series of steps, and collections of series."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from apps.suite import errors
+
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,8 @@ class Series:
         name: path in its folder without suffix, with /.
         times: float64 [time], seconds since 1970 UTC (exact to a microsecond) where `dated`; else
             0, 1, 2, …
-        dated: whether there were times.
-        step_seconds: from a step to the next; 1.0 where there are no times. With
+        dated: true if there were times.
+        step_seconds: from a step to the next; 1.0 without times. With
             `resample=False` the median, and the times say how far apart steps really are.
         values: float32 [time, features], the columns that are scored before those that are only
             read; 0 where not observed.
@@ -42,14 +46,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Collection:
-    """Series with the same columns, and what is known of their origin.
+    """Series with the same columns, and their origin.
 
     Attributes:
-        fingerprint: SHA-256 of what was read.
-        split: how the three parts were made, in a sentence.
+        fingerprint: SHA-256 of the data.
+        split: a sentence on the division into three parts.
         feature_names: of all columns, in the order of `Series.values`.
-        scored_count: the first so many columns are scored, the others only read.
-        notes: sentences on what reading the data did to them, for the user.
+        scored_count: number of columns that are scored, the first ones; the others are only read.
+        notes: sentences on changes that reading made to the data, for the user.
     """
 
     name: str
@@ -61,3 +65,24 @@ class Collection:
     scored_count: int
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+
+
+def check_parts(collection: Collection, least_steps: tuple[int, int, int], advice: str) -> None:
+    """Checks that the parts of every series are long enough.
+
+    Args:
+        collection: of series.
+        least_steps: of the train, the validation and the test part.
+        advice: ends the message, such as "give more rows".
+
+    Raises:
+        UserError: a part that is too short, named by its series.
+    """
+    for one in collection.series:
+        lengths = (one.train_end, one.validation_end - one.train_end, len(one) - one.validation_end)
+        for part, length, least in zip(PARTS, lengths, least_steps, strict=True):
+            if length < least:
+                raise errors.UserError(
+                    f"{collection.source}: {one.name}: {len(one):,} steps leave {length} for the "
+                    f"{part} part, which needs {least}; {advice}"
+                )

@@ -1,37 +1,41 @@
-"""A user's own file, or folder of them: each a series, labelled and cut into its three parts.
-
-Series of a TFDS set that is laid out as `half_hourly_demand` is.
-"""
+"""Reads series: a user's own file or folder of files, or a named set; each has three parts."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import labels as window_labels
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import file_steps, reader, rows
+from apps.suite.tables import config as configs
+from apps.suite.tables import file_steps, reader
 from apps.suite.tables import series as series_of
+from apps.suite.tables import steps as steps_of
+
+LabelsOf = Callable[[str, str, steps_of.Steps], np.ndarray]
+"""Gives the labels bool [time] of a series by its name, the suffix of its file, and its steps."""
 
 
-def read(path: Path, config: configs.Config) -> series_of.Collection:
+def read(
+    path: Path, settings: configs.DataFormatConfig, labels_of: LabelsOf | None = None
+) -> series_of.Collection:
     """Reads a csv or parquet file, or all of them in a folder and the folders in it.
 
+    Args:
+        path: of the file or folder.
+        settings: how it is read.
+        labels_of: gives labels from elsewhere, instead of those in a column.
+
     Raises:
-        UserError: no such path, nothing to read, files with different columns, a series too short
-            for its parts, and what `file_steps` and `window_labels` refuse.
+        UserError: no such path, nothing to read, files with different columns, and what
+            `file_steps` and `labels_of` refuse.
     """
-    settings = config.data_format
     files = _files(path, settings.series)
-    windows = None
-    if settings.labels:
-        windows = window_labels.WindowLabels(Path(settings.labels).expanduser(), settings)
     read_files = [file_steps.read(file, settings) for file in files.values()]
     first = read_files[0]
     made = []
@@ -42,11 +46,9 @@ def read(path: Path, config: configs.Config) -> series_of.Collection:
                 f"{_listed(first.feature_names)}; the series of a folder have the same columns"
             )
         labels = found.steps.labels
-        if windows:
-            labels = windows.of(name, reader.suffix(file), found.steps)
-        borders = _borders(found, settings)
-        check_parts(str(file), len(found.steps.values), borders, config)
-        made.append(_series(name, found, labels, borders))
+        if labels_of:
+            labels = labels_of(name, reader.suffix(file), found.steps)
+        made.append(_series(name, found, labels, _borders(found, settings)))
     by_column = [found.steps.parts is not None for found in read_files]
     return series_of.Collection(
         name=path.resolve().name,
@@ -71,9 +73,9 @@ def read_to_score(
     """Reads series for a model that is trained; the whole of each is its test part.
 
     Args:
-        settings: those of the training.
+        settings: of the training.
         feature_names: the columns that were learned; each file must have them.
-        scored_count: that of the training's collection.
+        scored_count: of the training's collection.
         step_seconds: of the series that were learned; rows are brought to it.
 
     Raises:
@@ -102,18 +104,6 @@ def read_to_score(
     )
 
 
-def check_parts(where: str, count: int, borders: tuple[int, int], config: configs.Config) -> None:
-    """Raises UserError for a series of `count` steps whose parts are too short to be used."""
-    lengths = (borders[0], borders[1] - borders[0], count - borders[1])
-    needed = (config.stretch_steps, 2, 2)
-    for part, length, least in zip(rows.PARTS, lengths, needed, strict=True):
-        if length < least:
-            raise errors.UserError(
-                f"{where}: {count:,} steps leave {length} for the {part} part, which needs "
-                f"{least}; give more rows, or smaller model.window_steps and training.burn_in_steps"
-            )
-
-
 _SPLIT_BY_COLUMN = "in order of time, by the column `part`"
 
 
@@ -132,7 +122,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
         if not path.exists():
             raise errors.UserError(f"{path}: no such file or folder")
         if not suffix:
-            raise errors.UserError(f"{path}: none of {', '.join(reader.SUFFIXES)}")
+            raise errors.UserError(f"{path}: ends in none of {', '.join(reader.SUFFIXES)}")
         found = {path.name[: -len(suffix)]: path}
     else:
         found = {}
@@ -155,7 +145,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
 
 
 def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
-    """Where the validation part and the test part begin."""
+    """Returns the steps at which the validation part and the test part begin."""
     steps = found.steps
     count = len(steps.values)
     if steps.parts is not None:
@@ -183,7 +173,7 @@ def _series(
 
 
 def _fingerprint(files: dict[str, Path], labels: str) -> str:
-    """SHA-256 of the files' names and of what is in them."""
+    """Returns the SHA-256 of the files' names and contents."""
     whole = hashlib.sha256()
     named = {**files, "": Path(labels).expanduser()} if labels else files
     for name, path in named.items():
@@ -200,31 +190,31 @@ def _listed(names: tuple[str, ...]) -> str:
 _FEATURES = ("series", "time", "values", "label")
 
 
-def read_embedded(name: str, config: configs.Config) -> series_of.Collection:
-    """Reads the splits train, validation and test of a set, which become the three parts.
+def read_named(name: str) -> series_of.Collection:
+    """Reads the splits train, validation and test of a named set, which become the three parts.
 
     Each example is one series' part: `series` (its name), `time` int64 [time] in seconds since
     1970, `values` float32 [time, features] (NaN where missing), `label` bool [time]. The names of
     the columns are the metadata's `columns`.
 
     Raises:
-        UserError: no such set, a set of another layout, or a part too short for the config.
+        UserError: no such set, or a set of another layout.
     """
     builder = named_sets.prepare(name)
     missing = [each for each in _FEATURES if each not in builder.info.features]
-    missing += [f"split {part}" for part in rows.PARTS if part not in builder.info.splits]
+    missing += [f"split {part}" for part in series_of.PARTS if part not in builder.info.splits]
     if missing:
         raise errors.UserError(
             f"{name}: lacks {', '.join(missing)}; give a set laid out as half_hourly_demand"
         )
     parts: dict[str, list[dict[str, Any]]] = {}
-    for part in rows.PARTS:
+    for part in series_of.PARTS:
         for example in builder.as_dataset(split=part, shuffle_files=False).as_numpy_iterator():
             parts.setdefault(example["series"].decode(), []).append(example)
     whole = hashlib.sha256()
     made = []
     for title, examples in parts.items():
-        if len(examples) != len(rows.PARTS):
+        if len(examples) != len(series_of.PARTS):
             raise errors.UserError(f"{name}: {title} must have one example in each split")
         time, values, labels = (
             np.concatenate([each[feature] for each in examples]) for feature in _FEATURES[1:]
@@ -233,7 +223,6 @@ def read_embedded(name: str, config: configs.Config) -> series_of.Collection:
             whole.update(np.ascontiguousarray(array).data)
         lengths = [len(each["time"]) for each in examples]
         borders = lengths[0], lengths[0] + lengths[1]
-        check_parts(f"{name}: {title}", len(time), borders, config)
         made.append(
             series_of.Series(
                 name=title,

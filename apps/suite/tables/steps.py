@@ -1,7 +1,7 @@
-"""Rows at any times become steps of even length.
+"""Makes steps of even length out of rows at any times.
 
-Step k covers the half step before and behind the time start + k · step, where start is the time of
-the first row. It holds the mean of what was observed in it, column by column; a column without a
+Step k covers the half step before and after the time start + k · step, where start is the time of
+the first row. It holds the mean of the values observed in it, column by column; a column without a
 value there is not observed, and nothing is filled in. A step is labelled if one of its rows is.
 """
 
@@ -65,7 +65,7 @@ def to_steps(
 
 
 def _step(times: np.ndarray, settings: configs.DataFormatConfig) -> int:
-    """The length of a step in microseconds."""
+    """Returns the length of a step in microseconds."""
     if settings.step_seconds:
         return max(1, round(settings.step_seconds * timestamps.SECOND))
     if len(times) < 2:
@@ -86,7 +86,7 @@ class _Cells(NamedTuple):
     parts: np.ndarray  # int8 [cells]
 
     def reduced(self) -> _Cells:
-        """With those of one step added up."""
+        """Returns the sums with the entries of each step added up."""
         first = np.flatnonzero(np.diff(self.at, prepend=-1))
         return _Cells(
             self.at[first],
@@ -163,7 +163,7 @@ def _averaged(
 
 
 def _cells(rows: rows.Rows, row_times: np.ndarray, block: slice, last_only: bool) -> _Cells:
-    """The rows of a block as they are, each at its time."""
+    """Returns the rows of a block, each at its time."""
     at = np.array(row_times[block])
     observed = np.array(rows.observed[block])
     cells = _Cells(

@@ -17,17 +17,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.data import labelled_files
 from apps.suite.runs import cache, files
 from apps.suite.videos import sampling, video_files
 from apps.suite.videos.config import ClipConfig
 from apps.suite.videos.opencv import cv2
-from apps.video_classification import clips
-from apps.video_classification.config import Config
 
 _FRAMES, _INDEX = "frames.uint8", "index.npz"
 
@@ -95,23 +94,41 @@ _SHARD_VIDEOS = 500
 _TOLD = 3  # unreadable files that an error names
 
 
-def decoded(
-    source: clips.Source, config: Config, clips_per_video: int, threads: int | None = None
-) -> Store:
-    """Clips of the videos of `source`, from the cache where they are in it.
+class Videos(Protocol):
+    """The files of a data set."""
 
-    Prints one line about it, and on a terminal how far the work is. However many threads there
-    are, and however often it was interrupted, the result is the same. `facts` of the store holds
-    `reason`, why a video could not be decoded, "" of others, and `seconds` of each.
+    @property
+    def source(self) -> str: ...
+    @property
+    def videos(self) -> Sequence[labelled_files.Example]: ...
+    @property
+    def paths(self) -> Sequence[Path]: ...
+    @property
+    def digests(self) -> Sequence[str]: ...
+
+
+def decoded(
+    source: Videos,
+    config: ClipConfig,
+    clips_per_video: int,
+    *,
+    skip_unreadable: bool = False,
+    threads: int | None = None,
+) -> Store:
+    """Returns clips of the videos of `source`, from the cache if they are in it.
+
+    Prints one line about it, and on a terminal the progress of the work. The result does not
+    depend on the number of threads or on interruptions. `facts` of the store holds `reason`, why
+    a video could not be decoded ("" for others), and `seconds` of each.
 
     Raises:
-        UserError: videos that cannot be decoded, named and counted, unless
-            `own.skip_unreadable`; then, that none can. The disk is full.
+        UserError: videos that cannot be decoded, named and counted, unless `skip_unreadable`;
+            then only if none can be. The disk is full.
     """
     began = time.monotonic()
     folder = cache.folder("video_clips") / _key(source, config, clips_per_video)
     with cache.locked(folder):
-        store = read(folder, config.clips)
+        store = read(folder, config)
         was_there = store is not None
         if store is None:
             store = _write(folder, source, config, clips_per_video, threads or cores())
@@ -122,7 +139,7 @@ def decoded(
         "are kept" if was_there else f"in {time.monotonic() - began:.0f} s"
     )
     _show(line + (f", {len(bad):,} left out that cannot be decoded" if bad else ""))
-    if bad and (not good or not config.own.skip_unreadable):
+    if bad and (not good or not skip_unreadable):
         named = "; ".join(bad[:_TOLD]) + ("; …" if len(bad) > _TOLD else "")
         advice = "none is left" if not good else "--own.skip_unreadable True leaves them out"
         raise errors.UserError(
@@ -140,13 +157,13 @@ def cores() -> int:
 
 
 def _write(
-    folder: Path, source: clips.Source, config: Config, clips_per_video: int, threads: int
+    folder: Path, source: Videos, config: ClipConfig, clips_per_video: int, threads: int
 ) -> Store:
     """Decodes what no shard holds yet, then joins the shards."""
 
     def sampled(path: Path) -> Sampled:
         try:
-            video = video_files.read(path, config.clips, clips_per_video)
+            video = video_files.read(path, config, clips_per_video)
         except video_files.UnreadableError as error:
             none = np.zeros((0, 0), np.uint8)
             return Sampled(none, 0, {"reason": str(error), "seconds": 0.0})
@@ -162,7 +179,7 @@ def _write(
         for start, shard in zip(starts, shards, strict=True):
             paths = source.paths[start : start + _SHARD_VIDEOS]
             files.make_folder(shard)
-            if read(shard, config.clips) is None:
+            if read(shard, config) is None:
                 found = _side_by_side(sampled, paths, threads)
                 write(shard, _watched(found, start, len(source.paths), began, done))
                 done += len(paths)
@@ -171,7 +188,7 @@ def _write(
     if shards != [folder]:
         write(folder, _joined(shards, config))
         shutil.rmtree(folder / "shards")
-    store = read(folder, config.clips)
+    store = read(folder, config)
     assert store is not None
     return store
 
@@ -193,10 +210,10 @@ def _side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def _joined(shards: Sequence[Path], config: Config) -> Iterator[Sampled]:
+def _joined(shards: Sequence[Path], config: ClipConfig) -> Iterator[Sampled]:
     """The videos of all shards in order."""
     for shard in shards:
-        store = read(shard, config.clips)
+        store = read(shard, config)
         assert store is not None
         count = len(store.facts["reason"])
         ends = np.searchsorted(store.video, np.arange(count + 1))
@@ -219,13 +236,13 @@ def _watched(
             print(f"\r\x1b[2Kdecoding videos: {share:.0%}  {left:.0f} s left", end="", flush=True)
 
 
-def _key(source: clips.Source, config: Config, clips_per_video: int) -> str:
+def _key(source: Videos, config: ClipConfig, clips_per_video: int) -> str:
     """SHA-256 of all that decides the frames."""
     decisive = {
         "version": _VERSION,
         "opencv": cv2.__version__,
         "files": source.digests,
-        "clips": sampling.decisive(config.clips, clips_per_video),
+        "clips": sampling.decisive(config, clips_per_video),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:32]
 

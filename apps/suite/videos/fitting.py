@@ -55,11 +55,17 @@ def cut(height: int, width: int, of_height: int, of_width: int) -> tuple[int, in
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-def _resized(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+def halved(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Halves a frame, to means of four pixels, while it is at least twice as large as a size."""
     while frame.shape[0] >= 2 * height and frame.shape[1] >= 2 * width:
         rows, columns = frame.shape[0] // 2, frame.shape[1] // 2
         whole = frame[: 2 * rows, : 2 * columns]
         frame = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def _resized(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    frame = halved(frame, height, width)
     rows, columns = min(frame.shape[0], height), min(frame.shape[1], width)
     if (rows, columns) != frame.shape[:2]:
         frame = cv2.resize(frame, (columns, rows), interpolation=cv2.INTER_AREA)

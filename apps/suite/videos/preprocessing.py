@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from apps.suite.videos import sampling
 from apps.suite.videos.config import ClipConfig
 
 
@@ -44,7 +45,7 @@ def served_indices(counts: tf.Tensor, frames: int) -> tuple[tf.Tensor, tf.Tensor
     """`sampling.frame_indices` of each row: int32 [batch, frames], and lengths int32 [batch]."""
     counts = tf.cast(counts, tf.int64)[:, None]
     places = tf.range(frames, dtype=tf.int64)[None]
-    spread = (2 * places + 1) * counts // (2 * frames)
+    spread = sampling.spread(places, counts, frames)
     few = tf.minimum(places, tf.maximum(counts - 1, 0))
     indices = tf.where(counts <= frames, few, spread)
     lengths = tf.minimum(counts[:, 0], frames)

@@ -1,37 +1,50 @@
-"""Frames of video files, by OpenCV.
+"""Decodes video files with OpenCV: chosen frames, rows of frames, or all frames.
 
-Only sampled frames are brought to RGB and kept, at their final size, so that a video of any length
-fits. What a header says of the number of frames is a plan that the pass itself corrects.
+Only chosen frames are brought to RGB and kept, at their final size, so that videos of any length
+fit into memory. The number of frames in a header is a plan that the decoding corrects.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from apps.suite.videos import container_end, fitting, sampling
+from apps.suite import errors
+from apps.suite.videos import fitting, sampling
 from apps.suite.videos.config import ClipConfig
 from apps.suite.videos.opencv import cv2
 
-_ASSUMED_FRAMES_PER_SECOND = 25.0  # where nothing says it
-_LEAST_SHARE = 0.5  # of the frames that a header promises; with fewer a file is damaged
+_LEAST_SHARE = 0.5  # of the frames that a header promises; a file with fewer is damaged
+_MOST_BYTES = 1 << 30  # of the frames of one row
+_ISO_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"sidx"}
 
 
-class UnreadableError(Exception):
+class UnreadableError(errors.UserError):
     """A file that gives no frames, or fewer than it should; `str` says why, without its name."""
 
 
 class Facts(NamedTuple):
-    """What a video's header says."""
+    """The header of a video."""
 
     frames: int  # 0 where it does not say; may be wrong
     frames_per_second: float
-    height: int  # pixels, as it is shown: upright
+    height: int  # pixels, upright as it is shown
     width: int
+
+
+class Chosen(NamedTuple):
+    """Frames that were chosen from one video."""
+
+    frames: dict[int, np.ndarray]  # by number: uint8 [height, width, 3], RGB, upright
+    sample: sampling.Sample  # their numbers
+    times: np.ndarray  # float64 [frames of the video], seconds from its first frame
+    seconds: float  # of the video
 
 
 class Decoded(NamedTuple):
@@ -44,53 +57,112 @@ class Decoded(NamedTuple):
 
 
 def facts(path: Path) -> Facts:
-    """The header of a video. Raises UnreadableError."""
+    """Reads the header of a video. Raises UnreadableError."""
     with _opened(path) as capture:
         return _facts(capture)
 
 
 def read(path: Path, config: ClipConfig, clips: int) -> Decoded:
-    """Clips of a video, sampled as `sampling.sample` says, at the size of `config`.
+    """Reads clips of a video, chosen by `sampling.sample`, at the size of `config`.
 
-    A first pass decodes all frames, brings those to RGB that the header's count asks for, and
-    notes every frame's time. Where count or times turn out otherwise, a second one fetches what
-    was not foreseen: with uneven times (`sampling.by_time`), the frames that are on the screen at
-    even distances.
+    Raises UnreadableError as `choose` does.
+    """
+    plan = functools.partial(sampling.sample, config=config, clips=clips)
+    found = choose(path, plan, functools.partial(fitting.fit, config=config))
+    frames = fitting.stacked(found.frames, found.sample, config)
+    return Decoded(frames, found.sample.length, len(found.times), found.seconds)
+
+
+def choose(
+    path: Path,
+    plan: sampling.Plan,
+    sized: Callable[[np.ndarray], np.ndarray],
+    most_frames: int | None = None,
+    most_bytes: int | None = None,
+) -> Chosen:
+    """Reads the frames that `plan` chooses by the clock (see `sampling.by_clock`).
+
+    A first pass decodes all frames, keeps those that the header's count asks for, and notes every
+    frame's time. If count or times turn out otherwise, a second pass fetches the missing ones.
+
+    Args:
+        path: of the file.
+        plan: chooses frames.
+        sized: changes the size of a kept frame, uint8 [height, width, 3].
+        most_frames: of the video.
+        most_bytes: of all kept frames.
 
     Raises:
-        UnreadableError: not a video, without pictures, cut off or damaged.
+        UnreadableError: not a video, without pictures, cut off, damaged, or above a limit.
     """
-    lacking = container_end.missing_bytes(path)
-    if lacking:
-        raise UnreadableError(f"is cut off: {lacking:,} bytes are missing at its end")
     kept: dict[int, np.ndarray] = {}
-    with _opened(path) as capture:
+    with _opened_whole(path) as capture:
         header = _facts(capture)
-        promised = max(1, header.frames)
-        plan = sampling.sample(promised, header.frames_per_second, config, clips)
-        times = _pass(capture, set(plan.indices.ravel().tolist()), kept, config)
-    count = len(times)
-    if count == 0:
-        raise UnreadableError("has no frame that can be decoded")
-    if count == 1 and cv2.haveImageReader(str(path)):
-        raise UnreadableError("is a picture, not a video")
-    if count < _LEAST_SHARE * header.frames:
-        raise UnreadableError(f"gives {count} frames of {header.frames}: it is damaged or cut off")
-    chosen, seconds = _chosen(np.array(times) / 1e3, header.frames_per_second, config, clips)
-    missing = set(chosen.indices.ravel().tolist()) - set(kept)
+        planned = plan(max(1, header.frames), header.frames_per_second)
+        wanted = set(planned.indices.ravel().tolist())
+        times = _pass(capture, wanted, kept, sized, most_frames, most_bytes)
+    _check_count(path, len(times), header)
+    seconds = np.array(times) / 1e3
+    chosen, length = sampling.by_clock(seconds, header.frames_per_second, plan)
+    wanted = set(chosen.indices.ravel().tolist())
+    missing = wanted - set(kept)
     if missing:
+        kept = {at: frame for at, frame in kept.items() if at in wanted}
         with _opened(path) as capture:
-            _pass(capture, missing, kept, config)
+            _pass(capture, missing, kept, sized, most_bytes=most_bytes)
         lost = missing - set(kept)
         if lost:
             raise UnreadableError(f"gives other frames when it is read again ({min(lost)} is gone)")
-    return Decoded(fitting.stacked(kept, chosen, config), chosen.length, count, seconds)
+    if sampling.has_times(seconds):
+        seconds = seconds - seconds[0]
+    else:
+        seconds = np.arange(len(seconds)) / header.frames_per_second
+    return Chosen(kept, chosen, seconds, length)
+
+
+def rows(path: Path, frames: int | None, clip_seconds: float | None) -> Iterator[np.ndarray]:
+    """Yields the rows of a video: uint8 [frames, height, width, 3], RGB, in the video's own size.
+
+    Args:
+        path: of the file.
+        frames: of a row, chosen by `sampling.consecutive`; None takes every frame.
+        clip_seconds: length of a row's stretch of the video; the stretches follow one another.
+            None, and a shorter video, make one row of the whole video. With stretches, a first
+            pass reads the times of all frames, and a second one their pixels, so that one row at
+            a time is in memory.
+
+    Raises:
+        UnreadableError: as `choose` does.
+    """
+    plan = functools.partial(sampling.consecutive, frames=frames, seconds=clip_seconds)
+    if clip_seconds is None:
+        found = choose(path, plan, _unchanged, most_bytes=_MOST_BYTES)
+        yield np.stack([found.frames[at] for at in found.sample.indices[0].tolist()])
+        return
+    with _opened_whole(path) as capture:
+        header = _facts(capture)
+        times = _pass(capture, set(), {}, _unchanged)
+    _check_count(path, len(times), header)
+    chosen, _ = sampling.by_clock(np.array(times) / 1e3, header.frames_per_second, plan)
+    kept: dict[int, np.ndarray] = {}
+    place = 0
+    with _opened(path) as capture:
+        for row in chosen.indices.tolist():
+            kept = {at: frame for at, frame in kept.items() if at >= row[0]}
+            wanted = set(row) - set(kept)
+            decoded = _pass(
+                capture, wanted, kept, _unchanged, None, _MOST_BYTES, first=place, last=row[-1]
+            )
+            place += len(decoded)
+            if not kept.keys() >= set(row):
+                raise UnreadableError("gives other frames when it is read again")
+            yield np.stack([kept[at] for at in row])
 
 
 def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """All frames, one at a time: (seconds from the start, uint8 [height, width, 3], RGB).
+    """Yields all frames, one at a time: (seconds, uint8 [height, width, 3], RGB).
 
-    Raises UnreadableError where there is none.
+    Raises UnreadableError for a file without frames.
     """
     any_frame = False
     with _opened(path) as capture:
@@ -105,10 +177,20 @@ def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    """An open video. Two threads: one decodes ahead while Python looks at what the other gave.
+def _opened_whole(path: Path) -> Iterator[cv2.VideoCapture]:
+    """Opens a video that is not cut off."""
+    lacking = missing_bytes(path)
+    if lacking:
+        raise UnreadableError(f"is cut off: {lacking:,} bytes are missing at its end")
+    with _opened(path) as capture:
+        yield capture
 
-    FFmpeg's own choice is as many as there are cores, for each of several videos side by side.
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """Opens a video with two threads, one of which decodes ahead while Python looks at a frame.
+
+    FFmpeg itself would start as many as there are cores, for each of several videos at a time.
     """
     capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 2])
     try:
@@ -128,42 +210,90 @@ def _facts(capture: cv2.VideoCapture) -> Facts:
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     return Facts(
         frames=int(count) if 0 < count < 2**40 else 0,  # negative or immense: unknown
-        frames_per_second=rate if 0.01 < rate < 10_000 else _ASSUMED_FRAMES_PER_SECOND,
+        frames_per_second=rate if 0.01 < rate < 10_000 else sampling.ASSUMED_FRAMES_PER_SECOND,
         height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
     )
 
 
 def _pass(
-    capture: cv2.VideoCapture, wanted: set[int], kept: dict[int, np.ndarray], config: ClipConfig
+    capture: cv2.VideoCapture,
+    wanted: set[int],
+    kept: dict[int, np.ndarray],
+    sized: Callable[[np.ndarray], np.ndarray],
+    most_frames: int | None = None,
+    most_bytes: int | None = None,
+    *,
+    first: int = 0,
+    last: int | None = None,
 ) -> list[float]:
-    """Puts the wanted frames into `kept`; the time of every frame in milliseconds."""
+    """Puts the wanted frames into `kept`; returns the times of all frames in milliseconds.
+
+    Args:
+        capture: an open video, about to give frame number `first`.
+        wanted: numbers of frames.
+        kept: receives them.
+        sized: changes their size.
+        most_frames: of the video.
+        most_bytes: of all kept frames.
+        first: number of the next frame.
+        last: number of the last frame to decode; None decodes all.
+    """
     times: list[float] = []
-    while capture.grab():
-        if len(times) in wanted:
+    taken = sum(frame.nbytes for frame in kept.values())
+    while (last is None or first + len(times) <= last) and capture.grab():
+        place = first + len(times)
+        if place in wanted:
             found, frame = capture.retrieve()
             if not found:
                 continue  # decoded, but not a picture: does not count as a frame
-            small = fitting.fit(frame, config)
-            kept[len(times)] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+            kept[place] = cv2.cvtColor(sized(frame), cv2.COLOR_BGR2RGB)
+            taken += kept[place].nbytes
+            if most_bytes is not None and taken > most_bytes:
+                raise UnreadableError("has more pixels than fit into memory at once; cut it")
         times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+        if most_frames is not None and len(times) > most_frames:
+            raise UnreadableError(f"has over {most_frames:,} frames; cut it")
     return times
 
 
-def _chosen(
-    seconds: np.ndarray, frames_per_second: float, config: ClipConfig, clips: int
-) -> tuple[sampling.Sample, float]:
-    """The frames to take, and the length of the video in seconds."""
-    count = len(seconds)
-    steps = np.diff(seconds)
-    if count < 2 or (steps < 0).any() or seconds[-1] <= seconds[0]:  # no times, or none of use
-        chosen = sampling.sample(count, frames_per_second, config, clips)
-        return chosen, count / frames_per_second
-    tick = float(seconds[-1] - seconds[0]) / (count - 1)
-    uneven = np.abs(seconds - seconds[0] - tick * np.arange(count)).max() > tick / 2
-    chosen = (
-        sampling.by_time(seconds, config, clips)
-        if uneven
-        else sampling.sample(count, 1 / tick, config, clips)
-    )
-    return chosen, tick * count
+def _check_count(path: Path, count: int, header: Facts) -> None:
+    """Raises UnreadableError for files without frames, pictures, and files with too few frames."""
+    if count == 0:
+        raise UnreadableError("has no frame that can be decoded")
+    if count == 1 and cv2.haveImageReader(str(path)):
+        raise UnreadableError("is a picture, not a video")
+    if count < _LEAST_SHARE * header.frames:
+        raise UnreadableError(f"gives {count} frames of {header.frames}: it is damaged or cut off")
+
+
+def _unchanged(frame: np.ndarray) -> np.ndarray:
+    return frame
+
+
+def missing_bytes(path: Path) -> int:
+    """Returns how many bytes an mp4, mov or avi file lacks at its end; 0 for other files.
+
+    Sources: ISO/IEC 14496-12, section 4.2 (boxes); RIFF as in Multimedia Programming Interface
+    and Data Specifications 1.0 (1991), chapter 2.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start[:4] == b"RIFF" and start[8:] == b"AVI ":
+            return max(0, 8 + struct.unpack("<I", start[4:8])[0] - size)
+        if start[4:8] != b"ftyp":
+            return 0
+        place = 0
+        while place + 8 <= size:
+            file.seek(place)
+            header = file.read(16)
+            length, kind = struct.unpack(">I4s", header[:8])
+            if kind not in _ISO_BOXES and not kind.isalnum():
+                return 0  # something else follows the boxes
+            if length == 1 and len(header) == 16:
+                length = struct.unpack(">Q", header[8:])[0]
+            if length < 8:  # 0: up to the end of the file
+                return 0
+            place += length
+    return max(0, place - size)

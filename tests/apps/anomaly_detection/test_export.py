@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.anomaly_detection import export, scoring, serving, trained_model
+from apps.anomaly_detection import export, scoring, serving
 from apps.suite.export import check, saved_model
-from apps.suite.runs import run_folder
 from apps.suite.serving import warmup_requests
-from tests.apps.anomaly_detection import small_model
+from tests.apps.anomaly_detection import small_model, small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -21,20 +20,10 @@ def made(kind="forecaster", **settings):
     return small_model.trained(**{**SETTINGS, **small_model.KINDS[kind], **settings})
 
 
-def write_run(folder, trained):
-    """Makes `folder` a finished run of a detector."""
-    data = {"name": "small", "fingerprint": "0"}
-    with run_folder.start(folder, "anomaly_detection", trained.config, data) as run:
-        trained.network.save(run.model_file)
-        trained_model.write(run, trained)
-        run.finish_training(1.0)
-        run.write_metrics({})
-
-
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
-    write_run(folder / "run", made())
+    small_run.write(folder / "run", made())
     return export.export(folder / "run", folder / "exports")
 
 
@@ -43,11 +32,11 @@ def loaded(exported):
     return tf.saved_model.load(str(exported))
 
 
-def test_the_version_holds_requests_of_both_signatures(exported):
+def test_the_version_holds_requests_of_every_signature(exported):
     assert exported.name == "1"
     assert exported.parent.name == "anomaly_detection"
     asked = list(warmup_requests.read(exported / warmup_requests.FILE))
-    assert {request.signature for request in asked} == {"serving_default", "stream"}
+    assert {request.signature for request in asked} == {"serving_default", "stream", "assets"}
     assert {len(request.inputs["values"]) for request in asked} == {1, 3}
     assert {request.inputs["values"].shape[1] for request in asked} >= {1}
     assert any(request.answers["alarm"].any() for request in asked)

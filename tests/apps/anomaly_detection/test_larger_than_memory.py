@@ -26,7 +26,8 @@ pytestmark = [
 _LIMIT = """
 import pathlib, resource, sys
 import numpy as np
-from apps.anomaly_detection import data, file_steps, growing_arrays, scored_series, train
+from apps.anomaly_detection import data, scoring, train
+from apps.suite.tables import file_steps, large_arrays
 from tests.apps.anomaly_detection import own_files
 
 small, large, run = map(pathlib.Path, sys.argv[1:4])
@@ -38,7 +39,7 @@ def limit_memory():
         used = next(int(line.split()[1]) for line in status if line.startswith("VmData")) * 1024
     limit = used + int(sys.argv[4])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    file_steps.LARGE_BYTES = scored_series.MOST_NUMBERS = 1000
+    file_steps.LARGE_BYTES = scoring.MOST_NUMBERS = 1000
 """
 
 READ = """
@@ -52,7 +53,7 @@ collection = data.load(settings)
 assert isinstance(one.values, np.memmap)
 for batch in data.batches(collection, settings).take(50):
     pass
-blocks = growing_arrays.blocks(*one.observed.shape)
+blocks = large_arrays.blocks(*one.observed.shape)
 print(len(one), sum(int(one.observed[block].sum()) for block in blocks))
 """
 
@@ -96,7 +97,7 @@ def ended(program, folder, small, large, allowed):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "LSTM_TASKS_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)},
         preexec_fn=small_stacks,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]

@@ -68,7 +68,7 @@ def test_the_order_of_the_columns_and_further_ones_do_not_matter(run, readings, 
         writer.writeheader()
         writer.writerows({**row, "note": "x"} for row in rows)
     (one,), (other,) = found_in(run, readings), found_in(run, turned)
-    np.testing.assert_array_equal(one.scored.scores, other.scored.scores)
+    np.testing.assert_array_equal(one.scores, other.scores)
 
 
 def test_machines_get_an_object_a_series(run, readings, tmp_path, capsys):

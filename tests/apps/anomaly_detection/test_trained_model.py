@@ -7,21 +7,21 @@ import pytest
 
 from apps.anomaly_detection import scoring, trained_model
 from apps.suite import errors
-from tests.apps.anomaly_detection import small_model, test_export
+from tests.apps.anomaly_detection import small_model, small_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture
 def run(tmp_path):
-    test_export.write_run(tmp_path / "run", small_model.trained())
+    small_run.write(tmp_path / "run", small_model.trained())
     return tmp_path / "run"
 
 
 @pytest.mark.parametrize("kind", small_model.KINDS)
 def test_it_is_the_detector_that_was_written(kind, tmp_path):
     trained = small_model.trained(**small_model.KINDS[kind])
-    test_export.write_run(tmp_path / "run", trained)
+    small_run.write(tmp_path / "run", trained)
     loaded = trained_model.load(tmp_path / "run")
     assert loaded.threshold == trained.threshold
     assert loaded.config == trained.config

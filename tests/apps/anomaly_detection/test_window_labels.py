@@ -63,7 +63,7 @@ def test_no_window_means_no_anomaly(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"two": []}, 'nothing on web/one.csv; write "web/one.csv": \\[\\]'),
+        ({"two": []}, 'no entry for web/one.csv; write "web/one.csv": \\[\\]'),
         ({"one": 3}, "one must hold a list of windows"),
         ({"one": [[TIMES[3]]]}, "web/one: window 1 is .*, not \\[.start., .end.\\]"),
         ({"one": [[TIMES[3], TIMES[2]]]}, "window 1 ends before it starts"),
@@ -71,7 +71,7 @@ def test_no_window_means_no_anomaly(folder):
             {"one": [[TIMES[3], "2030-01-01"]]},
             "lies outside the series, which goes from 2024-03-01",
         ),
-        ({"one": [[TIMES[3], TIMES[4]], ["soon", "later"]]}, "window 2: 'soon' is no time"),
+        ({"one": [[TIMES[3], TIMES[4]], ["soon", "later"]]}, "window 2: 'soon' is not a time"),
         (3, "must hold"),
     ],
 )
@@ -84,6 +84,9 @@ def test_windows_that_cannot_be_are_refused_in_one_line(folder, content, message
 
 def test_what_is_no_json_is_refused(folder):
     file = own_files.written(folder, "{", "windows.json")
-    for path, message in ((file, "no json"), (folder / "absent.json", "cannot be read: No such")):
+    for path, message in (
+        (file, "not valid JSON"),
+        (folder / "absent.json", "cannot be read: No such"),
+    ):
         with pytest.raises(errors.UserError, match=message):
             own_files.load(folder / "data", labels=str(path))

@@ -3,14 +3,14 @@
 import pytest
 
 from apps.recommendation import export
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """Folder of a run with the model `small_shop.built(small_shop.config())`."""
+    """Folder of a run with the model `small_run.built(small_run.config())`."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    small_shop.write(folder)
+    small_run.write(folder)
     return folder
 
 

@@ -65,14 +65,14 @@ def test_other_names_of_the_columns_can_be_given(tmp_path):
     assert loaded(file, columns=columns).counts["users"] == 12
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2024-13-45", "12:30", "nan"])
+@pytest.mark.parametrize("time", ["yesterday", "2024-13-45", "12:30"])
 def test_a_time_that_cannot_be_read_is_shown_with_its_row(capsys, tmp_path, time):
     rows = lines(good_rows())
     rows[4] = f"user 0,item 1,{time}"
     line = refusal(capsys, tmp_path, csv_file(tmp_path, rows))
     assert "time" in line
     assert time in line
-    assert "5" in line  # the row
+    assert "line 6" in line
 
 
 def test_an_empty_field_is_named_with_its_row(capsys, tmp_path):
@@ -81,7 +81,7 @@ def test_an_empty_field_is_named_with_its_row(capsys, tmp_path):
         rows[2] = row
         line = refusal(capsys, tmp_path, csv_file(tmp_path, rows))
         assert field in line
-        assert "3" in line
+        assert "line 4" in line
 
 
 def test_one_item_alone_cannot_be_ranked(capsys, tmp_path):
@@ -154,7 +154,7 @@ def test_a_name_with_a_line_break_is_refused(capsys, tmp_path):
     [
         ("log.csv", b"", "empty"),
         ("log.csv", b"user,item,time\n", "no events"),
-        ("log.csv", b"user,item,time\na,b\n", "a,b"),
+        ("log.csv", b"user,item,time\na,b\n", "line 2"),
         ("log.csv", "user,item,time\nä,b,1\n".encode("latin-1"), "UTF-8"),
         ("log.txt", b"", "empty"),
         ("log.txt", b"user1 a b c\nuser2\n", "user2"),

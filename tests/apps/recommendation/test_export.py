@@ -9,7 +9,7 @@ import pytest
 from apps.recommendation import export, predict, serving, trained_model
 from apps.suite import errors
 from apps.suite.serving import warmup_requests
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -20,7 +20,7 @@ def test_the_version_holds_what_a_server_needs(exported):
     assert exported.parent.name == "recommendation"
     assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
     asked = list(warmup_requests.read(exported / warmup_requests.FILE))
-    assert {request.signature for request in asked} == {"serving_default", "candidates"}
+    assert {request.signature for request in asked} == {"serving_default", "candidates", "assets"}
     assert {len(request.inputs["history"]) for request in asked} == {1, 4}
 
 
@@ -32,17 +32,17 @@ def test_the_command_tells_how_to_ask_and_what_it_tells_works(capsys, monkeypatc
     assert f"exported to {exported}" in out
     *_, served, _, _, asked = out.rstrip("\n").split("\n")
     body = json.loads(shlex.split(served)[1])  # of echo '…' |
-    assert body["instances"][0]["history"] == list(small_shop.NAMES[:2])
+    assert body["instances"][0]["history"] == list(small_run.NAMES[:2])
     program, *arguments = shlex.split(asked.split("apps.recommendation.predict", 1)[1])
     assert program == "--model"
     assert predict.main([program, *arguments]) == 0
-    assert small_shop.NAMES[0] in capsys.readouterr().out
+    assert small_run.NAMES[0] in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_a_run_without_titles_is_exported_without_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(small_shop, "TITLES", None)
-    small_shop.write(tmp_path / "run", layer_count=1)
+    monkeypatch.setattr(small_run, "TITLES", None)
+    small_run.write(tmp_path / "run", layer_count=1)
     version = export.export(tmp_path / "run", tmp_path)
     assert [file.name for file in (version / "assets").iterdir()] == ["items.txt"]
 
@@ -67,11 +67,11 @@ def test_a_destination_that_is_a_file_is_a_user_error(run, tmp_path):
 def test_requests_are_plain_data_and_ask_for_all_kinds_of_rows(run):
     trained = trained_model.load(run)
     found = serving.requests(
-        trained.model, trained.item_names, trained.item_counts, small_shop.HISTORY_ITEMS
+        trained.model, trained.item_names, trained.item_counts, small_run.HISTORY_ITEMS
     )
     for request in found:
         values = [*request.inputs.values(), *request.answers.values()]
         assert all(isinstance(value, np.ndarray | np.generic) for value in values)
-    assert any(request.inputs["history"].shape[1] > small_shop.HISTORY_ITEMS for request in found)
+    assert any(request.inputs["history"].shape[1] > small_run.HISTORY_ITEMS for request in found)
     assert any((request.answers["unknown"] > 0).any() for request in found)
     assert any((request.answers["items"] == b"").any() for request in found)

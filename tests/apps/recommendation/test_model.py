@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from apps.recommendation import model
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -15,7 +15,7 @@ HISTORY = np.array([[3, 1, 9, 4], [7, 7, 2, 5]], np.int32)
 
 @pytest.fixture(scope="module", params=["gru", "lstm", "peephole_lstm"])
 def network(request):
-    return small_shop.built(small_shop.config(layer=request.param))
+    return small_run.built(small_run.config(layer=request.param))
 
 
 def scores(network, history):
@@ -75,7 +75,7 @@ def test_an_untrained_model_begins_with_popularity():
     """What is left to learn is what a history changes."""
     keras.utils.set_random_seed(0)
     counts = np.array([50, 20, 5, 0])
-    network = model.build(small_shop.config(), 4, counts)
+    network = model.build(small_run.config(), 4, counts)
     bias = network.get_layer("items").bias.numpy()
     np.testing.assert_allclose(np.diff(bias), np.log([20 / 50, 5 / 20, 0.5 / 5]), rtol=1e-5)
 
@@ -84,7 +84,7 @@ def test_a_seed_fixes_the_first_weights():
     weights = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
-        weights.append(model.build(small_shop.config(), 9).get_weights())
+        weights.append(model.build(small_run.config(), 9).get_weights())
     for one, same in zip(weights[0], weights[1], strict=True):
         np.testing.assert_array_equal(one, same)
     assert any((one != other).any() for one, other in zip(weights[0], weights[2], strict=True))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.recommendation import config as configs
 from apps.recommendation import model, training_model
 from apps.suite.training import optimizer
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 HISTORY = np.array([[3, 1, 9, 4], [7, 7, 0, 0], [5, 0, 0, 0]], np.int32)
 TARGETS = np.array([[1, 9, 4, 2], [7, 8, 0, 0], [0, 0, 0, 0]], np.int32)
@@ -17,13 +17,13 @@ TARGETS = np.array([[1, 9, 4, 2], [7, 8, 0, 0], [0, 0, 0, 0]], np.int32)
 
 def learner(**settings):
     layer = settings.pop("layer", "gru")
-    config = small_shop.config(layer=layer, embedding_dropout=0.0, dropout=0.0)
+    config = small_run.config(layer=layer, embedding_dropout=0.0, dropout=0.0)
     training = configs.TrainingConfig(
         **{"batch_size": 3, "precision": "float32", "negatives": 16, **settings}
     )
     config = dataclasses.replace(config, training=training)
-    network = small_shop.built(config)
-    made = training_model.NextItemTraining(network, config, small_shop.COUNTS)
+    network = small_run.built(config)
+    made = training_model.NextItemTraining(network, config, small_run.COUNTS)
     made.compile(optimizer.optimizer(training), jit_compile=False)
     return made
 

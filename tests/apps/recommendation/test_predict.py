@@ -7,12 +7,12 @@ import pytest
 
 from apps.recommendation import config as configs
 from apps.recommendation import predict
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-NAMES, COUNT = small_shop.NAMES, len(small_shop.NAMES)
+NAMES, COUNT = small_run.NAMES, len(small_run.NAMES)
 HISTORY = [NAMES[at] for at in (3, 40, 2, 3, 19, 30)]
 
 
@@ -42,7 +42,7 @@ def source(request, run, exported):
 @pytest.fixture(scope="session")
 def scores(run):
     """Keras's scores of HISTORY, by name."""
-    trained = small_shop.built(small_shop.config())
+    trained = small_run.built(small_run.config())
     codes = np.array([[NAMES.index(name) + 1 for name in HISTORY]], np.int32)
     return dict(zip(NAMES, trained(codes).numpy()[0], strict=True))
 
@@ -54,7 +54,7 @@ def test_the_best_items_by_name_with_titles_and_scores(capsys, source, scores):
     assert items(answer) == sorted(scores, key=scores.__getitem__, reverse=True)
     for each in answer["items"]:
         assert each["score"] == pytest.approx(scores[each["item"]], abs=1e-4)
-        assert each.get("title", "") == small_shop.TITLES[NAMES.index(each["item"])]
+        assert each.get("title", "") == small_run.TITLES[NAMES.index(each["item"])]
 
 
 def test_a_table_names_item_title_and_score(capsys, source, scores):
@@ -159,7 +159,7 @@ def test_other_columns_of_a_file_can_be_named(capsys, source, tmp_path):
         (["bad \udcff"], "UTF-8"),
         (["x", "--include", "bad \udcff"], "UTF-8"),
         (["x", "--run", "/no/such/run"], "/no/such/run"),
-        (["x", "--model", "/no/such/version"], "no exported version"),
+        (["x", "--model", "/no/such/version"], "not an exported version"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, run, arguments, told):
@@ -181,7 +181,7 @@ def test_a_damaged_export_is_one_line(capsys, exported, tmp_path):
 
 
 def test_a_damaged_run_names_the_file(capsys, tmp_path):
-    small_shop.write(tmp_path)
+    small_run.write(tmp_path)
     (tmp_path / "model.keras").write_bytes(b"PK truncated")
     status, out, err = ask(capsys, "--run", tmp_path, "x")
     assert (status, out, err.count("\n")) == (2, "", 1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.recommendation import config as configs
 from apps.recommendation import training_model
 from apps.recommendation.repeats import Repeats
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
 ITEMS, UNITS, OLDEST = 9, 4, 3
 DRAW = np.random.default_rng(0)
@@ -57,11 +57,11 @@ def test_zeros_anywhere_change_nothing(layer):
 
 
 def test_training_mixes_at_each_step_as_the_served_model_at_the_last(layer):
-    config = small_shop.config(repeats=True, embedding_dropout=0.0, dropout=0.0)
+    config = small_run.config(repeats=True, embedding_dropout=0.0, dropout=0.0)
     training = configs.TrainingConfig(batch_size=2, precision="float32")
     config = dataclasses.replace(config, training=training)
-    network = small_shop.built(config)
-    made = training_model.NextItemTraining(network, config, small_shop.COUNTS)
+    network = small_run.built(config)
+    made = training_model.NextItemTraining(network, config, small_run.COUNTS)
     history = np.array([[3, 1, 3, 8, 3], [7, 7, 2, 0, 0]], np.int32)
     targets = np.array([[1, 3, 8, 3, 1], [7, 2, 11, 0, 0]], np.int32)
     inputs = {"history": tf.constant(history)}

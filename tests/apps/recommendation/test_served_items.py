@@ -8,16 +8,16 @@ import tensorflow as tf
 
 from apps.recommendation import serving
 from apps.suite.export import check, saved_model
-from tests.apps.recommendation import small_shop
+from tests.apps.recommendation import small_run
 
-NAMES, COUNT = small_shop.NAMES, len(small_shop.NAMES)
-AWKWARD_HALF = small_shop.AWKWARD[::2]
+NAMES, COUNT = small_run.NAMES, len(small_run.NAMES)
+AWKWARD_HALF = small_run.AWKWARD[::2]
 HISTORY = [NAMES[at] for at in (3, 40, 2, 3, 19, 30)]
 
 
 @pytest.fixture(scope="module")
 def trained():
-    return small_shop.built(small_shop.config())
+    return small_run.built(small_run.config())
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def signatures(exported):
     del loaded  # the signatures hold no reference to the variables
 
 
-def served(trained, titles=small_shop.TITLES):
-    counts = small_shop.COUNTS
-    return serving.ServedItems(trained, NAMES, titles, counts, small_shop.HISTORY_ITEMS)
+def served(trained, titles=small_run.TITLES):
+    counts = small_run.COUNTS
+    return serving.ServedItems(trained, NAMES, titles, counts, small_run.HISTORY_ITEMS)
 
 
 def table(rows):
@@ -54,7 +54,7 @@ def ask(signatures, *rows, k=10, exclude_seen=False, **lists):
 
 
 def keras_scores(trained, history):
-    codes = [NAMES.index(name) + 1 for name in history][-small_shop.HISTORY_ITEMS :]
+    codes = [NAMES.index(name) + 1 for name in history][-small_run.HISTORY_ITEMS :]
     return trained(np.array([codes], np.int32)).numpy()[0]
 
 
@@ -102,7 +102,7 @@ def test_only_the_most_recent_items_are_read_and_all_are_excluded(signatures, tr
 def test_without_a_known_item_the_answer_is_popularity(signatures, history):
     (items,), scores, _ = ask(signatures, history, k=COUNT)
     assert items == list(NAMES)  # codes go by popularity
-    np.testing.assert_allclose(scores[0], np.log1p(small_shop.COUNTS), rtol=1e-6)
+    np.testing.assert_allclose(scores[0], np.log1p(small_run.COUNTS), rtol=1e-6)
 
 
 def test_a_row_is_answered_alike_whatever_stands_beside_it(signatures):
@@ -201,13 +201,13 @@ def test_including_an_item_twice_recommends_it_once(signatures):
     ],
 )
 def test_other_networks_answer_as_keras_does(sizes):
-    made = small_shop.config(**sizes)
-    trained = small_shop.built(made)
+    made = small_run.config(**sizes)
+    trained = small_run.built(made)
     history_items = made.model.history_items
     signatures = serving.ServedItems(
-        trained, NAMES, None, small_shop.COUNTS, history_items
+        trained, NAMES, None, small_run.COUNTS, history_items
     ).signatures()
-    for request in serving.requests(trained, NAMES, small_shop.COUNTS, history_items):
+    for request in serving.requests(trained, NAMES, small_run.COUNTS, history_items):
         inputs = {name: tf.constant(value) for name, value in request.inputs.items()}
         answers = {
             name: each.numpy() for name, each in signatures[request.signature](**inputs).items()
@@ -217,7 +217,7 @@ def test_other_networks_answer_as_keras_does(sizes):
 
 @pytest.mark.slow
 def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_path):
-    requests = serving.requests(trained, NAMES, small_shop.COUNTS, 6)
+    requests = serving.requests(trained, NAMES, small_run.COUNTS, 6)
     made, bias = served(trained), trained.get_layer("items").bias
     before = bias.numpy()
     try:
@@ -233,5 +233,5 @@ def test_the_assets_are_the_names_and_titles_in_the_order_of_popularity(exported
     lines = (exported / "assets" / "items.txt").read_bytes().decode().split("\n")
     assert lines == [*NAMES, ""]
     titles = (exported / "assets" / "titles.json").read_text("utf-8")
-    assert json.loads(titles) == list(small_shop.TITLES)
+    assert json.loads(titles) == list(small_run.TITLES)
     assert not hasattr(served(trained, titles=None).saved, "titles")

@@ -12,6 +12,7 @@ from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.runs import run_folder
 from apps.suite.sounds import features
 
+WITHOUT_DRAWS = {"model": {"dropout": 0.0, "units": 16}}
 NAMES = ("no", "yes", "silence", "unknown")
 THRESHOLDS = {"no": 0.5, "yes": 0.3}
 RATE_HZ = 8_000

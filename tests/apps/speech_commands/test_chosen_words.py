@@ -5,18 +5,18 @@ import pytest
 
 from apps.speech_commands import data, recordings
 from apps.suite import errors
-from apps.suite.data import file_reader
+from apps.suite.data import labelled_files
 
 
 def source(**counts):
     """So many recordings of each label in each of the three parts, and those parts."""
     clips, parts = [], []
-    for part in recordings.PARTS:
+    for part in labelled_files.PARTS:
         for label, count in counts.items():
             clips += [recordings.Recording(f"{part}/{label}/{n}", label, "") for n in range(count)]
             parts += [part] * count
     places = tuple(recordings.Place(clip.name) for clip in clips)
-    reader = file_reader.FileReader(Path(), 16_000)
+    reader = recordings.FileReader(Path(), 16_000)
     return (
         recordings.Source("", "", "here", tuple(clips), places, tuple(parts), "", reader, ()),
         parts,
@@ -36,7 +36,7 @@ def test_what_was_not_chosen_is_unknown_and_no_more_of_it_than_of_a_word():
     found = data.choose_words(
         *source(yes=20, no=30, bed=40, cat=40, unknown=9, silence=3), words=("yes", "no"), seed=0
     )
-    for part in recordings.PARTS:
+    for part in labelled_files.PARTS:
         assert labels(found, part) == {"yes": 20, "no": 30, "unknown": 25, "silence": 3}
     kept = {r.name.split("/")[1] for r, _ in found["train"] if r.label == "unknown"}
     assert kept == {"bed", "cat", "unknown"}

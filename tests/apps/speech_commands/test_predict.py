@@ -156,7 +156,7 @@ def test_words_are_told_before_the_stream_has_ended(run, monkeypatch):
         (["-", "--top", 0], "--top must be at least 1"),
         (["-", "--raw_rate_hz", 0], "--raw_rate_hz must be at least 1"),
         (["-", "--mode", "word"], "--mode"),
-        (["-", "--model", "none"], "--model none: no exported version"),
+        (["-", "--model", "none"], "--model none: not an exported version"),
         (["-", "--run", "none"], "none: no such run folder"),
     ],
 )

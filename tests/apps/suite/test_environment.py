@@ -11,7 +11,7 @@ def run(program):
 @pytest.mark.slow
 def test_tensorflow_starts_without_a_word_and_later_messages_arrive():
     ended = run(
-        "import sys; from apps import environment; environment.quiet_tensorflow()\n"
+        "import sys; from apps.suite import process; process.quiet_tensorflow()\n"
         "assert 'tensorflow' not in sys.modules\n"
         "import keras, tensorflow as tf; tf.constant(1)\n"
         "print('after', file=sys.stderr); print(keras.backend.backend())"
@@ -25,7 +25,7 @@ def test_an_import_that_fails_is_told_with_what_was_held_back(tmp_path):
         "import os\nos.write(2, b'said by C++\\n')\nraise ImportError('no such GPU')\n"
     )
     ended = run(
-        "import sys; from apps import environment; environment.quiet_tensorflow()\n"
+        "import sys; from apps.suite import process; process.quiet_tensorflow()\n"
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
         "import tensorflow"
     )

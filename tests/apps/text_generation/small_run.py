@@ -12,6 +12,10 @@ from apps.suite.texts import tokenizer as vocabulary
 from apps.text_generation import config as configs
 from apps.text_generation import model, trained_model
 
+WITHOUT_DRAWS = {
+    "model": {"dropout": 0.0, "units": 16},
+    "training": {"batch_parts": 2, "reset_windows": 4, "window_tokens": 8},
+}
 TEXT = 'In the beginning God said,\n"Let there be light": and there was light.\n' * 2
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from apps import serve
+from apps.suite.serving import server as model_server
 from apps.text_generation import predict
 from tests.apps.text_generation import small_run
 
@@ -93,7 +93,7 @@ def test_an_empty_prompt_is_answered(capsys, run, exported):
         (["x", "--repetition_penalty", 0], "--repetition_penalty must be above 0"),
         (["x", "--beam_width", -2], "--beam_width must be"),
         (["x", "--seed", 2**63], "--seed must be"),
-        (["x", "--model", "1", "--beam_width", 2], "need a run"),
+        (["x", "--model", "1", "--beam_width", 2], "need --run"),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, run, arguments, told):
@@ -135,8 +135,8 @@ def test_a_damaged_run_names_the_file(capsys, tmp_path, file, content):
 def test_a_server_says_the_same_as_its_export(capsys, run, exported, rest):
     options = ["--length", 20, "--temperature", 0.9, "--seed", 7]
     expected = texts(capsys, "--model", exported, "God", "In the ", *options)
-    with serve.serving(
-        serve.Options(models=exported.parents[1], rest_port=0, grpc_port=0)
+    with model_server.serving(
+        model_server.Options(models=exported.parents[1], rest_port=0, grpc_port=0)
     ) as served:
         capsys.readouterr()
         port = served.rest_port if rest else served.grpc_port

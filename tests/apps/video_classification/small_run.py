@@ -12,6 +12,7 @@ from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import model
 
+WITHOUT_DRAWS = {"model": {"dropout": 0.0, "cnn_normalisation": "batch", "per_frame": True}}
 NAMES = ("down", "left", "right", "up")
 FRAMES, HEIGHT, WIDTH = 6, 16, 20
 EVERY_KIND: list[dict[str, Any]] = [

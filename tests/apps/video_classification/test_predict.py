@@ -133,7 +133,7 @@ def test_a_person_reads_a_line_for_a_video_and_one_for_each_of_its_parts(
         (["VIDEO", "--top", 0], "--top must be at least 1"),
         (["VIDEO", "--clip_seconds", 0], "--clip_seconds must be above 0"),
         (["VIDEO", "--clip_seconds", "nan"], "--clip_seconds must be above 0"),
-        (["VIDEO", "--model", "none"], "--model none: no exported version"),
+        (["VIDEO", "--model", "none"], "--model none: not an exported version"),
         (["VIDEO", "--run", "none"], "none: no such run folder"),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apps.suite.export import asking
 from apps.suite.videos import video_files
 from apps.video_classification import config as configs
 from apps.video_classification import predict, timeline
@@ -40,7 +41,7 @@ def models():
     for per_frame in (False, True):
         config = small_run.config(per_frame=per_frame)
         served = serving.ServedVideo(small_run.built(config), small_run.NAMES, config)
-        found[per_frame] = predict.Recogniser(served.signatures(), served.settings, served)
+        found[per_frame] = predict.Recogniser(asking.of_served(predict.TASK, served))
     return found
 
 

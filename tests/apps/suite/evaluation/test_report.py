@@ -9,7 +9,7 @@ import pytest
 
 from apps.suite.commands import command as configuration
 from apps.suite.evaluation import comparison, plots, report
-from apps.suite.runs import run_folder
+from apps.suite.runs import files, run_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,7 @@ def test_it_holds_what_a_model_card_has_to(folder):
         "Use and serve",
         "Reproduce",
     ]
-    record = run_folder.json_files.read(folder.config_file)
+    record = files.read_json(folder.config_file)
     for said in (
         "Says what comes next.",
         "The model is better than the best baseline, mean: 1.000 against 2.000 error.",

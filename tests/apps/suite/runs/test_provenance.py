@@ -1,6 +1,7 @@
 import importlib.metadata
 import re
 from pathlib import Path
+
 from apps.suite.runs import record
 
 

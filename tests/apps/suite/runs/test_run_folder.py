@@ -2,7 +2,9 @@ import dataclasses
 import json
 import subprocess
 import sys
+
 import pytest
+
 from apps.suite import errors
 from apps.suite.runs import run_folder
 

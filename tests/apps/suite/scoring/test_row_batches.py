@@ -5,7 +5,7 @@ import numpy as np
 from apps.suite.scoring import rows as row_batches
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.rows import BadRow, Row
-from apps.suite.tables.scored_cells import Wanted
+from apps.suite.scoring.values import Wanted
 
 FLOAT, TEXT = np.dtype(np.float32), np.dtype(object)
 

@@ -220,7 +220,7 @@ def test_a_process_that_dies_is_told_and_the_next_call_goes_on(tmp_path):
 def test_an_extraction_that_was_killed_goes_on_where_it_was_and_leaves_no_process(tmp_path):
     part = Tones(2_000, seconds=0.002, counter=str(tmp_path / "reads"))
     program = (
-        "from tests.apps.speech_commands import test_feature_cache as own\n"
+        "from tests.apps.suite.sounds import test_feature_cache as own\n"
         "if __name__ == '__main__':\n"
         f"    own.extracted(own.{part!r}, processes=2)\n"
     )

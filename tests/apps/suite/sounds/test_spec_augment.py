@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands.config import AugmentationConfig
-from apps.suite.sounds import augmentation
+from apps.suite.sounds import spec_augment
 
 ROWS, TIME, CHANNELS = 300, 60, 12
 FRAMES = np.random.default_rng(0).integers(0, TIME + 1, ROWS).astype(np.int32)
@@ -14,7 +14,7 @@ FILL = np.linspace(-900.0, -800.0, CHANNELS, dtype=np.float32)
 NONE = AugmentationConfig(time_masks=0, band_masks=0)
 FEATURES = np.random.default_rng(1).normal(size=(ROWS, TIME, CHANNELS)).astype(np.float32)
 
-in_graph = tf.function(augmentation.mask_features, autograph=False)
+in_graph = tf.function(spec_augment.mask_features, autograph=False)
 
 
 def masked(seed=(0, 0), frames=FRAMES, **changes):
@@ -101,12 +101,12 @@ def test_rows_have_masks_of_their_own():
 def test_inside_a_data_set_masks_are_those_of_a_plain_call():
     settings = AugmentationConfig()
     seeds = tf.data.Dataset.range(3).map(
-        lambda step: augmentation.mask_features(
+        lambda step: spec_augment.mask_features(
             FEATURES, FRAMES, tf.stack([7, step]), settings, FILL
         )
     )
     for step, found in enumerate(seeds):
         seed = tf.constant([7, step], tf.int64)
         np.testing.assert_array_equal(
-            found, augmentation.mask_features(FEATURES, FRAMES, seed, settings, FILL)
+            found, spec_augment.mask_features(FEATURES, FRAMES, seed, settings, FILL)
         )

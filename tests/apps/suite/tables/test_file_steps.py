@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from apps.anomaly_detection import config as configs
 from apps.suite import errors
+from apps.suite.tables import config as configs
 from apps.suite.tables import file_steps, large_arrays, rows
 from tests.apps.anomaly_detection import own_files
 
@@ -15,7 +15,7 @@ VALUES = np.random.default_rng(0).normal(size=(500, 2)).round(4)
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LSTM_TASKS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(file_steps, "LARGE_BYTES", 1000)
     return file_steps.cache_folder()
 

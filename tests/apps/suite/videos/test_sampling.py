@@ -1,3 +1,7 @@
+"""Frames are spread over a video by one formula, by count and by the clock."""
+
+import functools
+
 import numpy as np
 import pytest
 
@@ -42,17 +46,40 @@ def test_windows_never_leave_the_video():
         assert (np.ptp(found.indices, axis=1) < 25).all()
 
 
+def plan(config, clips):
+    return functools.partial(sampling.sample, config=config, clips=clips)
+
+
 def test_even_times_give_what_counting_gives():
     config = ClipConfig(frames=16)
     for count in (3, 16, 17, 50, 301):
-        times = np.arange(count) / 29.97
-        np.testing.assert_array_equal(
-            sampling.by_time(times, config, 3).indices,
-            sampling.sample(count, 29.97, config, 3).indices,
-        )
+        times = 1.5 + np.arange(count) / 29.97
+        found, seconds = sampling.by_clock(times, 1.0, plan(config, 3))
+        expected = sampling.sample(count, 29.97, config, 3)
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        assert seconds == pytest.approx(count / 29.97)
 
 
 def test_a_frame_that_stays_long_is_taken_as_often_as_it_is_seen():
     times = np.concatenate([np.arange(10) * 0.1, [3.0, *(3 + np.arange(1, 10) * 0.1)]])
-    found = sampling.by_time(times, ClipConfig(frames=13), 1).indices[0]
-    assert (found == 9).sum() >= 6  # on the screen for half of the time
+    found, _ = sampling.by_clock(times, 1.0, plan(ClipConfig(frames=13), 1))
+    assert (found.indices[0] == 9).sum() >= 6  # on the screen for half of the time
+    few, _ = sampling.by_clock(times, 1.0, plan(ClipConfig(frames=30), 1))
+    assert few.indices[0, :20].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("times", [[0.0] * 30, [0.0], list(range(30, 0, -1))])
+def test_without_useful_times_the_rate_counts(times):
+    config = ClipConfig(frames=2, sampling="window", clip_seconds=1.0)
+    found, seconds = sampling.by_clock(np.array(times), 10.0, plan(config, 1))
+    expected = sampling.sample(len(times), 10.0, config, 1)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    assert seconds == len(times) / 10
+
+
+def test_stretches_follow_one_another_and_a_rest_is_left_out():
+    assert sampling.consecutive(50, 25.0, 2, 0.8).indices.tolist() == [[5, 15], [25, 35]]
+    assert sampling.consecutive(50, 25.0, 2, 9.0).indices.tolist() == [[12, 37]]
+    assert sampling.consecutive(4, 25.0, None, None).indices.tolist() == [[0, 1, 2, 3]]
+    assert sampling.consecutive(4, 25.0, 9, None).indices.tolist() == [[0, 1, 2, 3]]
+    assert sampling.consecutive(5, 1.0, None, 2.0).indices.tolist() == [[0, 1], [2, 3]]

@@ -1,0 +1,1 @@
+"""Keeps run folders: record, config, whole files and locks, cache."""

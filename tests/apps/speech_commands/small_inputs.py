@@ -1,0 +1,12 @@
+"""A clip and a longer recording for the small run, for tests over all tasks."""
+
+import soundfile
+
+from tests.apps.speech_commands import small_run
+
+
+def arguments(folder):
+    """Returns what `predict` is to be asked; writes files to `folder`."""
+    soundfile.write(folder / "clip.wav", small_run.sound(0.5, 1), small_run.RATE_HZ)
+    soundfile.write(folder / "long.flac", small_run.sound(12, 3), small_run.RATE_HZ)
+    return [str(folder)]

@@ -1,0 +1,316 @@
+"""A cell, a file and a time mean the same to training, `predict`, bulk scoring and the demo."""
+
+import datetime
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from apps.anomaly_detection import demo
+from apps.recommendation import config as recommendation_configs
+from apps.recommendation import log
+from apps.suite import errors
+from apps.suite.scoring import binding, inputs
+from apps.suite.scoring import rows as scored_rows
+from apps.suite.scoring.values import Wanted
+from apps.suite.tables import config as configs
+from apps.suite.tables import pieces, rows, series_files
+from tests.apps.anomaly_detection import own_files
+
+REFUSED = "refused"
+STEPS = 60
+CHANNELS = ("flow", "level")
+START = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
+
+
+def trained(file):
+    """Reads for training: values float32 [steps, channels] and times."""
+    return _of_series(own_files.load(file).series[0])
+
+
+def predicted(file):
+    """Reads for `predict`."""
+    collection = series_files.read_to_score(file, configs.DataFormatConfig(), CHANNELS, 2, 60.0)
+    return _of_series(collection.series[0])
+
+
+def scored(file):
+    """Reads for bulk scoring, which takes no times."""
+    kind, paths = inputs.find([str(file)], file.parent / "scores")
+    assert (kind, paths) == ("table", [str(file)])
+    wanted = {"values": Wanted(np.dtype(np.float32), (None, 2))}
+    bound = binding.Binding("x", "series", wanted, {"values": CHANNELS}, {}, {}, " ")
+    (piece,) = pieces.pieces(str(file), 0, None)
+    assert set(CHANNELS) <= set(pieces.columns(str(file)))
+    (row,) = scored_rows.read(str(file), piece, bound, (), {})
+    if isinstance(row, scored_rows.BadRow):
+        raise errors.UserError(row.reason)
+    return row.values["values"], None
+
+
+def shown(file):
+    """Reads for the demo page."""
+    found = rows.read_text(demo.read(str(file)), CHANNELS, 1000)
+    return found.values, None if found.times is None else found.times.astype("int64") / 1000
+
+
+def _of_series(one):
+    return np.where(one.observed, one.values, np.nan), one.times
+
+
+READERS = (trained, predicted, scored, shown)
+
+
+def agreed(file):
+    """Returns what all readers read, or REFUSED if all refuse; fails if they differ."""
+    answers, messages = [], []
+    for read in READERS:
+        try:
+            answers.append(read(file))
+        except errors.UserError as error:
+            messages.append(str(error))
+            answers.append(REFUSED)
+    refused = [
+        read.__name__ for read, answer in zip(READERS, answers, strict=True) if answer is REFUSED
+    ]
+    assert len(refused) in (0, len(READERS)), refused
+    if refused:
+        assert not any("\n" in message for message in messages)
+        return REFUSED
+    for values, times in answers[1:]:
+        np.testing.assert_array_equal(values, answers[0][0])
+        if times is not None:
+            np.testing.assert_array_equal(times, answers[0][1])
+    return answers[0]
+
+
+def cells_of(count=STEPS):
+    return [str(at % 7 + at / 100) for at in range(count)]
+
+
+def table(flow, delimiter=",", times=None):
+    times = times or [
+        f"{START + datetime.timedelta(minutes=at):%Y-%m-%d %H:%M}" for at in range(STEPS)
+    ]
+    lines = zip(times, flow, cells_of(), strict=True)
+    return "\n".join(delimiter.join(line) for line in [("time", *CHANNELS), *lines]) + "\n"
+
+
+def a_cell(cell):
+    """The cells of a column, one of them this."""
+    flow = cells_of()
+    flow[5] = cell
+    return flow
+
+
+MISSING = (
+    "",
+    " ",
+    "NA",
+    "na",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "NaN",
+    "nan",
+    "-nan",
+    "null",
+    "NULL",
+    "None",
+    "-",
+    "?",
+    " NA ",
+)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        *[(cell, np.nan) for cell in MISSING],
+        *[
+            ("1.5", 1.5),
+            (" 1.5 ", 1.5),
+            ("+1.5", 1.5),
+            ("-2", -2),
+            ("1.", 1),
+            (".5", 0.5),
+            ("1e-3", 1e-3),
+        ],
+        *[("2E3", 2000), ('"1.5"', 1.5), ("0007", 7), ("-0", 0), ("1e30", 1e30), ('""', np.nan)],
+        *[(cell, REFUSED) for cell in ("x", "1_000", "0x10", "inf", "-Infinity", "1e39", "1e400")],
+        *[
+            (cell, REFUSED)
+            for cell in ("1.2.3", "1 000", "true", "5%", "--", "nan(1)", "٣", "1d3", "NaT")
+        ],
+    ],
+)
+def test_a_cell_is_the_same_number_everywhere(tmp_path, cell, number, delimiter):
+    file = own_files.written(tmp_path, table(a_cell(cell), delimiter))
+    found = agreed(file)
+    if number is REFUSED:
+        assert found is REFUSED
+    else:
+        np.testing.assert_array_equal(found[0][5, 0], np.float32(number))
+
+
+@pytest.mark.parametrize(
+    ("cell", "delimiter", "number"),
+    [
+        ("1,5", ";", 1.5),
+        (" -1,5e1", "\t", -15),
+        ("1,5", "|", 1.5),
+        ('"1,5"', ";", 1.5),
+        ('"1,5"', ",", REFUSED),
+        ('"1,234"', ",", REFUSED),
+        ("1.234,5", ";", REFUSED),
+        ("1,234,5", ";", REFUSED),
+        ("1,5", ",", REFUSED),  # a cell too many
+    ],
+)
+def test_a_comma_stands_before_decimals_unless_it_parts_cells(tmp_path, cell, delimiter, number):
+    found = agreed(own_files.written(tmp_path, table(a_cell(cell), delimiter)))
+    assert (found if found is REFUSED else found[0][5, 0]) == number
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.CSV", "mine.tsv", "mine.csv.gz", "mine.tsv.gz"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n\n", " \n"])
+def test_text_files_are_read_alike(tmp_path, name, end, start):
+    delimiter = "\t" if "tsv" in name else ","
+    text = (start + table(cells_of(), delimiter)).replace("\n", end).encode()
+    file = own_files.written(tmp_path, gzip.compress(text) if name.endswith("gz") else text, name)
+    np.testing.assert_array_equal(agreed(file)[0][:, 0], np.float32(cells_of()))
+
+
+@pytest.mark.parametrize("name", ["mine.parquet", "mine.pq"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([None, *range(1, STEPS)], pa.int32()),
+        pa.array([float("nan"), *range(1, STEPS)], pa.float64()),
+        pa.array([None, *map(str, range(1, STEPS))]),
+        pa.array(["NA", *map(str, range(1, STEPS))], pa.large_string()),
+        pa.array(["?", *map(str, range(1, STEPS))]).dictionary_encode(),
+    ],
+)
+def test_parquet_files_are_read_alike(tmp_path, name, column):
+    columns = {"time": _minutes(), "flow": column, "level": list(map(float, cells_of()))}
+    pa.parquet.write_table(pa.table(columns), tmp_path / name)
+    found = agreed(tmp_path / name)
+    np.testing.assert_array_equal(found[0][:, 0], [np.nan, *range(1, STEPS)])
+    np.testing.assert_array_equal(found[1], [each.timestamp() for each in _minutes()])
+
+
+def test_truths_of_a_parquet_file_are_numbers(tmp_path):
+    truths = [None, *(at % 2 == 0 for at in range(1, STEPS))]
+    columns = {"time": _minutes(), "flow": truths, "level": list(map(float, cells_of()))}
+    pa.parquet.write_table(pa.table(columns), tmp_path / "mine.parquet")
+    np.testing.assert_array_equal(agreed(tmp_path / "mine.parquet")[0][:3, 0], [np.nan, 0, 1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table(cells_of()).replace("\n", "\nx\n", 1),
+        table(a_cell('"1')),
+        table(cells_of()).replace("flow", "level"),
+        table(cells_of()).replace("time", '"time', 1),
+        table(cells_of()).encode("utf-16"),
+        table(cells_of()).encode().replace(b"flow", b"fl\xf6w"),
+        "",
+    ],
+)
+def test_files_that_are_not_tables_are_refused_everywhere(tmp_path, text):
+    file = own_files.written(tmp_path, text)
+    for read in READERS:
+        with pytest.raises(errors.UserError):
+            read(file)
+
+
+TIMES = {
+    "%Y-%m-%d %H:%M:%S": None,
+    "%Y-%m-%dT%H:%M": None,
+    "%Y-%m-%d %H:%M:%S.250": 0.25,
+    "%Y-%m-%dT%H:%M:%SZ": None,
+    " %Y-%m-%d %H:%M:%S+00:00 ": None,
+    "%Y-%m-%d %H:%M:%S-0130": 5400,
+    "{seconds}": None,
+    "{seconds}.5": 0.5,
+    "{seconds}000": None,
+    "{seconds}000000": None,
+    "{seconds}000000000": None,
+    "%d.%m.%Y %H:%M": REFUSED,
+    "%Y/%m/%d %H:%M": REFUSED,
+    "%H:%M:%S": REFUSED,
+}
+
+
+@pytest.mark.parametrize("form", TIMES)
+def test_a_time_is_the_same_moment_everywhere(tmp_path, form):
+    """Bulk scoring hands times over as text; a log has whole seconds."""
+    moments = _minutes()
+    texts = [
+        moment.strftime(form).replace("{seconds}", str(int(moment.timestamp())))
+        for moment in moments
+    ]
+    offset = TIMES[form]
+    file = own_files.written(tmp_path, table(cells_of(), times=texts))
+    lines = [f"u{at % 3},i{at},{text}" for at, text in enumerate(texts)]
+    events = own_files.written(tmp_path, "\n".join(["user,item,time", *lines]), "log.csv")
+    if offset is REFUSED:
+        for read in (trained, predicted, shown, _log_times):
+            with pytest.raises(errors.UserError, match=r"time is"):
+                read(events if read is _log_times else file)
+        return
+    expected = np.array([moment.timestamp() + (offset or 0) for moment in moments])
+    np.testing.assert_array_equal(agreed(file)[1], expected)
+    np.testing.assert_array_equal(_log_times(events), np.floor(expected))
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "?", " "])
+def test_a_missing_time_is_refused_everywhere(tmp_path, missing):
+    times = [str(int(moment.timestamp())) for moment in _minutes()]
+    times[5] = missing
+    file = own_files.written(tmp_path, table(cells_of(), times=times))
+    events = own_files.written(tmp_path, f"user,item,time\nu,i,1\nu,j,{missing}\n", "log.csv")
+    for read in (trained, predicted, shown):
+        with pytest.raises(errors.UserError, match="line 7: time is empty"):
+            read(file)
+    with pytest.raises(errors.UserError, match="line 3: time is empty"):
+        _log_times(events)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_a_log_of_events_is_read_as_other_tables_and_its_names_as_written(
+    tmp_path, delimiter, suffix
+):
+    names = ["NA", "null", "-", "007", "1,5", " x ", "nan"]
+    header, lines = ("user", "item", "time"), []
+    for at, name in enumerate(names):
+        lines.append((f'"{name}"', f"i{at}", str(at)))
+    content = "\n".join(delimiter.join(line) for line in [header, *lines]).encode()
+    if suffix.endswith("gz"):
+        content = gzip.compress(content)
+    found = _log(own_files.written(tmp_path, content, f"log.{suffix}"))
+    assert found.users.to_pylist() == names
+    assert found.times.tolist() == list(range(len(names)))
+
+
+def _log(file):
+    columns, sessions = (
+        recommendation_configs.ColumnsConfig(),
+        recommendation_configs.SessionsConfig(),
+    )
+    return log.read(file, columns, sessions)
+
+
+def _log_times(file):
+    return _log(file).times
+
+
+def _minutes():
+    return [START + datetime.timedelta(minutes=at) for at in range(STEPS)]
