@@ -7,19 +7,18 @@ The part of speech commands' report that is about streams.
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soundfile
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import detector, pictures, recordings, scoring, stream_evaluation
 from apps.suite.evaluation import classification, plots, report
 from apps.suite.runs import run_folder
+from apps.suite.sounds import sound_files
 
 
 class Example(NamedTuple):
@@ -69,18 +68,9 @@ def example_blocks(
             caption += f"; “{example.said}” had {100 * example.probability_of_the_said:.1f} %"
         shown += [
             pictures.spectrogram(plots_folder, f"{name}_{number}", title, waveform, config),
-            report.Audio(caption, wav_bytes(waveform, config.audio.sample_rate_hz)),
+            report.Audio(caption, sound_files.wav_bytes(waveform, config.audio.sample_rate_hz)),
         ]
     return shown
-
-
-def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
-    """Returns a WAV file of 16 bits; samples outside -1..1 are clipped."""
-    content = io.BytesIO()
-    # libsndfile would scale by 32767, other than all that reads it.
-    whole = np.clip(np.round(waveform * 32768.0), -32768, 32767).astype(np.int16)
-    soundfile.write(content, whole, sample_rate_hz, subtype="PCM_16", format="WAV")
-    return content.getvalue()
 
 
 def _surest(
@@ -171,7 +161,7 @@ def stream_example(
     plot = pictures.stream(
         folder.plots, first, hits, names, finder.first_seconds, finder.frame_seconds, seconds
     )
-    wav = wav_bytes(streams.heard.beginning, rate)
+    wav = sound_files.wav_bytes(streams.heard.beginning, rate)
     caption = f"The first {seconds:.0f} seconds of the streams of the test clips"
     return report.Section("A stream", [plot, report.Audio(caption, wav)])
 

@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands import config as configs
-from apps.speech_commands import data, report, streams, trained_model
+from apps.speech_commands import data, streams, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.export import assets
 from apps.suite.serving import signatures, warmup_requests
+from apps.suite.sounds import sound_files
 
 _ANSWER = {
     "label": "string[b]",
@@ -249,7 +250,7 @@ def _files(
     trained: keras.Model, names: np.ndarray, config: configs.Config, sounds: Sequence[np.ndarray]
 ) -> warmup_requests.Request:
     rate = config.audio.sample_rate_hz
-    files = [report.wav_bytes(sound, rate) for sound in sounds]
+    files = [sound_files.wav_bytes(sound, rate) for sound in sounds]
     read = [np.round(sound * 32768).clip(-32768, 32767) / 32768 for sound in sounds]
     probabilities = np.concatenate(
         [_ask(trained, config, sound.astype(np.float32)) for sound in read]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import matplotlib
 import numpy as np
@@ -12,9 +12,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from apps.suite import errors
 from apps.suite.runs import files
+from apps.suite.videos import config as clip_configs
 from apps.suite.videos import fitting, video_files
 from apps.suite.videos.opencv import cv2
-from apps.video_classification import predict
+
+
+class Asked(Protocol):
+    """Model that answers every moment of a video, such as `predict.Recogniser`."""
+
+    clips: clip_configs.ClipConfig
+
+    def over_time(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields float32 [labels] at each frame uint8 [height, width, 3]."""
 
 
 class Segment(NamedTuple):
@@ -56,7 +65,7 @@ class Timeline(NamedTuple):
 
 
 def of_video(
-    asked: predict.Recogniser,
+    asked: Asked,
     path: Path,
     video: video_files.Decoded,
     clip_seconds: float | None = None,

@@ -17,7 +17,6 @@ import shutil
 import sys
 import threading
 import time
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,16 +26,28 @@ from apps.suite.runs import files as json_files
 from apps.suite.scoring import inputs
 from apps.suite.scoring import shard as shard_files
 from apps.suite.scoring.inputs import InputFile
-from apps.suite.scoring.shard import Shard
-
-if typing.TYPE_CHECKING:
-    from apps.suite.scoring.plan import Prepared
+from apps.suite.scoring.shard import Shard, Work
+from apps.suite.tables.pieces import Piece
 
 JOB, MANIFEST, BAD_ROWS = "_job.json", "_manifest.json", "_bad_rows.jsonl"
 
 _LOOK_SECONDS = 1.0
 _TELL_SECONDS = 30.0  # between two lines in a log; a terminal has one live line
 _ERASE_LINE = "\r\x1b[2K"
+
+
+class Prepared(NamedTuple):
+    """A job that is ready to run.
+
+    record: entries of _job.json, without the files.
+    files, shards: the files, and for each part of the output the rows of them that it holds.
+    work: settings that all shards share.
+    """
+
+    record: dict[str, Any]
+    files: list[InputFile]
+    shards: list[list[Piece]]
+    work: Work
 
 
 class Summary(NamedTuple):

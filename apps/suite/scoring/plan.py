@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from apps.suite import errors
 from apps.suite.scoring import answers, inputs, job
 from apps.suite.scoring import binding as input_columns
 from apps.suite.scoring.binding import Binding
-from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.shard import Work
 from apps.suite.serving import warmup_requests
 from apps.suite.tables import pieces
@@ -27,27 +26,13 @@ if typing.TYPE_CHECKING:
 _ROWS_PER_SHARD = {"table": 10_000, "sound": 256, "video": 16}
 
 
-class Prepared(NamedTuple):
-    """A job that is ready to run.
-
-    record: entries of _job.json, without the files.
-    files, shards: the files, and for each part of the output the rows of them that it holds.
-    work: settings that all shards share.
-    """
-
-    record: dict[str, Any]
-    files: list[InputFile]
-    shards: list[list[Piece]]
-    work: Work
-
-
 def prepare(
     options: Options,
     kind: str,
     paths: Sequence[str],
     begun: Mapping[str, Any] | None,
     model: ServedVersion,
-) -> Prepared:
+) -> job.Prepared:
     """Checks that options, files and model fit together, and counts the rows of tables.
 
     Args:
@@ -104,7 +89,7 @@ def prepare(
         settings,
         options.rows_per_batch,
     )
-    return Prepared(record, files, shards, work)
+    return job.Prepared(record, files, shards, work)
 
 
 def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str, Any]:

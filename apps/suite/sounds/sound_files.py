@@ -1,6 +1,7 @@
 """Reads sound files and streams at a wanted rate: whole, or block by block."""
 
 import contextlib
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,3 +244,14 @@ def _compare(path: Path, declared: int, held: int, follows: bytes) -> None:
             f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
             "not another part of a wav file; the header is wrong: write the file anew"
         )
+
+
+def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
+    """Returns a WAV file of 16 bits; samples outside -1..1 are clipped."""
+    import soundfile
+
+    content = io.BytesIO()
+    # libsndfile would scale by 32767, other than all that reads it.
+    whole = np.clip(np.round(waveform * 32768.0), -32768, 32767).astype(np.int16)
+    soundfile.write(content, whole, sample_rate_hz, subtype="PCM_16", format="WAV")
+    return content.getvalue()

@@ -9,11 +9,12 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from apps.speech_commands import export, report
+from apps.speech_commands import export
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite import errors
 from apps.suite.export import assets
 from apps.suite.serving import warmup_requests
+from apps.suite.sounds import sound_files
 from tests.apps.speech_commands import small_run
 
 RATE = small_run.RATE_HZ
@@ -97,7 +98,7 @@ def test_an_empty_batch_is_answered(signatures):
 
 def test_files_are_answered_each_with_its_own_length(signatures, keras_answer):
     clips = [small_run.sound(seconds, 9) for seconds in (0.9, 0.31, 0.02)]
-    wavs = [report.wav_bytes(clip, RATE) for clip in clips]
+    wavs = [sound_files.wav_bytes(clip, RATE) for clip in clips]
     answer = signatures["wav"](wav=files(*wavs))
     for row, clip in enumerate(clips):
         read = np.round(clip * 32768).astype(np.float32) / 32768
@@ -201,7 +202,7 @@ def test_the_command_says_what_to_do_next(run, tmp_path, capsys):
     version = tmp_path / "speech_commands" / "1"
     assert f"exported to {version}" in printed
     assert f"python -m apps.speech_commands.predict --model {version} clip.wav" in printed
-    (tmp_path / "clip.wav").write_bytes(report.wav_bytes(small_run.sound(0.3), RATE))
+    (tmp_path / "clip.wav").write_bytes(sound_files.wav_bytes(small_run.sound(0.3), RATE))
     (line,) = (line for line in printed.splitlines() if "echo" in line)
     shell = subprocess.run(
         ["bash", "-c", line.rstrip("| ")], capture_output=True, text=True, cwd=tmp_path

@@ -11,6 +11,7 @@ from apps.speech_commands import recordings as speech_commands_recordings
 from apps.speech_commands import report
 from apps.suite.evaluation import plots
 from apps.suite.evaluation import report as evaluation_report
+from apps.suite.sounds import sound_files
 from tests.apps.speech_commands import small_run
 
 NAMES = ("no", "yes", "unknown")
@@ -72,6 +73,6 @@ def test_each_example_is_a_picture_and_a_player(tmp_path):
 
 @pytest.mark.parametrize("sample", [-1.5, -1.0, -0.25, 0.0, 0.5, 32767 / 32768, 2.0])
 def test_a_wav_holds_what_fits_exactly_and_clips_the_rest(sample):
-    content = report.wav_bytes(np.full(3, sample, np.float32), 8_000)
+    content = sound_files.wav_bytes(np.full(3, sample, np.float32), 8_000)
     read, _ = soundfile.read(io.BytesIO(content))
     np.testing.assert_array_equal(read, np.clip(sample, -1, 32767 / 32768))
