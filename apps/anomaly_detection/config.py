@@ -1,4 +1,4 @@
-"""What a run of anomaly detection is made of; `PRESETS` holds its three sizes."""
+"""Declares the config of an anomaly detection run; `PRESETS` holds its three sizes."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What the training left in a run folder, as evaluate, predict and export take it up."""
+"""Loads the files that training left in a run folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TrainedModel:
 
     @property
     def season_steps(self) -> int:
-        """Of the season that the network reads too, given or found in training; 0 = none."""
+        """Returns the season of the network, given or found in training; 0 = none."""
         names = [layer.name for layer in self.network.layers]
         return int(self.network.get_layer("season").season_steps) if "season" in names else 0
 

@@ -1,4 +1,4 @@
-"""What a run of recommendation is made of; `PRESETS` holds its sizes."""
+"""Declares the config of a recommendation run; `PRESETS` holds its sizes."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the training left in a run folder, as evaluate, predict and export take it up.
+"""Loads the files that training left in a run folder.
 
 The scores of a model for queries, as `ranking` asks for them.
 
@@ -69,7 +69,7 @@ def write_items(folder: Path, items: Items) -> None:
 
 
 def read_items(folder: Path) -> Items:
-    """What `write` wrote; UserError where the file is missing or damaged."""
+    """Reads the file of `write_items`; UserError if it is missing or damaged."""
     file = folder / ITEMS_FILE
     values = files.read_json(file)
     try:

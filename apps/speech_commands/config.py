@@ -1,4 +1,4 @@
-"""What a run of speech commands is made of; `PRESETS` holds its sizes."""
+"""Declares the config of a speech commands run; `PRESETS` holds its sizes."""
 
 from typing import Literal
 
@@ -61,7 +61,7 @@ class Config:
 
     @property
     def streams(self) -> bool:
-        """Whether the model answers a stream: nothing in it needs what comes later."""
+        """Returns whether the model answers a stream: no part of it needs later frames."""
         causal = not self.features.centre and not self.features.deltas
         return causal and self.model.layer != "bilstm"
 

@@ -155,7 +155,7 @@ def _streams_note(test: dict[str, Any]) -> str:
 
 
 class Noise:
-    """What is mixed into clips: the part's own clips of silence, never heard in training.
+    """Noise for clips: the part's own clips of silence, never heard in training.
 
     Where it has none, pink noise from 50 Hz on is made.
 

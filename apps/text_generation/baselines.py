@@ -1,4 +1,4 @@
-"""What counting does: n-gram models with modified Kneser-Ney smoothing, on the model's own tokens.
+"""Counts n-grams with modified Kneser-Ney smoothing, on the model's own tokens.
 
 For a token w after a context h, with h' the context without its first token and c the counts,
 
@@ -106,7 +106,7 @@ class _Grams:
     context_of: np.ndarray
 
     def probabilities(self, counts: np.ndarray, lower: np.ndarray, strength: float) -> np.ndarray:
-        """Of the n-grams to be scored, given how often each n-gram was seen in training."""
+        """Returns the probabilities of n-grams, given their counts in training."""
         discounts = _discounts(counts)[np.minimum(counts, 3)]
         totals = np.bincount(self.context_of, weights=counts)[self.scored_contexts]
         taken = np.bincount(self.context_of, weights=discounts)[self.scored_contexts]
@@ -117,7 +117,7 @@ class _Grams:
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
-    """What is taken from an n-gram that was seen 0, 1, 2, 3 or more times."""
+    """Returns the discounts of n-grams that were seen 0, 1, 2, 3 or more times."""
     ones, twos, threes, fours = (float(np.sum(counts == n)) for n in (1, 2, 3, 4))
     if not (ones and twos and threes and fours):
         return np.array([0.0, 0.5, 0.5, 0.5])  # so few n-grams that their counts tell nothing

@@ -1,4 +1,4 @@
-"""What a run of text generation is made of; `PRESETS` holds its three sizes."""
+"""Declares the config of a text generation run; `PRESETS` holds its sizes."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What a model writes when it goes on from the test text, and how much of that it only copied.
+"""Continues passages of the test text, and measures how much of the result is copied.
 
 How much of a text is a copy: runs of tokens that the training text holds word for word.
 """
@@ -68,7 +68,7 @@ _RUN_CHARACTERS = (30, 60)
 
 
 class Continuation(NamedTuple):
-    """What follows a prompt: drawn at a temperature, or, where that is None, in the text itself."""
+    """Continuation of a prompt, drawn at a temperature, or with None that of the text itself."""
 
     temperature: float | None
     prompt: str
@@ -76,7 +76,7 @@ class Continuation(NamedTuple):
 
 
 class Copied(NamedTuple):
-    """How much of the continuations of one kind stands in the training text word for word."""
+    """Share of the continuations of one kind that the training text holds word for word."""
 
     temperature: float | None  # None: of the test text itself
     longest_run_tokens: int

@@ -1,4 +1,4 @@
-"""What goes on inside an LSTM layer of a trained model while it reads: every gate, every cell."""
+"""Traces every gate and cell of an LSTM layer while a trained model reads a text."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def best_tracker(states: np.ndarray, values: np.ndarray) -> Tracker:
 
 
 def properties(text: str) -> Mapping[str, np.ndarray]:
-    """What a reader might keep in mind at each character, float [characters] by name.
+    """Computes properties of the text at each character, float [characters] by name.
 
     Position in the line and in the word; whether a capital letter began the word; whether quotation
     marks are open, where the text has any.

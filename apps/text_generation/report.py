@@ -144,7 +144,7 @@ _LIMITS = (
 
 
 class Measured(NamedTuple):
-    """What `evaluate` found out, beside its metrics."""
+    """Results of `evaluate` besides its metrics."""
 
     spread: np.ndarray  # nats of each character of the test part, from this model
     baseline_spread: np.ndarray  # from the best baseline

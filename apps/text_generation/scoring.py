@@ -1,4 +1,4 @@
-"""How many nats a model needs for each token of a text, reading it once from start to end."""
+"""Computes the nats of a model for each token of a text, which it reads once in order."""
 
 import keras
 import numpy as np
@@ -64,7 +64,7 @@ def token_nats(
 
 
 def character_counts(text: str, tokenizer: tokenizer.Tokenizer) -> np.ndarray:
-    """How many characters of the text each of its tokens stands for, int32 [tokens].
+    """Returns the number of characters that each token of the text stands for, int32 [tokens].
 
     The counts add up to the length of the text, in whatever a token's text is unknown to the
     vocabulary. A character of several bytes counts with its first byte.

@@ -1,4 +1,4 @@
-"""What the training left in a run folder, as predict and export take it up."""
+"""Loads the files that training left in a run folder."""
 
 from __future__ import annotations
 

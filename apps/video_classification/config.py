@@ -1,4 +1,4 @@
-"""What a run of video classification is made of; `PRESETS` holds its sizes."""
+"""Declares the config of a video classification run; `PRESETS` holds its sizes."""
 
 from typing import Annotated, Literal
 
@@ -106,14 +106,14 @@ class Config:
 
     @property
     def caches_features(self) -> bool:
-        """Whether what the backbone makes of a frame is computed once, before the training."""
+        """Returns whether the features of a frame are computed once, before the training."""
         sizes = self.model
         frozen = sizes.backbone == "keras_applications" and not sizes.fine_tune
         return sizes.cache_features and (frozen or sizes.backbone == "motion_statistics")
 
     @property
     def streams(self) -> bool:
-        """Whether nothing in the model needs a frame that is still to come."""
+        """Returns whether no part of the model needs a later frame."""
         return self.model.layer != "bilstm"
 
 

@@ -1,4 +1,4 @@
-"""What the training left in a run folder, as evaluate, predict and export take it up."""
+"""Loads the files that training left in a run folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrainedModel(NamedTuple):
     config: configs.Config
 
     def probabilities(self, frames: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Of clips as `data.preprocess` makes them, each by itself.
+        """Returns the probabilities of clips from `data.preprocess`, each by itself.
 
         Args:
             frames: uint8 [clips, time, height, width, 3], zero in the padding.

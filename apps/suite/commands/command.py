@@ -38,7 +38,7 @@ class Train(Protocol[ConfigOfTask]):
 
 @dataclasses.dataclass(frozen=True)
 class TrainOptions(Generic[Config]):
-    """What the command line of a training says."""
+    """Options of a training command."""
 
     config: Annotated[Config, tyro.conf.arg(name=""), tyro.conf.FlagConversionOff]
     run: Path

@@ -74,12 +74,12 @@ def strategy() -> Any:
 
 
 def scope() -> contextlib.AbstractContextManager[Any]:
-    """Where a model that is trained is built and compiled: its variables are on every replica."""
+    """Opens the scope to build and compile a trained model in, with variables on every replica."""
     return contextlib.nullcontext() if _strategy is None else _strategy.scope()
 
 
 def is_chief() -> bool:
-    """Whether this process is the one that writes, judges and tells."""
+    """Returns whether this process writes, validates and prints for all workers."""
     return _place is None or _place.index == 0
 
 
@@ -105,7 +105,7 @@ def refuse_uneven(batch_size: int, replicas: int | None = None) -> None:
 
 
 def from_chief(function: Callable[[], Plain]) -> Plain:
-    """What `function` returns to the chief, on every worker; the others don't call it.
+    """Returns on every worker the result of `function`, which the chief alone calls.
 
     Every worker has to come here, in the same order of calls. The value is of dicts, lists,
     strings, numbers, booleans and None. When the chief's call ends in a UserError, all raise it.
@@ -128,7 +128,7 @@ def from_chief(function: Callable[[], Plain]) -> Plain:
 
 
 def gathered(content: bytes) -> list[bytes]:
-    """What each worker gave to this call, in the order of their numbers.
+    """Returns the values that all workers passed to this call, in worker order.
 
     Every worker has to come here, in the same order of calls.
     """

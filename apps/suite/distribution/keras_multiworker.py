@@ -61,7 +61,7 @@ def mended(model: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[Non
 
 
 def builds_from_a_distributed_batch(strategy: tf.distribute.Strategy) -> bool:
-    """Whether Keras's own way to a batch's shapes works; asks as Keras does."""
+    """Returns whether Keras finds a distributed batch's shapes itself, by calling it."""
     batch = strategy.experimental_distribute_values_from_function(lambda _: tf.constant([True]))
     try:
         strategy.reduce("MEAN", (batch,), axis=None)
@@ -71,7 +71,7 @@ def builds_from_a_distributed_batch(strategy: tf.distribute.Strategy) -> bool:
 
 
 def averages_scalars(strategy: tf.distribute.Strategy) -> bool:
-    """Whether Keras reduces a step's scalar logs; traces it, and asks no other worker."""
+    """Returns whether Keras averages a step's scalar logs; traces one, without other workers."""
 
     def logs() -> Any:
         values = strategy.run(lambda: tf.constant(1.0))
@@ -85,7 +85,7 @@ def averages_scalars(strategy: tf.distribute.Strategy) -> bool:
 
 
 def clips_what_is_added_up() -> bool:
-    """Whether Keras adds gradients up before it clips them; adding up in the step is too late."""
+    """Returns whether Keras clips the sum of the gradients; summing in the step is too late."""
     step = inspect.getsource(keras_optimizer.TFOptimizer._backend_update_step)
     return "_all_reduce_sum_gradients" not in step
 

@@ -86,12 +86,12 @@ def state(batch_size: int, units: int, name: str) -> keras.Variable:
 
 
 def is_state(variable: keras.Variable) -> bool:
-    """Whether `state` made it."""
+    """Returns whether `state` made the variable."""
     return variable.synchronization == _MARK
 
 
 def copies(variable: keras.Variable) -> list[tf.Variable]:
-    """What this process holds of a variable: one for each of its devices."""
+    """Returns this process's copies of a variable, one for each of its devices."""
     strategy = distribution.strategy()
     if strategy is None:
         return [variable.value]

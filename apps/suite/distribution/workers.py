@@ -1,4 +1,4 @@
-"""How a process becomes a part of a `tf.distribute` strategy, and learns that another has left.
+"""Joins this process to a `tf.distribute` strategy, and watches for lost workers.
 
 TF_CONFIG: which machines train together, and which of them this process is.
 """
@@ -33,7 +33,7 @@ class Cluster:
 
     @property
     def name(self) -> str:
-        """What messages call this process."""
+        """Returns the name of this process in messages."""
         return f"worker {self.index} of {len(self.workers)}"
 
 

@@ -9,7 +9,7 @@ Scores = Mapping[str, float]
 
 
 class Standing(NamedTuple):
-    """What the model or a baseline reached in the primary metric."""
+    """Primary metric of the model or of a baseline."""
 
     name: str
     value: float

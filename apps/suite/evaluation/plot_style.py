@@ -1,4 +1,4 @@
-"""How plots look: two themes, and a figure as the bytes of a PNG."""
+"""Styles plots in two themes, and renders a figure as the bytes of a PNG."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Heated:
 
 @dataclasses.dataclass(frozen=True)
 class Commands:
-    """What to type, as one block; lines that begin with # are comments."""
+    """Commands to type, as one block; lines that begin with # are comments."""
 
     caption: str
     text: str
@@ -92,7 +92,7 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What a task says of its run.
+    """A task's part of the model card.
 
     Attributes:
         title: the task, as a person writes it.

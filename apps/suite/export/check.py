@@ -1,4 +1,4 @@
-"""Whether a stock server can run a SavedModel and answers as Keras did: found out by a run.
+"""Checks in a separate process that stock TensorFlow runs a SavedModel and agrees with Keras.
 
 What a served version must also answer: each request's rows one by one, twice over, and none.
 """
@@ -63,7 +63,7 @@ def cropped(expected: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 
 def wrong_labels(answers: Mapping[str, Any]) -> str:
-    """What is wrong about labels beside their names and probabilities, or ""."""
+    """Describes labels that do not fit their names and probabilities, or returns ""."""
     if not {"label", "label_names", "probabilities"} <= answers.keys():
         return ""
     names, label = np.asarray(answers["label_names"]), np.asarray(answers["label"])
@@ -109,7 +109,7 @@ TOLERANCE = 1e-5
 
 
 class Checked(NamedTuple):
-    """What was asked of a signature, all of it answered as it should be."""
+    """Requests to one signature that were all answered correctly."""
 
     signature: str
     requests: int  # of the version's own file
@@ -154,13 +154,13 @@ def check(version: Path) -> list[Checked]:
 
 
 def _wrong(what: str, expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """What is wrong about the answers to a request, or to some of its rows, or ""."""
+    """Describes the first wrong answer to a request or to some of its rows, or returns ""."""
     wanted = cropped(expected, given) if what else expected
     return difference(wanted, given) or wrong_labels(given)
 
 
 def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """What is not the same in two sets of named arrays beyond rounding, or ""."""
+    """Describes the first difference of two sets of named arrays beyond rounding, or returns ""."""
     if expected.keys() != given.keys():
         return f"outputs {', '.join(sorted(given))} instead of {', '.join(sorted(expected))}"
     for name, wanted in expected.items():

@@ -22,7 +22,7 @@ _AFTER = "_after"  # ends the name of a state that comes out; it goes in under t
 
 
 class Network(NamedTuple):
-    """What a task writes as ONNX, and how it is checked.
+    """Network that a task writes as ONNX, with inputs that check it.
 
     Attributes:
         model: a functional Keras model; its inputs are named, and what it returns behind its first
@@ -115,7 +115,7 @@ def _check(network: Network, content: bytes) -> None:
 
 
 def asked(model: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
-    """What a model returns for inputs by name, as a flat list."""
+    """Returns a model's outputs for named inputs, as a flat list."""
     given = keras.tree.map_structure(lambda each: inputs[each.name], model.input)
     return list(keras.tree.flatten(model(given, training=False)))
 

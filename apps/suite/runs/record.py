@@ -100,7 +100,7 @@ def existing(path: Path, task: str) -> dict[str, Any] | None:
 
 
 def is_finished(path: Path, record: Mapping[str, Any]) -> bool:
-    """Whether the run of this record was trained and evaluated."""
+    """Returns whether the run of this record was trained and evaluated."""
     files = (path / "metrics.json", path / "model.keras")
     return "train_seconds" in record and all(file.is_file() for file in files)
 
@@ -129,5 +129,5 @@ def refuse_other(
 
 
 def _is_trace(entry: Path) -> bool:
-    """Whether a start that was killed at once may have left this file."""
+    """Returns whether a start that was killed at once may have left this file."""
     return entry.name == files.LOCK_NAME or entry.name.startswith(files.PARTIAL)

@@ -66,7 +66,7 @@ class RunFolder(Generic[Config]):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the training noted on its data: name, fingerprint and more."""
+        """Returns the notes of the training on its data: name, fingerprint and more."""
         return dict(self._record["data"])
 
     @property
@@ -99,7 +99,7 @@ class RunFolder(Generic[Config]):
         files.write_json(self.metrics_file, whole)
 
     def read_metrics(self) -> dict[str, Any]:
-        """What `write_metrics` wrote; errors.UserError when the file is damaged or missing."""
+        """Reads the file of `write_metrics`; errors.UserError if it is damaged or missing."""
         return files.read_json(self.metrics_file)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def escape(pieces: tf.Tensor) -> tf.Tensor:
 
 
 def unescape(lines: tf.Tensor) -> tf.Tensor:
-    """What `escape` was given. The backslash comes last: until then each one begins an escape."""
+    """Undoes `escape`. The backslash comes last: until then each one begins an escape."""
     for character, written in reversed(_ESCAPES):
         lines = tf.strings.regex_replace(
             lines, written.replace("\\", "\\\\"), character.replace("\\", "\\\\")

@@ -45,7 +45,7 @@ def steps(folder: pathlib.Path) -> list[int]:
 
 
 def can_hold(value: Any) -> bool:
-    """Whether `write` takes `value` as (part of) its tree."""
+    """Returns whether `write` takes `value` as (part of) its tree."""
     try:
         _pack(value, [])
     except TypeError:

@@ -297,7 +297,7 @@ def fit(
 
 
 def _fit_mended(model: keras.Model) -> contextlib.AbstractContextManager[None]:
-    """Where `model.fit` works under the distribution of this process."""
+    """Makes `model.fit` work under the distribution of this process."""
     strategy = distribution.strategy()
     if strategy is None:
         return contextlib.nullcontext()

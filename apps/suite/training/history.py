@@ -1,4 +1,4 @@
-"""What a training reached, checkpoint by checkpoint, and its files: history.csv and tensorboard/.
+"""Records a training checkpoint by checkpoint in history.csv and tensorboard/.
 
 Both files follow from the rows, so a resumed training writes them anew from its checkpoint and no
 row appears twice.
