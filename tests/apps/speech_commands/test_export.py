@@ -132,8 +132,8 @@ def test_files_that_cannot_be_meant_are_refused_with_the_reason(signatures, cont
 @pytest.mark.parametrize(
     ("samples", "told"),
     [
-        (np.full((1, 800), np.nan), "waveform: a sample is no finite number"),
-        (np.full((1, 800), np.inf), "waveform: a sample is no finite number"),
+        (np.full((1, 800), np.nan), "waveform: a sample is not a finite number"),
+        (np.full((1, 800), np.inf), "waveform: a sample is not a finite number"),
         (np.full((1, 800), 3000.0), "divide 16-bit ones by 32768"),
         (np.zeros((2, 0)), "no samples"),
     ],
@@ -146,7 +146,7 @@ def test_samples_that_cannot_be_meant_are_refused_with_the_reason(signatures, sa
 
 def test_a_stream_is_refused_what_a_clip_is(signatures):
     states = {name: tf.zeros([1, 0]) for name in STATES}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="chunk: a sample is no finite"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="chunk: a sample is not a finite"):
         signatures["stream"](chunk=tf.constant([[np.nan] * 300], tf.float32), **states)
 
 
