@@ -64,6 +64,39 @@ def run(
     return child.exitcode
 
 
+def kill_after_checkpoint(count: int, number: int = signal.SIGKILL) -> None:
+    """Sends this process a signal once its count-th checkpoint is whole, before all that follows.
+
+    The row of the history and the model are not written then.
+    """
+    from apps.suite.training import checkpoints
+
+    write, seen = checkpoints.write, 0
+
+    def written(folder: pathlib.Path, step: int, tree: Any) -> None:
+        nonlocal seen
+        write(folder, step, tree)
+        seen += 1
+        if seen == count:
+            os.kill(os.getpid(), number)
+
+    checkpoints.write = written
+
+
+def kill_before_rename_to(name: str, number: int = signal.SIGKILL) -> None:
+    """Sends this process a signal when a file is written, and still to be renamed to `name`."""
+    from apps.suite.runs import files
+
+    flush = files.flush
+
+    def flushed(*paths: pathlib.Path) -> None:
+        flush(*paths)
+        if any(path.name == f"{files.PARTIAL}{os.getpid()}-{name}" for path in paths):
+            os.kill(os.getpid(), number)
+
+    files.flush = flushed
+
+
 def kill_at_access(path: pathlib.Path, count: int, number: int = signal.SIGKILL) -> None:
     """A signal just before this process opens, renames or removes for the count-th time in `path`.
 

@@ -12,6 +12,7 @@ import pytest
 
 from apps.suite.commands import command as configuration
 from apps.suite.commands import command_line
+from apps.suite.runs import config as config_fields
 from tests.apps import task_folders
 
 FILES = (
@@ -93,7 +94,10 @@ def test_presets_are_frozen_configs_under_their_own_names(task):
         for frozen in (config, *groups):
             assert dataclasses.is_dataclass(frozen)
             assert frozen.__dataclass_params__.frozen
+        assert config_fields.from_dict(type(config), config_fields.to_dict(config)) == config
     assert presets["default"].data == "", "the default is the embedded data"
+    units = [presets[name].model.units for name in ("tiny", "default", "large")]
+    assert units == sorted(units), "they grow"
 
 
 @every_task

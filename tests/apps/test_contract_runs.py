@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 
+from apps.suite.serving import warmup_requests
 from tests.apps import served_contract, task_folders
 
 pytestmark = pytest.mark.slow
@@ -43,8 +45,12 @@ class TinyRun:
 
 def command(task, name, arguments, folder):
     """Runs a command as a user does, in `folder`; returns the ended process."""
+    return python(["-m", f"apps.{task}.{name}", *arguments], folder)
+
+
+def python(arguments, folder):
     return subprocess.run(
-        [sys.executable, "-m", f"apps.{task}.{name}", *arguments],
+        [sys.executable, *arguments],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -117,6 +123,33 @@ def test_evaluating_again_gives_the_same_metrics(tiny):
     assert json.loads((tiny.run / "metrics.json").read_text())["test"] == json.loads(before)["test"]
 
 
+KILLED = """
+from apps.{task} import train
+from tests.apps import small_training
+small_training.kill_after_checkpoint(1)
+train.main()
+"""
+
+
+def test_killed_after_a_checkpoint_and_resumed_it_ends_with_the_same_weights(tiny, tmp_path):
+    run, arguments = tmp_path / "run", ["--preset", "tiny", "--run", "run"]
+    killed = python(["-c", KILLED.format(task=tiny.task), *arguments], tmp_path)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(list((run / "checkpoints").glob("[0-9]*.checkpoint"))) == 1
+    assert not (run / "model.keras").exists()
+    resumed = command(tiny.task, "train", arguments, tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Going on from step" in resumed.stdout
+    load = importlib.import_module(f"apps.{tiny.task}.trained_model").load
+    ours, theirs = (network_of(load(each)).get_weights() for each in (run, tiny.run))
+    for weight, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    timed = {"config.json", "metrics.json"}
+    for file in {*tiny.run.glob("*.json"), tiny.run / "history.csv"}:
+        if file.name not in timed:
+            assert (run / file.name).read_text() == file.read_text(), file.name
+
+
 def test_the_report_is_one_page_without_outside_parts(tiny):
     page = (tiny.run / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64," in page
@@ -159,6 +192,17 @@ def test_the_export_answers_as_the_served_contract_says(tiny):
     assert (tiny.version / "saved_model.pb").is_file()
     assert (tiny.version / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
     assert not list(served_contract.differences(tiny.version, served_contract.table(tiny.task)))
+
+
+def test_the_export_is_whole_and_was_asked_one_row_and_several(tiny):
+    # Its check asks each signature more: rows alone, in another order, and an empty batch.
+    assert [entry.name for entry in tiny.version.parent.iterdir()] == ["1"]
+    asked: dict[str, set[int]] = {}
+    for request in warmup_requests.read(tiny.version / warmup_requests.FILE):
+        counts = asked.setdefault(request.signature, set())
+        counts |= {len(value) for value in request.inputs.values() if np.ndim(value)}
+    for name, counts in asked.items():
+        assert name == "assets" or min(counts) == 1 < max(counts), f"{name}: {counts}"
 
 
 def test_batch_and_time_of_the_export_are_free(tiny):
@@ -224,7 +268,7 @@ def test_a_run_whose_data_have_changed_is_not_evaluated(tiny, copied, capsys):
 
 def test_a_run_that_diverged_is_not_evaluated(tiny, copied, capsys):
     trained = importlib.import_module(f"apps.{tiny.task}.trained_model").load(copied)
-    model = next(each for each in vars_of(trained) if isinstance(each, keras.Model))
+    model = network_of(trained)
     for weight in model.trainable_weights:
         weight.assign(np.full(weight.shape, np.nan))
     model.save(copied / "model.keras")
@@ -233,8 +277,9 @@ def test_a_run_that_diverged_is_not_evaluated(tiny, copied, capsys):
     assert "diverged" in error
 
 
-def vars_of(trained):
-    return trained if isinstance(trained, tuple) else vars(trained).values()
+def network_of(trained):
+    values = trained if isinstance(trained, tuple) else vars(trained).values()
+    return next(value for value in values if isinstance(value, keras.Model))
 
 
 @pytest.mark.parametrize("name", ["evaluate", "export"])
@@ -252,6 +297,17 @@ def test_a_folder_without_a_run_says_how_to_train_one(task, name, capsys, tmp_pa
     assert module.main(["--run", str(tmp_path / "none")]) == 2
     assert f"python -m apps.{task}.train" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("file", ["exports", "exports/{task}"])
+def test_a_file_where_the_export_should_go_is_one_line(tiny, tmp_path, capsys, file):
+    place = tmp_path / file.format(task=tiny.task)
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("")
+    assert str(place) in refused(
+        tiny.task, "export", tiny.run, capsys, "--to", str(tmp_path / "exports")
+    )
+    assert place.read_text() == ""
 
 
 def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_path, capsys):

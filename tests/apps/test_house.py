@@ -175,7 +175,7 @@ def docstrings() -> Iterator[tuple[str, str]]:
     for name, file in FILES.items():
         tree = task_folders.tree(file)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node)
                 if text:
                     yield f"{name}:{getattr(node, 'name', '')}", text

@@ -75,6 +75,21 @@ def test_a_run_its_export_and_a_server_tell_the_same(task, small_exports, served
         assert told(*source) == _close(of_run), source
 
 
+@pytest.mark.slow
+@every_task
+def test_a_damaged_export_is_one_line(task, small_exports, tmp_path, capsys):
+    whole, broken = small_exports / "all" / task / "1", tmp_path / "1"
+    (broken / "assets").mkdir(parents=True)
+    (broken / "saved_model.pb").write_bytes((whole / "saved_model.pb").read_bytes()[:1000])
+    (broken / "assets" / "settings.json").write_text("{}")
+    predict = importlib.import_module(f"apps.{task}.predict")
+    asked = _arguments(task, tmp_path)
+    assert predict.main([*asked, "--model", str(broken)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "export the run again" in err
+
+
 def _arguments(task, folder):
     return importlib.import_module(f"tests.apps.{task}.small_inputs").arguments(folder)
 

@@ -26,12 +26,6 @@ def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, 
         dataclasses.replace(getattr(configs.PRESETS["tiny"], group), **changes)
 
 
-def test_presets_know_their_names_and_grow():
-    assert all(config.preset == name for name, config in configs.PRESETS.items())
-    units = [configs.PRESETS[name].model.units for name in ("tiny", "default", "large")]
-    assert units == sorted(units)
-
-
 def test_only_the_forecaster_reads_a_burn_in():
     config = configs.PRESETS["tiny"]
     assert config.stretch_steps == 48 + 8

@@ -40,9 +40,3 @@ def changed(**groups):
 def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, message):
     with pytest.raises(ValueError, match=message):
         changed(**{group: changes})
-
-
-def test_presets_know_their_names_and_grow():
-    assert all(config.preset == name for name, config in configs.PRESETS.items())
-    units = [configs.PRESETS[name].model.units for name in ("tiny", "default", "large")]
-    assert units == sorted(units)

@@ -7,22 +7,10 @@ import numpy as np
 import pytest
 
 from apps.recommendation import export, predict, serving, trained_model
-from apps.suite import errors
-from apps.suite.serving import warmup_requests
 from tests.apps.recommendation import small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def test_the_version_holds_what_a_server_needs(exported):
-    assert exported.name == "1"
-    assert exported.parent.name == "recommendation"
-    assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
-    asked = list(warmup_requests.read(exported / warmup_requests.FILE))
-    assert {request.signature for request in asked} == {"serving_default", "candidates", "assets"}
-    histories = [each.inputs["history"] for each in asked if each.signature != "assets"]
-    assert {len(each) for each in histories} == {1, 4}
 
 
 def test_the_command_tells_how_to_ask_and_what_it_tells_works(capsys, monkeypatch, run, exported):
@@ -46,23 +34,6 @@ def test_a_run_without_titles_is_exported_without_them(tmp_path, monkeypatch):
     small_run.write(tmp_path / "run", layer_count=1)
     version = export.export(tmp_path / "run", tmp_path)
     assert [file.name for file in (version / "assets").iterdir()] == ["items.txt"]
-
-
-def test_no_run_and_no_room_for_an_export_are_one_line(capsys, run, tmp_path):
-    (tmp_path / "file").write_text("")
-    for arguments in (
-        ["--run", run, "--to", tmp_path / "file"],
-        ["--run", tmp_path / "none", "--to", tmp_path],
-    ):
-        assert export.main([str(argument) for argument in arguments]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_destination_that_is_a_file_is_a_user_error(run, tmp_path):
-    (tmp_path / "recommendation").write_text("")
-    with pytest.raises(errors.UserError, match="recommendation"):
-        export.export(run, tmp_path)
 
 
 def test_requests_are_plain_data_and_ask_for_all_kinds_of_rows(run):

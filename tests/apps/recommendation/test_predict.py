@@ -171,23 +171,6 @@ def test_what_cannot_be_is_one_line(capsys, run, arguments, told):
     assert err.count("\n") == 1
 
 
-def test_a_damaged_export_is_one_line(capsys, exported, tmp_path):
-    broken = tmp_path / "1"
-    broken.mkdir()
-    (broken / "saved_model.pb").write_bytes((exported / "saved_model.pb").read_bytes()[:1000])
-    status, out, err = ask(capsys, "x", "--model", broken)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "export the run again" in err
-
-
-def test_a_damaged_run_names_the_file(capsys, tmp_path):
-    small_run.write(tmp_path)
-    (tmp_path / "model.keras").write_bytes(b"PK truncated")
-    status, out, err = ask(capsys, "--run", tmp_path, "x")
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "model.keras" in err
-
-
 def test_of_several_sessions_the_latest_is_asked(tmp_path):
     file = tmp_path / "clicks.csv"
     rows = ["ada,a,100000", "ada,b,100060", "bob,x,5", "ada,c,1", "ada,d,30", "bob,y,9000"]

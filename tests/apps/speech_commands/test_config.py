@@ -47,12 +47,6 @@ def test_a_number_that_is_none_is_refused():
         changed(model={"dropout": float("nan")})
 
 
-def test_presets_know_their_names_and_grow():
-    assert all(config.preset == name for name, config in configs.PRESETS.items())
-    units = [configs.PRESETS[name].model.units for name in ("tiny", "default", "large")]
-    assert units == sorted(units)
-
-
 def test_presets_answer_streams_and_what_needs_the_future_does_not():
     assert all(config.streams for config in configs.PRESETS.values())
     for group, change in (

@@ -2,17 +2,14 @@
 
 import contextlib
 import io
-import json
 import re
 
 import numpy as np
 import pytest
 import soundfile
 
-from apps.speech_commands import config as configs
 from apps.speech_commands import data, evaluate, stream_evaluation, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
-from apps.suite import errors
 from apps.suite.runs import run_folder
 from tests.apps.speech_commands import small_run
 
@@ -80,25 +77,16 @@ def evaluated(tmp_path_factory):
     return run, *quietly(run)
 
 
-def test_the_metrics_have_the_schema_of_every_task(evaluated):
-    run, _, _ = evaluated
-    metrics = json.loads(run.metrics_file.read_text())
-    assert metrics["task"] == "speech_commands"
-    assert (metrics["preset"], metrics["seed"], metrics["train_seconds"]) == ("tiny", 0, 12.3)
+def test_every_baseline_is_measured(evaluated):
+    _, metrics, _ = evaluated
     examples = {part: count * len(small_run.NAMES) for part, count in CLIPS.items()}
     assert metrics["data"]["examples"] == examples
-    assert len(metrics["data"]["fingerprint"]) == 64
     primary = metrics["primary"]
     assert (primary["name"], primary["higher_is_better"]) == ("accuracy", True)
-    assert primary["model"] == metrics["test"]["accuracy"]
-    assert metrics["baselines"].keys() == {
-        "nearest class mean",
-        "logistic regression",
-        "small convolution",
-    }
+    baselines = {"nearest class mean", "logistic regression", "small convolution"}
+    assert metrics["baselines"].keys() == baselines
     for scores in metrics["baselines"].values():
         assert scores.keys() == {"accuracy", "macro_f1"}
-    assert run_folder.open_finished(run.path, "speech_commands", configs.Config)
 
 
 def test_the_numbers_are_those_of_the_test_clips(evaluated):
@@ -129,14 +117,6 @@ def test_streams_are_measured_with_thresholds_from_validation(evaluated):
     assert test["false_accepts_per_hour_on_validation"] == 0  # too little sound for one of 10
 
 
-def test_it_says_who_is_better_and_what_to_do_next(evaluated):
-    run, metrics, printed = evaluated
-    assert metrics["primary"]["baseline"]["name"] in printed
-    report, following = printed.strip().splitlines()[-2:]
-    assert report.split() == ["report:", str(run.report_file)]
-    assert f"python -m apps.speech_commands.predict --run {run.path} " in following
-
-
 def test_the_report_shows_sounds_that_can_be_played(evaluated):
     run, _, _ = evaluated
     page = run.report_file.read_text()
@@ -154,11 +134,6 @@ def test_the_report_shows_sounds_that_can_be_played(evaluated):
     assert "<b>" not in page
 
 
-def test_evaluating_again_gives_the_same_numbers(evaluated):
-    run, metrics, _ = evaluated
-    assert quietly(run)[0] == metrics
-
-
 def test_a_model_for_clips_is_judged_on_clips_alone(tmp_path):
     run = trained_run(tmp_path, layer="bilstm")
     metrics, printed = quietly(run)
@@ -166,28 +141,3 @@ def test_a_model_for_clips_is_judged_on_clips_alone(tmp_path):
     assert "streams" not in printed
     assert not (run.path / stream_evaluation.THRESHOLDS_FILE).exists()
     assert "it was not judged on streams" in " ".join(run.report_file.read_text().split())
-
-
-def test_changed_data_is_refused_and_nothing_written(tmp_path):
-    run = trained_run(tmp_path)
-    soundfile.write(tmp_path / "test_no_0.wav", word("yes", 99), small_run.RATE_HZ)
-    with pytest.raises(errors.UserError, match=r"clips\.csv: changed since the training"):
-        evaluate.evaluate(run.path)
-    assert not run.metrics_file.exists()
-    assert not run.report_file.exists()
-    assert not (run.path / stream_evaluation.THRESHOLDS_FILE).exists()
-
-
-def test_a_diverged_model_is_refused(tmp_path):
-    run = trained_run(tmp_path)
-    trained = trained_model.read(run).model
-    trained.trainable_weights[-1].assign(trained.trainable_weights[-1] * np.nan)
-    trained.save(run.model_file)
-    with pytest.raises(errors.UserError, match="the training diverged"):
-        quietly(run)
-    assert not run.metrics_file.exists()
-
-
-def test_a_folder_without_a_run_is_status_2(tmp_path, capsys):
-    assert evaluate.main(["--run", str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err.startswith("error: ")

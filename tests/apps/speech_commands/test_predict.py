@@ -206,22 +206,3 @@ def test_a_model_for_clips_says_so_where_a_stream_comes(capsys, tmp_path, sounds
         status, out, err = ask(capsys, "--run", tmp_path, *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert "clip" in err
-
-
-def test_a_damaged_export_is_one_line(capsys, exported, tmp_path, sounds):
-    broken = tmp_path / "1"
-    (broken / "assets").mkdir(parents=True)
-    (broken / "saved_model.pb").write_bytes((exported / "saved_model.pb").read_bytes()[:1000])
-    (broken / "assets" / "settings.json").write_text("{}")
-    status, out, err = ask(capsys, sounds, "--model", broken)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "export the run again" in err
-
-
-@pytest.mark.parametrize("file", ["model.keras", "thresholds.json"])
-def test_a_damaged_run_names_the_file(capsys, tmp_path, sounds, file):
-    small_run.write(tmp_path)
-    (tmp_path / file).write_bytes(b"PK truncated")
-    status, out, err = ask(capsys, "--run", tmp_path, sounds)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert file in err

@@ -1,14 +1,12 @@
 """The export answers as Keras does, in a process of its own, in batches and texts of any size."""
 
-import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.suite import errors
-from apps.suite.export import check, saved_model
+from apps.suite.export import check
 from apps.suite.networks import sampling
 from apps.suite.serving import warmup_requests
 from apps.text_generation import export, serving, trained_model
@@ -44,16 +42,9 @@ def continuations(signatures, prompts, **options):
     return [text.decode() for text in answer["text"].numpy()]
 
 
-def test_the_version_holds_what_a_server_needs(exported):
-    assert exported.name == "1"
-    assert exported.parent.name == "text_generation"
-    assert [entry.name for entry in exported.parent.iterdir()] == ["1"]
+def test_the_version_holds_the_vocabulary(exported):
     vocabulary = (exported / "assets" / "vocabulary.txt").read_text().split("\n")
     assert vocabulary[:2] == ["\ufffd", "\\n"]
-    asked = list(warmup_requests.read(exported / warmup_requests.FILE))
-    rows = {len(next(iter(request.answers.values()))) for request in asked}
-    assert {request.signature for request in asked} == {"serving_default", "step", "score"}
-    assert rows == {1, 3}
 
 
 def test_inputs_and_outputs_have_their_names(signatures):
@@ -110,11 +101,6 @@ def test_options_are_scalars_or_values_of_the_rows(signatures):
         for row, prompt in enumerate(prompts)
     ]
     assert [len(text) for text in together] == [3, 0, 9]
-
-
-def test_an_empty_batch_is_answered(signatures):
-    assert continuations(signatures, np.zeros(0, object).astype(str)) == []
-    assert signatures["score"](text=tf.zeros([0], tf.string))["nats_per_character"].shape == (0,)
 
 
 def test_a_bad_option_is_refused_by_its_name(signatures):
@@ -191,18 +177,6 @@ def test_a_model_that_was_trained_in_16_bits_is_served_in_32(tmp_path):
         assert tf.bfloat16 not in dtypes
 
 
-def test_other_weights_than_those_that_answered_leave_no_version(trained, tmp_path):
-    weight = trained.streaming.trainable_weights[-1]
-    before = weight.numpy()
-    weight.assign(before + np.eye(1, len(before), 3)[0] * 1e-3)
-    answers = serving.requests(trained.streaming, trained.tokenizer)
-    weight.assign(before)
-    served = serving.ServedText(trained.streaming, trained.tokenizer)
-    with pytest.raises(RuntimeError, match=r"signature step: .* differs from Keras: logits by"):
-        saved_model.write(served.saved, served.signatures(), answers, tmp_path, "task")
-    assert not list((tmp_path / "task").iterdir())
-
-
 def test_the_command_tells_where_it_is_and_how_to_ask(capsys, monkeypatch, run, exported):
     # The export itself is the one of the other tests: it takes seconds.
     monkeypatch.setattr(export, "export", lambda *_: exported)
@@ -210,27 +184,3 @@ def test_the_command_tells_where_it_is_and_how_to_ask(capsys, monkeypatch, run, 
     out = capsys.readouterr().out
     assert f"exported to {exported}" in out
     assert '"instances": [{"prompt"' in out
-
-
-def test_no_run_and_no_room_for_an_export_are_one_line(capsys, run, tmp_path):
-    (tmp_path / "file").write_text("")
-    for arguments in (
-        ["--run", run, "--to", tmp_path / "file"],
-        ["--run", tmp_path / "none", "--to", tmp_path],
-    ):
-        assert export.main([str(argument) for argument in arguments]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-def test_requests_are_plain_data(trained):
-    for request in serving.requests(trained.streaming, trained.tokenizer):
-        assert dataclasses.asdict(request).keys() == {"signature", "inputs", "answers"}
-        values = [*request.inputs.values(), *request.answers.values()]
-        assert all(isinstance(value, np.ndarray | np.generic) for value in values)
-
-
-def test_a_destination_that_is_a_file_is_a_user_error(run, tmp_path):
-    (tmp_path / "text_generation").write_text("")
-    with pytest.raises(errors.UserError, match="text_generation"):
-        export.export(run, tmp_path)

@@ -7,7 +7,6 @@ import pytest
 
 from apps.suite.serving import server as model_server
 from apps.text_generation import predict
-from tests.apps.text_generation import small_run
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -112,23 +111,6 @@ def test_folders_without_a_run_or_an_export_are_one_line(capsys, tmp_path, expor
     ):
         status, out, err = ask(capsys, "God", *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
-    broken = tmp_path / "1"
-    broken.mkdir()
-    (broken / "saved_model.pb").write_bytes((exported / "saved_model.pb").read_bytes()[:1000])
-    status, out, err = ask(capsys, "God", "--model", broken)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [("model.keras", b"PK truncated"), ("tokenizer/vocabulary.txt", b"a\nb\n")],
-)
-def test_a_damaged_run_names_the_file(capsys, tmp_path, file, content):
-    small_run.write(tmp_path)
-    (tmp_path / file).write_bytes(content)
-    status, out, err = ask(capsys, "--run", tmp_path, "God")
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert file in err
 
 
 @pytest.mark.parametrize("rest", [False, True])

@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from apps.suite.runs import config as config_fields
 from apps.video_classification import config as configs
 
 
@@ -59,12 +58,6 @@ def changed(preset="tiny", **groups):
 def test_values_that_cannot_work_are_refused_by_the_fields_name(group, changes, message):
     with pytest.raises(ValueError, match=message):
         changed(**{group: changes})
-
-
-@pytest.mark.parametrize("preset", configs.PRESETS)
-def test_presets_survive_json(preset):
-    config = configs.PRESETS[preset]
-    assert config_fields.from_dict(configs.Config, config_fields.to_dict(config)) == config
 
 
 def test_only_a_model_that_looks_back_streams():

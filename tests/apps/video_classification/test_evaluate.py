@@ -2,16 +2,12 @@
 
 import contextlib
 import io
-import json
 
-import numpy as np
 import pytest
 
-from apps.suite import errors
 from apps.suite.runs import run_folder
-from apps.video_classification import config as configs
 from apps.video_classification import data, evaluate, model, trained_model
-from tests.apps.video_classification import made_videos, moving_spots, small_run
+from tests.apps.video_classification import moving_spots, small_run
 
 COUNTS = {"train": 8, "validation": 4, "test": 5}  # of each label
 
@@ -53,18 +49,13 @@ def evaluated(tmp_path_factory):
     return run, *quietly(run)
 
 
-def test_the_metrics_have_the_schema_of_every_task(evaluated):
-    run, _, _ = evaluated
-    metrics = json.loads(run.metrics_file.read_text())
-    assert metrics["task"] == "video_classification"
-    assert (metrics["preset"], metrics["seed"], metrics["train_seconds"]) == ("tiny", 0, 12.3)
+def test_every_baseline_is_measured(evaluated):
+    _, metrics, _ = evaluated
     assert metrics["data"]["examples"] == {part: 2 * count for part, count in COUNTS.items()}
     primary = metrics["primary"]
     assert (primary["name"], primary["higher_is_better"]) == ("accuracy", True)
-    assert primary["model"] == metrics["test"]["accuracy"]
     baselines = {"single frame", "mean of frames", "frame differences"}
     assert metrics["baselines"].keys() == baselines
-    assert run_folder.open_finished(run.path, "video_classification", configs.Config)
 
 
 def test_a_video_s_answer_is_the_mean_of_its_clips(evaluated):
@@ -81,14 +72,6 @@ def test_a_video_s_answer_is_the_mean_of_its_clips(evaluated):
     assert metrics["test"]["groups"] == 2
 
 
-def test_it_says_who_is_better_and_what_to_do_next(evaluated):
-    run, metrics, printed = evaluated
-    assert metrics["primary"]["baseline"]["name"] in printed
-    report, following = printed.strip().splitlines()[-2:]
-    assert report.split() == ["report:", str(run.report_file)]
-    assert f"python -m apps.video_classification.predict --run {run.path} " in following
-
-
 def test_the_report_shows_film_strips_and_escapes_names(evaluated):
     run, _, _ = evaluated
     page = run.report_file.read_text()
@@ -101,32 +84,3 @@ def test_the_report_shows_film_strips_and_escapes_names(evaluated):
         assert said in page
     assert "&lt;b&gt;yard&lt;/b&gt;" in page
     assert "<b>" not in page
-
-
-def test_evaluating_again_gives_the_same_numbers(evaluated):
-    run, metrics, _ = evaluated
-    assert quietly(run)[0] == metrics
-
-
-def test_changed_data_is_refused_and_nothing_written(tmp_path):
-    run = trained_run(tmp_path)
-    made_videos.write(tmp_path / "test_down_0.avi", moving_spots.spot("right", 99), 10.0)
-    with pytest.raises(errors.UserError, match=r"clips\.csv: changed since the training"):
-        evaluate.evaluate(run.path)
-    assert not run.metrics_file.exists()
-    assert not run.report_file.exists()
-
-
-def test_a_diverged_model_is_refused(tmp_path):
-    run = trained_run(tmp_path)
-    trained = trained_model.read(run).model
-    trained.trainable_weights[-1].assign(trained.trainable_weights[-1] * np.nan)
-    trained.save(run.model_file)
-    with pytest.raises(errors.UserError, match="the training diverged"):
-        quietly(run)
-    assert not run.metrics_file.exists()
-
-
-def test_a_folder_without_a_run_is_status_2(tmp_path, capsys):
-    assert evaluate.main(["--run", str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err.startswith("error: ")

@@ -194,21 +194,3 @@ def test_a_file_with_an_unusual_name_is_read(capsys, run, videos, tmp_path):
     (answer,) = objects(capsys, "--run", run, tmp_path / "100%d Ärger")
     (plain,) = objects(capsys, "--run", run, videos / "long.mp4")
     assert answer["probabilities"] == plain["probabilities"]
-
-
-def test_a_damaged_export_is_one_line(capsys, exported, tmp_path, videos):
-    broken = tmp_path / "1"
-    (broken / "assets").mkdir(parents=True)
-    (broken / "saved_model.pb").write_bytes((exported / "saved_model.pb").read_bytes()[:1000])
-    (broken / "assets" / "settings.json").write_text("{}")
-    status, out, err = ask(capsys, videos, "--model", broken)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "export the run again" in err
-
-
-def test_a_damaged_run_names_the_file(capsys, tmp_path, videos):
-    small_run.write(tmp_path)
-    (tmp_path / "model.keras").write_bytes(b"PK truncated")
-    status, out, err = ask(capsys, "--run", tmp_path, videos)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "model.keras" in err

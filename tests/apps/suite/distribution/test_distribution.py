@@ -188,8 +188,8 @@ def test_killed_at_several_moments_and_started_again_both_end_the_same(together,
     undisturbed, _ = together
     seed = random.randrange(1_000_000)
     moments = random.Random(seed)
-    # The chief at an access to its files, as before or behind a rename; the other while it learns
-    chief = processes.Workers(tmp_path, _killed_chief, tmp_path, moments.randint(20, 50))
+    # The chief after a checkpoint, the other while it learns
+    chief = processes.Workers(tmp_path, _killed_chief, tmp_path, moments.randint(1, 3))
     assert chief.statuses() == [-signal.SIGKILL, 75], f"seed {seed}\n{chief.logs()}"
     assert lost_line(1) in chief.log(1), chief.logs()
     resumed = processes.Workers(tmp_path, _slow, tmp_path)
@@ -210,9 +210,9 @@ def test_killed_at_several_moments_and_started_again_both_end_the_same(together,
     assert rows[0] == rows[1], f"seed {seed}"
 
 
-def _killed_chief(path: pathlib.Path, access: int) -> int:
+def _killed_chief(path: pathlib.Path, count: int) -> int:
     if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 0:
-        small_training.kill_at_access(path, access)
+        small_training.kill_after_checkpoint(count)
     return shared_training.run(path, "multiworker")
 
 

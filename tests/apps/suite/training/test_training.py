@@ -36,6 +36,19 @@ def uninterrupted_dense(tmp_path_factory):
     return path
 
 
+def test_killed_between_its_files_it_ends_the_same(uninterrupted, tmp_path):
+    for kill, *arguments in (
+        (small_training.kill_before_rename_to, "00000004.checkpoint"),
+        (small_training.kill_before_rename_to, "model.keras"),
+        (small_training.kill_after_checkpoint, 1),
+        (small_training.kill_before_rename_to, "history.csv"),
+    ):
+        status = small_training.run(tmp_path, kill, *arguments)
+        assert status == -signal.SIGKILL, f"{kill.__name__} {arguments}: {log_of(tmp_path)}"
+    assert small_training.run(tmp_path) == 0, log_of(tmp_path)
+    assert_same_training(tmp_path, uninterrupted)
+
+
 @pytest.mark.slow
 def test_killed_at_any_access_to_its_files_it_ends_the_same(uninterrupted, tmp_path):
     seed = random.randrange(1_000_000)
@@ -85,7 +98,8 @@ def test_killed_under_xla_with_a_learning_rate_schedule_it_ends_the_same(tmp_pat
     killed.mkdir()
     assert small_training.run(alone, **settings) == 0, log_of(alone)
     assert "Proceeding with `jit_compile=False`" not in log_of(alone)
-    status = small_training.run(killed, small_training.kill_at_access, killed, 18, **settings)
+    kill = (small_training.kill_before_rename_to, "00000008.checkpoint")
+    status = small_training.run(killed, *kill, **settings)
     assert status == -signal.SIGKILL, log_of(killed)
     assert small_training.run(killed, **settings) == 0, log_of(killed)
     assert "Going on from step 4 of 12" in log_of(killed)
@@ -94,7 +108,7 @@ def test_killed_under_xla_with_a_learning_rate_schedule_it_ends_the_same(tmp_pat
 
 def test_control_c_says_how_to_go_on_and_exits_with_130(uninterrupted, tmp_path):
     # Sent by the training to itself, in its second checkpoint: from outside it may come too late.
-    interrupt = (small_training.kill_at_access, tmp_path, 20, signal.SIGINT)
+    interrupt = (small_training.kill_before_rename_to, "00000008.checkpoint", signal.SIGINT)
     assert small_training.run(tmp_path, *interrupt) == 130, log_of(tmp_path)
     last_line = log_of(tmp_path).splitlines()[-1]
     kept = max(int(path.stem) for path in (tmp_path / "checkpoints").glob("[0-9]*"))
