@@ -10,7 +10,7 @@ Two signatures, for any number b of series side by side and any number of steps:
                      -> the same, and the new states under the names of the old ones
 
 Features are the columns of the training data, in their order, in their units. A score above the
-threshold is an anomaly, unless it falls into the cool-down behind the last event; `alarm` is true
+threshold is an anomaly, unless it falls into the cool-down after the last event; `alarm` is true
 at the first step of each event. The contributions of a step's channels add up to its score.
 
 Each series of `serving_default` is read from an empty state. `stream` begins with states of zeros;

@@ -45,7 +45,7 @@ SIGNATURES = {
 
 
 class ServedDetector:
-    """A detector behind tensors in which NaN is a missing value.
+    """Serves a detector: tensors in and out, with NaN for a missing value.
 
     Args:
         trained: its threshold is the one that decides.

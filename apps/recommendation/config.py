@@ -9,7 +9,7 @@ from apps.suite.runs import config as fields
 
 @dataclass(frozen=True)
 class ColumnsConfig:
-    """Names of the columns in a csv or parquet file of one's own."""
+    """Names of the columns in a csv or parquet file of your own."""
 
     user: str = "user"
     item: str = "item"
@@ -45,10 +45,10 @@ class ModelConfig:
     layer_count: fields.Count = 1
     units: fields.Count = 128  # of each recurrent layer
     embedding_units: fields.Count = 128  # of an item, shared by input and output
-    layer_norm: bool = True  # behind the recurrent layers
+    layer_norm: bool = True  # after the recurrent layers
     embedding_dropout: fields.Share = 0.3  # of the units of each item in a history
     item_dropout: fields.Share = 0.0  # share of the items of a history that are hidden in training
-    dropout: fields.Share = 0.3  # behind each recurrent layer, as a fraction of the units
+    dropout: fields.Share = 0.3  # after each recurrent layer, as a fraction of the units
     repeats: bool = False  # whether what a history holds is expected again, item by item
     history_items: fields.Count = 50  # the most recent ones that are read
 

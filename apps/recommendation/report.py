@@ -44,7 +44,7 @@ def example_sections(dataset: Dataset, ranked: ranking.Ranked) -> list[report.Se
     blocks: list[report.Block] = [report.Paragraph(said)]
     for caption, chosen in (
         ("The next item stood in front, and was new to its history", good),
-        ("The next item stood far behind", far),
+        ("The next item was ranked far down", far),
     ):
         if chosen:
             rows = [_row(dataset, ranked, at) for at in chosen[:_EXAMPLES]]

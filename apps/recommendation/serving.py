@@ -43,7 +43,7 @@ _SCORES_AT_ONCE = 1 << 24  # of a request, rows times items; bounds the memory, 
 
 
 class ServedItems:
-    """A next-item model behind names.
+    """Serves a next-item model: names of items in and out.
 
     Args:
         trained: what `model.build` returned.

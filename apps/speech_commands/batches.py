@@ -130,7 +130,7 @@ class _Order:
 
 
 def _read(examples: FeatureSet, starts: np.ndarray, frames: np.ndarray, longest: int) -> np.ndarray:
-    """Runs of frames with zeros behind them: float32 [runs, longest, channels]."""
+    """Pads runs of frames with zeros at the end: float32 [runs, longest, channels]."""
     found = np.zeros((len(starts), longest, examples.frames.shape[1]), np.float32)
     for row, (start, count) in enumerate(zip(starts, frames, strict=True)):
         found[row, :count] = examples.frames[start : start + count]

@@ -81,13 +81,13 @@ def choose_words(
     which ones depends on their names and the seed.
 
     Raises:
-        UserError: one of the words is no label of the data.
+        UserError: one of the words is not a label of the data.
     """
     labels = {recording.label for recording in source.recordings}
     strange = [word for word in words if word not in labels]
     if strange:
         raise errors.UserError(
-            f"audio.words: {strange[0]!r} is no label of {source.source}; "
+            f"audio.words: {strange[0]!r} is not a label of {source.source}; "
             f"its labels are {', '.join(recordings.label_names(labels))}"
         )
     kept = {*words, recordings.SILENCE} if words else labels

@@ -50,7 +50,7 @@ class Detector:
         cool_down_seconds: after a detection, in which no other is made.
 
     Raises:
-        ValueError: a threshold for what is no label, or one that is not above 0.
+        ValueError: a threshold for an unknown label, or a threshold that is not above 0.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ Signatures, all for any number of rows; samples are -1 to 1 at the rate of the r
 A stream begins with states of empty rows, float32[b, 0]. `assets/settings.json` holds the sample
 rate, the labels, the states' names, and what turns a stream's probabilities into words
 (`detector`): thresholds, times, smoothing and cool-down. Another sample rate, no samples, samples
-that are no numbers or far beyond 1 are refused with the reason.
+that are not numbers or far beyond 1 are refused with the reason.
 
 What `python -m apps.export_onnx` writes of a run: features of clips in, logits out.
 """

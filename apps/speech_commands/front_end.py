@@ -72,7 +72,7 @@ class CausalConvolution(keras.layers.Layer):
     def chunk(self, values: Any, leftover: Any) -> tuple[Any, Any]:
         """Computes the outputs that new frames allow, and the frames that later outputs still need.
 
-        All chunks' outputs one behind the other are those of one call with the whole.
+        Concatenating the outputs of all chunks gives the output for the whole sequence.
 
         Args:
             values: new frames, any number, (batch, frames, bands, filters in).

@@ -329,5 +329,5 @@ def _int16(samples: np.ndarray, place: str) -> np.ndarray:
         raise errors.UserError(f"{place} holds no sample; this set cannot be learned")
     scaled = np.rint(mixed.astype(np.float64) * scale)
     if not np.isfinite(scaled).all() or np.abs(scaled).max() > 32768:
-        raise errors.UserError(f"{place} has samples that are no numbers or are beyond 16 bits")
+        raise errors.UserError(f"{place} has samples that are not numbers or are beyond 16 bits")
     return np.clip(scaled, -32768, 32767).astype(np.int16)

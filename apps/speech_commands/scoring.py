@@ -47,7 +47,7 @@ class ClipProbabilities:
     def __call__(self, waveforms: Iterable[np.ndarray]) -> np.ndarray:
         """Returns float32 [clips, labels] of at least one clip, of any lengths.
 
-        Clips behind one another that are equally long are asked together; none is padded.
+        Consecutive clips that are equally long are asked together; none is padded.
         """
         found = []
         for _, alike in itertools.groupby(waveforms, key=len):

@@ -45,7 +45,7 @@ _LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a 
 
 
 class ServedSpeech:
-    """A recogniser behind samples, WAV files and streams.
+    """Serves a recogniser: samples, WAV files and streams.
 
     Args:
         trained: what `model.build` returned.

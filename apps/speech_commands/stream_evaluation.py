@@ -26,7 +26,7 @@ from apps.suite import errors
 from apps.suite.runs import files
 
 OTHER_LABELS = (recordings.SILENCE, recordings.UNKNOWN)
-"""Labels that are no words to be heard."""
+"""Labels that are not words to be heard."""
 
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0

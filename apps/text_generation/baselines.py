@@ -61,7 +61,7 @@ def score(
 
     The strength is the one that fits the first of the sequences best.
     """
-    # One row of all sequences, kept apart by a symbol that is no token, so that no context
+    # One row of all sequences, kept apart by a symbol that is not a token, so that no context
     # reaches from one into another. An n-gram is a number, made of its context's and its last.
     gap = np.full(highest_order, vocabulary_size)
     row = np.concatenate([part for sequence in (train, *sequences) for part in (gap, sequence)])

@@ -26,7 +26,7 @@ class ModelConfig:
     layer_count: fields.Count = 2
     units: fields.Count = 256  # of each recurrent layer
     embedding_units: fields.Count = 64
-    dropout: fields.Share = 0.1  # behind each recurrent layer, as a fraction of the units
+    dropout: fields.Share = 0.1  # after each recurrent layer, as a fraction of the units
     embedding_dropout: fields.Share = 0.0  # of the embedded tokens
     variational: bool = False  # one dropout mask for a whole window instead of one a token
     weight_dropout: fields.Share = 0.0  # of the recurrent weights, drawn anew for each window

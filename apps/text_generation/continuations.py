@@ -161,7 +161,7 @@ def _copied(
         lengths = [part for part, of in zip(parts, kinds, strict=True) if of == kind]
         together = np.concatenate([np.append(part, 0) for part in lengths])
         count = len(together) - len(lengths)
-        scale = len(together) / max(1, count)  # the zeros between the parts are no tokens
+        scale = len(together) / max(1, count)  # the zeros between the parts are not tokens
         fractions = {limit: copied_fraction(together, limit) * scale for limit in limits}
         found.append(Copied(kind, int(together.max(initial=0)), fractions))
     return found

@@ -118,13 +118,13 @@ class FreshStarts(keras.callbacks.Callback):
                 part.assign(part * kept[rows])
 
     def kept(self, step: int, rows: int) -> np.ndarray:
-        """1 for rows that go on at this step and 0 for those that begin anew, float32 (rows,)."""
+        """Returns 1 for rows that continue here and 0 for rows that restart, float32 (rows,)."""
         turn = np.arange(rows) * self.windows // rows
         return ((step + turn) % self.windows != 0).astype(np.float32)
 
 
 def build(config: configs.Config, vocabulary_size: int, parts: int = 1) -> CarriedModel:
-    """The model as it is trained, uncompiled: see `CarriedModel`.
+    """Builds the model for training, uncompiled: see `CarriedModel`.
 
     Its trainable weights are those of `build_streaming`, in the same order.
 
@@ -141,7 +141,7 @@ def build(config: configs.Config, vocabulary_size: int, parts: int = 1) -> Carri
 def build_streaming(
     config: configs.Config, vocabulary_size: int, policy: str = "float32"
 ) -> keras.Model:
-    """The model as it is scored, saved and served: states are tensors that go in and come out.
+    """Builds the model for scoring, saving and serving: states are inputs and outputs.
 
     It computes in float32 whatever precision it was trained in: a server has one row at a time to
     answer, and 16-bit products are of use for many.

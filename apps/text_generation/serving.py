@@ -40,7 +40,7 @@ SIGNATURES = {
 
 
 class ServedText:
-    """A language model and its tokenizer behind strings.
+    """Serves a language model with its tokenizer: strings in and out.
 
     Args:
         streaming: what `model.build_streaming` returns.

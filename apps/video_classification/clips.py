@@ -18,7 +18,7 @@ class Clips:
 
     The clips of one video are taken at equal distances from each other: of `clips_per_video` = 3
     the second holds the middle of each of `frames` equal parts of the video, the first what lies
-    a third of a part before it, the third what lies a third behind. A video that has no more
+    a third of a part before it, the third what lies a third after. A video that has no more
     frames than a clip, has one clip.
     """
 

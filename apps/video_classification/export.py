@@ -16,7 +16,8 @@ A row of `serving_default` and `encoded` is one video or, for a run with windows
 one as `clip_seconds` says: the graph samples the frames of a clip from it as the training did, and
 brings them to the size of the network. A stream takes every frame as it comes; it begins with
 states of empty rows, float32[b, 0]. `assets/settings.json` holds the labels, the size of a clip
-and the states' names. What has no frame or no pixel, or is no picture, is refused with the reason.
+and the states' names. Input
+without a frame or a pixel, or that is not a picture, is refused with the reason.
 
 What `python -m apps.export_onnx` writes of a run: frames of clips in, logits out.
 """

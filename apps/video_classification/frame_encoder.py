@@ -36,7 +36,7 @@ def build_application(name: str, weights: str, height: int, width: int) -> keras
     if not inspect.isfunction(made):
         names = [n for n in dir(keras.applications) if n[:1].isupper()]
         raise errors.UserError(
-            f"model.application: {name!r} is none of keras.applications: {', '.join(names)}"
+            f"model.application: {name!r} is not one of keras.applications: {', '.join(names)}"
         )
     path = None if weights in (RANDOM, DOWNLOADED) else Path(weights).expanduser()
     if path is not None and not path.is_file():

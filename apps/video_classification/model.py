@@ -1,7 +1,7 @@
 """Builds the classifier: a network encodes each frame, recurrent layers read, a clip is pooled.
 
     x_t = encode(frame_t, frame_t - frame_{t-1})    a convolutional network (`frame_encoder`), and
-                                                    a dense layer of `frame_features` behind it
+                                                    a dense layer of `frame_features` after it
     h_t = recurrent(x)_t                            from itself and what came before
     u_t = W_u h_t + b_u                             evidence for each class; with
                                                     `beside_recurrent` of (h_t, x_t), x before the
@@ -47,7 +47,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
     Returns:
         A model of a dictionary: `frames` uint8 (batch, time, height, width, 3), as
         `data.preprocess` gives them, and `length` int32 (batch,), frames of each clip; to logits
-        float32 (batch, classes). Frames behind `length` change nothing.
+        float32 (batch, classes). Frames after `length` change nothing.
 
     Raises:
         UserError: an application or weights that cannot be had (`frame_encoder.build_application`).
@@ -69,7 +69,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
 def per_frame(trained: keras.Model) -> keras.Model:
     """Builds a model that answers at every frame: the evidence u, (batch, time, classes).
 
-    The weights are shared. At a frame behind `length` the answer means nothing.
+    The weights are shared. At a frame after `length` the answer means nothing.
     """
     evidence = trained.get_layer(EVIDENCE).output
     return keras.Model(trained.input, evidence, name="video_classification_per_frame")
@@ -96,7 +96,7 @@ def head(config: configs.Config, trained: keras.Model, every_frame: bool = False
 def _judge(
     config: configs.Config, layers: dict[str, keras.Layer], values: Any, length: Any
 ) -> tuple[Any, Any]:
-    """Logits and evidence of features: `layers`, by their names, one behind the other."""
+    """Returns logits and evidence of features: `layers`, by their names, in sequence."""
     real = layers["real"](values, length)
     # A layer that runs forward ends each row where its frames end whatever stands behind; only
     # the backward half of a BiLSTM would begin in the padding.

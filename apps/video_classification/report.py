@@ -43,7 +43,7 @@ _LIMITS = (
     "The numbers hold for videos like the ones that were learned: these actions, this kind of "
     "camera, clips of about this length. Another scene, a camera that moves or a cut within a clip "
     "change them.",
-    "An action that is none of the labels is given one of them all the same; a low probability is "
+    "An action outside the labels is given one of them all the same; a low probability is "
     "the only hint.",
     "Only so many frames of a clip are seen, spread over it: what happens between two of them is "
     "missed.",

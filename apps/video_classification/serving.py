@@ -43,7 +43,7 @@ SIGNATURES = {
 
 
 class ServedVideo:
-    """A classifier behind frames, encoded frames and streams.
+    """Serves a classifier: frames, encoded frames and streams.
 
     Args:
         trained: what `model.build` returned.

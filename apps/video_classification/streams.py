@@ -52,7 +52,7 @@ def chunk(trained: keras.Model, frames: tf.Tensor, states: States) -> tuple[tf.T
 
     Returns:
         Evidence (batch, time, classes), which a softmax makes probabilities of, and the new
-        states. One behind the other the chunks' results are those of `model.per_frame`.
+        states. Concatenated, the chunks' results are those of `model.per_frame`.
     """
     after: States = {}
     seen: dict[str, Any] = {}  # what each layer gave, by its name

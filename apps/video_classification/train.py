@@ -18,7 +18,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     The frames are sampled first, or come from the cache. The weights with the lowest loss on the
     validation videos, each the mean of its clips, end in model.keras, in float32; the labels'
     names are in config.json. With a frozen application and `cache_features` its features are
-    computed once, and the layers behind it learn from them; so with motion_statistics.
+    computed once, and the layers after it learn from them; so with motion_statistics.
 
     With `training.learn_from_validation` the validation part is learned, too: nothing is chosen by
     it, and the weights at the end are kept.

@@ -94,7 +94,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
         ("--input a.csv --runner", "argument --runner: expected one argument"),
         ("--input a.csv --runner=NoSuchRunner", "Unexpected pipeline runner: NoSuchRunner"),
         ("--runner=apps.no_such.Runner --input a.csv", "No module named 'apps.no_such'"),
-        ("--input a.csv --format xml", "--format: 'xml' is none of parquet, jsonl"),
+        ("--input a.csv --format xml", "--format: 'xml' is not one of parquet, jsonl"),
     ],
 )
 def test_what_does_not_fit_is_one_line(refused, arguments, told):

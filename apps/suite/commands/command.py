@@ -197,7 +197,7 @@ def _preset(presets: Mapping[str, Any], arguments: Sequence[str]) -> str:
         elif argument.startswith("--preset="):
             preset = argument.removeprefix("--preset=")
     if preset not in presets:
-        raise errors.UserError(f"--preset: {preset!r} is none of {', '.join(presets)}")
+        raise errors.UserError(f"--preset: {preset!r} is not one of {', '.join(presets)}")
     return preset
 
 

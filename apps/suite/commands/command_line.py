@@ -65,7 +65,7 @@ def _one_line(event: tyro_errors.ParseErrorEvent, names: Sequence[str]) -> str:
         case tyro_errors.UnrecognizedArgs(tokens=[token, *_]):
             return _unknown(token, names)
         case tyro_errors.InvalidChoice(argument=argument, value=value, choices=choices):
-            return f"{_name(argument)}: {value!r} is none of {', '.join(choices)}"
+            return f"{_name(argument)}: {value!r} is not one of {', '.join(choices)}"
         case tyro_errors.BadValue(argument=argument):
             return f"{_name(argument)} needs a value"
         case tyro_errors.MissingArgs(unrecognized_tokens=[token, *_]):

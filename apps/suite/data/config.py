@@ -11,7 +11,7 @@ class OwnConfig:
     skip_unreadable: bool = False  # leave out files that cannot be decoded, and count them
     folds: fields.CountOrZero = 0  # of a cross-validation by group; 0 = one split by the fractions
     fold: fields.CountOrZero = 0  # which of them is the test part, from 0
-    validation_fold: bool = False  # the fold behind it is the validation part; else the fraction
+    validation_fold: bool = False  # the next fold is the validation part; else the fraction
 
     def __post_init__(self) -> None:
         if self.folds in (1, 2) or (self.folds and self.fold >= self.folds):

@@ -149,7 +149,7 @@ def gathered(content: bytes) -> list[bytes]:
 
 @functools.cache
 def _gathering(strategy: Any) -> Callable[[Any], Any]:
-    """A function of int32 [any] to all workers' one behind the other.
+    """Returns a function that concatenates the int32 vectors of all workers in worker order.
 
     With one signature, since each trace takes keys that all workers count alike.
     """

@@ -38,7 +38,7 @@ class Cluster:
 
 
 def read_cluster() -> Cluster:
-    """The cluster that the environment variable TF_CONFIG tells of.
+    """Cluster that the environment variable TF_CONFIG describes.
 
     Raises errors.UserError, naming the part, when it is missing or no cluster that can train.
     """
@@ -77,7 +77,7 @@ def _hosts(given: dict[str, Any]) -> dict[str, list[str]]:
         for host in hosts:
             name, _, port = str(host).rpartition(":")
             if not (name and port.isdecimal() and 0 < int(port) < 2**16):
-                raise _wrong(f"cluster.{kind} has {json.dumps(host)}, which is no host:port")
+                raise _wrong(f"cluster.{kind} has {json.dumps(host)}, which is not host:port")
     every = [host for hosts in given.values() for host in hosts]
     if not every:
         raise _wrong("cluster has no worker")

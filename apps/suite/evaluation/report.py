@@ -45,7 +45,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Passage:
-    """Text as it is, white space included, such as an input beside its answer."""
+    """Preformatted text with its white space, such as an input beside its answer."""
 
     caption: str
     text: str

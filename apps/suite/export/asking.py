@@ -82,7 +82,7 @@ class Model:
         return dict(self._answer(signature, typed))
 
     def asset(self, name: str) -> str | None:
-        """Returns the text of a file that the export carries, or None where there is no such."""
+        """Returns the text of a file that the export carries, or None without such a file."""
         if assets.SIGNATURE not in self.inputs:
             return None
         (content,) = self.ask(assets.SIGNATURE, name=[name])["content"]

@@ -25,7 +25,7 @@ class Network(NamedTuple):
     """Network that a task writes as ONNX, with inputs that check it.
 
     Attributes:
-        model: a functional Keras model; its inputs are named, and what it returns behind its first
+        model: a functional Keras model; its inputs are named, and the outputs after its first
             output are the states that are the last of its inputs, one step on.
         answer: name of the first output.
         examples: sets of inputs by name, of several rows and lengths.
@@ -40,7 +40,7 @@ def write(network: Network, file: Path) -> None:
     """Converts a network, compares it with Keras on its examples, and writes the file.
 
     Batch and time stay free where the model leaves them free. Inputs have the names of the
-    model's, outputs `answer` and those of the states with "_after" behind them.
+    model's, outputs `answer` and those of the states with the suffix "_after".
 
     Raises:
         UserError: tf2onnx, onnx or onnxruntime is not installed; the network has something that
@@ -66,7 +66,7 @@ def _converted(network: Network) -> bytes:
     with _quiet(), lstm_layers.computed_by("portable", network.model):
         concrete = tf.function(answered, autograph=False).get_concrete_function(*specs)
         given = [each.name for each in concrete.inputs if each.dtype != tf.resource]
-        given = given[: len(inputs)]  # behind them stand the numbers that the function has caught
+        given = given[: len(inputs)]  # after them come the numbers that the function has captured
         returned = [each.name for each in concrete.outputs]
         names = dict(zip(returned, _outputs(network), strict=True))
         names |= {name: name.partition(":")[0] for name in given}

@@ -18,7 +18,7 @@ from apps.suite.serving import warmup_requests
 
 
 class Served(Protocol):
-    """A task's model behind its signatures.
+    """A task's model with its signatures.
 
     Attributes:
         saved: holds all that the signatures use; see `write`.
@@ -108,7 +108,7 @@ def write(
         partial = folder / f"{files.PARTIAL}{version}"
         try:
             with _explained(folder):
-                # Gradients of our recurrences are no part of what is served.
+                # Gradients of our recurrences are not served.
                 options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
                 tf.saved_model.save(served, str(partial), dict(signatures), options)
                 file = partial / warmup_requests.FILE

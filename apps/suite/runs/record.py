@@ -23,7 +23,7 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 def commit() -> str:
     """Hash of this project's commit, with "-dirty" after it when files were changed since.
 
-    "unknown" where the project is no git checkout or git is missing.
+    "unknown" where the project is not a git checkout or git is missing.
     """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     root = Path(__file__).resolve().parents[3]

@@ -183,7 +183,7 @@ def truths(
 
 
 def names(block: Block, name: str) -> pa.Array:
-    """Returns a column as text, each cell just as it is written.
+    """Returns a column as text, each cell exactly as written.
 
     Raises:
         UserError: an empty cell, with its place, or a column that holds neither text nor numbers.

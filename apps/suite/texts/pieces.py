@@ -7,7 +7,7 @@ graph (a batch of prompts). All strings are UTF-8.
 import tensorflow as tf
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""Whatever a vocabulary lacks, and bytes that are no UTF-8; id 0 in every vocabulary."""
+"""Whatever a vocabulary lacks, and bytes that are not UTF-8; id 0 in every vocabulary."""
 
 _WORD = r" ?[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 _SYMBOL = r" ?[^\s\p{L}\p{M}\p{N}]"
@@ -16,7 +16,7 @@ _ESCAPES = (("\\", r"\x5c"), ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t"))
 
 
 def valid(texts: tf.Tensor) -> tf.Tensor:
-    """The same strings with `UNKNOWN` in place of bytes that are no UTF-8."""
+    """Replaces bytes that are not UTF-8 by `UNKNOWN`."""
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
 

@@ -80,7 +80,7 @@ class Tokenizer(tf.Module):
     def graph_decode(self, ids: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:
         """Text string[b] of ids int [b, t]; row b is its first lengths[b] tokens, or all of them.
 
-        Bytes that are no UTF-8, as a model may make them up, become U+FFFD.
+        Bytes that are not UTF-8, which a model may generate, become U+FFFD.
         """
         unique, index = tf.unique(tf.reshape(ids, [-1]))
         if self.kind == "byte":

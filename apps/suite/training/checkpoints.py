@@ -30,7 +30,7 @@ _SUFFIX = ".checkpoint"
 
 
 class DamagedCheckpoint(Exception):
-    """The file is cut short or its bytes are not those that were written."""
+    """Raised for a file that is cut short or whose bytes have changed."""
 
 
 def file_of(folder: pathlib.Path, step: int) -> pathlib.Path:
@@ -39,7 +39,7 @@ def file_of(folder: pathlib.Path, step: int) -> pathlib.Path:
 
 
 def steps(folder: pathlib.Path) -> list[int]:
-    """The steps that have a file in `folder`, newest first; none if there is no folder."""
+    """Returns the steps with a file in `folder`, newest first; none without a folder."""
     names = (path.stem for path in folder.glob(f"*{_SUFFIX}"))
     return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 

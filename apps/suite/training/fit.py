@@ -120,7 +120,7 @@ class Keeper(keras.callbacks.Callback):
         if not distribution.is_chief():
             return
         if self.record.step:
-            # A process that was killed right behind its last checkpoint has not come to that
+            # A process that was killed right after its last checkpoint has not come to that
             checkpoints.remove_old(self._folder.checkpoints, self.record.step)
             history.show_progress(f"Going on from step {self.record.step} of {self._steps}")
             self._write_history()
@@ -268,7 +268,7 @@ def fit(
     record = keeper.record
     if record.step % steps_per_checkpoint or record.step > steps:
         raise ValueError(
-            f"{folder.checkpoints} is at step {record.step}, which is no checkpoint of a training "
+            f"{folder.checkpoints} is at step {record.step}, which is not a checkpoint of a training "
             f"of {steps} steps with one every {steps_per_checkpoint}"
         )
     live = [history.LiveLine(steps)] if sys.stdout.isatty() else []

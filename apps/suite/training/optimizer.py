@@ -1,4 +1,4 @@
-"""The optimizer of every task: AdamW, a warm-up with a cosine behind it, and averaged weights.
+"""Builds the optimizer of every task: AdamW, a warm-up followed by a cosine, averaged weights.
 
 The exponential moving averages of the weights that an optimizer with `use_ema=True` keeps.
 

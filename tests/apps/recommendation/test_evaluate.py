@@ -93,7 +93,7 @@ def test_the_report_shows_what_was_found_and_escapes_the_names(evaluated):
     page = run.report_file.read_text()
     for said in (
         "Successes and failures",
-        "The next item stood far behind",
+        "The next item was ranked far down",
         "What the validation part has chosen",
         "By the length of the history",
         "By the popularity of the right item",

@@ -55,7 +55,7 @@ def test_the_seed_decides_which_are_kept():
 
 def test_a_word_that_the_data_do_not_have():
     with pytest.raises(
-        errors.UserError, match=r"audio\.words: 'noo' is no label of here; .* no, y"
+        errors.UserError, match=r"audio\.words: 'noo' is not a label of here; .* no, y"
     ):
         data.choose_words(*source(yes=5, no=7), words=("yes", "noo"), seed=0)
 

@@ -70,7 +70,7 @@ def test_overwrite_reaches_the_task(train):
 
 def test_an_unknown_preset_lists_the_known_ones(train, capsys):
     assert command(train, "--preset", "huge") == 2
-    assert capsys.readouterr().err == "error: --preset: 'huge' is none of tiny, default\n"
+    assert capsys.readouterr().err == "error: --preset: 'huge' is not one of tiny, default\n"
     assert not train.calls
 
 

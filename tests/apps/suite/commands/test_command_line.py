@@ -55,7 +55,7 @@ def test_fields_are_filled_under_their_own_names():
         (["--model.units"], "--model.units needs a value"),
         (["--model.units", "few"], "--model.units: 'few' is not a whole number"),
         (["--model.dropout", "few"], "--model.dropout: 'few' is not a number"),
-        (["--model.kind", "rnn"], "--model.kind: 'rnn' is none of lstm, gru"),
+        (["--model.kind", "rnn"], "--model.kind: 'rnn' is not one of lstm, gru"),
         (["--model.units", "0"], "units must be at least 1"),
         (["--model.units", "3", "4"], "unexpected argument '4'; see --help"),
     ],

@@ -41,7 +41,7 @@ FIRST = {"type": "worker", "index": 0}
         ),
         (
             {"cluster": {"worker": ["a:1", "b"]}, "task": FIRST},
-            'TF_CONFIG: cluster.worker has "b", which is no host:port',
+            'TF_CONFIG: cluster.worker has "b", which is not host:port',
         ),
         ({"cluster": {"worker": ["a:1", "a:1"]}, "task": FIRST}, "cluster has a:1 twice"),
         (TWO | {"task": {"type": "chief", "index": 0}}, "task.type is 'chief', not worker"),
