@@ -117,8 +117,9 @@ class PeepholeLSTMCell(RecurrentCell):
     def recurrence(self, run: Run) -> tuple:
         kernel = ops.cast(self.kernel, self.compute_dtype)
         bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
+        p_i, p_f, p_o = self._peepholes()
         m = run.recurrent_dropout_mask
-        weights = Weights(kernel, run.recurrent_kernel, bias, *self._peepholes(), m)
+        weights = Weights(kernel, run.recurrent_kernel, bias, p_i, p_f, p_o, m)
         options = Options(self.activation, self.recurrent_activation, run.unroll, run.training)
         return implementations.run(
             self.equations, run.implementation, run.inputs, run.mask, run.state, weights, options

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras import ops
 
 from lstm_layers.gru import GRU
@@ -35,7 +37,7 @@ def trace(
     """
     if not isinstance(layer, (PeepholeLSTM, GRU)):
         raise TypeError(f"expected a PeepholeLSTM or GRU, got {type(layer).__name__}")
-    kind: type = gru_step.Step if isinstance(layer, GRU) else lstm_step.Step
+    kind: Any = gru_step.Step if isinstance(layer, GRU) else lstm_step.Step
     cell = layer.cell
     z = ops.transpose(ops.cast(cell.input_products(x), cell.state_dtype), (1, 0, 2))
     sequences = [z] if mask is None else [z, ops.transpose(ops.cast(mask, "bool"))]

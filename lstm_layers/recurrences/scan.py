@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import tensorflow as tf
 from tensorflow.python.eager import record
@@ -126,13 +126,14 @@ def present(weights: tuple) -> list[tf.Tensor]:
 
 def given(weights: Weights) -> Weights:
     """Returns a bool for each weight: false where it is None."""
-    return type(weights)(*(weight is not None for weight in weights))
+    kind: Any = type(weights)
+    return kind(*(weight is not None for weight in weights))
 
 
 def restored(given: Weights, tensors: Tensors) -> Weights:
     """Returns the weights of which `present` took the tensors; `given` as `given` returns it."""
-    remaining = iter(tensors)
-    return type(given)(*(next(remaining) if is_given else None for is_given in given))
+    remaining, kind = iter(tensors), cast(Any, type(given))
+    return kind(*(next(remaining) if is_given else None for is_given in given))
 
 
 def not_recorded() -> AbstractContextManager:
