@@ -35,7 +35,7 @@ import tensorflow as tf
 from apps import serve_check
 from apps.suite.export import check
 from apps.suite.serving import models, warmup_requests
-from lstm_layers import GRU, PeepholeLSTM, keras_private
+from lstm_layers import GRU, PeepholeLSTM, recurrent_cell
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -61,7 +61,7 @@ def exported(task: str, run: Path, folder: Path, implementation: str) -> Path:
         trained = load(run)
         held = trained if isinstance(trained, tuple) else vars(trained).values()
         for model in held:
-            for layer in keras_private.layers_within(model) if _is_model(model) else ():
+            for layer in recurrent_cell.layers_within(model) if _is_model(model) else ():
                 if isinstance(layer, PeepholeLSTM | GRU):
                     layer.implementation = implementation
         return trained

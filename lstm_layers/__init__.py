@@ -3,10 +3,10 @@
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.gru import GRU, GRUCell
 from lstm_layers.layer_kinds import layer_of_kind
+from lstm_layers.layer_trace import trace
 from lstm_layers.onnx_export import export_onnx
 from lstm_layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 from lstm_layers.recurrent_layer import computed_by
-from lstm_layers.recurrent_trace import trace
 from lstm_layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from lstm_layers.stacked_lstm import StackedLSTM
 from lstm_layers.variant_lstm import (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import tensorflow as tf
 from tensorflow.python.eager import record
@@ -132,8 +132,7 @@ def given(weights: Weights) -> Weights:
 
 def restored(given: Weights, tensors: Tensors) -> Weights:
     """Returns the weights of which `present` took the tensors; `given` as `given` returns it."""
-    remaining = iter(tensors)
-    kind: Any = type(given)
+    remaining, kind = iter(tensors), cast(Any, type(given))
     return kind(*(next(remaining) if is_given else None for is_given in given))
 
 

@@ -268,8 +268,8 @@ def fit(
     record = keeper.record
     if record.step % steps_per_checkpoint or record.step > steps:
         raise ValueError(
-            f"{folder.checkpoints} is at step {record.step}, which is not a checkpoint of a training "
-            f"of {steps} steps with one every {steps_per_checkpoint}"
+            f"{folder.checkpoints} is at step {record.step}, which is not a checkpoint of a "
+            f"training of {steps} steps with one every {steps_per_checkpoint}"
         )
     live = [history.LiveLine(steps)] if sys.stdout.isatty() else []
     # An error instead of a silently short epoch, should the stream have an end
