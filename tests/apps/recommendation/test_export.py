@@ -33,7 +33,8 @@ def test_a_run_without_titles_is_exported_without_them(tmp_path, monkeypatch):
     monkeypatch.setattr(small_run, "TITLES", None)
     small_run.write(tmp_path / "run", layer_count=1)
     version = export.export(tmp_path / "run", tmp_path)
-    assert [file.name for file in (version / "assets").iterdir()] == ["items.txt"]
+    files = {file.name for file in (version / "assets").iterdir()}
+    assert files == {"items.txt", "settings.json"}
 
 
 def test_requests_are_plain_data_and_ask_for_all_kinds_of_rows(run):
