@@ -96,7 +96,7 @@ def train_command(
 
 
 def _batch_size(config: Any) -> int:
-    """Rows of a training step; 0, which any number of replicas can share, where none is told."""
+    """Rows of a training step; 0, which any number of replicas can share, if the task gives none."""
     return getattr(getattr(config, "training", None), "batch_size", 0)
 
 
@@ -189,7 +189,7 @@ def run_command(
 
 
 def _preset(presets: Mapping[str, Any], arguments: Sequence[str]) -> str:
-    """The value of the last `--preset`, looked for ahead of parsing as it sets all defaults."""
+    """Returns the last `--preset`; it is read before parsing because it sets all defaults."""
     preset = "default"
     for argument, following in itertools.pairwise([*arguments, ""]):
         if argument == "--preset":

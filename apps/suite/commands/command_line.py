@@ -80,7 +80,7 @@ def _one_line(event: tyro_errors.ParseErrorEvent, names: Sequence[str]) -> str:
 
 
 def _plain_words(message: str) -> str:
-    """The message of Python's own int() and float() without their jargon."""
+    """Rewrites the message of Python's int() and float() without their jargon."""
     for jargon, kind in (
         ("invalid literal for int() with base 10: ", "a whole number"),
         ("could not convert string to float: ", "a number"),
@@ -100,14 +100,14 @@ def _unknown(token: str, names: Sequence[str]) -> str:
 
 
 def _name(argument: Any) -> str:
-    """`--group.field`, or the name of a positional argument."""
+    """Returns `--group.field`, or the name of a positional argument."""
     if argument.is_positional():
         return str(argument.field.intern_name)
     return str(argument.lowered.name_or_flags[-1])
 
 
 def _option_names(kind: Any) -> Iterator[str]:
-    """The dotted names of all fields, with groups that are marked `name=""` left out of them."""
+    """Returns the dotted names of all fields, without groups that are marked `name=""`."""
     origin, parameters = typing.get_origin(kind) or kind, typing.get_args(kind)
     hints = typing.get_type_hints(origin, include_extras=True)
     for field in dataclasses.fields(origin):

@@ -69,7 +69,7 @@ def begun(kind: Kind, batch_size: int) -> Iterator[None]:
 
 
 def strategy() -> Any:
-    """The `tf.distribute.Strategy` of this process, None without a distribution."""
+    """Returns the `tf.distribute.Strategy` of this process, None without a distribution."""
     return _strategy
 
 
@@ -84,12 +84,12 @@ def is_chief() -> bool:
 
 
 def worker_name() -> str:
-    """`worker 1 of 2`"""
+    """Returns a name such as `worker 1 of 2`."""
     return _place.name if _place else "the only process"
 
 
 def replica_count() -> int:
-    """Over all machines; 1 without a distribution."""
+    """Returns the number of replicas on all machines; 1 without a distribution."""
     return 1 if _strategy is None else int(_strategy.num_replicas_in_sync)
 
 

@@ -33,7 +33,7 @@ from keras.src.backend.tensorflow import trainer as keras_trainer
 
 @contextlib.contextmanager
 def mended(model: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """While the block runs, `model.fit` is right under the model's strategy."""
+    """Corrects `model.fit` under the model's strategy while the block runs."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if not builds_from_a_distributed_batch(strategy):
         model._maybe_symbolic_build = _symbolic_build(model, strategy)

@@ -37,12 +37,12 @@ def share(total: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def share_of_equals(mean: tf.Tensor) -> tf.Tensor:
-    """`share` of a mean over this replica's part, where all replicas have as much."""
+    """Returns `share` of a mean over this replica's part, if all parts are equally large."""
     return mean / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def once(values: tf.Tensor) -> tf.Tensor:
-    """`values`, rows that all replicas looked up alike; their gradient comes from the first alone.
+    """Returns rows that all replicas looked up alike; only the first gives their gradient.
 
     The norm by which Keras clips takes rows of a table that were looked up twice as two rows. Here
     what all replicas say of a row stays one, as in one process.
@@ -114,7 +114,7 @@ def parts(variable: keras.Variable) -> Iterator[tuple[slice, tf.Variable]]:
 
 
 def read(variable: keras.Variable) -> np.ndarray:
-    """The value of any variable; of a `state` that of all rows.
+    """Returns the value of a variable; for a `state`, the value of all rows.
 
     For a state every worker has to come here, in the same order of calls.
     """
@@ -126,7 +126,7 @@ def read(variable: keras.Variable) -> np.ndarray:
 
 
 def whole_shape(variable: keras.Variable) -> tuple[int, ...]:
-    """The shape of what `read` returns."""
+    """Returns the shape of the array that `read` returns."""
     shape = tuple(variable.shape)
     if is_state(variable):
         shape = (shape[0] * distribution.replica_count(), *shape[1:])
@@ -143,7 +143,7 @@ def write(variable: keras.Variable, value: np.ndarray) -> None:
 
 
 def shared_out(stream: tf.data.Dataset) -> tf.data.Dataset:
-    """A stream of whole batches, as one in which each replica finds its rows.
+    """Turns a stream of whole batches into one that gives each replica its rows.
 
     Every process computes the whole stream, and drops the rows of others: what the stream yields
     must be a function of its first step alone.

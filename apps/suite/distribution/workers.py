@@ -106,7 +106,7 @@ class PeerLost(errors.UserError):
 
 
 def mirrored() -> Any:
-    """The strategy of all GPUs of this machine, or of its CPU devices."""
+    """Returns the strategy of all GPUs of this machine, or of its CPU devices."""
     import tensorflow as tf
 
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -119,7 +119,7 @@ def mirrored() -> Any:
 
 
 def joined(place: Cluster) -> Any:
-    """The strategy of a cluster's workers; waits until all have come."""
+    """Returns the strategy of a cluster's workers; waits until all have joined."""
     import tensorflow as tf
 
     here = place.workers[place.index]
@@ -145,7 +145,7 @@ def joined(place: Cluster) -> Any:
 
 @contextlib.contextmanager
 def _ended_by_control_c() -> Iterator[None]:
-    """Python itself would hear of it only when the block, which waits in C++, is over."""
+    """Ends on Control-C at once; Python would notice only after the block, which waits in C++."""
     if threading.current_thread() is not threading.main_thread():  # as under Ray
         yield
         return

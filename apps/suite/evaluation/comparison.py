@@ -19,7 +19,7 @@ class Standing(NamedTuple):
 def primary(
     metric: str, test: Scores, baselines: Mapping[str, Scores], higher_is_better: bool
 ) -> dict[str, Any]:
-    """The "primary" of metrics.json: `metric` of the model, and of the baseline that is best in it.
+    """Returns "primary" for metrics.json: `metric` of the model and of its best baseline.
 
     Raises ValueError when no baseline has the metric: a result alone says nothing.
     """
@@ -36,7 +36,7 @@ def primary(
 
 
 def standings(metrics: Mapping[str, Any]) -> list[Standing]:
-    """The model and the baselines that have the primary metric, the best one first.
+    """Returns the model and the baselines that have the primary metric, best first.
 
     Of equals a baseline comes first: it is the simpler one.
     """
@@ -52,7 +52,7 @@ def standings(metrics: Mapping[str, Any]) -> list[Standing]:
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
-    """One sentence that names the better one of the model and the best baseline."""
+    """Returns a sentence that names the better of the model and the best baseline."""
     baseline = metrics["primary"]["baseline"]
     first, model = standings(metrics)[0], metrics["primary"]["model"]
     numbers = (
@@ -66,7 +66,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
 
 def table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows, the best one first; a column for each metric that a baseline shares.
+    """Returns header and rows, best first; a column for each metric that a baseline shares.
 
     The header's first cell is empty, the primary metric's column comes first and says which
     direction is better.
@@ -85,7 +85,7 @@ def table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def text_table(metrics: Mapping[str, Any]) -> str:
-    """`table` for a terminal, its numbers aligned on the right."""
+    """Formats `table` for a terminal, with numbers aligned on the right."""
     header, rows = table(metrics)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
@@ -96,10 +96,10 @@ def text_table(metrics: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits, whole numbers in full."""
+    """Formats a number with four digits, whole numbers in full."""
     return f"{value:,}" if isinstance(value, int) else f"{value:#.4g}"
 
 
 def words(name: str) -> str:
-    """The name of a metric or a field as a person writes it."""
+    """Returns the name of a metric or a field as a person writes it."""
     return name.replace("_", " ")

@@ -48,7 +48,7 @@ class Run(Generic[Config, Trained, Loaded]):
 
     @property
     def config(self) -> Config:
-        """The config of the run."""
+        """Returns the config of the run."""
         return self.folder.config
 
 

@@ -33,7 +33,7 @@ Draw = Callable[[matplotlib.axes.Axes, Theme], None]
 
 
 def png(theme: Theme, title: str, draw: Draw, height_inches: float) -> bytes:
-    """A PNG of what `draw` plots into titled axes."""
+    """Returns a PNG of titled axes that `draw` plots into."""
     style: Any = {  # matplotlib types its keys one by one
         "figure.facecolor": theme.ground,
         "axes.facecolor": theme.ground,
@@ -70,7 +70,7 @@ def png(theme: Theme, title: str, draw: Draw, height_inches: float) -> bytes:
 
 
 def legend(axes: matplotlib.axes.Axes, theme: Theme) -> None:
-    """On the line of the title, where it hides nothing."""
+    """Places the legend on the line of the title, where it hides nothing."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),

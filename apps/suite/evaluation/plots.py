@@ -54,7 +54,7 @@ def learning_curve(
     references: Mapping[str, float] | None = None,
     higher_is_better: bool = False,
 ) -> Plot:
-    """The metric's training and validation columns of history.csv, over the steps.
+    """Plots the metric's training and validation columns of history.csv over the steps.
 
     Args:
         folder: where the two files go.
@@ -189,7 +189,7 @@ def grouped_bars(
 
 
 def read_history(history_file: Path) -> dict[str, list[float]]:
-    """The columns of history.csv that are filled in every row."""
+    """Reads the columns of history.csv that are filled in every row."""
     with history_file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     names = [name for name in (rows[0] if rows else {}) if all(row[name] for row in rows)]

@@ -162,7 +162,7 @@ def render(folder: run_folder.RunFolder[Any], card: Card, metrics: Mapping[str, 
 
 
 def changed_fields(presets: Mapping[str, Any], config: Any) -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of the fields in which a config differs from its preset."""
+    """Returns names and values of the fields in which a config differs from its preset."""
     preset = dict(_flat(config_fields.to_dict(presets[config.preset])))
     for name, value in _flat(config_fields.to_dict(config)):
         if value != preset[name]:
@@ -170,7 +170,7 @@ def changed_fields(presets: Mapping[str, Any], config: Any) -> Iterator[tuple[st
 
 
 def train_command(task: str, presets: Mapping[str, Any], config: Any, run: Path) -> str:
-    """The command that repeats a run, the seed always named."""
+    """Returns the command that repeats a run; it always names the seed."""
     parts = ["python", "-m", f"apps.{task}.train", "--preset", config.preset]
     parts += ["--seed", str(config.seed)]
     for name, value in changed_fields(presets, config):
@@ -181,24 +181,24 @@ def train_command(task: str, presets: Mapping[str, Any], config: Any, run: Path)
 
 
 def heat(value: float, full: float) -> int:
-    """The level of colour of a value, 0 to `HEAT_LEVELS`."""
+    """Returns the level of colour of a value, 0 to `HEAT_LEVELS`."""
     return min(HEAT_LEVELS, max(0, math.floor(HEAT_LEVELS * value / full + 0.5)))
 
 
 def data_uri(file: Path) -> str:
-    """A PNG file as a URI that holds it."""
+    """Returns a PNG file's content as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def audio_uri(wav: bytes) -> str:
-    """A WAV file's content as a URI that holds it."""
+    """Returns a WAV file's content as a data URI."""
     return f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
 
 
 def _data(
     folder: run_folder.RunFolder[Any], card: Card, noted: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The rows of the table on the data; `noted` is the "data" of the metrics."""
+    """Returns the rows of the table on the data; `noted` is the "data" of the metrics."""
     unit = noted.get("unit", "examples")
     return {
         "Name": folder.data["name"],

@@ -90,7 +90,7 @@ class Model:
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        """The asset settings.json; empty where there is none."""
+        """Returns the asset settings.json; empty if the export has no such file."""
         return json.loads(self.asset(assets.SETTINGS) or "{}")
 
     def setting(self, name: str) -> Any:
@@ -130,7 +130,7 @@ class ExportedModel(Model):
 
     @functools.cached_property
     def requests(self) -> list[warmup_requests.Request]:
-        """The warm-up requests: the export's own examples of what it may be asked."""
+        """Returns the warm-up requests, which are the export's own example requests."""
         file = self._folder / warmup_requests.FILE
         return list(warmup_requests.read(file)) if file.is_file() else []
 

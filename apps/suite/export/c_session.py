@@ -48,7 +48,7 @@ _Pointer, _Int, _Size = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
 
 
 class _Output(ctypes.Structure):
-    """One result of an operation (TF_Output)."""
+    """Result of an operation (TF_Output)."""
 
     _fields_ = [("operation", _Pointer), ("index", _Int)]
 
@@ -74,7 +74,7 @@ class CSession:
             )
 
     def run(self, feeds: Mapping[str, Any], fetches: Sequence[str]) -> list[np.ndarray]:
-        """The values of tensors by their names in the graph, given others."""
+        """Computes tensors by their names in the graph, given the values of others."""
         library = self._library
         inputs = (_Output * len(feeds))(*(self._output(name) for name in feeds))
         given = [self._tensor(np.asarray(value)) for value in feeds.values()]
@@ -151,7 +151,7 @@ class _Status:
 
 
 def _library() -> ctypes.CDLL:
-    """The C library in the installed wheel; its Python package is found and never imported."""
+    """Finds the C library in the installed wheel without importing its Python package."""
     spec = importlib.util.find_spec("tensorflow")
     folders = list(spec.submodule_search_locations or []) if spec else []
     for name in ("libtensorflow_framework", "libtensorflow_cc"):

@@ -48,7 +48,7 @@ def variants(
 
 
 def cropped(expected: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The expected answers of fewer rows, at the sizes that these rows alone ask for.
+    """Cuts the expected answers to fewer rows, at the sizes that these rows alone need.
 
     Sides behind the rows may be as long as the longest wish among the rows: the first k items, say.
     """
@@ -80,7 +80,7 @@ def wrong_labels(answers: Mapping[str, Any]) -> str:
 
 
 def with_rows(arrays: Mapping[str, Any], described: Mapping[str, Any]) -> list[str]:
-    """The names of what has a row for each question: whose first side the signature leaves free."""
+    """Returns the names of tensors with a row per question: their first dimension is free."""
     found = []
     for name, values in arrays.items():
         shape = described[name].tensor_shape
@@ -178,7 +178,7 @@ def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
 
 
 def refusals(version: Path) -> Iterator[str]:
-    """A line for each thing in the graph at which a stock server on a CPU would stop."""
+    """Returns a line for each node at which a stock server on a CPU would stop."""
     for graph in graphs(version):
         functions = graph.library.function
         own = {function.signature.name for function in functions}
@@ -224,7 +224,7 @@ def _signatures(version: Path) -> dict[str, Any]:
 
 
 def graphs(version: Path) -> list[Any]:
-    """The `GraphDef` of each of a version's graphs, one as a rule."""
+    """Reads the `GraphDef` of each of a version's graphs, usually one."""
     return [meta_graph.graph_def for meta_graph in _saved_model(version).meta_graphs]
 
 
@@ -235,7 +235,7 @@ def _saved_model(version: Path) -> saved_model_pb2.SavedModel:
 def _answers(
     version: Path, requests: Sequence[warmup_requests.Request], signatures: Mapping[str, Any]
 ) -> list[Any]:
-    """For each request its answers by name, or the reason why there are none."""
+    """Returns the answers to each request by name, or the reason why there are none."""
     order: dict[str, Any] = {"folder": str(version.resolve()), "feeds": [], "fetches": []}
     for request in requests:
         signature = signatures[request.signature]

@@ -149,7 +149,7 @@ def _line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the tidings of a conversion: what matters of them is told by an error."""
+    """Silences the messages of a conversion; an error reports any that matter."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     before = [each.level for each in loggers]
     try:

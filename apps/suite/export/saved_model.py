@@ -27,7 +27,7 @@ class Served(Protocol):
     saved: tf.Module
 
     def signatures(self) -> Mapping[str, Any]:
-        """The functions to export, by name; see `write`."""
+        """Returns the functions to export, by name; see `write`."""
 
 
 def export(
@@ -156,5 +156,5 @@ def _explained(folder: Path) -> Iterator[None]:
 
 
 def _reason(message: str) -> str:
-    """TensorFlow's message without the operation and the temporary file that it names."""
+    """Returns TensorFlow's message without the operation and temporary file it names."""
     return message.rpartition("; ")[2].partition(" [Op:")[0]

@@ -61,7 +61,7 @@ def _advance(
     scores: tf.Tensor,
     penalty: tf.Tensor,
 ) -> tuple:
-    """The best beams, best first: where each comes from, its token, its score and what follows."""
+    """Returns the best beams, best first: origin, token, score and state of each."""
     logits, states = step(streaming, token, states)
     logits = sampling.penalised(logits, seen, penalty)[:, 1:]
     totals = scores[:, None] + tf.nn.log_softmax(logits)

@@ -59,7 +59,7 @@ def refuse_fractions(group: Any) -> None:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Nested dictionaries of the JSON values in a config dataclass; tuples become lists."""
+    """Converts a config dataclass to nested dictionaries of JSON values; tuples become lists."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
@@ -96,7 +96,7 @@ def first_problem(error: pydantic.ValidationError) -> str:
 
 
 def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    """Dotted name and both values of the first field in which two `to_dict` results differ.
+    """Returns name and both values of the first field in which two `to_dict` results differ.
 
     ("", None, None) when they are equal; a field that one side lacks is None there.
     """

@@ -21,7 +21,7 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 @functools.cache
 def commit() -> str:
-    """Hash of this project's commit, with "-dirty" after it when files were changed since.
+    """Returns the hash of this project's commit, with "-dirty" if files have changed since.
 
     "unknown" where the project is not a git checkout or git is missing.
     """
@@ -48,7 +48,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The processor and how many of its cores this process may use."""
+    """Returns the processor and the number of its cores that this process may use."""
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
@@ -61,7 +61,7 @@ def hardware() -> str:
 
 
 def new(task: str, config: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a run that begins now, as config.json holds it."""
+    """Returns the record of a run that begins now, for config.json."""
     return {
         "task": task,
         "preset": getattr(config, "preset", None),
@@ -74,7 +74,7 @@ def new(task: str, config: Any, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def existing(path: Path, task: str) -> dict[str, Any] | None:
-    """The record in the folder `path`, None where there is nothing yet.
+    """Reads the record in the folder `path`; None if there is nothing yet.
 
     Raises errors.UserError for a file, a folder of something else, and another task's run.
     """

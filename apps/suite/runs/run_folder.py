@@ -28,7 +28,7 @@ _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has wr
 
 
 class RunFolder(Generic[Config]):
-    """One run's files, its config and its data. Use `start`, `open_trained` or `open_finished`.
+    """Files, config and data of a run. Use `start`, `open_trained` or `open_finished`.
 
     Attributes:
         path: the folder; all files below are in it.
@@ -61,7 +61,7 @@ class RunFolder(Generic[Config]):
 
     @property
     def task(self) -> str:
-        """The task's name."""
+        """Returns the task's name."""
         return str(self._record["task"])
 
     @property
@@ -71,7 +71,7 @@ class RunFolder(Generic[Config]):
 
     @property
     def train_seconds(self) -> float | None:
-        """Wall time of the training, None until it has ended."""
+        """Returns the wall time of the training, None until it has ended."""
         return self._record.get("train_seconds")
 
     def finish_training(self, seconds: float) -> None:
@@ -183,7 +183,7 @@ def _start(
 def _of_a_follower(
     path: Path, config: Config, data: Mapping[str, Any], record: dict[str, Any]
 ) -> RunFolder[Config]:
-    """The folder of a worker that is not the chief; `record` is the chief's."""
+    """Returns the folder of a worker that is not the chief; `record` is the chief's."""
     run_record.refuse_other(path, record, config, data)
     deadline = time.monotonic() + _SHARED_STORAGE_SECONDS
     while not (path / "config.json").is_file():
@@ -202,7 +202,7 @@ def _of_a_follower(
 
 
 def open_trained(path: Path, task: str, kind: type[Config]) -> RunFolder[Config]:
-    """The run in `path` for its evaluation: training has ended, metrics.json may be missing.
+    """Opens a run for its evaluation: training has ended, metrics.json may be missing.
 
     `kind` is the task's config dataclass. Raises errors.UserError, saying what to do, for a folder
     that is missing, not ours, another task's, damaged, of another version, or not trained.
@@ -233,7 +233,7 @@ def open_trained(path: Path, task: str, kind: type[Config]) -> RunFolder[Config]
 
 
 def open_finished(path: Path, task: str, kind: type[Config]) -> RunFolder[Config]:
-    """The run in `path`, trained and evaluated. Raises errors.UserError as `open_trained` does."""
+    """Opens a run that is trained and evaluated. Raises errors.UserError as `open_trained` does."""
     folder = open_trained(path, task, kind)
     if not folder.metrics_file.is_file():
         raise errors.UserError(
