@@ -41,7 +41,7 @@ class Counted(NamedTuple):
 def evaluate(
     tokens: data.Tokens, vocabulary_size: int, highest_order: int = 9
 ) -> dict[str, Counted]:
-    """The unigram, and the n-gram of the order that is best on the validation part, by name.
+    """Evaluates the unigram and the n-gram whose order is best on the validation part.
 
     The first token of the test part is context alone, as it is for the model.
     """

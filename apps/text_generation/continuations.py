@@ -17,7 +17,7 @@ from apps.text_generation import data, model
 
 
 def longest_verbatim_runs(generated: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """For each token of int [tokens], the length of the longest run from it on found in `train`.
+    """Returns, per token of int [tokens], the longest run from it on that is in `train`.
 
     All places advance together by one token a turn; those without a match drop out, so that the
     work soon shrinks from the size of the training text to that of the copied parts.
@@ -46,7 +46,7 @@ def longest_verbatim_runs(generated: np.ndarray, train: np.ndarray) -> np.ndarra
 
 
 def copied_fraction(lengths: np.ndarray, run_tokens: int) -> float:
-    """The share of tokens that lie in a run of at least `run_tokens`; see `longest_verbatim_runs`.
+    """Returns the share of tokens in a run of at least `run_tokens`; see `longest_verbatim_runs`.
 
     Texts repeat themselves: compare with the share of a part of the text that was held out.
     """
@@ -84,7 +84,7 @@ class Copied(NamedTuple):
 
 
 def sample_prompt(text: data.Text) -> str:
-    """A few words that a person may try first."""
+    """Returns a few words to try first."""
     if text.name == data.DEFAULT:
         return "In the beginning"
     return " ".join(text.test[:_PROMPT_CHARACTERS].split()[1:4]) or text.test[:_PROMPT_CHARACTERS]
@@ -168,7 +168,7 @@ def _copied(
 
 
 def _line_start(text: str, place: int) -> int:
-    """The first start of a line from `place` on, or `place` where none is near."""
+    """Finds the first start of a line from `place` on, or `place` if none is near."""
     if place == 0 or text[place - 1] == "\n":
         return place
     at = text.find("\n", place, place + _LENGTH_CHARACTERS)
@@ -176,7 +176,7 @@ def _line_start(text: str, place: int) -> int:
 
 
 def _prompt(text: str, place: int) -> str:
-    """Whole words from `place` on, at least one character."""
+    """Returns whole words from `place` on, at least one character."""
     prompt = text[place : place + _PROMPT_CHARACTERS]
     end = max(prompt.rfind(" "), prompt.rfind("\n"))
     return prompt[:end] if end > _PROMPT_CHARACTERS // 2 else prompt

@@ -82,12 +82,12 @@ def load(config: configs.Config) -> Text:
 
 
 def preprocess(texts: tf.Tensor, tokenizer: tokenizer.Tokenizer) -> tf.RaggedTensor:
-    """Token ids int32 [b, (tokens)] of string[b], by the operations that the export holds."""
+    """Encodes string[b] as ids int32 [b, (tokens)], by the operations of the export."""
     return tokenizer.graph_encode(texts)
 
 
 def encode(text: Text, tokenizer: tokenizer.Tokenizer, config: configs.Config) -> Tokens:
-    """The three parts as token ids; UserError where they are too few for one window."""
+    """Encodes the three parts as token ids; UserError if too few for one window."""
     whole = tf.constant([text.train, text.validation, text.test])
     train, validation, test = (row.numpy() for row in preprocess(whole, tokenizer))
     if len(train) <= config.training.window_tokens or min(len(validation), len(test)) < 2:
@@ -102,7 +102,7 @@ def encode(text: Text, tokenizer: tokenizer.Tokenizer, config: configs.Config) -
 def batches(
     tokens: np.ndarray, batch_size: int, window_tokens: int, first_step: int = 0, seed: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of (tokens, next tokens), both int32 [batch_size, window_tokens].
+    """Yields (tokens, next tokens) without end, both int32 [batch_size, window_tokens].
 
     The rows start at evenly spaced places of the text, which is taken as a ring, and each one
     walks on for ever, window by window, so that its state can be carried. The seed turns the ring.
@@ -178,7 +178,7 @@ def _read_file(file: Path) -> str:
 
 
 def _read_set(name: str) -> tuple[str, str, str]:
-    """Text, licence and source of a TFDS set."""
+    """Reads text, licence and source of a TFDS set."""
     builder = named_sets.prepare(name)
     if "text" not in builder.info.features:
         raise errors.UserError(f"{name}: has no text feature; it cannot be learned by this task")

@@ -55,7 +55,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """`tokens` int32 (batch, time) and the states to `logits` (batch, time, vocabulary)."""
+    """Maps `tokens` int32 (batch, time) and states to `logits` (batch, time, vocabulary)."""
     import numpy as np
 
     from apps.suite.export import onnx_file

@@ -46,7 +46,7 @@ def trace(streaming: keras.Model, tokens: np.ndarray, depth: int = 0) -> Any:
 
 
 def best_tracker(states: np.ndarray, values: np.ndarray) -> Tracker:
-    """The unit whose state has the highest correlation, of either sign, with a property.
+    """Finds the unit whose state correlates most, with either sign, with a property.
 
     Args:
         states: float [tokens, units].

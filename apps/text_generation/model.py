@@ -80,7 +80,7 @@ class CarriedModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """A replica's share of the mean of -ln p of the next tokens `y`, int32 (batch, time)."""
+        """Returns a replica's share of the mean -ln p of next tokens `y` int32 (batch, time)."""
         nats = [
             tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits))
             for following, logits in zip(tf.split(y, self.parts), y_pred, strict=True)
@@ -201,7 +201,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def _layers(config: configs.Config, vocabulary_size: int, policy: str) -> dict:
-    """All layers by name. Seeds are drawn from the global generator, so that a seed fixes them."""
+    """Builds all layers, by name. Their seeds come from the global generator, so one seed fixes them."""
     model = config.model
     made: dict[str, keras.Layer] = {}
     embedding = keras.layers.Embedding

@@ -14,7 +14,7 @@ _LOGITS_A_CALL = 2**22  # 16 MB in float32: larger calls are no faster, and take
 def nats_per_token(
     streaming: keras.Model, tokens: np.ndarray, batch_size: int = 16, window_tokens: int = 256
 ) -> float:
-    """The mean of `token_nats`; the arguments are described there."""
+    """Returns the mean of `token_nats`; see there for the arguments."""
     return float(token_nats(streaming, tokens, batch_size, window_tokens).mean(dtype=np.float64))
 
 
@@ -25,7 +25,7 @@ def token_nats(
     window_tokens: int = 256,
     warm_up_tokens: int = 256,
 ) -> np.ndarray:
-    """-ln p of every token but the first, given all that the model has read before it.
+    """Returns -ln p of every token but the first, given all tokens before it.
 
     The text is read in `batch_size` contiguous rows side by side, each with its state carried from
     window to window. One row is exact. A further row begins in the middle of the text: it first
@@ -94,7 +94,7 @@ def _warm_up(
     warm_up_tokens: int,
     window: int,
 ) -> list[tf.Tensor]:
-    """The states in which the rows begin."""
+    """Returns the initial states of the rows."""
     starts = np.arange(rows)[:, None] * row_tokens
     # The first row has nothing before it: what it reads here is taken back below. Of a short text
     # in many rows the last ones may be empty.

@@ -83,7 +83,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command and returns its exit status."""
     return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 

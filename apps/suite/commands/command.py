@@ -96,7 +96,7 @@ def train_command(
 
 
 def _batch_size(config: Any) -> int:
-    """Rows of a training step; 0, which any number of replicas can share, if the task gives none."""
+    """Returns the rows of a training step; 0 fits any number of replicas (no batch size)."""
     return getattr(getattr(config, "training", None), "batch_size", 0)
 
 

@@ -38,7 +38,7 @@ class Cluster:
 
 
 def read_cluster() -> Cluster:
-    """Cluster that the environment variable TF_CONFIG describes.
+    """Reads the cluster that the environment variable TF_CONFIG describes.
 
     Raises errors.UserError, naming the part, when it is missing or no cluster that can train.
     """

@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
     @property
     def decimal_comma(self) -> bool:
-        """True if a comma may stand before the decimals: it does not part cells."""
+        """Returns True if a comma may stand before the decimals, as it does not separate cells."""
         return self.delimiter != ","
 
     def rows(self, lines: Iterator[str]) -> Any:

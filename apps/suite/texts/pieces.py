@@ -21,7 +21,7 @@ def valid(texts: tf.Tensor) -> tf.Tensor:
 
 
 def split_characters(texts: tf.Tensor) -> tf.RaggedTensor:
-    """Code points of string[b], int32 [b, (characters)]."""
+    """Splits string[b] into code points, int32 [b, (characters)]."""
     return tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
 
 
@@ -32,7 +32,7 @@ def split_bytes(texts: tf.Tensor) -> tf.RaggedTensor:
 
 
 def mark_words(texts: tf.Tensor) -> tf.Tensor:
-    """The same strings with a NUL after each word, symbol and white space: see `split_words`."""
+    """Adds a NUL after each word, symbol and white space; see `split_words`."""
     no_nul = tf.strings.regex_replace(valid(texts), r"\x00", UNKNOWN)
     return tf.strings.regex_replace(no_nul, _PIECE, "\\1\0")
 
@@ -66,14 +66,14 @@ def unescape(lines: tf.Tensor) -> tf.Tensor:
 
 
 def escape_line(piece: str) -> str:
-    """`escape` of one Python string."""
+    """Returns `escape` of one Python string."""
     for character, written in _ESCAPES:
         piece = piece.replace(character, written)
     return piece
 
 
 def unescape_line(line: str) -> str:
-    """`unescape` of one Python string."""
+    """Returns `unescape` of one Python string."""
     for character, written in reversed(_ESCAPES):
         line = line.replace(written, character)
     return line

@@ -57,11 +57,11 @@ class Tokenizer(tf.Module):
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of ids, the unknown included."""
+        """Returns the number of ids, including the unknown."""
         return len(self.vocabulary)
 
     def graph_encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Token ids of string[b], int32 [b, (tokens)]."""
+        """Encodes string[b] as token ids, int32 [b, (tokens)]."""
         if self.kind == "byte":
             return pieces.split_bytes(texts)
         if self.kind == "character":
@@ -78,7 +78,7 @@ class Tokenizer(tf.Module):
         return words.with_flat_values(tokens).merge_dims(1, 2)
 
     def graph_decode(self, ids: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:
-        """Text string[b] of ids int [b, t]; row b is its first lengths[b] tokens, or all of them.
+        """Decodes ids int [b, t] to string[b]; row b has lengths[b] tokens, or all of them.
 
         Bytes that are not UTF-8, which a model may generate, become U+FFFD.
         """
@@ -94,16 +94,16 @@ class Tokenizer(tf.Module):
         return pieces.valid(tf.strings.reduce_join(texts, axis=1))
 
     def encode(self, text: str) -> np.ndarray:
-        """Token ids of one text, int32 [tokens]."""
+        """Encodes one text as token ids, int32 [tokens]."""
         return self.graph_encode(tf.constant([text])).flat_values.numpy()
 
     def decode(self, ids: np.ndarray | Sequence[int]) -> str:
-        """The text of ids int [tokens]."""
+        """Decodes ids int [tokens] to one text."""
         row = tf.constant(np.asarray(ids, np.int32)[None])
         return self.graph_decode(row).numpy()[0].decode()
 
     def first_unknown(self, text: str) -> tuple[str, int] | None:
-        """The first piece of a text that the vocabulary lacks, and its position in characters."""
+        """Finds the first piece that the vocabulary lacks, and its position in characters."""
         if self.kind in ("character", "byte"):
             cut = tf.strings.unicode_split([text], "UTF-8").flat_values
         else:
@@ -130,7 +130,7 @@ class Tokenizer(tf.Module):
 
 
 def load(folder: Path) -> Tokenizer:
-    """The tokenizer that `Tokenizer.save` wrote; UserError where it is missing or damaged."""
+    """Reads the tokenizer that `Tokenizer.save` wrote; UserError if it is missing or damaged."""
     try:
         content = json.loads((folder / KIND_FILE).read_text(encoding="utf-8"))
         lines = (folder / VOCABULARY_FILE).read_bytes().decode().split("\n")[:-1]
@@ -148,7 +148,7 @@ def load(folder: Path) -> Tokenizer:
 
 
 def learn(kind: str, vocabulary_size: int, text: str) -> Tokenizer:
-    """A tokenizer for texts like this one.
+    """Learns a tokenizer for texts like this one.
 
     Args:
         kind: `character`: all characters of the text, by code point. `byte`: the 256 bytes, for

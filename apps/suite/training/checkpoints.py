@@ -34,7 +34,7 @@ class DamagedCheckpoint(Exception):
 
 
 def file_of(folder: pathlib.Path, step: int) -> pathlib.Path:
-    """The checkpoint file of a step, an integer >= 0."""
+    """Returns the checkpoint file of a step, an integer >= 0."""
     return folder / f"{step:08d}{_SUFFIX}"
 
 
@@ -82,7 +82,7 @@ def remove_old(folder: pathlib.Path, step: int) -> None:
 
 
 def read(path: pathlib.Path) -> Any:
-    """The tree that `write` was given.
+    """Reads the tree that `write` stored.
 
     Raises DamagedCheckpoint, or `errors.UserError` when the file may not be read.
     """
@@ -110,7 +110,7 @@ def read(path: pathlib.Path) -> Any:
 
 
 def newest(folder: pathlib.Path) -> tuple[pathlib.Path, Any] | None:
-    """The newest checkpoint that is whole, as (file, tree), or None.
+    """Returns the newest complete checkpoint, as (file, tree), or None.
 
     Prints a line for each damaged file that it passes over. Raises `errors.UserError` when a
     file may not be read.
@@ -125,7 +125,7 @@ def newest(folder: pathlib.Path) -> tuple[pathlib.Path, Any] | None:
 
 
 def _pack(value: Any, arrays: list[np.ndarray]) -> Any:
-    """`value` for JSON; its arrays go to the end of `arrays`."""
+    """Converts `value` for JSON and appends its arrays to `arrays`."""
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.asarray(value))
         return {"@array" if isinstance(value, np.ndarray) else "@scalar": len(arrays) - 1}
@@ -168,7 +168,7 @@ _NOT_STATE = {"params"}
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:
-    """Every variable of a built model: weights, seeds and the states of stateful layers.
+    """Returns all variables of a built model: weights, seeds, states of stateful layers.
 
     `model.variables` lacks the last: Keras's recurrent layers keep them in a plain attribute.
     The order is the same for every model that is built alike.
@@ -189,7 +189,7 @@ def variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def collect(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
-    """The state as a tree for `checkpoints.write`: variables, optimizer, callbacks.
+    """Collects the state as a tree for `write`: variables, optimizer, callbacks.
 
     Of a callback it takes the attributes that hold plain values, arrays or functions of
     `keras.ops`; others, such as the model or an open file, are the callback's own to renew.
@@ -250,7 +250,7 @@ def _another(source: pathlib.Path, part: str, written: Any, expected: Any) -> er
 
 
 def _flatten(value: Any) -> Iterator[Any]:
-    """The leaves of nested lists, tuples, sets and dicts."""
+    """Yields the leaves of nested lists, tuples, sets and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple | set):

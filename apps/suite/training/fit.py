@@ -182,7 +182,7 @@ class Keeper(keras.callbacks.Callback):
 
 
 def _agreed(folder: pathlib.Path) -> tuple[pathlib.Path, Any] | None:
-    """`checkpoints.newest` of the chief, read by every worker."""
+    """Returns the chief's `checkpoints.newest`, read by every worker."""
     found = checkpoints.newest(folder) if distribution.is_chief() else None
     name = distribution.from_chief(lambda: found[0].name if found else None)
     if distribution.is_chief() or name is None:

@@ -41,7 +41,7 @@ class History:
 
     @property
     def step(self) -> int:
-        """The steps trained so far."""
+        """Returns the number of steps trained so far."""
         return int(self.rows[-1]["step"]) if self.rows else 0
 
     def add(self, row: Row, monitor: str, higher_is_better: bool) -> bool:
@@ -68,7 +68,7 @@ class History:
         return dataclasses.asdict(self)
 
     def to_csv(self) -> str:
-        """A header and a line per row; floats in full, so that they read back the same."""
+        """Formats a header and a line per row; floats in full, so that they read back equal."""
         columns = list(dict.fromkeys(column for row in self.rows for column in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
@@ -134,7 +134,7 @@ def show_progress(line: str) -> None:
 def checkpoint_line(
     row: Row, steps: int, is_best: bool, steps_a_second: float, seconds_left: float
 ) -> str:
-    """`step 200 of 1000  loss 1.2  …  12.5 steps/s  3 min left  (best so far)`"""
+    """Formats `step 200 of 1000  loss 1.2  …  12.5 steps/s  3 min left  (best so far)`"""
     parts = [f"step {int(row['step']):{len(str(steps))}d} of {steps}"]
     for column, value in row.items():
         if column != "step":
@@ -145,7 +145,7 @@ def checkpoint_line(
 
 
 def duration(seconds: float) -> str:
-    """`8 s`, `3 min`, `1 h 05 min`"""
+    """Formats seconds as `8 s`, `3 min` or `1 h 05 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -21,7 +21,7 @@ from apps.suite.training import checkpoints
 
 
 def averaged_arrays(model: keras.Model) -> list[np.ndarray]:
-    """The weights in the order of `model.weights`, as `set_weights` takes them.
+    """Returns the weights in the order of `model.weights`, for `set_weights`.
 
     Trainable weights are the optimizer's averages; without `use_ema`, before the first step, and
     for weights that aren't trained, they are the model's own.
@@ -32,7 +32,7 @@ def averaged_arrays(model: keras.Model) -> list[np.ndarray]:
 
 @contextlib.contextmanager
 def averages_in_place(model: keras.Model) -> Iterator[None]:
-    """While the block runs, the model holds the averages.
+    """Puts the averages into the model while the block runs.
 
     At its end every variable of the model is what it was before, to the bit, whatever the block
     has done to it: stateful layers' states, too. Only this process's copies are looked at.
@@ -51,7 +51,7 @@ def averages_in_place(model: keras.Model) -> Iterator[None]:
 
 
 def _averages(model: keras.Model) -> dict[int, keras.Variable]:
-    """id of a trainable weight -> its average; empty when there are none yet."""
+    """Maps the id of a trainable weight to its average; empty if there are none yet."""
     optimizer = model.optimizer
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # that of a LossScaleOptimizer
     if not getattr(inner, "use_ema", False) or int(optimizer.iterations.numpy()) == 0:
@@ -90,7 +90,7 @@ class Settings(Protocol):
 
 
 def optimizer(settings: Settings) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019) as the settings say.
+    """Builds AdamW (Loshchilov and Hutter 2019) from the settings.
 
     `schedule` is "cosine" (down to 0 at `steps`) or "constant", after `warmup_fraction` of the
     steps; `gradient_clip_norm` bounds the norm of all gradients together, 0 = off;
