@@ -201,7 +201,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def _layers(config: configs.Config, vocabulary_size: int, policy: str) -> dict:
-    """Builds all layers, by name. Their seeds come from the global generator, so one seed fixes them."""
+    """Builds all layers, by name. Seeds come from the global generator, which one seed fixes."""
     model = config.model
     made: dict[str, keras.Layer] = {}
     embedding = keras.layers.Embedding
