@@ -1,4 +1,4 @@
-"""How fast series are scored on one core, beside the bare recurrence of PyTorch and of Keras.
+"""Times the scoring of series on one core, beside the bare recurrence of PyTorch and of Keras.
 
 The detector of the default preset (64 units of peephole LSTM, one step ahead) reads 64 series of
 one column side by side: gaps filled, values scaled, predictions, residuals, scores and each

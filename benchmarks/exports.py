@@ -1,4 +1,4 @@
-"""What the recurrent layers of exports run, and the time of a request, against plain loops.
+"""Times requests to exports against plain loops, and lists what their recurrent layers run.
 
     python benchmarks/exports.py runs
     python benchmarks/exports.py runs --only text_generation --pairs 25

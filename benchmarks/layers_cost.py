@@ -1,4 +1,4 @@
-"""What a `PeepholeLSTM` costs beyond the time of a step, beside `torch.nn.LSTM`.
+"""Measures the costs of a `PeepholeLSTM` beyond the time of a step, beside `torch.nn.LSTM`.
 
 Time of the first training step (tracing and compiling), peak memory of a training step, and the
 time of a step over lengths and over units, on one core. Every measurement is a process of its own,

@@ -1,4 +1,4 @@
-"""Where "auto" leaves the block operation for a loop: `python benchmarks/loops.py`.
+"""Compares the block operation with a loop, for "auto": `python benchmarks/loops.py`.
 
 The time of a `PeepholeLSTM` in a graph that is traced for any rows and steps, as an export holds
 it: by `implementation="block"` and by "graph", in turn, on one core. The results of both must be

@@ -1,4 +1,4 @@
-"""How far a series has left the range of all its past: a score for streams that need no training.
+"""Scores how far a series has left the range of its past: streams that need no training.
 
 A residual says how much a step surprises, not whether such surprises are usual here. Four
 statistics of a channel are followed, with e a mean that forgets exponentially and r the residual:

@@ -1,4 +1,4 @@
-"""What is run on the Numenta Anomaly Benchmark: its reference detector, and ours."""
+"""Runs detectors on the Numenta Anomaly Benchmark: its reference detector, and ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a served model takes for the ten best items, beside NumPy's product on the same core.
+"""Times a served model's ten best items, beside NumPy's product on the same core.
 
     served    the exported SavedModel, loaded again: a history of item names goes in, the names of
               the ten best items come out, all items scored

@@ -1,4 +1,4 @@
-"""What a second worker brings: the training command on one core, and shared by two of a core each.
+"""Measures the gain of a second worker: training on one core, and by two of a core each.
 
 Every process is bound to a core of its own, since two workers on one machine would else take the
 cores that one process has for itself. The cases take turns, so that whatever else the machine does

@@ -1,4 +1,4 @@
-"""How many clips a second become features, beside librosa called by itself on the same cores.
+"""Counts the clips that become features in a second, beside librosa alone on the same cores.
 
     ours      what training does: feature_cache, shards written to the disk, processes started anew
     librosa   a pool of as many processes that calls librosa on the same clips and drops the result

@@ -1,4 +1,4 @@
-"""What peepholes are for: learn to act after an exact delay, with and without them.
+"""Learns to act after an exact delay, with and without peepholes.
 
 The task is that of Gers, Schraudolph and Schmidhuber ("Learning precise timing with LSTM recurrent
 networks", 2002), reduced to what can be run many times over:

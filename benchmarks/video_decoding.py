@@ -1,4 +1,4 @@
-"""How fast folders of videos become clips, beside OpenCV's own read loop over the same cores.
+"""Times folders of videos becoming clips, beside OpenCV's own read loop over the same cores.
 
     ours        what training does: decoded_clips, from the checksums to the file of frames on disk
     read loop   as many threads that call `VideoCapture.read` to the end and drop every frame

@@ -52,7 +52,7 @@ def take(report: Path, picture: Path, browser: str) -> None:
             x=heading["x"] - MARGIN_PIXELS,
             y=MARGIN_PIXELS,
             width=heading["width"] + 2 * MARGIN_PIXELS,
-            height=plot["y"] + plot["height"],
+            height=plot["y"] + plot["height"] - MARGIN_PIXELS,
         )
         picture.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=picture, clip=shown, full_page=True)
