@@ -1,4 +1,4 @@
-"""Baselines that an honest engineer would try first: four scores without a recurrent network.
+"""Computes four baseline scores without a recurrent network.
 
 Each is fitted on a series' train part, reads only the past of a step to score it, and is higher
 where a step is less usual. Their thresholds are fitted as those of the model are.
@@ -40,7 +40,7 @@ class Detector(NamedTuple):
 def scores(one: series.Series, scored_count: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Returns the baselines' scores of a whole series, float32 [time] each, by name.
 
-    Columns are scaled by mean and deviation of the train part; those that are only read count
+    Columns are scaled by mean and deviation of the train part; columns that are only read count
     nowhere. Missing values hold the last one, and a step without any value scores 0, as do the
     first steps, which have too little before them.
 
@@ -132,7 +132,7 @@ def _moving_z_score(values: np.ndarray, window: int) -> np.ndarray:
     mean = (sums[window:-1] - sums[: -window - 1]) / window
     square = (squares[window:-1] - squares[: -window - 1]) / window
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
-    # A tenth of the training's deviation at least: a quiet hour is no reason to call out
+    # At least a tenth of the training's deviation, so that a quiet hour causes no alarm
     return _joined((values[window:] - mean) / np.maximum(deviation, 0.1))
 
 

@@ -12,17 +12,17 @@ from apps.suite.tables.config import DataFormatConfig
 @dataclass(frozen=True)
 class ModelConfig:
     kind: Literal["forecaster", "encoder_decoder", "autoencoder"] = "forecaster"
-    layer: Literal["peephole_lstm", "lstm", "gru"] = "peephole_lstm"
-    layer_count: fields.Count = 1
-    units: fields.Count = 64  # of each recurrent layer
-    code_units: fields.Count = 16  # of what an autoencoder keeps of a window
-    dropout: fields.Share = 0.1
-    horizon_steps: fields.Count = 1  # that a forecaster predicts at each step
-    # Steps back to the season before, which is read too; None = found in training, 0 = off
+    layer: Literal["peephole_lstm", "lstm", "gru"] = "peephole_lstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 64  # units of each recurrent layer
+    code_units: fields.Count = 16  # size of the code that an autoencoder keeps of a window
+    dropout: fields.Share = 0.1  # share of the units dropped in training
+    horizon_steps: fields.Count = 1  # number of steps that a forecaster predicts at each step
+    # Steps back to the previous season, also read; None = found in training, 0 = off
     season_steps: fields.CountOrZero | None = None
-    # Of a training stretch (forecaster) or of a window to reconstruct
+    # Length of a forecaster's training stretch, or of a window to reconstruct
     window_steps: fields.Count = 192
-    # From a window to the next when scoring; the forecaster has none
+    # Steps from one window to the next when scoring; not for the forecaster
     stride_steps: fields.Count = 1
     clip_deviations: fields.Positive = 10.0  # scaled inputs are cut to this many deviations
 
@@ -40,34 +40,43 @@ class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 16
     steps: fields.Count = 1_000
     steps_per_checkpoint: fields.Count = 100
-    burn_in_steps: fields.CountOrZero = 48  # read ahead of a stretch to fill the state, no loss
-    hidden_fraction: fields.Share = 0.05  # of the inputs, hidden as if they were missing
+    # Steps read before a stretch to fill the state, without a loss
+    burn_in_steps: fields.CountOrZero = 48
+    hidden_fraction: fields.Share = 0.05  # share of the inputs that is hidden as if missing
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    aggregation: Literal["root_mean_square", "maximum"] = "root_mean_square"  # over the columns
+    # Rule that makes one score of the columns' residuals
+    aggregation: Literal["root_mean_square", "maximum"] = "root_mean_square"
     # Mean reach of the exponential smoothing; 1 = off
     smoothing_steps: Annotated[float, pydantic.Field(ge=1, allow_inf_nan=False)] = 2.0
 
 
 @dataclass(frozen=True)
 class ThresholdConfig:
+    """Sets the method and its sizes; the dynamic method is that of Hundman et al. (2018)."""
+
+    # Rule that finds the threshold on the validation scores
     method: Literal["quantile", "peaks_over_threshold", "dynamic", "alarm_budget"] = "alarm_budget"
-    quantile: fields.InnerShare = 0.999  # of the validation scores
-    risk: fields.InnerShare = 1e-4  # peaks over threshold: probability that a usual score is above
-    tail_fraction: fields.InnerShare = 0.02  # largest scores that the tail is fitted on
-    alarms_per_week: fields.Positive = 1.0  # alarm budget: at most so many
-    # dynamic (Hundman et al. 2018)
-    dynamic_window_steps: fields.Count = 2_100  # smoothed scores that a threshold is found on
-    dynamic_batch_steps: fields.Count = 70  # steps from one threshold to the next
-    pruning_fraction: fields.Share = 0.13  # by which an event must rise above the next lower one
+    quantile: fields.InnerShare = 0.999  # quantile: share of the validation scores below it
+    # peaks_over_threshold: probability that a usual score is above the threshold
+    risk: fields.InnerShare = 1e-4
+    # peaks_over_threshold: share of largest scores that the tail is fitted on
+    tail_fraction: fields.InnerShare = 0.02
+    alarms_per_week: fields.Positive = 1.0  # alarm_budget: highest number of alarms a week
+    # dynamic: smoothed scores that a threshold is found on
+    dynamic_window_steps: fields.Count = 2_100
+    dynamic_batch_steps: fields.Count = 70  # dynamic: steps from one threshold to the next
+    # dynamic: share by which an event must rise above the next lower one
+    pruning_fraction: fields.Share = 0.13
 
 
 @dataclass(frozen=True)
 class EventConfig:
-    merge_steps: fields.CountOrZero = 0  # alarms at most so many steps apart are one event
-    cool_down_steps: fields.CountOrZero = 0  # after an event, in which no other begins
+    # Alarms that are no more than this many steps apart are one event
+    merge_steps: fields.CountOrZero = 0
+    cool_down_steps: fields.CountOrZero = 0  # steps after an event in which no other begins
 
 
 @dataclass(frozen=True)
@@ -84,20 +93,20 @@ class Config:
 
     @property
     def stretch_steps(self) -> int:
-        """Steps of one row of a training batch."""
+        """Returns the steps of one row of a training batch."""
         if self.model.kind != "forecaster":
             return self.model.window_steps
         season = self.model.season_steps or 0
         return season + self.training.burn_in_steps + self.model.window_steps
 
 
-# Proves the path in seconds; learns next to nothing.
+# Runs every step in seconds; learns next to nothing.
 _TINY = Config(
     preset="tiny",
     model=ModelConfig(units=8, code_units=4, window_steps=48),
     training=TrainingConfig(batch_size=4, burn_in_steps=8, steps=20, steps_per_checkpoint=10),
 )
-# Twelve weeks of half-hours (half_hourly_demand) in under a minute on two cores.
+# Learns twelve weeks of half-hours (half_hourly_demand) in under a minute on two cores.
 _DEFAULT = Config()
 # Two layers of 80 units, windows of 250 steps, ten steps ahead: the size of Hundman et al. (2018).
 _LARGE = Config(

@@ -1,4 +1,4 @@
-"""Scores and alarms of the test parts, and the measures of them."""
+"""Computes scores and alarms of the test parts, and measures them."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _last(sums: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
 
 
 _NORMAL = 1.4826  # deviation of a normal distribution, in median absolute deviations
-_LEAST_SCALE = 0.01  # deviations of the train part: what is predicted better counts as rounding
+_LEAST_SCALE = 0.01  # deviations of the train part; smaller errors count as rounding
 
 
 class Normaliser(NamedTuple):

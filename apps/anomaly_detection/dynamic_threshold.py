@@ -6,8 +6,8 @@ Over a window of the latest scores s the threshold is
 
     Δμ = μ(s) - μ(s not above ε),   Δσ = σ(s) - σ(s not above ε),
 
-for z in a few steps: the one whose removal of what is above it makes the rest the calmest, at the
-cost of the steps and, squared, of the sequences that it removes.
+for z in a few steps. The chosen ε makes the rest calmest once the scores above it are removed, at
+the cost of the steps and, squared, of the sequences that it removes.
 
 Pruning: the maxima of the sequences above ε are put in descending order, with the highest score
 that is not above ε as the last. The sequences down to the last decrease by at least the share p
@@ -16,7 +16,7 @@ from one to the next stay; those after it do not stand out well enough, and are 
 What the paper leaves open is as in the authors' program: a z that makes more than five sequences,
 or of half of the window and more, is left out; sequences may be drawn out on both sides before they
 are counted; what earlier windows have found is not calm; and with `drops`, scores that fall far
-below their mean are sought as those that rise are, in 2 μ(s) - s.
+below their mean are sought like rising ones, in 2 μ(s) - s.
 
 Source: Hundman, Constantinou, Laporte, Colwell and Söderström, "Detecting spacecraft anomalies
 using LSTMs and nonparametric dynamic thresholding", KDD 2018.
@@ -58,7 +58,7 @@ def find(
     Args:
         scores: float [time], smoothed.
         pruning_fraction: p.
-        padding_steps: by which each sequence is drawn out on both sides; those that meet are one.
+        padding_steps: added to each sequence on both sides; sequences that meet are one.
         least_score: a score that is not above it is in no sequence, however low ε is.
         first_step: that a sequence may have; those before it are there for ε and the pruning.
         known: bool [time], steps that earlier windows have found.

@@ -75,10 +75,10 @@ def from_flags(
     Args:
         is_over: bool [time], steps that are over the threshold.
         scores: float [time].
-        merge_steps: steps over the threshold with at most so many others between them belong to
-            one event.
-        cool_down_steps: in so many steps after an event no other begins. What is over the threshold
-            there is dropped; what is still over it after them begins the next event.
+        merge_steps: steps over the threshold belong to one event if no more than this many other
+            steps lie between them.
+        cool_down_steps: steps after an event in which no other begins. Steps over the threshold
+            there are dropped; a step still over it afterwards begins the next event.
         contributions: float [time, features], for `Event.worst_channels`.
         names: of the features.
     """
@@ -148,7 +148,7 @@ class EventRow(NamedTuple):
             ISO 8601 in UTC; numbers of the steps without times.
         steps: from start to end, both included.
         score: the highest.
-        worst_columns: those that contributed most to the scores, the worst first.
+        worst_columns: columns that contributed most to the scores, the worst first.
     """
 
     series: str

@@ -25,7 +25,7 @@ def injected(
 
     The faults are of the kinds of `half_hourly_demand` (see its README) and as long, in days; the
     season of the first scored column's train part counts as the day. Only scored columns have
-    them, and fewer than `count` if there is no room for more.
+    faults, and fewer than `count` if the series has no room for more.
 
     Args:
         deviations: of each column, float [features].
@@ -52,7 +52,7 @@ def injected(
         for fault in faults:
             where = slice(one.validation_end + fault.start, one.validation_end + fault.end)
             labels[where] = True
-            values[where][~one.observed[where]] = 0  # what is missing stays missing
+            values[where][~one.observed[where]] = 0  # missing values stay missing
         total += len(faults)
         made.append(dataclasses.replace(one, values=values, labels=labels))
     note = f"{total} faults were made into test parts without labels; measures count these alone"

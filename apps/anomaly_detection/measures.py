@@ -108,7 +108,7 @@ def _softened(labels: np.ndarray, found: Ranges, buffer: int) -> np.ndarray:
 
 
 def count_events(events: Ranges, alarms: Ranges) -> EventCounts:
-    """As Hundman et al. (2018) count: any overlap finds an event; an alarm without one is false."""
+    """Counts as Hundman et al. (2018) do: any overlap finds an event, other alarms are false."""
     hit = [any(_overlap(event, alarm) for alarm in alarms) for event in events]
     false = [not any(_overlap(event, alarm) for event in events) for alarm in alarms]
     return EventCounts(len(events), sum(hit), len(alarms), sum(false))

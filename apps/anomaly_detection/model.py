@@ -26,7 +26,7 @@ class TrainingModel(keras.Model):
     Args:
         network: of `forecaster.build` or `window_networks.build`; this one trains its weights.
         config: of the run.
-        seed: of what is hidden.
+        seed: of the hidden inputs.
 
     Call arguments:
         inputs: (values float32, observed bool), each (batch, stretch, features).
@@ -92,9 +92,9 @@ def build(config: configs.Config, feature_count: int, scored_count: int) -> Trai
     """Builds the model that is trained, uncompiled; its `network` is of `build_network`.
 
     Args:
-        config: kind and sizes, and the seed of what is hidden in training.
+        config: kind and sizes, and the seed of the inputs hidden in training.
         feature_count: channels that are read.
-        scored_count: the first so many of them are scored.
+        scored_count: number of channels that are scored, the first ones.
     """
     network = build_network(config, feature_count, scored_count)
     return TrainingModel(network, config, config.seed)

@@ -223,8 +223,8 @@ _KINDS = {
     "autoencoder": "An autoencoder",
 }
 _LIMITS = (
-    "Labels say where somebody saw, or made, something unusual. An alarm at what is unusual and "
-    "harmless, or at what nobody noticed, counts as false here.",
+    "Labels say where somebody saw, or made, something unusual. An alarm at something unusual and "
+    "harmless, or at something that nobody noticed, counts as false here.",
     "The threshold holds for data that behave as the validation part did. After a lasting change "
     "train again.",
     "One run with one seed, and few events: a difference of one event may be chance.",

@@ -83,7 +83,7 @@ def _side_by_side(
         found, states = detector.compiled(values, observed, states, present)
         arrays = [each.numpy() for each in found]
         for row, length in enumerate(lengths):
-            # What comes out is of `behind` steps before; rows that have ended read on in gaps.
+            # Results belong to `behind` steps before; rows that have ended read on in gaps.
             kept = slice(max(0, behind - start), max(0, min(steps, length + behind - start)))
             if kept.start < kept.stop:
                 yield row, Scored(*(each[row, kept] for each in arrays))

@@ -124,7 +124,7 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
     scaling, model = trained.network.get_layer("scaling"), trained.config.model
     return {
         "channel_names": list(trained.feature_names),
-        "scored_channels": trained.scored_count,  # the first so many; the others are only read
+        "scored_channels": trained.scored_count,  # the first channels; the others are only read
         "step_seconds": trained.step_seconds,
         "season_steps": trained.season_steps,  # 0: none is known
         "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit

@@ -186,8 +186,8 @@ def flags(
 ) -> np.ndarray:
     """Flags the steps of a series that are anomalous, bool [time].
 
-    The dynamic method finds thresholds along the series (`dynamic_threshold.flags`), for which all
-    of it must be there; what is served decides by `threshold.value`.
+    The dynamic method finds thresholds along the series (`dynamic_threshold.flags`), for which the
+    whole series must be there; an export decides by `threshold.value`.
     """
     if threshold.method != "dynamic":
         return scores > threshold.value

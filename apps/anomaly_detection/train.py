@@ -1,4 +1,4 @@
-"""Learns what is usual in series of measurements: `python -m apps.anomaly_detection.train`."""
+"""Learns the usual course of series of measurements: `python -m apps.anomaly_detection.train`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TASK = "anomaly_detection"
 
 
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
-    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
-    The network learns from stretches of the train parts. That with the smallest residuals on the
-    validation parts ends in model.keras, its scaler inside; what the validation parts then say of
-    residuals and threshold ends in detector.json. No label is used.
+    The network learns from stretches of the train parts. The weights with the smallest
+    residuals on the validation parts are saved in model.keras, with the scaler. The normaliser and
+    the threshold, fitted on the validation parts, are saved in detector.json. No label is used.
 
     Raises:
-        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+        UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
@@ -104,7 +104,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command, and returns its exit status."""
     return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 

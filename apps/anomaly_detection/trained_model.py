@@ -30,7 +30,7 @@ class TrainedModel:
         config: of its run.
         normaliser, threshold: fitted on the validation parts.
         feature_names: of the columns that it reads, in order.
-        scored_count: the first so many of them are scored.
+        scored_count: number of columns that are scored, the first ones.
         step_seconds: from a step to the next, in the data it has learned from.
     """
 

@@ -25,7 +25,7 @@ def build(config: configs.ModelConfig, feature_count: int, scored_count: int) ->
     Args:
         config: kind and sizes.
         feature_count: channels that are read.
-        scored_count: the first so many of them are reconstructed.
+        scored_count: number of channels that are reconstructed, the first ones.
 
     Returns:
         A model of [values, observed], float32 (batch, window, features) each, to their

@@ -1,4 +1,4 @@
-"""Answers of the model and the baselines to the same queries, and their metrics."""
+"""Asks the model and the baselines the same queries, and measures their answers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def metrics(
 
 
 def _scores(dataset: Dataset, config: configs.Config, answered: Answered) -> dict[str, float]:
-    """Metrics over all right items, then over those that have a code, then the other way."""
+    """Returns metrics over all right items, then over items with a code, then the other way."""
     ranks, known = answered.ranked.ranks, dataset.test.targets > 0
     all_items, known_items = (
         ranking.measures_of_ranks(ranks),

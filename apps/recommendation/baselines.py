@@ -1,4 +1,4 @@
-"""Baselines of the network: popularity, repetition, item transitions, similar histories.
+"""Ranks items by simple baselines: popularity, repetition, transitions, similar histories.
 
 The last is session-kNN (Jannach and Ludewig 2017). Histories are sparse matrices, float32
 (histories, items), whose column 0 is the item of code 1.
@@ -189,8 +189,8 @@ class SessionNeighbours:
 
         sim(q, n) = |q & n| / sqrt(|q| |n|)        score(j) = sum over the k nearest n with j of sim
 
-    Neighbours are looked for among the `sample` histories that ended last of those that share an
-    item with the query (None = among all).
+    Neighbours are sought among the histories that share an item with the query: the `sample` that
+    ended last (None = all).
     """
 
     histories: scipy.sparse.csr_array

@@ -126,7 +126,7 @@ def refuse_nothing_to_learn(visited: np.ndarray) -> None:
     """Raises UserError if no history has an item that follows another."""
     if not len(visited):
         raise errors.UserError(
-            "no history has two events in the train part: there is no next item to learn; "
+            "no history has two events in the train part, so the model has no next item to learn; "
             "give longer histories, or sessions.by user"
         )
 

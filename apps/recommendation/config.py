@@ -14,14 +14,14 @@ class ColumnsConfig:
     user: str = "user"
     item: str = "item"
     time: str = "time"
-    session: str = ""  # for sessions.by "column"
-    title: str = ""  # what an item is called for people; "" = items have no titles
+    session: str = ""  # column of the session, for sessions.by "column"
+    title: str = ""  # column of the title that people read; "" = items have no titles
 
 
 @dataclass(frozen=True)
 class SessionsConfig:
-    # What a history is made of: all events of a user, those of a session that a column names, or
-    # those of a user without a gap longer than gap_minutes
+    # Events that form a history. user: all events of a user. column: the events of a session, which
+    # a column names. gap: events of a user without a gap longer than gap_minutes
     by: Literal["user", "column", "gap"] = "user"
     gap_minutes: fields.Positive = 30.0
 
@@ -31,9 +31,10 @@ class SplitConfig:
     # global_time: train before validation before test, for all users at once. leave_last_out: each
     # history's last event is for test, the one before it for validation; for comparisons only
     kind: Literal["global_time", "leave_last_out"] = "global_time"
-    validation_fraction: fields.Share = 0.1  # of all events, in global_time
-    test_fraction: fields.Share = 0.1
-    minimum_item_events: fields.Count = 1  # rarer ones in the train part count as items never seen
+    validation_fraction: fields.Share = 0.1  # share of all events, in global_time
+    test_fraction: fields.Share = 0.1  # share of all events, in global_time
+    # Items with fewer events in the train part count as never seen
+    minimum_item_events: fields.Count = 1
 
     def __post_init__(self) -> None:
         fields.refuse_fractions(self)
@@ -41,16 +42,17 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    layer: Literal["peephole_lstm", "lstm", "gru"] = "gru"
-    layer_count: fields.Count = 1
-    units: fields.Count = 128  # of each recurrent layer
-    embedding_units: fields.Count = 128  # of an item, shared by input and output
-    layer_norm: bool = True  # after the recurrent layers
-    embedding_dropout: fields.Share = 0.3  # of the units of each item in a history
-    item_dropout: fields.Share = 0.0  # share of the items of a history that are hidden in training
-    dropout: fields.Share = 0.3  # after each recurrent layer, as a fraction of the units
-    repeats: bool = False  # whether what a history holds is expected again, item by item
-    history_items: fields.Count = 50  # the most recent ones that are read
+    layer: Literal["peephole_lstm", "lstm", "gru"] = "gru"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 128  # units of each recurrent layer
+    embedding_units: fields.Count = 128  # size of an item's vector, shared by input and output
+    layer_norm: bool = True  # layer normalisation after the recurrent layers
+    # Share of the units of each item in a history that is dropped in training
+    embedding_dropout: fields.Share = 0.3
+    item_dropout: fields.Share = 0.0  # share of the items of a history that is hidden in training
+    dropout: fields.Share = 0.3  # share of the units dropped after each recurrent layer
+    repeats: bool = False  # learn how likely each item of the history is to come again
+    history_items: fields.Count = 50  # number of most recent items that are read
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,17 @@ class TrainingConfig(fields.TrainingConfig):
     steps_per_checkpoint: fields.Count = 250
     learning_rate: fields.Positive = 2e-3
     # padded: windows of histories, side by side; session_parallel: rows carry their state from
-    # window to window, and from a history's end go on with another one from an empty state
+    # Window to window, and from a history's end go on with another one from an empty state
     batches: Literal["padded", "session_parallel"] = "padded"
-    window_items: fields.Count = 20  # of session_parallel, in one step
+    window_items: fields.Count = 20  # items of a step in session_parallel
     loss: Literal["full_softmax", "sampled_softmax", "bpr_max", "top1_max"] = "full_softmax"
-    negatives: fields.Count = 2048  # items held against a step's targets; not of full_softmax
-    negative_power: fields.Amount = 0.5  # of an item's count in training, when negatives are drawn
+    negatives: fields.Count = 2048  # items compared with a step's targets; not for full_softmax
+    # Power of an item's count in training by which negatives are drawn
+    negative_power: fields.Amount = 0.5
     bpr_regularization: fields.Amount = 1.0  # weight of the negatives' squared scores in bpr_max
-    label_smoothing: fields.Share = 0.0  # of the softmax losses
-    # Of the products; auto: bfloat16 where the CPU has them
+    # Share of each target spread over all items, in the softmax losses
+    label_smoothing: fields.Share = 0.0
+    # Precision of the products; auto: bfloat16 where the CPU has it
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
@@ -78,20 +82,19 @@ class TrainingConfig(fields.TrainingConfig):
 
     @property
     def has_softmax_loss(self) -> bool:
-        """True for the losses over a distribution of items."""
+        """Returns whether the loss is over a distribution of items."""
         return self.loss in ("full_softmax", "sampled_softmax")
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    exclude_seen: bool = False  # whether items of the history are left out of the ranking
-    # Most that a checkpoint, or a baseline's choice, looks at
+    exclude_seen: bool = False  # leave items of the history out of the ranking
+    # Highest number of queries for a checkpoint or a baseline's choice
     validation_queries: fields.Count = 5_000
-    rows_per_block: fields.Count = 256  # histories whose scores over all items are held at once
-    nearest_histories: tuple[fields.Count, ...] = (
-        100,
-        500,
-    )  # k of session-kNN, chosen on validation
+    # Histories whose scores over all items are in memory at once
+    rows_per_block: fields.Count = 256
+    # Values of k for session-kNN, of which validation chooses one
+    nearest_histories: tuple[fields.Count, ...] = (100, 500)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Config:
             raise ValueError("model.repeats needs a softmax loss, and no label_smoothing")
 
 
-# Proves the path in seconds; learns next to nothing.
+# Runs every step in seconds; learns next to nothing.
 _TINY = Config(
     preset="tiny",
     data="grocery_histories/small",
@@ -122,13 +125,13 @@ _TINY = Config(
     training=TrainingConfig(batch_size=16, steps=40, steps_per_checkpoint=20, negatives=64),
     evaluation=EvaluationConfig(validation_queries=200),
 )
-# Eight hundred thousand purchases in minutes on two cores.
+# Learns eight hundred thousand purchases in minutes on two cores.
 _DEFAULT = Config(
     model=ModelConfig(repeats=True, history_items=100),
     training=TrainingConfig(batch_size=32),
 )
-# A hundred thousand events of ten thousand items, as Amazon Beauty has them, in minutes: wide
-# vectors learn in fewer passes, and have to be kept from learning the histories by heart.
+# Learns a hundred thousand events of ten thousand items, the size of Amazon Beauty, in minutes.
+# Wide vectors need fewer passes, and more dropout against learning the histories by heart.
 _MEDIUM = Config(
     preset="medium",
     split=SplitConfig(kind="leave_last_out"),
@@ -141,7 +144,7 @@ _MEDIUM = Config(
     ),
     training=TrainingConfig(steps=3_000),
 )
-# Nobody has measured it yet.
+# Has not been measured yet.
 _LARGE = Config(
     preset="large",
     model=ModelConfig(layer_count=2, units=512, embedding_units=256, history_items=200),

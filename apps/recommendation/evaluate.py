@@ -24,8 +24,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
 
     Every query of the test part is asked of the model and of the baselines alike, and every item
-    ranked, with and without those that the history holds. Prints who is better, and what to do
-    next.
+    ranked, with and without the items of the history. Prints the better method and the next
+    command.
 
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.

@@ -7,7 +7,7 @@ Two signatures, both for any number of rows and any length of a history:
                      -> items string[b, k], scores float32[b, k], the best one first,
                         unknown int32[b], how many names of the history were ignored
     candidates       besides include string[b, m], only these items ("" alone = all of them), and
-                     exclude string[b, n], none of these
+                     exclude string[b, n], items to leave out
                      -> besides unknown_candidates int32[b], names of both lists that were ignored
 
 Names that training didn't see are ignored and counted. A history without a known name is answered
@@ -61,7 +61,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """`history` int32 (batch, time), 0 = no item, to `scores` (batch, items)."""
+    """Maps `history` int32 (batch, time), 0 = no item, to `scores` (batch, items)."""
     import numpy as np
 
     from apps.recommendation import trained_model

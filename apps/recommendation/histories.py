@@ -1,4 +1,4 @@
-"""Arrays of events: the log, its events in codes, histories to learn from, and queries."""
+"""Holds arrays of events: the log, its events in codes, histories to learn from, and queries."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ class Histories:
 class Queries:
     """Queries for the next item: of one history, at one time, with one right answer or more.
 
-    What a history takes at the same time (a basket) is one query: none of it is known before the
-    rest, and all of it is right. Items without a code (first seen after the train part) are absent
+    Items that a history takes at the same time (a basket) are one query: no item is known before
+    the others, and each is right. Items without a code (first seen after the train part) are absent
     from the histories, and targets of code 0.
 
     items: int32 [known events of the whole log], codes from 1, history after history in order.

@@ -1,11 +1,11 @@
-"""Losses that hold the right item of each position against some drawn ones, `negatives`.
+"""Computes losses over some drawn items, `negatives`, and cross entropy over all items.
 
-Each takes the scores of the right items r_i (positions,), those of the negatives r_j (positions,
-negatives), and which negatives are by accident the right item, `hits` bool (positions, negatives):
-those count as if they had not been drawn. Each returns float32 (positions,). The loss over all
-items is in `full_softmax`.
+A sampled loss takes the scores of the right items r_i (positions,), the scores of the
+negatives r_j (positions, negatives), and `hits`, bool (positions, negatives), which marks negatives
+that are the right item by accident. Such hits count as if they had not been drawn. The result is
+float32 (positions,).
 
-Cross entropy over all items, with a gradient that takes each large array once.
+The gradient of the cross entropy over all items takes each large array once.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class HiddenItems(keras.layers.Layer):
 
     Args:
         share: of the items, at least 0 and below 1.
-        seed: of what is drawn.
+        seed: of the draws.
 
     Call arguments:
         codes: int (batch, time).

@@ -50,7 +50,7 @@ class Options:
     include: tuple[str, ...] = ()
     """Choose from these items only."""
     exclude: tuple[str, ...] = ()
-    """Recommend none of these items."""
+    """Leave these items out."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print a JSON object on each line, one for each history."""
 
@@ -64,8 +64,8 @@ class Options:
 class Answer(NamedTuple):
     """The items that follow a history.
 
-    user: whose it is, "" on the command line.
-    history: names, the oldest item first; `unknown` are those that were ignored.
+    user: owner of the history, "" on the command line.
+    history: names, the oldest item first; `unknown` are the names that were ignored.
     """
 
     user: str

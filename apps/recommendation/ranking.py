@@ -1,4 +1,4 @@
-"""Ranks the item that was really taken next among all items, and measures the ranks.
+"""Ranks the item that really came next among all items, and measures the ranks.
 
 Nothing is sampled: a rank against a few drawn items orders models otherwise than the real one does
 (Krichene and Rendle 2020). Ties count against us, or a model that gives all items one score would

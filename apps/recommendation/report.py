@@ -96,7 +96,7 @@ _MEANING = {
     "all, 0 = the least popular one.",
     "popularity": "The items with the most events in the training part, for everybody alike.",
     "recent popularity": "The same of the last part of the training part alone.",
-    "repeated items": "What the history holds already, then what is popular.",
+    "repeated items": "The items of the history, then the popular ones.",
     "markov": "Counts which item followed which.",
     "session knn": "Recommends what similar histories hold.",
 }

@@ -274,7 +274,7 @@ def requests(
     names = list(item_names)
     some = [names[at] for at in np.linspace(0, len(names) - 1, 5).astype(int)]
     rows: list[RequestRow] = [
-        {"history": (names * history_items)[: history_items + 3]},  # longer than what is read
+        {"history": (names * history_items)[: history_items + 3]},  # longer than the model reads
         {"history": ["", some[1], UNKNOWN, "", some[2]], "include": some[:3], "exclude": some[1:2]},
         {"history": [], "exclude": [some[0], UNKNOWN]},
         {"history": [UNKNOWN], "include": [UNKNOWN]},

@@ -13,13 +13,13 @@ TASK = "recommendation"
 
 
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
-    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
     The weights with the highest NDCG@10 on a sample of the validation queries, all items ranked,
-    end in model.keras, beside items.json with what the items are called.
+    are saved in model.keras; the names of the items are saved in items.json.
 
     Raises:
-        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+        UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
@@ -84,7 +84,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command, and returns its exit status."""
     return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 

@@ -1,8 +1,7 @@
 """Loads the files that training left in a run folder.
 
-The scores of a model for queries, as `ranking` asks for them.
-
-The items of a run in a file beside its model: names, titles and counts, ordered by code.
+`Scorer` computes the scores that `ranking` asks for. items.json holds the items' names, titles and
+counts, ordered by code.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from apps.suite.runs import files, run_folder
 class Scorer:
     """Gives every item a score for each query: a `ranking.ScoreBlock`.
 
-    It reads the weights as they are at each call, and traces the model once for all shapes.
+    It reads the current weights at each call, and traces the model once for all shapes.
 
     Args:
         network: of `model.build`.
@@ -42,11 +41,11 @@ class Scorer:
         )
 
     def __call__(self, queries: Queries) -> np.ndarray:
-        """float32 (queries, items); column 0 is the item of code 1."""
+        """Returns scores, float32 (queries, items); column 0 is the item of code 1."""
         return self.of_codes(queries.recent(slice(None), self.history_items))
 
     def of_codes(self, history: np.ndarray) -> np.ndarray:
-        """The same for codes int32 (rows, time), 0 wherever there is no item."""
+        """Returns the scores for codes int32 (rows, time), 0 in place of a missing item."""
         return self._answer(tf.constant(history, tf.int32)).numpy()
 
 
@@ -54,7 +53,7 @@ ITEMS_FILE = "items.json"
 
 
 class Items(NamedTuple):
-    """Item of code c at place c - 1: what it is called, and its events in the train part."""
+    """Items by code, that of code c at place c - 1: name, title and events in the train part."""
 
     names: tuple[str, ...]
     titles: tuple[str, ...] | None
@@ -85,7 +84,7 @@ def read_items(folder: Path) -> Items:
 class TrainedModel(NamedTuple):
     """A model (`model.build`), the config of its run, and its items in the order of their codes.
 
-    `titles` are what people call the items, None where the data don't say; `item_counts` int64
+    `titles` are the names that people read, None where the data have none; `item_counts` int64
     (items,) their events in the train part.
     """
 
@@ -97,9 +96,9 @@ class TrainedModel(NamedTuple):
     scorer: Scorer
 
     def score_last(self, histories: np.ndarray) -> np.ndarray:
-        """Scores of what comes next, float32 (rows, items); column 0 is the item of code 1.
+        """Returns scores of the next item, float32 (rows, items); column 0 is the item of code 1.
 
-        `histories` are codes int32 (rows, time), oldest first, 0 wherever there is no item.
+        `histories` are codes int32 (rows, time), oldest first, 0 in place of a missing item.
         """
         return self.scorer.of_codes(histories)
 

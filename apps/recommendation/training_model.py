@@ -43,8 +43,8 @@ class Negatives:
         return tf.minimum(found, len(self._borders) - 1)
 
 
-# Positions of a step are padded to so many: oneDNN writes a program for every new shape of a
-# product, which takes ten times as long as the product.
+# Positions of a step are padded to a multiple of this. oneDNN writes a program for every new shape
+# of a product, which takes ten times as long as the product.
 _MULTIPLE = 128
 
 

@@ -1,4 +1,4 @@
-"""Baselines that an honest engineer would try first, on the same clips, copies and split.
+"""Measures simple baselines on the same clips, copies and split as the model.
 
     nearest_class_mean    the label whose mean over the training clips is nearest
     logistic_regression   one linear layer; the validation part decides its regularisation
@@ -65,7 +65,7 @@ def small_convolution_answer(
 
     Args:
         train: with its copies; no masks are drawn (SpecAugment).
-        validation, test: clips as they are.
+        validation, test: unaltered clips.
         classes: number of labels.
         config: its seed counts, and its steps and its batch size where they are smaller.
 
@@ -154,7 +154,7 @@ def evaluate(
 
     Args:
         train: with its copies.
-        validation, test: clips as they are; the test part is only answered.
+        validation, test: unaltered clips; the test part is only answered.
         classes: number of labels.
         config: that of the run, whose features the sets hold.
     """
@@ -174,9 +174,9 @@ def pooled_cepstra(examples: FeatureSet, features: configs.FeatureConfig) -> np.
     """Means over time, then deviations, of cepstra and differences, float32 (examples, 120).
 
     The cepstra come from bands (log_mel, pcen) by the cosine transform that mfcc are made with;
-    from mfcc as they are. Fewer than 20 channels give as many coefficients. Their slopes and
-    curvatures are fitted to nine frames, beyond a clip's ends those at its ends, whether or not
-    the features hold differences of their own.
+    features of kind mfcc are used unchanged. Fewer than 20 channels give as many coefficients.
+    Their slopes and curvatures are fitted to nine frames, even if the features hold differences of
+    their own. The frames at a clip's ends are repeated beyond them.
     """
     channels = examples.frames.shape[1] // (3 if features.deltas else 1)
     found = []

@@ -11,12 +11,14 @@ from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureCon
 @dataclass(frozen=True)
 class ModelConfig:
     front_end: Literal["none", "convolutional"] = "convolutional"
-    convolution_filters: fields.Count = 32  # of each of the two convolutions in front
-    layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"
-    layer_count: fields.Count = 1
-    units: fields.Count = 128  # of each recurrent layer (of each direction)
-    pooling: Literal["attention", "mean", "last"] = "attention"  # of a clip's frames
-    dropout: fields.Share = 0.3
+    # Filters of each of the two convolutions in the front end
+    convolution_filters: fields.Count = 32
+    layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 128  # units of each recurrent layer, in each direction
+    # Rule that makes one answer of a clip's frames
+    pooling: Literal["attention", "mean", "last"] = "attention"
+    dropout: fields.Share = 0.3  # share of the units dropped in training
 
     def __post_init__(self) -> None:
         if self.layer == "bilstm" and self.pooling == "last":
@@ -33,14 +35,15 @@ class TrainingConfig(fields.TrainingConfig):
     steps_per_checkpoint: fields.Count = 250
     # Share of the examples that follow another sound, as words do in a stream
     context_probability: fields.Probability = 0.5
-    label_smoothing: fields.Share = 0.05
+    label_smoothing: fields.Share = 0.05  # share of each label spread over all classes
 
 
 @dataclass(frozen=True)
 class DetectionConfig:
-    smoothing_seconds: fields.Amount = 0.2  # over which a stream's probabilities are averaged
-    cool_down_seconds: fields.Amount = 0.8  # after a detection, in which no other is made
-    false_accepts_per_hour: fields.Amount = 10.0  # on validation, at which the thresholds are set
+    smoothing_seconds: fields.Amount = 0.2  # time over which a stream's probabilities are averaged
+    cool_down_seconds: fields.Amount = 0.8  # time after a detection in which no other is made
+    # Rate on the validation streams at which the thresholds are set
+    false_accepts_per_hour: fields.Amount = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Config:
         return causal and self.model.layer != "bilstm"
 
 
-# Proves the path in seconds, on a few hundred clips; learns next to nothing.
+# Runs every step in seconds, on a few hundred clips; learns next to nothing.
 _TINY = Config(
     preset="tiny",
     data="spoken_commands/small",
@@ -74,9 +77,9 @@ _TINY = Config(
     model=ModelConfig(convolution_filters=8, units=32),
     training=TrainingConfig(batch_size=16, steps=200, steps_per_checkpoint=50),
 )
-# Nine and a half thousand clips in minutes on two cores.
+# Learns nine and a half thousand clips in minutes on two cores.
 _DEFAULT = Config()
-# Nobody has measured it yet.
+# Has not been measured yet.
 _LARGE = Config(
     preset="large",
     augmentation=AugmentationConfig(copies=9),

@@ -130,8 +130,8 @@ def _of_words(found: Sequence[recordings.Recording]) -> tuple[float, int]:
 
 
 DEFAULT = "spoken_commands"
-_MOST_NOISES = 60  # of silence in train, where there is no noise beside the words
-_QUIETEST = 1e-4  # root mean square of what counts as noise
+_MOST_NOISES = 60  # silent clips of train, used where the data have no noise of their own
+_QUIETEST = 1e-4  # least root mean square of a sound that counts as noise
 
 
 def load(config: configs.Config) -> recordings.Corpus:
@@ -271,7 +271,7 @@ def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Plac
 def _noise(
     train: recordings.Clips, stretches: list[recordings.Place], seed: int
 ) -> tuple[np.ndarray, ...]:
-    """Returns sounds without words: float32 [samples] each, none of them silent."""
+    """Returns sounds without words: float32 [samples] each, all of them audible."""
     places = stretches
     if not places:
         place_of = {

@@ -1,4 +1,4 @@
-"""Words out of a stream's probabilities: smoothing, a threshold for each word, a cool-down.
+"""Detects words in a stream's probabilities: smoothing, a threshold for each word, a cool-down.
 
 With posteriors p_t of the frames t = 0, 1, … and thresholds θ_w:
 
@@ -6,8 +6,8 @@ With posteriors p_t of the frames t = 0, 1, … and thresholds θ_w:
 
 The word w is detected at the first t at which s_t[w] >= θ_w, no detection was made in the last
 `cool_down_frames`, and s[w] was below θ_w / 2 at some time since w was last detected: a word that
-stays, or trembles around its threshold, is one detection. Of several words at once it is the one
-with the highest s_t. All of it is causal, and in NumPy alone.
+stays, or trembles around its threshold, is one detection. Among several words at once, the one
+with the highest s_t is detected. The detector is causal, and uses NumPy alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measures a trained run on its test clips: `python -m apps.speech_commands.evaluate`.
 
-The test clips are answered as they are, in noise that gets louder and, by a causal model, as
-streams.
+The test clips are answered unaltered and in noise that gets louder. A causal model also hears them
+as streams.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEVELS_DB = (20, 10, 5, 0)
 """Signal-to-noise ratios over the active part of a clip."""
 
 _MOST_NOISES = 50
-_QUIETEST = 1e-4  # root mean square of what counts as noise
+_QUIETEST = 1e-4  # least root mean square of a sound that counts as noise
 _TITLES = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -157,7 +157,7 @@ def _streams_note(test: dict[str, Any]) -> str:
 class Noise:
     """Noise for clips: the part's own clips of silence, never heard in training.
 
-    Where it has none, pink noise from 50 Hz on is made.
+    A part without such clips gets pink noise from 50 Hz on.
 
     Attributes:
         told: where it comes from, in words.
@@ -181,7 +181,7 @@ class Noise:
             self.told = f"{len(self._sounds)} test clips of silence, which are noise without words"
 
     def excerpt(self, samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Float32 [samples]."""
+        """Returns samples of noise, float32 [samples]."""
         from apps.speech_commands import stream_evaluation
         from apps.suite.sounds import augmentation
 
@@ -198,13 +198,13 @@ def noisy_accuracies(
     sample_rate_hz: int,
     seed: int,
 ) -> dict[int, float]:
-    """Accuracy by level of `LEVELS_DB`; the same noise at every level.
+    """Returns the accuracy by level of `LEVELS_DB`; the same noise at every level.
 
     Args:
         ask: probabilities [clips, labels] of waveforms.
         part: its clips.
         labels: int [clips], the right ones.
-        noise: what is mixed in.
+        noise: the sound to mix in.
         sample_rate_hz: of the clips.
         seed: of the excerpts.
     """

@@ -54,7 +54,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """`features` (batch, time, channels), `context_frames` and `frames` (batch,) to `logits`."""
+    """Maps `features` (batch, time, channels), `context_frames`, `frames` (batch,) to `logits`."""
     import numpy as np
 
     from apps.speech_commands import trained_model

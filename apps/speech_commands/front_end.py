@@ -1,4 +1,4 @@
-"""Two causal convolutions over time and bands, between the features and the recurrent layers."""
+"""Builds two causal convolutions over time and bands, ahead of the recurrent layers."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class CausalConvolution(keras.layers.Layer):
         length = ops.shape(joined)[1]
         count = (length - self.kernel_frames + self.frame_stride) // self.frame_stride
         count = ops.maximum(count, 0)
-        # The operation refuses less than one kernel's frames: frames behind the last complete it,
-        # and what it makes of them is cut off.
+        # The operation needs at least one kernel's frames. Padding after the last frame completes
+        # them, and its outputs are cut off.
         missing = ops.maximum(self.kernel_frames - length, 0)
         padding = [[0, 0], [0, missing], self._padding(values.shape[2]), [0, 0]]
         outputs = self.convolution(ops.pad(joined, padding))
@@ -120,11 +120,11 @@ FRAME_STRIDE = 2
 
 @keras.saving.register_keras_serializable(package="speech_commands")
 class ConvolutionalFrontEnd(keras.layers.Layer):
-    """Convolution, relu, and the same again; what is seen never lies ahead.
+    """Two convolutions, each with a relu, that never see later frames.
 
-    Over spectra the kernels slide along the bands as well, so that what they find may lie higher
-    or lower, as it does from voice to voice. There is no normalisation in between: it would make
-    quiet as loud as speech.
+    Over spectra the kernels slide along the bands as well, so that a pattern may lie higher
+    or lower, as it does from voice to voice. Nothing is normalised in between, because that would
+    make quiet as loud as speech.
 
     Args:
         filters: of each convolution.

@@ -1,4 +1,4 @@
-"""Speech commands' own plots: who is taken for whom, noise, the trade-off, sound as a picture."""
+"""Draws the plots of speech commands: confusion, noise, the trade-off, spectrograms."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def stream(
         f"said: {', '.join(event.label for event in said)}; "
         f"detected: {', '.join(f'{hit.word} at {hit.seconds:.1f} s' for hit in hits) or 'nothing'}."
     )
-    return plots.save(folder, "stream", "A stream, as it is heard", alternative, draw)
+    return plots.save(folder, "stream", "The model's answers along a stream", alternative, draw)
 
 
 def _shades(theme: plot_style.Theme) -> matplotlib.colors.Colormap:

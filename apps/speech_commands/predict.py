@@ -1,7 +1,7 @@
-"""Hears words in files, folders and pipes: `python -m apps.speech_commands.predict call.wav`.
+"""Recognises words in files, folders and pipes: `python -m apps.speech_commands.predict call.wav`.
 
-A short sound is a clip with one answer; a longer one is a stream, whose words are told as they
-come.
+A short sound is a clip with one answer; a longer one is a stream, whose words are printed once
+they are detected.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class Recogniser:
     def detections(self, blocks: Iterable[np.ndarray]) -> Iterator[list[detector.Detection]]:
         """Yields the words of each block of a stream, float32 [samples] of any length.
 
-        Only what is not yet answered is kept in memory.
+        Only samples without an answer yet stay in memory.
         """
         import numpy as np
 
@@ -229,7 +229,7 @@ def answers(
     """Yields a `Clip`, or `Word`s as soon as they are known and an `End`.
 
     Args:
-        heard: who is asked.
+        heard: the recogniser to ask.
         name: of the sound, for answers and errors.
         blocks: float32 [samples] each, at the recogniser's rate; one is in memory at a time, and
             what a clip may have.

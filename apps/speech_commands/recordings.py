@@ -61,7 +61,7 @@ class Part(Protocol):
     def recordings(self) -> tuple[Recording, ...]: ...
 
     def waveform(self, index: int) -> np.ndarray:
-        """Float32 [samples], mono, at `audio.sample_rate_hz`, in -1..1.
+        """Returns the sound, float32 [samples], mono, at `audio.sample_rate_hz`, in -1..1.
 
         Another rate's samples were resampled, which may overshoot 1 by a little. Raises
         errors.UserError where the recording cannot be used, with its path and the reason.

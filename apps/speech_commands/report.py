@@ -1,8 +1,7 @@
-"""The words of speech commands' report: what was measured, how, and what it is good for.
+"""Writes the words, the clips and the section on streams of the speech commands report.
 
-Clips to look at and to listen to: what went wrong, and what went right.
-
-The part of speech commands' report that is about streams.
+The text says what was measured, how, and what the model is good for. The clips, to look at and to
+listen to, show wrong answers and right ones. A causal model has a section on streams.
 """
 
 from __future__ import annotations
@@ -176,7 +175,7 @@ _MEANING = {
     "counts as much as a frequent one.",
     "cross entropy": "Minus the natural logarithm of the probability of the right label, the mean "
     "over the test clips: it also says how honest the probabilities are.",
-    "accuracy at … db": "The same clips with noise mixed in, so much weaker than the word.",
+    "accuracy at … db": "The same clips with noise mixed in, weaker than the word by this level.",
     "streaming accuracy": "The answer at each clip's end in a stream that has been going on, with "
     "pauses and noise; beside it the accuracy on the same stretches of sound as single clips.",
     "miss rate": "Share of the commands that were not detected while they were said or up to "
@@ -241,7 +240,7 @@ def card(
             plots.learning_curve(folder.plots, folder.history_file, "nats a clip"),
             report.Paragraph(
                 "The training loss is measured on altered clips, with dropout and smoothed labels, "
-                "while the weights change; the validation loss on the clips as they are, with the "
+                "while the weights change; the validation loss on the unaltered clips, with the "
                 "weights that a stop at this step would keep."
             ),
         ],

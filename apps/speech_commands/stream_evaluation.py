@@ -46,7 +46,7 @@ class Event(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """Some minutes of sound, float32 [samples], and what is in it, in order."""
+    """Some minutes of sound, float32 [samples], and its events in order."""
 
     samples: np.ndarray
     events: tuple[Event, ...]
@@ -261,7 +261,7 @@ def choose_thresholds(
     timing: Mapping[str, float],
     false_accepts_per_hour: float,
 ) -> dict[str, float]:
-    """Thresholds with the fewest errors on commands, at most so many false accepts an hour.
+    """Chooses thresholds with the fewest errors on commands within a rate of false accepts.
 
     An error is a miss or a wrong detection. The words share the false accepts that are allowed:
     each begins where it has none, and they go, one after the other, to the word that makes the

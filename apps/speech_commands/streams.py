@@ -50,8 +50,8 @@ def chunk(
 
     Returns:
         Evidence (batch, new frames, classes), attention (batch, new frames), both float32, and the
-        new states. With a front end there is a frame out for every second one in. One behind the
-        other the chunks' results are those of the whole.
+        new states. A front end returns one frame for every second frame it reads. Joined in
+        order, the results of the chunks equal those of the whole.
     """
     layers = {layer.name: layer for layer in trained.layers}
     after: States = {}

@@ -13,16 +13,15 @@ TASK = "speech_commands"
 
 
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
-    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
     The features of the training clips and of their altered copies are extracted first, or come
-    from the cache. The weights with the lowest loss on the validation clips end in model.keras
-    with the features' statistics; the labels' names are in config.json. The loss decides, and not
-    the accuracy, since a few hundred clips that are nearly all right have one accuracy at many
-    checkpoints.
+    from the cache. The weights with the lowest loss on the validation clips are saved in
+    model.keras with the features' statistics; the labels' names are in config.json. The loss
+    decides because many checkpoints have the same accuracy on a few hundred clips.
 
     Raises:
-        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+        UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
@@ -104,7 +103,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command, and returns its exit status."""
     return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 

@@ -1,1 +1,1 @@
-"""Actions in video clips: a small CNN over every frame, a recurrent network over time."""
+"""Classifies actions in video clips: a CNN over every frame, a recurrent network over time."""

@@ -1,4 +1,4 @@
-"""Baselines that an honest engineer would try first, on the same clips and split.
+"""Measures simple baselines on the same clips and split as the model.
 
     single_frame        a small convolutional network that sees one frame of a clip alone
     mean_of_frames      content of the frames, the mean over a clip: logistic regression

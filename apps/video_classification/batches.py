@@ -125,7 +125,7 @@ class Changes(NamedTuple):
 def draw_changes(
     random: np.random.Generator, clips: int, height: int, width: int, config: AugmentationConfig
 ) -> Changes:
-    """Changes for so many clips; all that `random` gives is drawn whatever the config says."""
+    """Draws the changes of `clips` clips, equally many random numbers under every config."""
     flipped = (random.random(clips) < 0.5) & config.flip
     zoom = np.exp(
         random.uniform(-1, 1, clips) * np.log1p(config.highest_zoom_share)
@@ -148,7 +148,7 @@ def apply_changes(frames: np.ndarray, changes: Changes) -> np.ndarray:
     """Returns the changed clips: uint8 [clips, time, height, width, 3], as `frames`.
 
     What comes from beyond an edge is mirrored at it. Brightness and contrast change about the
-    clip's own mean; what is erased has that mean. A change of nothing gives back the same bits.
+    clip's own mean; an erased rectangle has that mean. An empty change returns the same bits.
     """
     found = np.empty_like(frames)
     height, width = frames.shape[2:4]

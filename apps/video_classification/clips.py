@@ -24,7 +24,7 @@ class Clips:
 
     store: np.ndarray  # uint8 [stored, time, height, width, 3], RGB; a memory map of all parts
     rows: np.ndarray  # int64 [clips]: where each clip lies in it; see `read`
-    lengths: np.ndarray  # int32 [clips]: so many frames are real, black ones follow
+    lengths: np.ndarray  # int32 [clips], number of real frames; black ones follow
     labels: np.ndarray  # int32 [clips], indices of label_names
     video: np.ndarray  # int32 [clips], which video of the part a clip is of; ascending from 0
     names: tuple[str, ...]  # of each video

@@ -12,18 +12,20 @@ from apps.suite.videos.config import ClipConfig
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """One draw for all frames of a clip, so that nothing moves that did not move."""
+    """Draws one change for all frames of a clip, so that still things stay still."""
 
-    flip: bool = False  # left and right change places; not where left and right are labels
-    highest_shift_share: fields.Share = 0.1  # of height and width
-    highest_zoom_share: fields.Share = 0.1  # by which a clip is larger or smaller
-    # Added to or taken from all pixels, of the range from 0 to 1
+    flip: bool = False  # swap left and right; leave off where left and right are labels
+    highest_shift_share: fields.Share = 0.1  # highest shift, as a share of height and width
+    highest_zoom_share: fields.Share = 0.1  # highest share by which a clip is enlarged or reduced
+    # Highest amount added to or taken from all pixels, which range from 0 to 1
     highest_brightness: fields.Amount = 0.1
-    highest_contrast: fields.Amount = 0.2  # share by which distances from the mean grow or shrink
-    erase_probability: fields.Probability = 0.0  # that a rectangle is grey in all frames
-    # Of the shares in which two clips and their labels are mixed; 0 = off
+    # Highest share by which distances from the mean grow or shrink
+    highest_contrast: fields.Amount = 0.2
+    # Probability that a rectangle is grey in all frames
+    erase_probability: fields.Probability = 0.0
+    # Alpha of the shares in which two clips and their labels are mixed; 0 = off
     mixup_alpha: fields.Amount = 0.0
-    # Of a clip's frames that are left out at its start or end
+    # Highest share of a clip's frames left out at its start or end
     highest_late_share: fields.Share = 0.0
 
 
@@ -32,29 +34,31 @@ class ModelConfig:
     backbone: Literal[
         "small_cnn", "keras_applications", "convolutional_lstm", "motion_statistics"
     ] = "small_cnn"
-    colour: bool = False  # of small_cnn and convolutional_lstm; else they see grey
-    frame_differences: bool = True  # the difference to the frame before as further channels
-    # Of the blocks of small_cnn, each of which halves the size
+    colour: bool = False  # small_cnn and convolutional_lstm see colour; otherwise grey
+    frame_differences: bool = True  # adds the difference from the frame before as further channels
+    # Filters of the blocks of small_cnn, each of which halves the size
     cnn_filters: Annotated[tuple[fields.Count, ...], pydantic.Field(min_length=1)] = (16, 32, 64)
-    cnn_normalisation: Literal["none", "batch"] = "none"
-    # That the CNN hands to the recurrent layers, 0 = its own
+    cnn_normalisation: Literal["none", "batch"] = "none"  # normalisation in small_cnn
+    # Features of a frame that the CNN passes to the recurrent layers; 0 = its own number
     frame_features: fields.CountOrZero = 64
-    application: str = "MobileNetV2"  # a name of keras.applications
+    application: str = "MobileNetV2"  # name of a network in keras.applications
     application_weights: str = "random"  # random, imagenet (downloaded), or a path
     fine_tune: bool = False  # train the application as well; else it is frozen
-    # Compute a frozen application, or motion_statistics, once a frame; no augmentation then
+    # Compute a frozen application or motion_statistics once a frame, without augmentation
     cache_features: bool = True
-    # Sizes of a frame, each half of the one before, for motion_statistics
+    # Number of frame sizes for motion_statistics, each half of the one before
     motion_scales: fields.Count = 3
-    convolutional_lstm_filters: fields.Count = 16
-    layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"
-    layer_count: fields.Count = 1
-    units: fields.Count = 96  # of each recurrent layer (of each direction)
-    pooling: Literal["last", "mean", "attention"] = "last"  # of a clip's frames
-    beside_recurrent: bool = False  # the evidence also sees the features that go into the layers
-    per_frame: bool = False  # the label at every frame, from what was seen so far
-    dropout: fields.Share = 0.2
-    # Share of the CNN's channels, the same over a clip's frames
+    convolutional_lstm_filters: fields.Count = 16  # filters of convolutional_lstm
+    layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 96  # units of each recurrent layer, in each direction
+    # Rule that makes one answer of a clip's frames
+    pooling: Literal["last", "mean", "attention"] = "last"
+    # The answer also sees the features that enter the recurrent layers
+    beside_recurrent: bool = False
+    per_frame: bool = False  # learn the label at every frame from the frames seen so far
+    dropout: fields.Share = 0.2  # share of the units dropped in training
+    # Share of the CNN's channels dropped, the same over a clip's frames
     spatial_dropout: fields.Share = 0.0
 
     def __post_init__(self) -> None:
@@ -65,16 +69,17 @@ class ModelConfig:
             )
         if self.per_frame and (self.layer == "bilstm" or self.pooling == "attention"):
             raise ValueError(
-                "per_frame knows no frame to come: layer must not be bilstm, nor pooling attention"
+                "per_frame reads no later frames: layer must not be bilstm, nor pooling attention"
             )
 
 
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
     learning_rate: fields.Positive = 2e-3
-    label_smoothing: fields.Share = 0.05
-    learn_from_validation: bool = False  # from both parts, and keep the weights of the last step
-    balance_labels: bool = False  # draw each label as often, however many videos it has
+    label_smoothing: fields.Share = 0.05  # share of each label spread over all classes
+    # Learn from both parts, and keep the weights of the last step
+    learn_from_validation: bool = False
+    balance_labels: bool = False  # draw each label equally often, however many videos it has
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
@@ -87,9 +92,9 @@ class TrainingConfig(fields.TrainingConfig):
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    clips_per_video: fields.Count = 3  # whose probabilities are averaged
+    clips_per_video: fields.Count = 3  # number of clips whose probabilities are averaged
     flip: bool = False  # average with the mirrored clip
-    strips: fields.CountOrZero = 6  # of frames in the report, of successes and of failures
+    strips: fields.CountOrZero = 6  # film strips in the report, of successes and of failures each
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Config:
         return self.model.layer != "bilstm"
 
 
-# Proves the path in seconds, on a few hundred clips; learns next to nothing.
+# Runs every step in seconds, on a few hundred clips; learns next to nothing.
 _TINY = Config(
     preset="tiny",
     data="moving_digits/small",
@@ -125,9 +130,9 @@ _TINY = Config(
     training=TrainingConfig(batch_size=8, steps=40, steps_per_checkpoint=10),
     evaluation=EvaluationConfig(strips=2),
 )
-# Three thousand clips of digits that move, in minutes on two cores.
+# Learns three thousand clips of moving digits in minutes on two cores.
 _DEFAULT = Config()
-# The size of published networks on frames of 224 pixels; nobody has measured it yet.
+# The size of published networks on frames of 224 pixels; has not been measured yet.
 _LARGE = Config(
     preset="large",
     clips=ClipConfig(frames=32, height=224, width=224, clips_per_video=5),

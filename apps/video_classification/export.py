@@ -16,8 +16,8 @@ A row of `serving_default` and `encoded` is one video or, for a run with windows
 one as `clip_seconds` says: the graph samples the frames of a clip from it as the training did, and
 brings them to the size of the network. A stream takes every frame as it comes; it begins with
 states of empty rows, float32[b, 0]. `assets/settings.json` holds the labels, the size of a clip
-and the states' names. Input
-without a frame or a pixel, or that is not a picture, is refused with the reason.
+and the states' names. Input without a frame or a pixel, or that is not a picture, is refused with
+the reason.
 
 What `python -m apps.export_onnx` writes of a run: frames of clips in, logits out.
 """
@@ -56,7 +56,7 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """`frames` uint8 (batch, time, height, width, 3) and `length` int32 (batch,) to `logits`."""
+    """Maps `frames` uint8 (batch, time, height, width, 3), `length` int32 (batch,) to `logits`."""
     import numpy as np
 
     from apps.suite.export import onnx_file

@@ -24,8 +24,8 @@ def build_application(name: str, weights: str, height: int, width: int) -> keras
 
     Args:
         name: of a network in `keras.applications`, such as MobileNetV2.
-        weights: "random", "imagenet", which Keras downloads, or a file as `save_weights` or
-            Keras's own weights without the head have it.
+        weights: "random", "imagenet", which Keras downloads, or a file in the format of
+            `save_weights` or of Keras's own weights without the head.
         height, width: of the frames, in pixels.
 
     Raises:

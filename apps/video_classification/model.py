@@ -98,8 +98,8 @@ def _judge(
 ) -> tuple[Any, Any]:
     """Returns logits and evidence of features: `layers`, by their names, in sequence."""
     real = layers["real"](values, length)
-    # A layer that runs forward ends each row where its frames end whatever stands behind; only
-    # the backward half of a BiLSTM would begin in the padding.
+    # A forward layer is not affected by the padding after a row's frames; only the backward half
+    # of a BiLSTM would begin in it.
     mask = real if config.model.layer == "bilstm" else None
     if SCALE in layers:
         values = layers[SCALE](values)

@@ -1,4 +1,4 @@
-"""Video classification's own plots: confusion, frames seen so far, film strips, a timeline."""
+"""Draws the plots of video classification: confusion, frames seen, film strips, a timeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of video classification's report: what was measured, how, and what it is good for."""
+"""Writes the words of the video classification report: measures, methods, uses and limits."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _MEANING = {
     "cross entropy": "Minus the natural logarithm of the probability of the right label, the mean "
     "over the test videos: it also says how honest the probabilities are.",
     "clip accuracy": "The same for each clip by itself.",
-    "accuracy after … frames": "The same when only so many frames of each clip were seen.",
+    "accuracy after … frames": "The same when only this number of frames of each clip was seen.",
     "mean accuracy of the groups": "The mean over groups (scenes, people), however many videos "
     "each has.",
     "single frame": "A small convolutional network that sees one frame of a clip: what a picture "
     "tells without motion.",
     "mean of frames": "Logistic regression on gradients and grey levels, the mean over a clip's "
-    "frames: what is in the pictures, in any order.",
+    "frames: the contents of the pictures, in any order.",
     "frame differences": "Logistic regression on how much changes from frame to frame, where and "
     "when.",
 }
@@ -45,7 +45,7 @@ _LIMITS = (
     "change them.",
     "An action outside the labels is given one of them all the same; a low probability is "
     "the only hint.",
-    "Only so many frames of a clip are seen, spread over it: what happens between two of them is "
+    "A clip is seen as a few frames, spread over it: anything that happens between two of them is "
     "missed.",
     "What the labels' videos have in common beside the action (place, light, camera) is learned "
     "with it. The single-frame baseline says how much of that there is.",
@@ -68,7 +68,7 @@ _LEARNING = (
     "weights change"
 )
 _HELD = (
-    "; the validation loss on whole videos as they are, with the weights that a stop at this step "
+    "; the validation loss on whole, unaltered videos, with the weights that a stop at this step "
     "would keep."
 )
 _ALL = (

@@ -71,7 +71,7 @@ def features(trained: keras.Model, clips: Clips) -> np.ndarray:
 def by_frames_seen(trained: keras.Model, config: configs.Config, clips: Clips) -> np.ndarray:
     """Computes the model's answers after 1, 2, … frames of the videos' clips.
 
-    Each frame goes through the convolutions once, and what is behind them answers each beginning.
+    Each frame passes the convolutions once; the layers after them answer each beginning of a clip.
 
     Returns:
         Float32 [time, videos, labels], without mirrored views. A clip that is shorter stays at its

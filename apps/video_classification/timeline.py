@@ -143,7 +143,7 @@ def at_pace(
         number += 1
 
 
-_LEAST_WIDTH = 320  # pixels; what is smaller is enlarged, or no label could be read
+_LEAST_WIDTH = 320  # pixels; a smaller video is enlarged so that its labels can be read
 _CODEC = "mp4v"  # every OpenCV that has FFmpeg can write it
 _BAR = (90, 170, 255)
 

@@ -13,18 +13,18 @@ TASK = "video_classification"
 
 
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
-    """Trains into the folder `run`, or goes on with what is there, and evaluates.
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
     The frames are sampled first, or come from the cache. The weights with the lowest loss on the
-    validation videos, each the mean of its clips, end in model.keras, in float32; the labels'
+    validation videos, each the mean of its clips, are saved in model.keras, in float32; the labels'
     names are in config.json. With a frozen application and `cache_features` its features are
     computed once, and the layers after it learn from them; so with motion_statistics.
 
-    With `training.learn_from_validation` the validation part is learned, too: nothing is chosen by
-    it, and the weights at the end are kept.
+    With `training.learn_from_validation` the model also learns from the validation part. That part
+    then chooses nothing, and the weights of the last step are kept.
 
     Raises:
-        UserError: data that cannot be read, a run folder that is not this run's, a full disk.
+        UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
@@ -122,7 +122,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command, and returns its exit status."""
     return command.train_command(TASK, configs.PRESETS, train, arguments)
 
 
