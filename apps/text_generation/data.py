@@ -124,7 +124,7 @@ def batches(
 
 
 def evaluation_batches(tokens: np.ndarray, batch_size: int, window_tokens: int) -> tf.data.Dataset:
-    """One pass: (tokens, next tokens, weights), each [batch_size, window_tokens].
+    """Returns one pass of (tokens, next tokens, weights), each [batch_size, window_tokens].
 
     The text is laid out in `batch_size` contiguous rows; the state of a row is to be carried from
     a batch to the next. Every token but the very first is a next token of weight 1 exactly once;

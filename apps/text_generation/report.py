@@ -31,12 +31,12 @@ class Passage(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The stretch as it stands in the text."""
+        """Returns the stretch of the text."""
         return "".join(part for part, _ in self.parts)
 
     @property
     def end(self) -> int:
-        """The place in the text, in characters, that follows it."""
+        """Returns the place after the stretch, in characters."""
         return self.start + len(self.text)
 
 
@@ -90,7 +90,7 @@ def easiest_and_hardest(
 
 
 def by_place(text: str, spread: np.ndarray) -> dict[str, float]:
-    """Mean nats of the characters at each of `PLACES` that occurs in the text."""
+    """Returns the mean nats of the characters at each of `PLACES` that occurs in the text."""
     places = np.empty(len(text), np.int64)
     letter = 0
     for at, character in enumerate(text):
@@ -109,7 +109,7 @@ def by_place(text: str, spread: np.ndarray) -> dict[str, float]:
 
 
 def _end(text: str, start: int, length: int) -> int:
-    """The last line end, or else space, in reach of `start + length`."""
+    """Returns the last line end, or else space, within `start + length`."""
     low, high = start + length // 2, start + length + length // 2
     for border in ("\n", " "):
         at = text.rfind(border, low, high)
@@ -224,7 +224,7 @@ def _by_place(
 
 
 def _written(measured: Measured) -> report.Section:
-    """One place of the text at every temperature, and as it really goes on."""
+    """Shows one place of the text continued at every temperature, beside the real text."""
     blocks: list[report.Block] = []
     kinds = len(continuations.TEMPERATURES) + 1
     for continuation in measured.continuations[kinds : 2 * kinds]:  # of the second place

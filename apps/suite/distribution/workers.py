@@ -158,10 +158,10 @@ def _ended_by_control_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def peers_watched(place: Cluster) -> Iterator[None]:
-    """Makes one line of what TensorFlow raises when another worker is gone.
+    """Turns TensorFlow's errors about a lost worker into one line.
 
-    It tells by itself: at once where a connection breaks, and some ten seconds after the last
-    sign of life where a machine just falls silent.
+    TensorFlow notices a broken connection at once, and a silent machine about ten seconds after
+    its last sign of life.
     """
     import tensorflow as tf
 

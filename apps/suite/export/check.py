@@ -50,7 +50,7 @@ def variants(
 def cropped(expected: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Cuts the expected answers to fewer rows, at the sizes that these rows alone need.
 
-    Sides behind the rows may be as long as the longest wish among the rows: the first k items, say.
+    Further sides may be as long as the largest request among the rows, such as the first k items.
     """
     found = {}
     for name, wanted in expected.items():
