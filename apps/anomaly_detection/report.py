@@ -23,6 +23,140 @@ from apps.suite.evaluation import comparison, plots, report
 from apps.suite.runs import run_folder
 from apps.suite.tables import series
 
+_ALARMS = (
+    "range_f1",
+    "median_delay_steps",
+    "alarms_per_week",
+    "expected_alarms_per_week",
+    "point_adjusted_f1",
+)
+_MOST_SERIES = 100
+_SCORES = ("vus_pr", "auc_pr", "event_precision", "event_recall", "event_f1")
+_MEANING = {
+    "vus pr": "Volume under the surface of precision, recall and the width of a tolerance around "
+    "the labels (Paparrizos et al. 2022), without any threshold; the mean over the series that "
+    "have a labelled event. Random scores reach about the share of labelled steps.",
+    "auc pr": "Average precision of the steps, without a tolerance.",
+    "event precision, recall": "An event is found when an alarm overlaps it; an alarm that "
+    "overlaps none is false. Precision is found events among found events and false alarms.",
+    "range f1": "Precision and recall by how much of each alarm and each event overlap (Tatbul et "
+    "al. 2018); half of an event's recall is for having been found at all.",
+    "median delay steps": "From the start of a found event to its first alarm.",
+    "alarms per week": "Alarms in the test part, beside what the threshold was to give by the "
+    "validation part.",
+    "point adjusted f1": "F1 of the steps at the best threshold, chosen by the labels, where one "
+    "flagged step makes a whole event found. Random scores do well in it: it is shown because "
+    "others report it, and says little.",
+}
+_KINDS = {
+    "forecaster": "A forecaster",
+    "encoder_decoder": "An encoder-decoder",
+    "autoencoder": "An autoencoder",
+}
+_LIMITS = (
+    "Labels say where somebody saw, or made, something unusual. An alarm at something unusual and "
+    "harmless, or at something that nobody noticed, counts as false here.",
+    "The threshold holds for data that behave as the validation part did. After a lasting change "
+    "train again.",
+    "One run with one seed, and few events: a difference of one event may be chance.",
+)
+
+
+class Measured(NamedTuple):
+    """Findings of `evaluate` beside its metrics."""
+
+    collection: series.Collection
+    scored: Sequence[scoring.ScoredSeries]
+    model: detections.Detection
+    baselines: Mapping[str, detections.Detection]
+    trained: trained_model.TrainedModel
+    faults: Sequence[Fault]
+
+
+def card(
+    folder: run_folder.RunFolder[configs.Config],
+    metrics: Mapping[str, Any],
+    measured: Measured,
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
+    config, collection = folder.config, measured.collection
+    threshold = measured.model.threshold
+    columns = f"{collection.scored_count} column{'s' if collection.scored_count > 1 else ''}"
+    return report.Card(
+        title="Anomaly detection",
+        summary=f"{_KINDS[config.model.kind]} of {config.model.layer_count} recurrent "
+        f"{'layer' if config.model.layer_count == 1 else 'layers'} that learned what "
+        f"{collection.name} usually does, scores how far each step is from it, and raises alarms."
+        f"{_season(measured.trained.network)}",
+        facts={
+            "events found": f"{metrics['test']['found_events']} of {metrics['test']['events']}",
+            "false alarms": f"{metrics['test']['false_alarms']}",
+            "parameters": f"{measured.trained.network.count_params():,}",
+        },
+        data={
+            "Licence": collection.licence,
+            "Source": collection.source,
+            "Series": f"{len(collection.series):,}, {columns} scored",
+            **({"Notes": " ".join(collection.notes)} if collection.notes else {}),
+        },
+        results=[
+            plots.model_and_baselines(folder.plots, narrow(metrics), "VUS-PR"),
+            alarms(metrics),
+            report.Paragraph(
+                f"Every detector's threshold was found by {words(threshold.method)} "
+                "on the scores of its validation part, without a label, and alarms became events "
+                "in the same way. Random scores are uniform noise: a measure that they do well in "
+                "says nothing."
+            ),
+            methods(measured, config),
+            *by_kind(measured),
+            *by_series(measured),
+        ],
+        learning=[
+            plots.learning_curve(
+                folder.plots, folder.history_file, "mean square, in variances of the train part"
+            ),
+            report.Paragraph(
+                "The training loss is measured with dropout and with hidden inputs, the validation "
+                "loss without. The weights with the lowest validation loss were kept."
+            ),
+        ],
+        examples=alarm_examples.sections(
+            folder, measured.collection, measured.scored, measured.model
+        ),
+        meaning=_MEANING,
+        limits=_LIMITS,
+        serving=_serving(folder),
+        presets=configs.PRESETS,
+    )
+
+
+def _season(network: keras.Model) -> str:
+    """Returns words on the season that the network reads, with a space before them."""
+    if network.name != "forecaster" or len(network.inputs[-1].shape) < 3:
+        return ""
+    steps = network.get_layer("season").season_steps
+    return f" It also reads what was {steps:,} steps before."
+
+
+def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
+    run, task = shlex.quote(str(folder.path)), folder.task
+    return [
+        report.Commands(
+            "At the command line:",
+            f"python -m apps.{task}.predict --run {run} readings.csv --events events.csv "
+            "--plot alarms.png",
+        ),
+        report.Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
+            f"curl -X POST localhost:8501/v1/models/{task}:predict -d @request.json",
+        ),
+        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]
+
 
 class Fault(NamedTuple):
     """Steps [start, end) of a fault, the name of its series, and its kind."""
@@ -76,27 +210,6 @@ def tally(
         ]
         counted[kind] = Tally(len(of_kind), len(late), late)
     return counted
-
-
-_ALARMS = (
-    "range_f1",
-    "median_delay_steps",
-    "alarms_per_week",
-    "expected_alarms_per_week",
-    "point_adjusted_f1",
-)
-_MOST_SERIES = 100
-
-
-class Measured(NamedTuple):
-    """Findings of `evaluate` beside its metrics."""
-
-    collection: series.Collection
-    scored: Sequence[scoring.ScoredSeries]
-    model: detections.Detection
-    baselines: Mapping[str, detections.Detection]
-    trained: trained_model.TrainedModel
-    faults: Sequence[Fault]
 
 
 def alarms(metrics: Mapping[str, Any]) -> report.Table:
@@ -199,38 +312,6 @@ def words(method: str) -> str:
     }[method]
 
 
-_SCORES = ("vus_pr", "auc_pr", "event_precision", "event_recall", "event_f1")
-
-_MEANING = {
-    "vus pr": "Volume under the surface of precision, recall and the width of a tolerance around "
-    "the labels (Paparrizos et al. 2022), without any threshold; the mean over the series that "
-    "have a labelled event. Random scores reach about the share of labelled steps.",
-    "auc pr": "Average precision of the steps, without a tolerance.",
-    "event precision, recall": "An event is found when an alarm overlaps it; an alarm that "
-    "overlaps none is false. Precision is found events among found events and false alarms.",
-    "range f1": "Precision and recall by how much of each alarm and each event overlap (Tatbul et "
-    "al. 2018); half of an event's recall is for having been found at all.",
-    "median delay steps": "From the start of a found event to its first alarm.",
-    "alarms per week": "Alarms in the test part, beside what the threshold was to give by the "
-    "validation part.",
-    "point adjusted f1": "F1 of the steps at the best threshold, chosen by the labels, where one "
-    "flagged step makes a whole event found. Random scores do well in it: it is shown because "
-    "others report it, and says little.",
-}
-_KINDS = {
-    "forecaster": "A forecaster",
-    "encoder_decoder": "An encoder-decoder",
-    "autoencoder": "An autoencoder",
-}
-_LIMITS = (
-    "Labels say where somebody saw, or made, something unusual. An alarm at something unusual and "
-    "harmless, or at something that nobody noticed, counts as false here.",
-    "The threshold holds for data that behave as the validation part did. After a lasting change "
-    "train again.",
-    "One run with one seed, and few events: a difference of one event may be chance.",
-)
-
-
 def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the metrics with those of the baselines that fit side by side."""
     kept = {
@@ -238,88 +319,3 @@ def narrow(metrics: Mapping[str, Any]) -> dict[str, Any]:
         for name, scores in metrics["baselines"].items()
     }
     return {**metrics, "baselines": kept}
-
-
-def card(
-    folder: run_folder.RunFolder[configs.Config],
-    metrics: Mapping[str, Any],
-    measured: Measured,
-) -> report.Card:
-    """Draws the plots, and returns the model card."""
-    config, collection = folder.config, measured.collection
-    threshold = measured.model.threshold
-    columns = f"{collection.scored_count} column{'s' if collection.scored_count > 1 else ''}"
-    return report.Card(
-        title="Anomaly detection",
-        summary=f"{_KINDS[config.model.kind]} of {config.model.layer_count} recurrent "
-        f"{'layer' if config.model.layer_count == 1 else 'layers'} that learned what "
-        f"{collection.name} usually does, scores how far each step is from it, and raises alarms."
-        f"{_season(measured.trained.network)}",
-        facts={
-            "events found": f"{metrics['test']['found_events']} of {metrics['test']['events']}",
-            "false alarms": f"{metrics['test']['false_alarms']}",
-            "parameters": f"{measured.trained.network.count_params():,}",
-        },
-        data={
-            "Licence": collection.licence,
-            "Source": collection.source,
-            "Series": f"{len(collection.series):,}, {columns} scored",
-            **({"Notes": " ".join(collection.notes)} if collection.notes else {}),
-        },
-        results=[
-            plots.model_and_baselines(folder.plots, narrow(metrics), "VUS-PR"),
-            alarms(metrics),
-            report.Paragraph(
-                f"Every detector's threshold was found by {words(threshold.method)} "
-                "on the scores of its validation part, without a label, and alarms became events "
-                "in the same way. Random scores are uniform noise: a measure that they do well in "
-                "says nothing."
-            ),
-            methods(measured, config),
-            *by_kind(measured),
-            *by_series(measured),
-        ],
-        learning=[
-            plots.learning_curve(
-                folder.plots, folder.history_file, "mean square, in variances of the train part"
-            ),
-            report.Paragraph(
-                "The training loss is measured with dropout and with hidden inputs, the validation "
-                "loss without. The weights with the lowest validation loss were kept."
-            ),
-        ],
-        examples=alarm_examples.sections(
-            folder, measured.collection, measured.scored, measured.model
-        ),
-        meaning=_MEANING,
-        limits=_LIMITS,
-        serving=_serving(folder),
-        presets=configs.PRESETS,
-    )
-
-
-def _season(network: keras.Model) -> str:
-    """Returns words on the season that the network reads, with a space before them."""
-    if network.name != "forecaster" or len(network.inputs[-1].shape) < 3:
-        return ""
-    steps = network.get_layer("season").season_steps
-    return f" It also reads what was {steps:,} steps before."
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} readings.csv --events events.csv "
-            "--plot alarms.png",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict -d @request.json",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

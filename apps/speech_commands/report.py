@@ -19,155 +19,8 @@ from apps.suite.evaluation import classification, plots, report
 from apps.suite.runs import run_folder
 from apps.suite.sounds import sound_files
 
-
-class Example(NamedTuple):
-    """A test clip and its answer."""
-
-    recording: int  # index in the part
-    said: str
-    answered: str
-    probability: float  # of the answer
-    probability_of_the_said: float
-
-
-def failures(
-    labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
-) -> list[Example]:
-    """Returns the surest wrong answers, at most two of a kind."""
-    return _surest(labels, probabilities, label_names, count, right=False, most_alike=2)
-
-
-def successes(
-    labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
-) -> list[Example]:
-    """Returns the surest right answers, one of each label."""
-    return _surest(labels, probabilities, label_names, count, right=True, most_alike=1)
-
-
-def example_blocks(
-    examples: Sequence[Example],
-    part: recordings.Part,
-    config: configs.Config,
-    plots_folder: Path,
-    name: str,
-) -> list[report.Block]:
-    """Builds a spectrogram and a player for each; the plots are called `<name>_1` and so on."""
-    shown: list[report.Block] = []
-    for number, example in enumerate(examples, 1):
-        recording = part.recordings[example.recording]
-        waveform = part.waveform(example.recording)
-        sure = f"{100 * example.probability:.0f} %"
-        title = f"“{example.said}”, {sure} sure"
-        if example.said != example.answered:
-            title = f"“{example.said}”, taken for “{example.answered}”, {sure} sure"
-        caption = recording.name
-        if recording.speaker:
-            caption += f", spoken by {recording.speaker}"
-        if example.said != example.answered:
-            caption += f"; “{example.said}” had {100 * example.probability_of_the_said:.1f} %"
-        shown += [
-            pictures.spectrogram(plots_folder, f"{name}_{number}", title, waveform, config),
-            report.Audio(caption, sound_files.wav_bytes(waveform, config.audio.sample_rate_hz)),
-        ]
-    return shown
-
-
-def _surest(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    label_names: Sequence[str],
-    count: int,
-    right: bool,
-    most_alike: int,
-) -> list[Example]:
-    answers = probabilities.argmax(axis=1)
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    found: list[Example] = []
-    for index in order[(answers == labels)[order] == right]:
-        said, answered = label_names[labels[index]], label_names[answers[index]]
-        alike = [each for each in found if (each.said, each.answered) == (said, answered)]
-        if len(alike) < most_alike:
-            of_said = float(probabilities[index, labels[index]])
-            best = float(probabilities[index].max())
-            found.append(Example(int(index), said, answered, best, of_said))
-        if len(found) == count:
-            break
-    return found
-
-
-class Streams(NamedTuple):
-    """Results on the streams of the test clips."""
-
-    heard: scoring.Heard
-    curve: Sequence[stream_evaluation.Counts]
-    counts: stream_evaluation.Counts  # at the thresholds below
-    thresholds: Mapping[str, float]
-    timing: Mapping[str, float]
-
-
-def stream_results(
-    folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams | None
-) -> list[report.Block]:
-    """Builds the part of the report's results about streams."""
-    if streams is None:
-        return [
-            report.Paragraph(
-                "This model needs a clip from its beginning to its end before it answers: it was "
-                "not judged on streams."
-            )
-        ]
-    counts, heard = streams.counts, streams.heard
-    others = [name for name in names if name in stream_evaluation.OTHER_LABELS]
-    no_words = ", ".join(["pauses", *(f"clips of {name}" for name in others)])
-    columns = zip(counts.said, counts.hits, counts.wrong, counts.false, strict=True)
-    rows = [
-        [word, f"{streams.thresholds[word]:.2f}", f"{said}", f"{said - hits}", f"{wrong}", f"{n}"]
-        for word, (said, hits, wrong, n) in zip(
-            stream_evaluation.spoken_words(names), columns, strict=True
-        )
-    ]
-    return [
-        report.Paragraph(
-            f"As a stream: the test clips in a random order, with pauses and low noise, "
-            f"{counts.seconds / 3600:.2f} hours of sound, of which "
-            f"{counts.no_command_seconds / 3600:.2f} hours hold no command ({no_words}). The "
-            "thresholds were chosen on streams of the validation clips, where at most "
-            f"{folder.config.detection.false_accepts_per_hour:g} false accepts an hour were "
-            f"allowed; here they give {counts.false_accepts_per_hour:.1f}, and "
-            f"{100 * counts.miss_rate:.1f} % of the commands are missed. At each clip's end the "
-            f"stream's answer is right in {100 * heard.accuracy:.1f} % of the clips; the same "
-            f"stretches of sound as clips of their own are right in "
-            f"{100 * heard.clip_accuracy:.1f} %."
-        ),
-        pictures.trade_off(folder.plots, streams.curve, counts),
-        report.Table(
-            "Commands in the streams of the test clips. A word is wrongly detected while another "
-            "one is said, and falsely while none is.",
-            ["word", "threshold", "said", "missed", "wrongly", "falsely"],
-            rows,
-        ),
-    ]
-
-
-def stream_example(
-    folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams
-) -> report.Section:
-    """Builds the report's section with the beginning of the first stream, as plot and sound."""
-    first, rate = streams.heard.streams[0], folder.config.audio.sample_rate_hz
-    finder = detector.Detector(names, streams.thresholds, **streams.timing)
-    hits, _ = finder.detect(first.posteriors, finder.initial_state())
-    seconds = len(streams.heard.beginning) / rate
-    plot = pictures.stream(
-        folder.plots, first, hits, names, finder.first_seconds, finder.frame_seconds, seconds
-    )
-    wav = sound_files.wav_bytes(streams.heard.beginning, rate)
-    caption = f"The first {seconds:.0f} seconds of the streams of the test clips"
-    return report.Section("A stream", [plot, report.Audio(caption, wav)])
-
-
 _SHOWN_SPEAKERS = 10
 _FAILURES, _SUCCESSES = 6, 3
-
 _MEANING = {
     "accuracy": "Share of the test clips whose most probable label is the right one.",
     "macro f1": "For each label the harmonic mean of precision (how many of its answers are right) "
@@ -328,3 +181,148 @@ def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]
         ),
         report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
     ]
+
+
+class Example(NamedTuple):
+    """A test clip and its answer."""
+
+    recording: int  # index in the part
+    said: str
+    answered: str
+    probability: float  # of the answer
+    probability_of_the_said: float
+
+
+def failures(
+    labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
+) -> list[Example]:
+    """Returns the surest wrong answers, at most two of a kind."""
+    return _surest(labels, probabilities, label_names, count, right=False, most_alike=2)
+
+
+def successes(
+    labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str], count: int
+) -> list[Example]:
+    """Returns the surest right answers, one of each label."""
+    return _surest(labels, probabilities, label_names, count, right=True, most_alike=1)
+
+
+def example_blocks(
+    examples: Sequence[Example],
+    part: recordings.Part,
+    config: configs.Config,
+    plots_folder: Path,
+    name: str,
+) -> list[report.Block]:
+    """Builds a spectrogram and a player for each; the plots are called `<name>_1` and so on."""
+    shown: list[report.Block] = []
+    for number, example in enumerate(examples, 1):
+        recording = part.recordings[example.recording]
+        waveform = part.waveform(example.recording)
+        sure = f"{100 * example.probability:.0f} %"
+        title = f"“{example.said}”, {sure} sure"
+        if example.said != example.answered:
+            title = f"“{example.said}”, taken for “{example.answered}”, {sure} sure"
+        caption = recording.name
+        if recording.speaker:
+            caption += f", spoken by {recording.speaker}"
+        if example.said != example.answered:
+            caption += f"; “{example.said}” had {100 * example.probability_of_the_said:.1f} %"
+        shown += [
+            pictures.spectrogram(plots_folder, f"{name}_{number}", title, waveform, config),
+            report.Audio(caption, sound_files.wav_bytes(waveform, config.audio.sample_rate_hz)),
+        ]
+    return shown
+
+
+def _surest(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    label_names: Sequence[str],
+    count: int,
+    right: bool,
+    most_alike: int,
+) -> list[Example]:
+    answers = probabilities.argmax(axis=1)
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    found: list[Example] = []
+    for index in order[(answers == labels)[order] == right]:
+        said, answered = label_names[labels[index]], label_names[answers[index]]
+        alike = [each for each in found if (each.said, each.answered) == (said, answered)]
+        if len(alike) < most_alike:
+            of_said = float(probabilities[index, labels[index]])
+            best = float(probabilities[index].max())
+            found.append(Example(int(index), said, answered, best, of_said))
+        if len(found) == count:
+            break
+    return found
+
+
+class Streams(NamedTuple):
+    """Results on the streams of the test clips."""
+
+    heard: scoring.Heard
+    curve: Sequence[stream_evaluation.Counts]
+    counts: stream_evaluation.Counts  # at the thresholds below
+    thresholds: Mapping[str, float]
+    timing: Mapping[str, float]
+
+
+def stream_results(
+    folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams | None
+) -> list[report.Block]:
+    """Builds the part of the report's results about streams."""
+    if streams is None:
+        return [
+            report.Paragraph(
+                "This model needs a clip from its beginning to its end before it answers: it was "
+                "not judged on streams."
+            )
+        ]
+    counts, heard = streams.counts, streams.heard
+    others = [name for name in names if name in stream_evaluation.OTHER_LABELS]
+    no_words = ", ".join(["pauses", *(f"clips of {name}" for name in others)])
+    columns = zip(counts.said, counts.hits, counts.wrong, counts.false, strict=True)
+    rows = [
+        [word, f"{streams.thresholds[word]:.2f}", f"{said}", f"{said - hits}", f"{wrong}", f"{n}"]
+        for word, (said, hits, wrong, n) in zip(
+            stream_evaluation.spoken_words(names), columns, strict=True
+        )
+    ]
+    return [
+        report.Paragraph(
+            f"As a stream: the test clips in a random order, with pauses and low noise, "
+            f"{counts.seconds / 3600:.2f} hours of sound, of which "
+            f"{counts.no_command_seconds / 3600:.2f} hours hold no command ({no_words}). The "
+            "thresholds were chosen on streams of the validation clips, where at most "
+            f"{folder.config.detection.false_accepts_per_hour:g} false accepts an hour were "
+            f"allowed; here they give {counts.false_accepts_per_hour:.1f}, and "
+            f"{100 * counts.miss_rate:.1f} % of the commands are missed. At each clip's end the "
+            f"stream's answer is right in {100 * heard.accuracy:.1f} % of the clips; the same "
+            f"stretches of sound as clips of their own are right in "
+            f"{100 * heard.clip_accuracy:.1f} %."
+        ),
+        pictures.trade_off(folder.plots, streams.curve, counts),
+        report.Table(
+            "Commands in the streams of the test clips. A word is wrongly detected while another "
+            "one is said, and falsely while none is.",
+            ["word", "threshold", "said", "missed", "wrongly", "falsely"],
+            rows,
+        ),
+    ]
+
+
+def stream_example(
+    folder: run_folder.RunFolder[configs.Config], names: Sequence[str], streams: Streams
+) -> report.Section:
+    """Builds the report's section with the beginning of the first stream, as plot and sound."""
+    first, rate = streams.heard.streams[0], folder.config.audio.sample_rate_hz
+    finder = detector.Detector(names, streams.thresholds, **streams.timing)
+    hits, _ = finder.detect(first.posteriors, finder.initial_state())
+    seconds = len(streams.heard.beginning) / rate
+    plot = pictures.stream(
+        folder.plots, first, hits, names, finder.first_seconds, finder.frame_seconds, seconds
+    )
+    wav = sound_files.wav_bytes(streams.heard.beginning, rate)
+    caption = f"The first {seconds:.0f} seconds of the streams of the test clips"
+    return report.Section("A stream", [plot, report.Audio(caption, wav)])
