@@ -19,6 +19,7 @@ import tensorflow as tf
 from apps.recommendation import config as configs
 from apps.recommendation.histories import Histories, padded
 from apps.suite import errors
+from apps.suite.training import order as training_order
 
 
 class NextMoments:
@@ -87,17 +88,10 @@ def endless(train: Histories, config: configs.Config, first_step: int = 0) -> tf
     refuse_nothing_to_learn(visited)
 
     following = NextMoments(train, config.split)
-
-    @functools.lru_cache(maxsize=2)
-    def order(number: int) -> np.ndarray:
-        return np.random.default_rng((config.seed, _ORDER, number)).permutation(visited)
+    order = training_order.Order(visited, (config.seed, _ORDER))
 
     def read(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places = np.arange(int(step) * rows, (int(step) + 1) * rows)
-        passes = places // len(visited)
-        chosen = np.concatenate(
-            [order(int(n))[places[passes == n] % len(visited)] for n in np.unique(passes)]
-        )
+        chosen = order.take(int(step) * rows, rows)
         slack = np.maximum(lengths[chosen] - 1 - window, 0)
         draw = np.random.default_rng((config.seed, _STARTS, int(step)))
         reach = np.where(slack > 0, window // 2, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 from apps.speech_commands import config as configs
 from apps.suite.sounds import spec_augment
 from apps.suite.sounds.feature_cache import FeatureSet
+from apps.suite.training import order as training_order
 
 Batch = tuple[dict[str, tf.Tensor], tf.Tensor]
 
@@ -55,12 +55,12 @@ def endless(
         context_frames = _rounded(int(hops / 2))
     channels = examples.frames.shape[1]
     rows = settings.batch_size
-    order = _Order(len(lengths), seed)
+    order = training_order.Order(np.arange(len(lengths)), (seed, _ORDER))
     fill = np.asarray(fill, np.float32)
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         draw = np.random.default_rng((seed, _DRAWS, int(step)))
-        clips = order.examples(int(step) * rows, rows)
+        clips = order.take(int(step) * rows, rows)
         frames = np.minimum(lengths[clips], clip_frames)
         cuts = draw.integers(lengths[clips] - frames + 1)
         features = _read(examples, examples.starts[clips] + cuts, frames, clip_frames)
@@ -107,26 +107,6 @@ def evaluation(examples: FeatureSet) -> Iterator[tuple[np.ndarray, dict[str, np.
             rows,
             {"features": features, "context_frames": none, "frames": frames.astype(np.int32)},
         )
-
-
-class _Order:
-    """The endless order of examples: pass after pass, each a permutation of all."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self._count = count
-        self._permutation = functools.lru_cache(maxsize=2)(
-            lambda number: np.random.default_rng((seed, _ORDER, number)).permutation(count)
-        )
-
-    def examples(self, first: int, count: int) -> np.ndarray:
-        """Returns the numbers at the places first … first + count - 1."""
-        places = np.arange(first, first + count)
-        passes = places // self._count
-        found = np.empty(count, np.int64)
-        for number in np.unique(passes):
-            here = passes == number
-            found[here] = self._permutation(int(number))[places[here] % self._count]
-        return found
 
 
 def _read(examples: FeatureSet, starts: np.ndarray, frames: np.ndarray, longest: int) -> np.ndarray:

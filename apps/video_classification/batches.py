@@ -7,13 +7,13 @@ their labels may be mixed (mixup, Zhang et al. 2018).
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.training import order as training_order
 from apps.suite.videos.opencv import cv2
 from apps.video_classification import config as configs
 from apps.video_classification import scoring
@@ -202,7 +202,8 @@ def endless(
     """
     rows, seed = config.training.batch_size, config.seed
     size = config.clips
-    order = _Order(_passes(clips.video_labels, config.training.balance_labels), seed)
+    videos_of_a_pass = _passes(clips.video_labels, config.training.balance_labels)
+    order = training_order.Order(videos_of_a_pass, (seed, _ORDER))
     firsts = clips.first_clips
     counts = np.diff([*firsts, len(clips)])
     segment = size.sampling == "segment"
@@ -210,7 +211,7 @@ def endless(
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng((seed, _DRAWS, int(step)))
-        videos = order.videos(int(step) * rows, rows)
+        videos = order.take(int(step) * rows, rows)
         drawn = random.integers(counts[videos][:, None], size=(rows, size.frames))
         if not segment:
             drawn[:] = drawn[:, :1]
@@ -264,23 +265,3 @@ def _cut_off(
         places = np.minimum(np.arange(frames.shape[1]) + shift, frames.shape[1] - 1)
         frames = frames[np.arange(len(frames))[:, None], places]
     return frames, (lengths - away).astype(np.int32)
-
-
-class _Order:
-    """The endless order of videos: pass after pass, each a permutation."""
-
-    def __init__(self, videos: np.ndarray, seed: int) -> None:
-        self._count = len(videos)
-        self._permutation = functools.lru_cache(maxsize=2)(
-            lambda number: np.random.default_rng((seed, _ORDER, number)).permutation(videos)
-        )
-
-    def videos(self, first: int, count: int) -> np.ndarray:
-        """Returns the numbers at the places first … first + count - 1."""
-        places = np.arange(first, first + count)
-        passes = places // self._count
-        found = np.empty(count, np.int64)
-        for number in np.unique(passes):
-            here = passes == number
-            found[here] = self._permutation(int(number))[places[here] % self._count]
-        return found
