@@ -179,8 +179,6 @@ def _mark(
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    from apps.anomaly_detection import measures
-
     return measures.ranges(flags)
 
 

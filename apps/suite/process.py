@@ -59,7 +59,7 @@ def divide_cores(parts: int) -> None:
     import tensorflow as tf  # takes seconds, and not every command needs it
 
     with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, _cores() // parts))
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores() // parts))
         tf.config.threading.set_inter_op_parallelism_threads(max(parts, 2))
 
 
@@ -74,7 +74,7 @@ def without_warnings() -> Iterator[None]:
         logging.disable(before)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.runs import config as config_fields
 from apps.suite.runs import files
 
@@ -56,8 +56,7 @@ def hardware() -> str:
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores"
+    return f"{model}, {process.cores()} cores"
 
 
 def new(task: str, config: Any, data: Mapping[str, Any]) -> dict[str, Any]:

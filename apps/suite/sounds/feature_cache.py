@@ -27,7 +27,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
 from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
@@ -242,7 +242,7 @@ def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
     missing = [shard for shard in range(work.shards) if not work.file(shard).exists()]
     examples = work.shard_recordings * (1 + work.copies)
     if processes is None:
-        processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else _cores()
+        processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else process.cores()
     processes = min(processes, len(missing))
     began = time.monotonic()
     done = _in_processes if processes > 1 else _in_this_one
@@ -337,10 +337,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

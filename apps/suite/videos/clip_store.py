@@ -8,7 +8,6 @@ pixels.
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.data import labelled_files
 from apps.suite.runs import cache, files
 from apps.suite.videos import sampling, video_files
@@ -87,7 +86,7 @@ def decoded(
         store = read(folder, config)
         was_there = store is not None
         if store is None:
-            store = _write(folder, source, config, clips_per_video, threads or cores())
+            store = _write(folder, source, config, clips_per_video, threads or process.cores())
     reasons = store.facts["reason"].tolist()
     bad = [f"{video.name} {why}" for video, why in zip(source.videos, reasons, strict=True) if why]
     good = len(reasons) - len(bad)
@@ -103,13 +102,6 @@ def decoded(
             f"{named}; {advice}"
         )
     return store
-
-
-def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _write(
