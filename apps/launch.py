@@ -30,7 +30,7 @@ class Options:
     workers: int = 2
     """Processes that train together."""
     restarts: int = 3
-    """How often all workers are started again after one was lost."""
+    """Number of times that all workers are started again after one was lost."""
     cpus: float = 1.0
     """Cores of each worker, as Ray counts them."""
     gpus: int = 0

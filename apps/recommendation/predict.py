@@ -44,7 +44,7 @@ class Options:
     columns: configs.ColumnsConfig = _OF_RUN
     """Columns of --file, where they differ from those of the training data."""
     k: int = 10
-    """How many items."""
+    """Number of items."""
     exclude_seen: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave out the items of the history."""
     include: tuple[str, ...] = ()

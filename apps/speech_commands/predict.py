@@ -50,7 +50,7 @@ class Options:
     raw_rate_hz: int | None = None
     """Sample rate of standard input; by default the model's own."""
     top: int = 3
-    """How many labels of a clip are shown."""
+    """Number of labels of a clip to show."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print a JSON object on each line, one for each answer."""
 

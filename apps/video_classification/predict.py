@@ -47,7 +47,7 @@ class Options:
     clip_seconds: float | None = None
     """Length of the action that a label describes, over time; by default that of the training."""
     top: int = 3
-    """How many labels are shown."""
+    """Number of labels to show."""
     skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Report files that cannot be decoded, and continue."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

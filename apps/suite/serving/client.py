@@ -28,7 +28,7 @@ from apps.suite import errors
 from apps.suite.serving import models
 
 DEADLINE_SECONDS = 30.0
-"""Of a request with all its retries."""
+"""Longest time of a request, with all its retries."""
 
 
 class PredictionClient(Protocol):

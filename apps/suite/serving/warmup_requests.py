@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
-"""Where the server looks for it, below the version's folder."""
+"""Path at which the server looks for it, below the version's folder."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Clock:
         self._factor: float | None = None
         self._last = np.iinfo(np.int64).min
         self.reading = "dates and times"
-        """How the column was read, for a report."""
+        """Describes for a report how the column was read."""
 
     def read(self, block: cells.Block) -> np.ndarray:
         """Returns the block's times, int64 [rows], microseconds since 1970 in UTC.
