@@ -32,18 +32,19 @@ def resolve_precision(name: str, cpu_info: Path = _CPU_INFO) -> str:
     return "mixed_bfloat16" if _BFLOAT16_FLAGS & set(flags) else "float32"
 
 
-def quiet_tensorflow(log_level: int = 2) -> None:
-    """Keeps TensorFlow's start-up notes out of the terminal when it is imported later.
+def quiet_tensorflow() -> None:
+    """Keeps the notes of TensorFlow's C++ part out of the terminal when it is imported later.
+
+    Only an error that ends the process is printed: C++ files notices about the processor under errors
+    ("oneDNN supports DT_BOOL only on platforms with AVX-512"), and every error that concerns the
+    user arrives as a Python exception too. `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
     once. If the import fails, the text that was held back is printed. Environment variables that
     the user has set stay.
-
-    Args:
-        log_level: of TensorFlow's C++ part: 2 = errors, 3 = only errors that end the process.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules and not any(
         isinstance(finder, _QuietFinder) for finder in sys.meta_path
     ):

@@ -87,8 +87,7 @@ def train_command(
         given = sys.argv[1:] if arguments is None else arguments
         options = train_options(task, presets, given)
         run_folder.refuse_finished(options.run, task, options.overwrite)
-        # Of a lost worker C++ prints pages, where one line of ours tells it
-        process.quiet_tensorflow(3 if options.distribute == "multiworker" else 2)
+        process.quiet_tensorflow()
         with distribution.begun(options.distribute, _batch_size(options.config)):
             train(options.config, options.run, overwrite=options.overwrite)
 

@@ -125,7 +125,7 @@ def _refuse_too_few(wanted: Wanted, there: dict[str, float]) -> None:
 
 def set_up() -> None:
     """Silences each process as it starts, so that people read the training's own lines only."""
-    process.quiet_tensorflow(3)
+    process.quiet_tensorflow()
     # Without a dashboard, a part of Ray Train complains twice a second that it cannot reach it; and
     # Ray makes every logger print lines for Ray's own developers
     for name in ("ray.train", "tensorflow", "absl"):

@@ -205,7 +205,7 @@ def _main(order_file: str, answers_file: str) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its own tidings are for nobody here
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its notices concern nobody here
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
         _main(*sys.argv[1:])
