@@ -45,10 +45,11 @@ def load(config: configs.Config) -> Text:
 
     `config.data` is a file in UTF-8 (or UTF-16 with a byte order mark), a folder whose .txt files,
     at any depth and in any case, are joined in the order of their paths, or the name of a TFDS set
-    with a `text` feature, whose splits are joined in the order train, validation, test. What exists on disk comes first. Line ends become a line feed, a byte
-    order mark is dropped, and files (or the examples of one split) that are joined each end in a
-    line feed; nothing else is changed. The last `test_fraction` of the characters is the test part
-    and the `validation_fraction` before it the validation part.
+    with a `text` feature, whose splits are joined in the order train, validation, test. What
+    exists on disk comes first. Line ends become a line feed, a byte order mark is dropped, and
+    files (or the examples of one split) that are joined each end in a line feed; nothing else is
+    changed. The last `test_fraction` of the characters is the test part and the
+    `validation_fraction` before it the validation part.
 
     Raises:
         UserError: nothing of that name, not UTF-8 text, or too short to be cut.

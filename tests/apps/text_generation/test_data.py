@@ -61,9 +61,10 @@ def test_folder_is_read_at_any_depth_and_in_any_case_and_says_what_is_not_read(t
     assert whole(text) == f"second\n{LINES}third\n"
     assert [file.name for file in text.files] == ["B.TXT", "a.txt", "c.txt"]
     assert [file.name for file in text.unread] == ["notes.md", "d.docx"]
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", LINES, "e.doc").parent
     with pytest.raises(errors.UserError, match=r"no \.txt file in this folder, only e\.doc"):
-        (tmp_path / "other").mkdir()
-        load(written(tmp_path / "other", LINES, "e.doc").parent)
+        load(other)
 
 
 def test_a_text_in_utf_16_with_a_byte_order_mark_is_the_same_text(tmp_path):

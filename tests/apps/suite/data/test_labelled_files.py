@@ -88,7 +88,7 @@ def test_files_that_are_not_read_are_listed(tmp_path):
 def test_folders_of_parts_are_not_taken_for_labels(tmp_path, parts):
     for part in parts:
         touched(tmp_path, f"{part}/yes/a.wav", f"{part}/no/b.wav")
-    with pytest.raises(errors.UserError, match="parts and not labels; .*path,label,part"):
+    with pytest.raises(errors.UserError, match=r"parts and not labels; .*path,label,part"):
         labelled_files.find(tmp_path, SOUNDS)
 
 
