@@ -13,9 +13,9 @@ import json, sys
 from apps.suite import errors
 from apps.suite.commands import command
 def run():
-    print({ascii(SAID)})
-    print(json.dumps({{"text": {ascii(SAID[:-4])}}}, ensure_ascii=False))
-    raise errors.UserError("no file " + {ascii(SAID)})
+    print({SAID!a})
+    print(json.dumps({{"text": {SAID[:-4]!a}}}, ensure_ascii=False))
+    raise errors.UserError("no file " + {SAID!a})
 sys.exit(command.exit_status(run))
 """
 
