@@ -53,6 +53,10 @@ class Reader(Protocol):
         """Returns the SHA-256 of the content of each place; UserError for unusable content."""
         ...
 
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        """Returns the length of each place; UserError for a header that cannot be used."""
+        ...
+
 
 class Part(Protocol):
     """Recordings in a fixed order. Goes to worker processes: it pickles, and without samples."""
@@ -85,6 +89,10 @@ class Corpus:
     # Sounds without words of the training side, to be mixed in: float32 [samples] at
     # audio.sample_rate_hz each; () where there are none
     noise: tuple[np.ndarray, ...]
+    clip_seconds: float = 1.0  # of a stream that is judged: the config's, or of the recordings
+    seconds: tuple[float, ...] = ()  # length of each recording of a label, of all parts
+    unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
+    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 def label_of(name: str) -> str:
@@ -123,6 +131,8 @@ class Source:
     divided_by: str  # what says so, such as "column part of words.csv"; "" where nothing does
     reader: Reader
     background: tuple[Path, ...]  # sound files without words
+    unread: tuple[str, ...] = ()  # as `labelled_files.Found` has them
+    notes: tuple[str, ...] = ()
 
 
 KIND = labelled_files.Kind("recording", "speaker", sound_files.SUFFIXES, aside=BACKGROUND)
@@ -143,6 +153,16 @@ class FileReader:
         """Reads every header as well: unusable files are refused before any work is done."""
         with futures.ThreadPoolExecutor() as pool:  # hashing and reading overlap
             return list(pool.map(self._digest, places))
+
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        with futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(self._seconds, places))
+
+    def _seconds(self, place: Place) -> float:
+        declared = sound_files.length(self.folder / place.file)
+        if place.frames is None:
+            return declared.seconds
+        return place.frames / declared.sample_rate_hz
 
     def _digest(self, place: Place) -> str:
         path = self.folder / place.file
@@ -180,6 +200,8 @@ def find_files(path: Path, sample_rate_hz: int) -> Source:
         divided_by=found.divided_by,
         reader=FileReader(folder, sample_rate_hz),
         background=found.aside,
+        unread=found.unread,
+        notes=found.notes,
     )
 
 
@@ -205,6 +227,9 @@ class SampleReader:
     def digests(self, places: Sequence[Place]) -> list[str]:
         with futures.ThreadPoolExecutor() as pool:  # hashing and reading run beside each other
             return list(pool.map(self._digest, places))
+
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        return [(place.frames or 0) / self.set_rate_hz for place in places]
 
     def _digest(self, place: Place) -> str:
         return hashlib.sha256(self._stored(place).tobytes()).hexdigest()
