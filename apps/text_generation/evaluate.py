@@ -71,7 +71,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         vocabulary_size=tokenizer.vocabulary_size,
     )
     card = report.card(run.folder, text, metrics, measured, _how_it_was_read(tokens))
-    return evaluation.finish(run.folder, metrics, card, [continuations.sample_prompt(text)])
+    prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
+    note = _note(metrics, config, len(tokens.train))
+    return evaluation.finish(run.folder, metrics, card, [prompt], note=note)
 
 
 def _load(
@@ -131,6 +133,18 @@ def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
         "nats_per_token": total / len(nats),
         "perplexity": math.exp(min(total / len(nats), 700.0)),  # beyond it floats end
     }
+
+
+def _note(metrics: dict[str, Any], config: configs.Config, train_tokens: int) -> str:
+    """Tells why a baseline wins, where one does."""
+    settings = config.training
+    read = settings.steps * settings.batch_size * settings.window_tokens / train_tokens
+    return comparison.why(
+        metrics,
+        f"the n-gram counts every token of the training part, the model read it {read:,.2g} times "
+        f"in {settings.steps:,} steps",
+        "more training.steps or a larger preset",
+    )
 
 
 def _how_it_was_read(tokens: data.Tokens) -> str:

@@ -30,10 +30,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.runs import files, run_folder
     from apps.suite.texts import tokenizer as vocabulary
     from apps.suite.training import fit, optimizer
-    from apps.text_generation import data, evaluate, model, scoring
+    from apps.text_generation import account, data, evaluate, model, scoring
 
     process.divide_cores(config.training.batch_parts)
     text = data.load(config)
+    print(account.of(text, config), flush=True)
     tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
     tokens = data.encode(text, tokenizer, config)
     fit.seed_everything(config.seed)
