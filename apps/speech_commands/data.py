@@ -15,6 +15,7 @@ from apps.speech_commands import batches as example_batches
 from apps.speech_commands import config as configs
 from apps.speech_commands import recordings
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import division, labelled_files
 from apps.suite.sounds import feature_cache, served_features, sound_files
 
@@ -156,7 +157,8 @@ def load(config: configs.Config) -> recordings.Corpus:
             file, line or label.
     """
     source = _find(config)
-    seconds = source.reader.seconds(source.places)
+    with progress.working("looking at the recordings"):
+        seconds = source.reader.seconds(source.places)
     clip_seconds, misfit = window(config.audio.clip_seconds, _of_speech(source, seconds))
     parts, split = division.by_speaker(
         [
@@ -192,11 +194,13 @@ def load(config: configs.Config) -> recordings.Corpus:
         )
         for part, pairs in found.items()
     }
+    with progress.working("reading the recordings"):
+        fingerprint = _fingerprint(corpus_parts, stretches["train"])
     return recordings.Corpus(
         name=source.name,
         licence=source.licence,
         source=source.source,
-        fingerprint=_fingerprint(corpus_parts, stretches["train"]),
+        fingerprint=fingerprint,
         split=split,
         label_names=recordings.label_names({r.label for p in found.values() for r, _ in p}),
         train=corpus_parts["train"],

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import labelled_files, named_sets
 from apps.suite.runs import cache
 from apps.suite.runs import files as whole_files
@@ -306,7 +307,9 @@ def _laid_out(builder: Any, name: str) -> Path:
         whole_files.replacing(folder / _SAMPLES) as partial,
         partial.open("wb") as output,
     ):
-        for part, label, speaker, samples in _examples(builder, name):
+        total = sum(builder.info.splits[part].num_examples for part in _parts(builder))
+        examples = progress.watched(_examples(builder, name), f"{name}: reading sounds", total)
+        for part, label, speaker, samples in examples:
             output.write(samples.astype("<i2").tobytes())
             starts.append(starts[-1] + len(samples))
             labels.append(label)
@@ -323,6 +326,10 @@ def _laid_out(builder: Any, name: str) -> Path:
     return folder
 
 
+def _parts(builder: Any) -> list[str]:
+    return [part for part in labelled_files.PARTS if part in builder.info.splits]
+
+
 def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yields (part, label, speaker, int16 samples) of every example, part by part."""
     import tensorflow_datasets as tfds
@@ -330,7 +337,7 @@ def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarr
     features = builder.info.features
     speaker = next((feature for feature in _SPEAKERS if feature in features), None)
     wanted = {feature: True for feature in ("audio", "label", speaker) if feature}
-    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
+    for part in _parts(builder):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.text_generation import config as configs
@@ -41,22 +41,26 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     from apps.text_generation import baselines, continuations, data, report, scoring
 
     (streaming, tokenizer, config), text = run.trained, run.data
-    tokens = data.encode(text, tokenizer, config)
-    counts = scoring.character_counts(text.test, tokenizer)
+    with progress.working("encoding the text"):
+        tokens = data.encode(text, tokenizer, config)
+        counts = scoring.character_counts(text.test, tokenizer)
     print(f"reading {len(tokens.test):,} test tokens", flush=True)
-    nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
+    with progress.working("reading the test text"):
+        nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
     evaluation.refuse_diverged(run.folder, nats)
     print("counting n-grams for the baselines", flush=True)
-    counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
+    with progress.working("counting n-grams"):
+        counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
     print("writing continuations", flush=True)
-    written, copied = continuations.draw(
-        streaming,
-        tokenizer,
-        text,
-        tokens.train,
-        len(text.test) / len(tokens.test),
-        config.seed,
-    )
+    with progress.working("writing continuations"):
+        written, copied = continuations.draw(
+            streaming,
+            tokenizer,
+            text,
+            tokens.train,
+            len(text.test) / len(tokens.test),
+            config.seed,
+        )
     metrics = metrics_of(config, tokens, len(text.test) - int(counts[0]), nats, counted)
     best = metrics["primary"]["baseline"]["name"]
     spread = report.per_character(nats, counts)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.text_generation import config as configs
 
 TASK = "text_generation"
@@ -35,8 +35,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     process.divide_cores(config.training.batch_parts)
     text = data.load(config)
     print(account.of(text, config), flush=True)
-    tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
-    tokens = data.encode(text, tokenizer, config)
+    with progress.working("learning the vocabulary and encoding the text"):
+        tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
+        tokens = data.encode(text, tokenizer, config)
     fit.seed_everything(config.seed)
     settings = config.training
 

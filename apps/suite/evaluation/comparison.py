@@ -66,16 +66,17 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
 
 def why(metrics: Mapping[str, Any], reason: str, remedy: str) -> str:
-    """Returns a sentence on why the best baseline is at least as good as the model; else "".
+    """Returns a sentence on why the best baseline is better than the model; "" if it is not.
 
     Args:
         metrics: as of `verdict`.
         reason: the difference between the two in this run, in words.
         remedy: what may turn the comparison around, in words.
     """
-    if standings(metrics)[0].is_model:
+    baseline = metrics["primary"]["baseline"]
+    if standings(metrics)[0].is_model or metrics["primary"]["model"] == baseline["value"]:
         return ""
-    return f"{metrics['primary']['baseline']['name']}: {reason}; {remedy} may change that."
+    return f"Why {baseline['name']} is better: {reason}; {remedy} may change that."
 
 
 def table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

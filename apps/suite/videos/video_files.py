@@ -268,3 +268,18 @@ def _check_count(path: Path, count: int, header: Facts) -> None:
 
 def _unchanged(frame: np.ndarray) -> np.ndarray:
     return frame
+
+
+def write(path: Path, frames: np.ndarray) -> None:
+    """Writes frames, uint8 [frames, height, width, 3] RGB, as an avi file of JPEG pictures.
+
+    Raises UserError where OpenCV cannot write there.
+    """
+    codec, size = cv2.VideoWriter.fourcc(*"MJPG"), (frames.shape[2], frames.shape[1])
+    rate = sampling.ASSUMED_FRAMES_PER_SECOND
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, rate, size)
+    if not writer.isOpened():
+        raise errors.UserError(f"{path}: OpenCV cannot write an avi file there")
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()

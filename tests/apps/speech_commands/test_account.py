@@ -1,11 +1,14 @@
 """The window of a stream follows the recordings, and a training says what it understood."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from apps.speech_commands import account, data
+from apps.speech_commands import account, data, evaluate
 from apps.speech_commands import config as configs
 from apps.suite import errors
+from apps.suite.sounds import sound_files
 from tests.apps.speech_commands.recorded_words import RATE_HZ, write, write_words
 
 
@@ -82,3 +85,17 @@ def test_a_list_of_other_files_is_refused_before_anything_is_divided(tmp_path):
     (tmp_path / "testing_list.txt").write_text("words/yes/a_nohash_0.wav\n")
     with pytest.raises(errors.UserError, match=r"testing_list\.txt: no line names a file"):
         load(tmp_path)
+
+
+def test_the_recording_that_is_offered_next_is_of_the_run_s_own_words(tmp_path):
+    spoken(tmp_path / "mine", 0.5)
+    config = configs.Config(audio=configs.AudioConfig(sample_rate_hz=RATE_HZ))
+    corpus = load(tmp_path / "mine")
+    offered = evaluate._example(corpus, config, tmp_path)
+    assert offered == str(tmp_path / "mine" / corpus.test.recordings[0].name)
+    default = dataclasses.replace(corpus, name="spoken_commands", source="https://a.set")
+    assert evaluate._example(default, config, tmp_path) == str(tmp_path / "example.wav")
+    heard = sound_files.read(tmp_path / "example.wav", RATE_HZ)
+    np.testing.assert_allclose(heard, corpus.test.waveform(0), atol=1e-4)
+    both = dataclasses.replace(default, label_names=("go", "stop", "yes"))
+    assert evaluate._example(both, config, tmp_path) == evaluate.EXAMPLE
