@@ -32,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 
 from apps.speech_commands import batches, scoring
 from apps.speech_commands import config as configs
+from apps.suite.commands import progress
 from apps.suite.evaluation import classification
 from apps.suite.networks.pooling import FrameMask
 from apps.suite.sounds.feature_cache import FeatureSet
@@ -90,7 +91,8 @@ def small_convolution_answer(
     score = scoring.Scorer(network)
     lowest, best = np.inf, network.get_weights()
     stream = iter(batches.endless(train, classes, config, mean))
-    for step in range(1, steps + 1):
+    title = "baselines: small convolution"
+    for step in progress.watched(range(1, steps + 1), title, steps):
         network.train_on_batch(*next(stream))
         if step % _STEPS_PER_CHECKPOINT and step < steps:
             continue
@@ -158,16 +160,17 @@ def evaluate(
         classes: number of labels.
         config: that of the run, whose features the sets hold.
     """
-    seen = [pooled_cepstra(part, config.features) for part in (train, validation, test)]
+    with progress.working("baselines: means and deviations of the clips"):
+        seen = [pooled_cepstra(part, config.features) for part in (train, validation, test)]
     scaler = StandardScaler().fit(seen[0])
     learned, held_out, asked = (scaler.transform(part) for part in seen)
-    return {
-        "nearest_class_mean": _nearest_class_mean(learned, train.labels, asked, classes),
-        "logistic_regression": _logistic_regression(
+    found = {"nearest_class_mean": _nearest_class_mean(learned, train.labels, asked, classes)}
+    with progress.working("baselines: logistic regression"):
+        found["logistic_regression"] = _logistic_regression(
             (learned, train.labels), (held_out, validation.labels), asked, classes
-        ),
-        "small_convolution": small_convolution_answer(train, validation, test, classes, config),
-    }
+        )
+    answer = small_convolution_answer(train, validation, test, classes, config)
+    return {**found, "small_convolution": answer}
 
 
 def pooled_cepstra(examples: FeatureSet, features: configs.FeatureConfig) -> np.ndarray:

@@ -51,7 +51,7 @@ def endless(
     clip_frames = _rounded(int(np.quantile(lengths, _WHOLE_SHARE, method="higher")))
     context_frames = 0
     if settings.context_probability and config.model.layer != "bilstm":
-        hops = config.audio.clip_seconds * 1e3 / config.features.hop_milliseconds
+        hops = config.audio.window_seconds * 1e3 / config.features.hop_milliseconds
         context_frames = _rounded(int(hops / 2))
     channels = examples.frames.shape[1]
     rows = settings.batch_size

@@ -15,12 +15,15 @@ from apps.speech_commands import batches as example_batches
 from apps.speech_commands import config as configs
 from apps.speech_commands import recordings
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import division, labelled_files
 from apps.suite.sounds import feature_cache, served_features, sound_files
 
 # Of each file in order of time, so that no sound of the test is heard in training
 _SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 _LONGEST_SECONDS = 300.0  # of a file; what follows is left alone
+_NEAR_SECONDS = 0.05  # by which a recording may exceed a window that was set
+_WHOLE_SHARE = 0.9  # of the recordings that fit into the window of a stream
 
 
 def noise_stretches(files: Sequence[Path]) -> dict[str, list[recordings.Place]]:
@@ -154,6 +157,9 @@ def load(config: configs.Config) -> recordings.Corpus:
             file, line or label.
     """
     source = _find(config)
+    with progress.working("looking at the recordings"):
+        seconds = source.reader.seconds(source.places)
+    clip_seconds, misfit = window(config.audio.clip_seconds, _of_speech(source, seconds))
     parts, split = division.by_speaker(
         [
             labelled_files.Example(recording.name, recording.label, recording.speaker, part)
@@ -176,7 +182,7 @@ def load(config: configs.Config) -> recordings.Corpus:
             found[part] += silence(
                 stretches[part],
                 silence_count([recording for recording, _ in found[part]]),
-                config.audio.clip_seconds,
+                clip_seconds,
                 seed=(config.seed, number),
             )
     _check(found, source.source)
@@ -188,18 +194,56 @@ def load(config: configs.Config) -> recordings.Corpus:
         )
         for part, pairs in found.items()
     }
+    with progress.working("reading the recordings"):
+        fingerprint = _fingerprint(corpus_parts, stretches["train"])
     return recordings.Corpus(
         name=source.name,
         licence=source.licence,
         source=source.source,
-        fingerprint=_fingerprint(corpus_parts, stretches["train"]),
+        fingerprint=fingerprint,
         split=split,
         label_names=recordings.label_names({r.label for p in found.values() for r, _ in p}),
         train=corpus_parts["train"],
         validation=corpus_parts["validation"],
         test=corpus_parts["test"],
         noise=_noise(corpus_parts["train"], stretches["train"], config.seed),
+        clip_seconds=clip_seconds,
+        seconds=tuple(seconds),
+        unread=source.unread,
+        notes=(*source.notes, *misfit),
     )
+
+
+def window(given: float | None, seconds: Sequence[float]) -> tuple[float, tuple[str, ...]]:
+    """Returns the length of a stream's end that is judged, and a sentence if it does not fit.
+
+    A length that is given stays. Without one it is the length that nine in ten recordings do not
+    exceed, rounded up to a tenth of a second: a word that is longer than the window is never heard
+    whole, and so is missed in a stream.
+
+    Args:
+        given: `audio.clip_seconds`.
+        seconds: length of each recording in which somebody speaks.
+    """
+    if not seconds:
+        return given or 1.0, ()
+    longest = float(np.quantile(seconds, _WHOLE_SHARE, method="inverted_cdf"))
+    fitting = max(0.1, np.ceil(round(longest * 10, 6)) / 10)
+    if given is None:
+        return float(fitting), ()
+    if longest > given + _NEAR_SECONDS:
+        longer = float(np.mean(np.array(seconds) > given))
+        wrong = f"is shorter than {longer:.0%} of the recordings: streams will miss such words"
+    elif given > 2 * fitting:
+        wrong = "is more than twice as long as nine in ten recordings: streams mix several words"
+    else:
+        return given, ()
+    return given, (f"audio.clip_seconds {given:g} {wrong}; without it the window is {fitting:g} s",)
+
+
+def _of_speech(source: recordings.Source, seconds: Sequence[float]) -> list[float]:
+    pairs = zip(source.recordings, seconds, strict=True)
+    return [length for each, length in pairs if each.label != recordings.SILENCE]
 
 
 def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.speech_commands import config as configs
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
@@ -24,6 +24,8 @@ if typing.TYPE_CHECKING:
 
 TASK = "speech_commands"
 EXAMPLE = "datasets/spoken_commands/dummy_data/yes_stop.wav"
+EXAMPLE_WORDS = {"yes", "stop"}
+"""Words of that recording."""
 LEVELS_DB = (20, 10, 5, 0)
 """Signal-to-noise ratios over the active part of a clip."""
 
@@ -63,16 +65,19 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     }
     labels = features["test"].labels
     print(f"answering {len(labels):,} test clips", flush=True)
-    probabilities = scoring.probabilities(trained.model, features["test"])
+    with progress.working("answering the test clips"):
+        probabilities = scoring.probabilities(trained.model, features["test"])
     evaluation.refuse_diverged(folder, probabilities)
     print("answering them in noise", flush=True)
     rate, ask = config.audio.sample_rate_hz, scoring.ClipProbabilities(trained.model, config)
     noise = Noise(corpus.test, rate)
-    by_noise = noisy_accuracies(ask, corpus.test, labels, noise, rate, config.seed)
+    with progress.working("answering clips in noise"):
+        by_noise = noisy_accuracies(ask, corpus.test, labels, noise, rate, config.seed)
     streams, on_validation = None, 0.0
     if config.streams:
         print("listening to streams of the clips", flush=True)
-        streams, on_validation = _streams(folder, trained, corpus)
+        with progress.working("listening to streams"):
+            streams, on_validation = _streams(folder, trained, corpus)
     print("training the baselines", flush=True)
     of_baselines = baselines.evaluate(
         features["train"], features["validation"], features["test"], len(corpus.label_names), config
@@ -101,10 +106,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         noise=noise.told,
         streams=streams,
         parameters=trained.model.count_params(),
+        example=_example(corpus, config, folder.path),
     )
     card = report.card(folder, corpus, metrics, measured)
-    note = _streams_note(metrics["test"]) if streams else ""
-    return evaluation.finish(folder, metrics, card, [EXAMPLE], note=note)
+    notes = [_streams_note(metrics["test"]) if streams else "", _why(metrics, config)]
+    note = "\n".join(filter(None, notes))
+    return evaluation.finish(folder, metrics, card, [measured.example], note=note)
 
 
 def _load(
@@ -113,6 +120,45 @@ def _load(
     from apps.speech_commands import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
+
+
+def _example(corpus: recordings.Corpus, config: configs.Config, run: Path) -> str:
+    """Returns the path of a recording to try first, whose words the model knows.
+
+    A test recording of the user's own files; of a set without files it is written into the run.
+    """
+    from apps.speech_commands import data, recordings
+    from apps.suite.runs import files
+    from apps.suite.sounds import sound_files
+
+    is_default = corpus.name.partition("/")[0].partition(":")[0] == data.DEFAULT
+    if is_default and set(corpus.label_names) >= EXAMPLE_WORDS:
+        return EXAMPLE
+    test = corpus.test
+    no_words = (recordings.SILENCE, recordings.UNKNOWN)
+    words = [each.label not in no_words for each in test.recordings]
+    index = words.index(True) if True in words else 0
+    own = Path(corpus.source)
+    file = (own if own.is_dir() else own.parent) / test.recordings[index].name
+    if own.exists() and file.is_file():
+        return str(file)
+    rate = config.audio.sample_rate_hz
+    written = run / "example.wav"
+    files.write_atomically(written, sound_files.wav_bytes(test.waveform(index), rate))
+    return str(written)
+
+
+def _why(metrics: dict[str, Any], config: configs.Config) -> str:
+    """Tells why a baseline wins, where one does."""
+    clips = metrics["data"]["examples"]["train"] * (1 + config.augmentation.copies)
+    settings = config.training
+    passes = settings.steps * settings.batch_size / clips
+    return comparison.why(
+        metrics,
+        f"baselines see every training clip until they have learned it, the model learned "
+        f"{settings.steps:,} steps of {settings.batch_size} clips, {passes:,.2g} passes",
+        "more recordings and more training.steps",
+    )
 
 
 def _streams(

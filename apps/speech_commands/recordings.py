@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import labelled_files, named_sets
 from apps.suite.runs import cache
 from apps.suite.runs import files as whole_files
@@ -53,6 +54,10 @@ class Reader(Protocol):
         """Returns the SHA-256 of the content of each place; UserError for unusable content."""
         ...
 
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        """Returns the length of each place; UserError for a header that cannot be used."""
+        ...
+
 
 class Part(Protocol):
     """Recordings in a fixed order. Goes to worker processes: it pickles, and without samples."""
@@ -85,6 +90,10 @@ class Corpus:
     # Sounds without words of the training side, to be mixed in: float32 [samples] at
     # audio.sample_rate_hz each; () where there are none
     noise: tuple[np.ndarray, ...]
+    clip_seconds: float = 1.0  # of a stream that is judged: the config's, or of the recordings
+    seconds: tuple[float, ...] = ()  # length of each recording of a label, of all parts
+    unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
+    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 def label_of(name: str) -> str:
@@ -123,6 +132,8 @@ class Source:
     divided_by: str  # what says so, such as "column part of words.csv"; "" where nothing does
     reader: Reader
     background: tuple[Path, ...]  # sound files without words
+    unread: tuple[str, ...] = ()  # as `labelled_files.Found` has them
+    notes: tuple[str, ...] = ()
 
 
 KIND = labelled_files.Kind("recording", "speaker", sound_files.SUFFIXES, aside=BACKGROUND)
@@ -143,6 +154,16 @@ class FileReader:
         """Reads every header as well: unusable files are refused before any work is done."""
         with futures.ThreadPoolExecutor() as pool:  # hashing and reading overlap
             return list(pool.map(self._digest, places))
+
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        with futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(self._seconds, places))
+
+    def _seconds(self, place: Place) -> float:
+        declared = sound_files.length(self.folder / place.file)
+        if place.frames is None:
+            return declared.seconds
+        return place.frames / declared.sample_rate_hz
 
     def _digest(self, place: Place) -> str:
         path = self.folder / place.file
@@ -180,6 +201,8 @@ def find_files(path: Path, sample_rate_hz: int) -> Source:
         divided_by=found.divided_by,
         reader=FileReader(folder, sample_rate_hz),
         background=found.aside,
+        unread=found.unread,
+        notes=found.notes,
     )
 
 
@@ -205,6 +228,9 @@ class SampleReader:
     def digests(self, places: Sequence[Place]) -> list[str]:
         with futures.ThreadPoolExecutor() as pool:  # hashing and reading run beside each other
             return list(pool.map(self._digest, places))
+
+    def seconds(self, places: Sequence[Place]) -> list[float]:
+        return [(place.frames or 0) / self.set_rate_hz for place in places]
 
     def _digest(self, place: Place) -> str:
         return hashlib.sha256(self._stored(place).tobytes()).hexdigest()
@@ -281,7 +307,9 @@ def _laid_out(builder: Any, name: str) -> Path:
         whole_files.replacing(folder / _SAMPLES) as partial,
         partial.open("wb") as output,
     ):
-        for part, label, speaker, samples in _examples(builder, name):
+        total = sum(builder.info.splits[part].num_examples for part in _parts(builder))
+        examples = progress.watched(_examples(builder, name), f"{name}: reading sounds", total)
+        for part, label, speaker, samples in examples:
             output.write(samples.astype("<i2").tobytes())
             starts.append(starts[-1] + len(samples))
             labels.append(label)
@@ -298,6 +326,10 @@ def _laid_out(builder: Any, name: str) -> Path:
     return folder
 
 
+def _parts(builder: Any) -> list[str]:
+    return [part for part in labelled_files.PARTS if part in builder.info.splits]
+
+
 def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yields (part, label, speaker, int16 samples) of every example, part by part."""
     import tensorflow_datasets as tfds
@@ -305,7 +337,7 @@ def _examples(builder: Any, name: str) -> Iterator[tuple[str, str, str, np.ndarr
     features = builder.info.features
     speaker = next((feature for feature in _SPEAKERS if feature in features), None)
     wanted = {feature: True for feature in ("audio", "label", speaker) if feature}
-    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
+    for part in _parts(builder):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )

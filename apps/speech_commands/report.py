@@ -62,6 +62,7 @@ class Measured(NamedTuple):
     noise: str  # where it came from
     streams: Streams | None
     parameters: int
+    example: str  # input of the command that is offered, of the run's own data
 
 
 def card(
@@ -100,7 +101,7 @@ def card(
         examples=_examples(folder, corpus, measured),
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=_serving(folder, measured.example),
         presets=configs.PRESETS,
     )
 
@@ -162,13 +163,12 @@ def _examples(
     return sections
 
 
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
+def _serving(folder: run_folder.RunFolder[configs.Config], example: str) -> list[report.Block]:
     run, task = shlex.quote(str(folder.path)), folder.task
-    example = "datasets/spoken_commands/dummy_data/yes_stop.wav"
     return [
         report.Commands(
             "At the command line, with a file, a folder or a microphone's raw samples:",
-            f"python -m apps.{task}.predict --run {run} {example}",
+            f"python -m apps.{task}.predict --run {run} {shlex.quote(example)}",
         ),
         report.Commands(
             "As a service, with stock TensorFlow Serving:",

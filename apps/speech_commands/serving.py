@@ -160,7 +160,7 @@ class ServedSpeech:
         """Returns what clients need beside the signatures."""
         settings: dict[str, Any] = {
             "sample_rate_hz": self.config.audio.sample_rate_hz,
-            "clip_seconds": self.config.audio.clip_seconds,
+            "clip_seconds": self.config.audio.window_seconds,
             "label_names": [name.decode() for name in self.label_names.numpy()],
         }
         if self.listener is not None:

@@ -90,7 +90,7 @@ class StreamingClassifier:
             raise ValueError("centred features, deltas and a bilstm need what comes later")
         features, audio = config.features, config.audio
         stride = model.frame_stride(config)
-        between = audio.clip_seconds - features.window_milliseconds / 1e3
+        between = audio.window_seconds - features.window_milliseconds / 1e3
         clip_frames = 1 + max(0, int(between / (features.hop_milliseconds / 1e3) + 1e-6))
         self.trained = trained
         self.window_frames = 1 if config.model.pooling == "last" else -(-clip_frames // stride)

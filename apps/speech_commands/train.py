@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps.speech_commands import batches, data, evaluate, model, scoring
+    from apps.speech_commands import account, batches, data, evaluate, model, scoring
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
     from apps.suite.runs import files, run_folder
@@ -34,6 +35,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.training import fit, optimizer
 
     corpus = data.load(config)
+    print(account.of(corpus), flush=True)
+    audio = dataclasses.replace(config.audio, clip_seconds=corpus.clip_seconds)
+    config = dataclasses.replace(config, audio=audio)
     copies = config.augmentation.copies
     fingerprint = corpus.fingerprint
     learned = feature_cache.extracted(

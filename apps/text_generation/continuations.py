@@ -5,6 +5,9 @@ How much of a text is a copy: runs of tokens that the training text holds word f
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -65,6 +68,12 @@ _PLACES = 4  # of the test text from which each temperature goes on
 _PROMPT_CHARACTERS = 120
 _LENGTH_CHARACTERS = 1000
 _RUN_CHARACTERS = (30, 60)
+_SEARCHED_CHARACTERS = 100_000  # of the test text, for a prompt to try first
+_TRIED, _SHORT_CHARACTERS = 1000, 20
+_WORD = r"[^\W\d_]+(?:['’][^\W\d_]+)*"
+_WORDS = tuple(
+    re.compile(rf"(?<!\S){_WORD}(?: {_WORD}){{{more}}}(?![^\s.,;:!?])") for more in (2, 1, 0)
+)
 
 
 class Continuation(NamedTuple):
@@ -83,11 +92,23 @@ class Copied(NamedTuple):
     fractions: dict[int, float]  # of the tokens, in runs of at least so many tokens
 
 
-def sample_prompt(text: data.Text) -> str:
-    """Returns a few words to try first."""
+def sample_prompt(text: data.Text, known: Callable[[str], bool] = lambda prompt: True) -> str:
+    """Returns a few words to try first: three of a line of the text, or fewer, or characters.
+
+    Args:
+        text: of the run.
+        known: tells whether the vocabulary has all of a prompt.
+    """
     if text.name == data.DEFAULT:
         return "In the beginning"
-    return " ".join(text.test[:_PROMPT_CHARACTERS].split()[1:4]) or text.test[:_PROMPT_CHARACTERS]
+    part = text.test[:_SEARCHED_CHARACTERS]
+    for words in _WORDS:
+        # The first word may be half a word, where the test part begins.
+        for match in itertools.islice(words.finditer(part, 1), _TRIED):
+            if len(match[0]) <= _PROMPT_CHARACTERS and known(match[0]):
+                return match[0]
+    begun = text.test[:_SHORT_CHARACTERS].strip() or text.test[:_SHORT_CHARACTERS]
+    return begun if known(begun) else text.train[:_SHORT_CHARACTERS]
 
 
 def draw(

@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite import errors
-from apps.suite.data import named_sets
+from apps.suite.data import named_sets, text_files
 from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
 
 DEFAULT = "king_james_bible"
+SUFFIX = ".txt"  # of the files of a folder, in any case
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Text:
     train: str
     validation: str
     test: str
+    files: tuple[Path, ...] = ()  # that were read; () of a named set
+    unread: tuple[Path, ...] = ()  # files of the folder that do not end in .txt
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,13 @@ class Tokens:
 def load(config: configs.Config) -> Text:
     """Reads the text of `config.data` and cuts it.
 
-    `config.data` is a file in UTF-8, a folder whose .txt files are joined in the order of their
-    names, or the name of a TFDS set with a `text` feature, whose splits are joined in the order
-    train, validation, test. What exists on disk comes first. Line ends become a line feed, a byte
-    order mark is dropped, and files (or the examples of one split) that are joined each end in a
-    line feed; nothing else is changed. The last `test_fraction` of the characters is the test part
-    and the `validation_fraction` before it the validation part.
+    `config.data` is a file in UTF-8 (or UTF-16 with a byte order mark), a folder whose .txt files,
+    at any depth and in any case, are joined in the order of their paths, or the name of a TFDS set
+    with a `text` feature, whose splits are joined in the order train, validation, test. What
+    exists on disk comes first. Line ends become a line feed, a byte order mark is dropped, and
+    files (or the examples of one split) that are joined each end in a line feed; nothing else is
+    changed. The last `test_fraction` of the characters is the test part and the
+    `validation_fraction` before it the validation part.
 
     Raises:
         UserError: nothing of that name, not UTF-8 text, or too short to be cut.
@@ -53,12 +57,14 @@ def load(config: configs.Config) -> Text:
     name = config.data or DEFAULT
     path = Path(name).expanduser()
     if path.exists():
-        whole, licence, source = _read_path(path), "your own", str(path.resolve())
+        whole, files, unread = _read_path(path)
+        licence, source = "your own", str(path.resolve())
         name = path.resolve().name
     elif path.suffix == ".txt" or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     else:
         whole, licence, source = _read_set(name)
+        files = unread = ()
     count = len(whole)
     test_start = count - int(count * config.text.test_fraction)
     validation_start = test_start - int(count * config.text.validation_fraction)
@@ -78,6 +84,8 @@ def load(config: configs.Config) -> Text:
         train=whole[:validation_start],
         validation=whole[validation_start:test_start],
         test=whole[test_start:],
+        files=files,
+        unread=unread,
     )
 
 
@@ -145,33 +153,25 @@ def evaluation_batches(tokens: np.ndarray, batch_size: int, window_tokens: int) 
     return tf.data.Dataset.from_tensor_slices(tuple(windows(rows) for rows in stream)).prefetch(2)
 
 
-def _read_path(path: Path) -> str:
+def _read_path(path: Path) -> tuple[str, tuple[Path, ...], tuple[Path, ...]]:
+    """Returns the text of a file or a folder, the files that were read, and those that were not."""
     if not path.is_dir():
-        return _read_file(path)
-    files = sorted(path.glob("*.txt"))
-    if not files:
-        raise errors.UserError(f"{path}: no .txt file in this folder")
-    return _join([_read_file(file) for file in files])
+        return _read_file(path), (path,), ()
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part[0] == "." for part in file.relative_to(path).parts)
+    )
+    texts = tuple(file for file in found if file.suffix.lower() == SUFFIX)
+    others = tuple(file for file in found if file.suffix.lower() != SUFFIX)
+    if not texts:
+        named = f", only {others[0].relative_to(path)}; give a file by its name" if others else ""
+        raise errors.UserError(f"{path}: no {SUFFIX} file in this folder{named}")
+    return _join([_read_file(file) for file in texts]), texts, others
 
 
 def _read_file(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise errors.UserError(f"{file}: cannot be read: {error.strerror}") from None
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise errors.UserError(f"{file}: is UTF-16; save it as UTF-8")
-    if b"\0" in content:
-        raise errors.UserError(
-            f"{file}: NUL byte at offset {content.index(0)}: binary, not text; give text in UTF-8"
-        )
-    try:
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise errors.UserError(
-            f"{file}: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8; "
-            "save the file as UTF-8"
-        ) from None
+    text = text_files.read(file)
     if not text.strip():
         raise errors.UserError(f"{file}: empty; give text, or take the file out of its folder")
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.text_generation import config as configs
@@ -41,22 +41,26 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     from apps.text_generation import baselines, continuations, data, report, scoring
 
     (streaming, tokenizer, config), text = run.trained, run.data
-    tokens = data.encode(text, tokenizer, config)
-    counts = scoring.character_counts(text.test, tokenizer)
+    with progress.working("encoding the text"):
+        tokens = data.encode(text, tokenizer, config)
+        counts = scoring.character_counts(text.test, tokenizer)
     print(f"reading {len(tokens.test):,} test tokens", flush=True)
-    nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
+    with progress.working("reading the test text"):
+        nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
     evaluation.refuse_diverged(run.folder, nats)
     print("counting n-grams for the baselines", flush=True)
-    counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
+    with progress.working("counting n-grams"):
+        counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
     print("writing continuations", flush=True)
-    written, copied = continuations.draw(
-        streaming,
-        tokenizer,
-        text,
-        tokens.train,
-        len(text.test) / len(tokens.test),
-        config.seed,
-    )
+    with progress.working("writing continuations"):
+        written, copied = continuations.draw(
+            streaming,
+            tokenizer,
+            text,
+            tokens.train,
+            len(text.test) / len(tokens.test),
+            config.seed,
+        )
     metrics = metrics_of(config, tokens, len(text.test) - int(counts[0]), nats, counted)
     best = metrics["primary"]["baseline"]["name"]
     spread = report.per_character(nats, counts)
@@ -71,7 +75,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         vocabulary_size=tokenizer.vocabulary_size,
     )
     card = report.card(run.folder, text, metrics, measured, _how_it_was_read(tokens))
-    return evaluation.finish(run.folder, metrics, card, [continuations.sample_prompt(text)])
+    prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
+    note = _note(metrics, config, len(tokens.train))
+    return evaluation.finish(run.folder, metrics, card, [prompt], note=note)
 
 
 def _load(
@@ -131,6 +137,18 @@ def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
         "nats_per_token": total / len(nats),
         "perplexity": math.exp(min(total / len(nats), 700.0)),  # beyond it floats end
     }
+
+
+def _note(metrics: dict[str, Any], config: configs.Config, train_tokens: int) -> str:
+    """Tells why a baseline wins, where one does."""
+    settings = config.training
+    read = settings.steps * settings.batch_size * settings.window_tokens / train_tokens
+    return comparison.why(
+        metrics,
+        f"the n-gram counts every token of the training part, the model read it {read:,.2g} times "
+        f"in {settings.steps:,} steps",
+        "more training.steps or a larger preset",
+    )
 
 
 def _how_it_was_read(tokens: data.Tokens) -> str:

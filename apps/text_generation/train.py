@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.text_generation import config as configs
 
 TASK = "text_generation"
@@ -30,12 +30,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.runs import files, run_folder
     from apps.suite.texts import tokenizer as vocabulary
     from apps.suite.training import fit, optimizer
-    from apps.text_generation import data, evaluate, model, scoring
+    from apps.text_generation import account, data, evaluate, model, scoring
 
     process.divide_cores(config.training.batch_parts)
     text = data.load(config)
-    tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
-    tokens = data.encode(text, tokenizer, config)
+    print(account.of(text, config), flush=True)
+    with progress.working("learning the vocabulary and encoding the text"):
+        tokenizer = vocabulary.learn(config.text.tokenizer, config.text.vocabulary_size, text.train)
+        tokens = data.encode(text, tokenizer, config)
     fit.seed_everything(config.seed)
     settings = config.training
 

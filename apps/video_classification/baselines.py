@@ -20,6 +20,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from apps.suite.commands import progress
 from apps.suite.videos.opencv import cv2
 from apps.video_classification import config as configs
 from apps.video_classification import scoring
@@ -73,7 +74,8 @@ def single_frame_answer(
         logits = [answers(tf.constant(part)) for part in parts]
         return tf.nn.softmax(tf.concat(logits, axis=0)).numpy()
 
-    for _ in range(_CHECKPOINTS):
+    checkpoints = range(_CHECKPOINTS)
+    for _ in progress.watched(checkpoints, "baselines: single frame", _CHECKPOINTS):
         for _ in range(max(1, steps // _CHECKPOINTS)):
             network.train_on_batch(*next(stream))
         right = probabilities(held_out)[np.arange(len(validation)), validation.labels]
@@ -127,7 +129,8 @@ def evaluate(
         ("mean_of_frames", mean_of_frames),
         ("frame_differences", frame_differences),
     ):
-        found[name] = _logistic_regression(describe, train, validation, test, classes)
+        with progress.working(f"baselines: {name.replace('_', ' ')}"):
+            found[name] = _logistic_regression(describe, train, validation, test, classes)
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import labelled_files
 from apps.suite.data.config import OwnConfig
 
@@ -78,6 +79,9 @@ class Corpus:
     test: Clips
     counts: dict[str, int]  # videos of each part
     skipped: tuple[str, ...] = ()  # `name: why` of what could not be decoded
+    seconds: tuple[float, ...] = ()  # length of each decoded video; () where a set does not say
+    unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
+    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Source:
     divided_by: str  # what names the parts, such as "column part of a.csv"; "" = nothing
     digests: tuple[str, ...]  # SHA-256 of each video, or of the set they are of
     paths: tuple[Path, ...] = ()  # of each video; () of a TFDS set
+    unread: tuple[str, ...] = ()  # as `labelled_files.Found` has them
+    notes: tuple[str, ...] = ()
 
 
 def find_files(path: Path, own: OwnConfig) -> Source:
@@ -113,6 +119,8 @@ def find_files(path: Path, own: OwnConfig) -> Source:
         )
     if own.group_pattern:
         found = labelled_files.grouped(found, own.group_pattern)
+    with progress.working("reading the videos"):
+        digests = labelled_files.digests(found.paths)
     return Source(
         name=found.name,
         licence="your own",
@@ -120,6 +128,8 @@ def find_files(path: Path, own: OwnConfig) -> Source:
         videos=found.examples,
         label_names=tuple(labels),
         divided_by=found.divided_by,
-        digests=labelled_files.digests(found.paths),
+        digests=digests,
         paths=found.paths,
+        unread=found.unread,
+        notes=found.notes,
     )

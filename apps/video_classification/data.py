@@ -59,6 +59,7 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
         part: _clips(source, stores[part], whole[[each == part for each in parts]])
         for part in labelled_files.PARTS
     }
+    seconds = stores["train"].facts.get("seconds", np.zeros(0))
     reasons = stores["train"].facts.get("reason", np.array([""] * len(source.videos)))
     return parts_of_data.Corpus(
         name=source.name,
@@ -74,6 +75,9 @@ def load(config: configs.Config) -> parts_of_data.Corpus:
             for video, reason in zip(source.videos, reasons.tolist(), strict=True)
             if reason
         ),
+        seconds=tuple(seconds[seconds > 0].tolist()),
+        unread=source.unread,
+        notes=source.notes,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.suite.commands import command
+from apps.suite.commands import command, progress
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.video_classification import config as configs
@@ -36,12 +36,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     trained, corpus, config = run.trained, run.data, run.config
     test, classes = corpus.test, len(corpus.label_names)
     print(f"answering {len(test.names):,} test videos, {len(test):,} clips", flush=True)
-    of_clips = scoring.Scorer(trained.model)(test, config.evaluation.flip)
+    with progress.working("answering the test videos"):
+        of_clips = scoring.Scorer(trained.model)(test, config.evaluation.flip)
     evaluation.refuse_diverged(run.folder, of_clips)
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
-    frames_seen = classification.by_step(
-        labels, scoring.by_frames_seen(trained.model, config, test)
-    )
+    with progress.working("answering after each frame"):
+        by_frames = scoring.by_frames_seen(trained.model, config, test)
+    frames_seen = classification.by_step(labels, by_frames)
     print("training the baselines", flush=True)
     of_baselines = baselines.evaluate(corpus.train, corpus.validation, test, classes, config)
     groups = classification.by_group(test.groups, labels, probabilities)
@@ -60,10 +61,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         groups=groups,
         frames_seen=frames_seen,
         parameters=trained.model.count_params(),
+        example=_example(corpus, run.folder.path),
     )
     card = report.card(run.folder, corpus, metrics, measured)
-    example = corpus.source if Path(corpus.source).is_dir() else EXAMPLE
-    return evaluation.finish(run.folder, metrics, card, [example], note=_note(metrics["test"]))
+    note = "\n".join(filter(None, [_note(metrics["test"]), _why(metrics, config)]))
+    return evaluation.finish(run.folder, metrics, card, [measured.example], note=note)
 
 
 def _load(
@@ -72,6 +74,40 @@ def _load(
     from apps.video_classification import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
+
+
+def _example(corpus: clips.Corpus, run: Path) -> str:
+    """Returns the path of a video to try first, of the run's own labels.
+
+    A test video of the user's own files; of a set without files it is written into the run.
+    """
+    from apps.suite.runs import files
+    from apps.suite.videos import video_files
+    from apps.video_classification import data
+
+    if corpus.name.partition("/")[0].partition(":")[0] == data.DEFAULT:
+        return EXAMPLE
+    own = Path(corpus.source)
+    file = (own if own.is_dir() else own.parent) / corpus.test.names[0]
+    if own.exists() and file.is_file():
+        return str(file)
+    written = run / "example.avi"
+    with files.replacing(written) as partial:
+        frames = corpus.test.read(slice(0, 1))[0][: corpus.test.lengths[0]]
+        video_files.write(partial, frames)
+    return str(written)
+
+
+def _why(metrics: dict[str, Any], config: configs.Config) -> str:
+    """Tells why a baseline wins, where one does."""
+    videos, settings = metrics["data"]["examples"]["train"], config.training
+    passes = settings.steps * settings.batch_size / videos
+    return comparison.why(
+        metrics,
+        f"baselines need few videos, the model learned {settings.steps:,} steps of "
+        f"{settings.batch_size} clips, {passes:,.2g} passes over {videos:,} training videos",
+        "more videos and more training.steps",
+    )
 
 
 def _note(test: dict[str, Any]) -> str:

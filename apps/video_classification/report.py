@@ -61,6 +61,7 @@ class Measured(NamedTuple):
     groups: Sequence[classification.GroupScore]
     frames_seen: Sequence[float]
     parameters: int
+    example: str  # input of the command that is offered, of the run's own data
 
 
 _LEARNING = (
@@ -113,7 +114,7 @@ def card(
         examples=_examples(folder, corpus, measured.probabilities),
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=_serving(folder, measured.example),
         presets=configs.PRESETS,
     )
 
@@ -195,13 +196,12 @@ def _strip(
     return pictures.strip(folder.plots, name, title, frames, length, f"{shown}, answered {told}")
 
 
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
+def _serving(folder: run_folder.RunFolder[configs.Config], example: str) -> list[report.Block]:
     run, task = shlex.quote(str(folder.path)), folder.task
-    example = "datasets/moving_digits/dummy_data/circle.mp4"
     return [
         report.Commands(
             "At the command line, with a video file or a folder of them:",
-            f"python -m apps.{task}.predict --run {run} {example}",
+            f"python -m apps.{task}.predict --run {run} {shlex.quote(example)}",
         ),
         report.Commands(
             "As a service, with stock TensorFlow Serving:",

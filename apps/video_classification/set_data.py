@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.commands import progress
 from apps.suite.data import labelled_files, named_sets
 from apps.suite.runs import cache
 from apps.suite.videos import clip_store, fitting, sampling
@@ -44,7 +45,9 @@ def find(
     with cache.locked(folder):
         store = clip_store.read(folder, config)
         if store is None:
-            clip_store.write(folder, _sampled(builder, name, config, clips_per_video))
+            sampled = _sampled(builder, name, config, clips_per_video)
+            total = sum(info.splits[part].num_examples for part in _parts(builder))
+            clip_store.write(folder, progress.watched(sampled, f"{name}: reading videos", total))
             store = clip_store.read(folder, config)
             assert store is not None
     counts: dict[str, int] = {}
@@ -66,6 +69,10 @@ def find(
         digests=(hashlib.sha256("\n".join(_facts(builder)).encode()).hexdigest(),),
     )
     return source, store
+
+
+def _parts(builder: Any) -> list[str]:
+    return [part for part in labelled_files.PARTS if part in builder.info.splits]
 
 
 def _facts(builder: Any) -> list[str]:
@@ -97,7 +104,7 @@ def _sampled(
     features = builder.info.features
     group = next((feature for feature in _GROUPS if feature in features), None)
     wanted = {feature: True for feature in ("video", "label", group) if feature}
-    for part in (part for part in labelled_files.PARTS if part in builder.info.splits):
+    for part in _parts(builder):
         examples = builder.as_dataset(
             split=part, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         )

@@ -34,6 +34,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit, optimizer
     from apps.video_classification import (
+        account,
         batches,
         clips,
         data,
@@ -44,6 +45,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     )
 
     corpus = data.load(config)
+    print(account.of(corpus, config), flush=True)
     fit.seed_everything(config.seed)
     last = config.training.learn_from_validation  # then every checkpoint is better than all before
     settings, sizes, classes = config.training, config.model, len(corpus.label_names)

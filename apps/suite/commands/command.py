@@ -20,7 +20,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 import tyro
 
 from apps.suite import errors, process
-from apps.suite.commands import command_line
+from apps.suite.commands import command_line, terminal
 from apps.suite.distribution import distribution
 from apps.suite.runs import run_folder
 
@@ -203,8 +203,10 @@ def _preset(presets: Mapping[str, Any], arguments: Sequence[str]) -> str:
 def exit_status(run: Callable[[], None], interrupted: str = "nothing was changed") -> int:
     """Calls `run`, and returns 0, 2 after a UserError, 130 after Ctrl-C, its SystemExit's own.
 
-    The error, or `interrupted`, is one line on stderr.
+    The error, or `interrupted`, is one line on stderr. All that is printed fits the terminal: see
+    `terminal`.
     """
+    terminal.accept_any_text()
     try:
         run()
     except errors.UserError as error:

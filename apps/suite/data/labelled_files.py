@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from apps.suite import errors
+from apps.suite.data import text_files
 
 PARTS = ("train", "validation", "test")
 
 _LISTS = {"validation_list.txt": "validation", "testing_list.txt": "test"}
-_OF_SYSTEMS = {"desktop.ini", "thumbs.db"}  # files that operating systems leave in folders
+# Files and folders that operating systems leave in folders
+_OF_SYSTEMS = {"desktop.ini", "thumbs.db", "__macosx"}
+# Names of folders that hold a part of the data; as labels they would teach a model nothing
+_PARTS_NOT_LABELS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 
 
 class Example(NamedTuple):
@@ -47,14 +51,18 @@ class Found(NamedTuple):
     paths: tuple[Path, ...]  # of each example
     aside: tuple[Path, ...]  # files with the label `Kind.aside`
     divided_by: str  # what names the parts, such as "the column part of a.csv"; "" = nothing
+    unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
+    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 def find(path: Path, kind: Kind) -> Found:
     """Returns the files that a folder or a csv lists; no file is opened.
 
-    A folder holds one folder for each label, with files in it. `validation_list.txt` and
-    `testing_list.txt` in it name the files of those parts, one `label/file` a line, as in the
-    Speech Commands data; labels whose folder is missing may be listed. Hidden files are skipped.
+    A folder holds one folder for each label, with files in it or in folders below. Files of other
+    endings than the kind's are `unread`. `validation_list.txt` and `testing_list.txt` in it name
+    the files of those parts, one `label/file` a line, as in the Speech Commands data; labels whose
+    folder is missing may be listed, but a list that names no file at all is refused. Hidden files
+    are skipped.
 
     A csv has the header `path,label`, and may have a column of groups and `part` (train,
     validation or test). Paths are relative to the csv's folder, or absolute.
@@ -120,46 +128,112 @@ def digest(path: Path) -> str:
 
 def _of_folder(folder: Path, kind: Kind) -> Found:
     listed, lists = _listed(folder)
-    examples, paths = [], []
-    labels = sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
-    labels = [label for label in labels if label.name != kind.aside]
+    examples, paths, unread, notes = [], [], [], []
+    entries = sorted(each for each in folder.iterdir() if not _is_passed_over(each))
+    labels = [each for each in entries if each.is_dir() and each.name != kind.aside]
     if not labels:
         raise errors.UserError(
             f"{folder}: no folder in it; make one for each label, with its {kind.noun}s in it"
         )
+    _refuse_parts(folder, labels, kind)
+    nested: dict[str, int] = {}
     for label in labels:
-        files = _files(label, kind)
+        files, others = _files(label, kind)
         if not files:
-            *others, last = [suffix.removeprefix(".") for suffix in kind.suffixes] or [""]
-            formats = f"{', '.join(others)} or {last} " if others else last
-            raise errors.UserError(
-                f"{label}: no {formats}file in this folder; put {kind.noun}s of {label.name!r} "
-                "there, or remove it"
-            )
+            raise errors.UserError(_without_files(label, others, kind))
         for file in files:
-            name = f"{label.name}/{file.name}"
-            examples.append(Example(name, label.name, "", listed.get(name, "")))
+            name = file.relative_to(folder).as_posix()
+            examples.append(Example(name, label.name, "", listed.pop(name, "")))
             paths.append(file)
+            if file.parent != label:
+                place = file.parent.relative_to(folder).as_posix()
+                nested[place] = nested.get(place, 0) + 1
+        unread += others
+    if len(labels) == 1 and sum(nested.values()) == len(examples):
+        raise errors.UserError(
+            f"{folder}: {labels[0].name!r} would be the only label, with its {kind.noun}s in "
+            f"folders below it; give {labels[0]} instead"
+        )
+    _check_lists(folder, lists, listed, examples)
+    if listed:
+        first = next(iter(listed))
+        notes.append(
+            f"{len(listed):,} lines of {' and '.join(lists)} name files that are not here, such as "
+            f"{first}"
+        )
+    if nested:
+        first = next(iter(nested))
+        notes.append(
+            f"{sum(nested.values()):,} {kind.noun}s lie in folders below their label's, such as "
+            f"{first}; they have the label of the topmost folder"
+        )
+    aside, others = _files(folder / kind.aside, kind) if kind.aside else ([], [])
+    unread += others
+    unread += [file for file in entries if file.is_file() and file.name not in _LISTS]
     return Found(
         name=folder.resolve().name,
         source=str(folder.resolve()),
         examples=tuple(examples),
         paths=tuple(paths),
-        aside=tuple(_files(folder / kind.aside, kind)) if kind.aside else (),
+        aside=tuple(aside),
         divided_by=" and ".join(lists),
+        unread=tuple(sorted(file.relative_to(folder).as_posix() for file in unread)),
+        notes=tuple(notes),
     )
 
 
-def _files(folder: Path, kind: Kind) -> list[Path]:
-    """Returns the files of a folder that count, sorted; [] if it does not exist."""
-    return sorted(
-        file
-        for file in (folder.iterdir() if folder.is_dir() else ())
-        if file.is_file()
-        and file.name[0] != "."
-        and file.name.lower() not in _OF_SYSTEMS
-        and (not kind.suffixes or file.suffix.lower() in kind.suffixes)
+def _is_passed_over(path: Path) -> bool:
+    return path.name[0] == "." or path.name.lower() in _OF_SYSTEMS
+
+
+def _files(folder: Path, kind: Kind) -> tuple[list[Path], list[Path]]:
+    """Returns the files in and below a folder: those of the kind, and others, both sorted.
+
+    Both are empty if the folder does not exist.
+    """
+    of_kind, others = [], []
+    # The files of a folder come before those of the folders in it.
+    for entry in sorted(folder.iterdir() if folder.is_dir() else (), key=_folders_last):
+        if _is_passed_over(entry):
+            continue
+        if entry.is_dir():
+            below = _files(entry, kind)
+            of_kind += below[0]
+            others += below[1]
+        elif entry.is_file():
+            counts = not kind.suffixes or entry.suffix.lower() in kind.suffixes
+            (of_kind if counts else others).append(entry)
+    return of_kind, others
+
+
+def _folders_last(path: Path) -> tuple[bool, Path]:
+    return path.is_dir(), path
+
+
+def _refuse_parts(folder: Path, labels: Sequence[Path], kind: Kind) -> None:
+    """Refuses folders that name parts of the data, not labels."""
+    if all(label.name.lower() in _PARTS_NOT_LABELS for label in labels):
+        names = ", ".join(label.name for label in labels)
+        raise errors.UserError(
+            f"{folder}: its folders are called {names}, which are parts and not labels; list the "
+            f"{kind.noun}s in a csv with the header path,label,part, or give a folder that holds "
+            "a folder for each label"
+        )
+
+
+def _without_files(label: Path, others: Sequence[Path], kind: Kind) -> str:
+    formats = listed_suffixes(kind.suffixes)
+    found = f"; it holds {others[0].name}, which cannot be read: convert it" if others else ""
+    return (
+        f"{label}: no {formats + ' ' if formats else ''}file in this folder{found}; put "
+        f"{kind.noun}s of {label.name!r} there, or remove it"
     )
+
+
+def listed_suffixes(suffixes: Sequence[str]) -> str:
+    """Returns `flac, ogg or wav` of (".flac", ".ogg", ".wav")."""
+    *others, last = [suffix.removeprefix(".") for suffix in suffixes] or [""]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _listed(folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -168,16 +242,41 @@ def _listed(folder: Path) -> tuple[dict[str, str], list[str]]:
     lists = [name for name in _LISTS if (folder / name).is_file()]
     for name in lists:
         for number, line in enumerate(_lines(folder / name), 1):
-            file = line.strip()
-            if not file:
+            written = line.strip()
+            if not written:
                 continue
-            place = f"{folder / name}, line {number}: {file}"
+            # `./yes/a.wav` and `yes\a.wav` mean the same file
+            file = os.path.normpath(written.replace("\\", "/"))
+            place = f"{folder / name}, line {number}: {written}"
             if file in parts:
                 raise errors.UserError(f"{place} is listed before; take out one of the lines")
             if (folder / file).parent.is_dir() and not (folder / file).is_file():
                 raise errors.UserError(f"{place}: no such file; take out the line")
             parts[file] = _LISTS[name]
     return parts, lists
+
+
+def _check_lists(
+    folder: Path, lists: Sequence[str], unused: dict[str, str], examples: Sequence[Example]
+) -> None:
+    """Refuses a list that names none of the files.
+
+    Args:
+        folder: of the data.
+        lists: names of the lists that are there.
+        unused: the lines that fit no file, with their part.
+        examples: the files, with the parts that lists give them.
+    """
+    for name in lists:
+        if any(example.part == _LISTS[name] for example in examples):
+            continue
+        line = next((line for line, part in unused.items() if part == _LISTS[name]), "")
+        if not line:
+            raise errors.UserError(f"{folder / name}: names no file; fill it, or remove it")
+        raise errors.UserError(
+            f"{folder / name}: no line names a file of this folder; a line is {examples[0].name}, "
+            f"not {line}: mend the lines, or remove the list"
+        )
 
 
 def _of_csv(path: Path, kind: Kind) -> Found:
@@ -260,10 +359,5 @@ def _rows(path: Path, kind: Kind) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Returns the lines of a text file with their ends; UserError if it is not UTF-8 text."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except UnicodeDecodeError:
-        raise errors.UserError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+    """Returns the lines of a text file with their ends. Raises UserError as `text_files.read`."""
+    return text_files.read(path).splitlines(keepends=True)

@@ -65,6 +65,20 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     return f"The model is better than the best baseline, {baseline['name']}: {numbers}."
 
 
+def why(metrics: Mapping[str, Any], reason: str, remedy: str) -> str:
+    """Returns a sentence on why the best baseline is better than the model; "" if it is not.
+
+    Args:
+        metrics: as of `verdict`.
+        reason: the difference between the two in this run, in words.
+        remedy: what may turn the comparison around, in words.
+    """
+    baseline = metrics["primary"]["baseline"]
+    if standings(metrics)[0].is_model or metrics["primary"]["model"] == baseline["value"]:
+        return ""
+    return f"Why {baseline['name']} is better: {reason}; {remedy} may change that."
+
+
 def table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Returns header and rows, best first; a column for each metric that a baseline shares.
 

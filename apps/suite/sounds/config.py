@@ -10,8 +10,8 @@ from apps.suite.runs import config as fields
 @dataclass(frozen=True)
 class AudioConfig:
     sample_rate_hz: fields.Count = 16_000  # all sounds are brought to this rate
-    # End of a stream that is judged; length of made silence
-    clip_seconds: fields.Positive = 1.0
+    # End of a stream that is judged; length of made silence; None = follows the recordings
+    clip_seconds: fields.Positive | None = None
     words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
     # Of the speakers, where the data have no split of their own
     validation_fraction: fields.Share = 0.15
@@ -19,6 +19,11 @@ class AudioConfig:
 
     def __post_init__(self) -> None:
         fields.refuse_fractions(self)
+
+    @property
+    def window_seconds(self) -> float:
+        """Returns `clip_seconds`; a second until the recordings have been looked at."""
+        return self.clip_seconds or 1.0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from apps.suite import errors, process
+from apps.suite.commands import progress
 from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
 from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
@@ -99,7 +99,7 @@ def extracted(
 ) -> FeatureSet:
     """Returns the features of a part, from the cache if they are in it.
 
-    Prints one line at the end, and on a terminal the progress. The result does not depend on the
+    Prints one line at the end, and the progress of long work. The result does not depend on the
     number of processes or on interruptions.
 
     Args:
@@ -228,7 +228,7 @@ class ShardWork(NamedTuple):
 
 
 def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
-    """Writes all missing shards, and shows the progress on a terminal.
+    """Writes all missing shards, and shows the progress.
 
     Args:
         work: features to extract; goes to every process.
@@ -244,13 +244,10 @@ def write_shards(work: ShardWork, title: str, processes: int | None) -> None:
     if processes is None:
         processes = 1 if len(missing) * examples <= _FEW_EXAMPLES else process.cores()
     processes = min(processes, len(missing))
-    began = time.monotonic()
     done = _in_processes if processes > 1 else _in_this_one
-    for count, _ in enumerate(done(work, missing, processes), 1):
-        if sys.stdout.isatty():
-            left = (time.monotonic() - began) / count * (len(missing) - count)
-            share = (work.shards - len(missing) + count) / work.shards
-            print(f"\r\x1b[2K{title}: {share:.0%}  {left:.0f} s left", end="", flush=True)
+    shards = progress.watched(done(work, missing, processes), f"{title}: features", len(missing))
+    for _ in shards:
+        pass
 
 
 def extract_shards(work: ShardWork, shard: int) -> None:

@@ -11,10 +11,22 @@ import numpy as np
 
 from apps.suite import errors
 
-SUFFIXES = (".flac", ".ogg", ".wav")
+SUFFIXES = (
+    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd",
+    ".w64", ".wav", ".wave",
+)  # fmt: skip
+"""Endings of the sound files that libsndfile reads."""
+
+KINDS = "wav, flac, ogg, mp3 or aiff"
+"""The usual ones of them, for errors."""
+
 LONGEST_CLIP_SECONDS = 60.0
 _LOUDEST = 2.0  # above the overshoot of resampling
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile answers more if a header has no length
+# A recorder that writes into a pipe cannot go back to fill in the length: it leaves the largest
+# one, or that less a header or a block.
+_STREAMED_BYTES = (1 << 31) - (1 << 16)
+_TAGS = (b"TAG", b"ID3", b"APETAGEX")  # of music players, behind the samples
 _CHUNK = struct.Struct("<4sI")
 
 
@@ -30,7 +42,9 @@ class Length(NamedTuple):
 
 
 def length(path: Path) -> Length:
-    """Reads the length of a recording from its header; no sample is read.
+    """Reads the length of a recording from its header, or counts where that does not say it.
+
+    Counting ends a second after `LONGEST_CLIP_SECONDS`.
 
     Raises:
         UserError: no such file, not audio, no samples, or a header that does not fit its file.
@@ -69,11 +83,7 @@ def read(
             file.seek(first_frame)
             content = file.read(count, dtype="float32", always_2d=True)
     samples = _mono(content, path, first_frame)
-    if len(samples) != count:
-        raise errors.UserError(
-            f"{path}: the header declares {first_frame + count:,} samples, "
-            f"the file holds {first_frame + len(samples):,}; write it anew"
-        )
+    _check_count(path, first_frame + count, first_frame + len(samples))
     resampled = soxr.resample(samples, declared.sample_rate_hz, sample_rate_hz)
     if not len(resampled):
         raise errors.UserError(f"{path}: holds no sample at {sample_rate_hz} Hz; remove the file")
@@ -95,9 +105,11 @@ def blocks(path: Path, sample_rate_hz: int, block_seconds: float) -> Iterator[np
                 with _explained(path):
                     block = file.read(count, dtype="float32", always_2d=True)
                 if not len(block):
-                    return
+                    break
                 yield _mono(block, path, place)
                 place += len(block)
+            if file.frames <= _UNKNOWN_LENGTH:
+                _check_count(path, file.frames, place)
 
         yield from _resampled(mono(), file.samplerate, sample_rate_hz)
 
@@ -141,9 +153,22 @@ def _resampled(sound: Iterator[np.ndarray], from_hz: int, to_hz: int) -> Iterato
 
 
 def _length(file: Any, path: Path) -> Length:
-    if file.frames > _UNKNOWN_LENGTH:
-        raise errors.UserError(f"{path}: does not say how long it is; write the file anew")
-    return Length(file.frames, file.samplerate)
+    """Returns the length of an open file; samples of a pipe, without a length, are counted."""
+    if file.frames <= _UNKNOWN_LENGTH:
+        return Length(file.frames, file.samplerate)
+    frames, most = 0, int((LONGEST_CLIP_SECONDS + 1) * file.samplerate)
+    with _opened(path) as streamed, _explained(path):
+        while frames < most and (block := len(streamed.read(file.samplerate, always_2d=True))):
+            frames += block
+    return Length(frames, file.samplerate)
+
+
+def _check_count(path: Path, declared: int, held: int) -> None:
+    if declared != held:
+        raise errors.UserError(
+            f"{path}: the header declares {declared:,} samples, the file holds {held:,}; it is cut "
+            "off or damaged: write it anew"
+        )
 
 
 def _check_clip(declared: Length, path: Path) -> None:
@@ -178,10 +203,30 @@ def _opened(path: Path) -> Iterator[Any]:
     with _explained(path):
         check_header(path)
         opened = soundfile.SoundFile(path)
+        if opened.frames > _UNKNOWN_LENGTH:
+            opened.close()
+            opened = _streamed(path)
     with opened as file:
         if file.frames == 0:
             raise errors.UserError(f"{path}: holds no sample (empty, or cut off); remove the file")
         yield file
+
+
+def _streamed(path: Path) -> Any:
+    """Opens a file without a length, which libsndfile reads in order and cannot seek in."""
+    import soundfile
+
+    class Streamed(soundfile.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, frames: int, whence: int = 0) -> int:
+            read = 0
+            while read < frames and (block := len(self.read(min(frames - read, 1 << 16)))):
+                read += block
+            return read
+
+    return Streamed(path)
 
 
 @contextlib.contextmanager
@@ -193,24 +238,32 @@ def _explained(path: Path) -> Iterator[None]:
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         raise errors.UserError(
-            f"{path}: cannot be read as audio ({reason}); give wav, flac or ogg"
+            f"{path}: cannot be read as audio ({reason}); give {KINDS}"
         ) from None
     except OSError as error:
         raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def check_header(path: Path) -> None:
-    """Checks that the header of a RIFF wav file fits its length; other files pass.
+    """Checks that the header of a wav, aiff or au file fits its length; other files pass.
 
     libsndfile silently reads as many samples as header and file both hold, so a truncated or
-    wrongly written recording would be taken for a shorter one.
+    wrongly written recording would be taken for a shorter one. A length that stands for "unknown",
+    as programs write it into a pipe, and zeros or tags behind the samples pass.
 
     Raises:
         UserError: the header declares more samples than the file holds, or fewer.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
+        start = file.read(28)
+        declared_end = _declared_end(start)
+        if declared_end > size:
+            raise errors.UserError(
+                f"{path}: the header declares {declared_end:,} bytes, the file holds {size:,}; "
+                "it is cut off: write it anew"
+            )
+        if start[:4] != b"RIFF":
             return
         place = 12  # after RIFF, its size and WAVE
         while place + _CHUNK.size <= size:
@@ -219,8 +272,7 @@ def check_header(path: Path) -> None:
             place += _CHUNK.size
             if name == b"data":
                 file.seek(min(place + declared + declared % 2, size))
-                follows = file.read(_CHUNK.size)
-                _compare(path, declared, size - place, follows)
+                _compare(path, file, declared, size - place)
                 return
             place += declared + declared % 2  # chunks begin at even places
     raise errors.UserError(
@@ -228,22 +280,57 @@ def check_header(path: Path) -> None:
     )
 
 
-def _compare(path: Path, declared: int, held: int, follows: bytes) -> None:
-    """Compares declared bytes of samples with the `held` ones; `follows` begins the next chunk."""
+def _declared_end(start: bytes) -> int:
+    """Returns the bytes that the header of an aiff, au or long wav file declares, else 0."""
+    if len(start) < 28:
+        return 0
+    if start[:4] == b"FORM":
+        return 8 + int.from_bytes(start[4:8], "big")
+    if start[:4] == b".snd":
+        offset, samples = struct.unpack(">II", start[4:12])
+        return 0 if samples == 0xFFFFFFFF else offset + samples  # unknown: written into a pipe
+    if start[:4] == b"RF64" and start[12:16] == b"ds64":
+        return 8 + int.from_bytes(start[20:28], "little")
+    return 0
+
+
+def _compare(path: Path, file: BinaryIO, declared: int, held: int) -> None:
+    """Compares declared bytes of samples with the `held` ones.
+
+    Args:
+        path: for errors.
+        file: stands after the declared samples.
+        declared: bytes of samples, as the header has them.
+        held: bytes from the first sample to the end of the file.
+    """
     if declared > held:
+        if declared >= _STREAMED_BYTES:
+            return  # written into a pipe: all that follows are samples
         raise errors.UserError(
             f"{path}: the header declares {declared:,} bytes of samples, the file holds {held:,}; "
             "it is cut off or wrongly written: write it anew"
         )
-    if len(follows) < _CHUNK.size:
+    follows = file.read(_CHUNK.size)
+    if len(follows) < _CHUNK.size or follows.startswith(_TAGS):
         return
     name, size = _CHUNK.unpack(follows)
     left = held - declared - declared % 2 - _CHUNK.size
-    if not all(32 <= byte < 127 for byte in name) or size > left:
-        raise errors.UserError(
-            f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
-            "not another part of a wav file; the header is wrong: write the file anew"
-        )
+    if all(32 <= byte < 127 for byte in name) and size <= left:
+        return
+    if not any(follows) and _only_zeros(file):
+        return  # filled up to the size of a block
+    raise errors.UserError(
+        f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
+        "not another part of a wav file; the header is wrong: write the file anew"
+    )
+
+
+def _only_zeros(file: BinaryIO) -> bool:
+    """Returns whether no byte but zero is left in a file."""
+    while block := file.read(1 << 20):
+        if any(block):
+            return False
+    return True
 
 
 def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:

@@ -12,6 +12,9 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _WORD = r" ?[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*"
 _SYMBOL = r" ?[^\s\p{L}\p{M}\p{N}]"
 _PIECE = rf"({_WORD}|{_SYMBOL}|\s)"
+LONGEST_WORD = 64
+"""Characters of a piece at most. A text without spaces would be one word, and matching subwords
+takes time that grows with the square of a word's length."""
 _ESCAPES = (("\\", r"\x5c"), ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t"))
 
 
@@ -32,16 +35,18 @@ def split_bytes(texts: tf.Tensor) -> tf.RaggedTensor:
 
 
 def mark_words(texts: tf.Tensor) -> tf.Tensor:
-    """Adds a NUL after each word, symbol and white space; see `split_words`."""
+    """Adds NULs after each word, symbol and white space, and in long words; see `split_words`."""
     no_nul = tf.strings.regex_replace(valid(texts), r"\x00", UNKNOWN)
-    return tf.strings.regex_replace(no_nul, _PIECE, "\\1\0")
+    marked = tf.strings.regex_replace(no_nul, _PIECE, "\\1\0")
+    return tf.strings.regex_replace(marked, rf"([^\x00]{{{LONGEST_WORD}}})", "\\1\0")
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
     """Words of string[b] as string [b, (pieces)], each with the one space before it.
 
     A piece is a run of letters, marks and digits (with inner apostrophes), or one other symbol,
-    or one character of white space; put together again, they are the text.
+    or one character of white space; put together again, they are the text. What is longer than
+    `LONGEST_WORD` characters becomes several pieces of that length and the rest.
     """
     pieces = tf.strings.split(mark_words(texts), sep="\0")
     return tf.ragged.boolean_mask(pieces, pieces != "")

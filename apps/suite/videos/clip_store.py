@@ -9,7 +9,6 @@ pixels.
 import hashlib
 import json
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from apps.suite import errors, process
+from apps.suite.commands import progress
 from apps.suite.data import labelled_files
 from apps.suite.runs import cache, files
 from apps.suite.videos import sampling, video_files
@@ -72,7 +72,7 @@ def decoded(
 ) -> Store:
     """Returns clips of the videos of `source`, from the cache if they are in it.
 
-    Prints one line about it, and on a terminal the progress of the work. The result does not
+    Prints one line about it, and the progress of long work. The result does not
     depend on the number of threads or on interruptions. `facts` of the store holds `reason`, why
     a video could not be decoded ("" for others), and `seconds` of each.
 
@@ -121,7 +121,6 @@ def _write(
     shards = [folder / "shards" / f"{start:07d}" for start in starts]
     if len(shards) == 1:
         shards = [folder]
-    began, done = time.monotonic(), 0
     cv2.setNumThreads(1)  # per call; several videos run at a time
     try:
         for start, shard in zip(starts, shards, strict=True):
@@ -129,8 +128,9 @@ def _write(
             files.make_folder(shard)
             if read(shard, config) is None:
                 found = _side_by_side(sampled, paths, threads)
-                write(shard, _watched(found, start, len(source.paths), began, done))
-                done += len(paths)
+                title = f"decoding videos {start + 1:,} to {start + len(paths):,}"
+                title += f" of {len(source.paths):,}" if len(shards) > 1 else ""
+                write(shard, progress.watched(found, title, len(paths)))
     finally:
         cv2.setNumThreads(-1)
     if shards != [folder]:
@@ -170,18 +170,6 @@ def _joined(shards: Sequence[Path], config: ClipConfig) -> Iterator[Sampled]:
             length = int(store.lengths[ends[number]]) if ends[number] < ends[number + 1] else 0
             facts = {name: values[number].item() for name, values in store.facts.items()}
             yield Sampled(store.frames[rows], length, facts)
-
-
-def _watched(
-    videos: Iterator[Sampled], first: int, count: int, began: float, done: int
-) -> Iterator[Sampled]:
-    """Yields the same videos, and shows the progress on a terminal."""
-    for number, video in enumerate(videos, 1):
-        yield video
-        if sys.stdout.isatty() and (number % 10 == 0 or first + number == count):
-            left = (time.monotonic() - began) / (done + number) * (count - first - number)
-            share = (first + number) / count
-            print(f"\r\x1b[2Kdecoding videos: {share:.0%}  {left:.0f} s left", end="", flush=True)
 
 
 def _key(source: Videos, config: ClipConfig, clips_per_video: int) -> str:

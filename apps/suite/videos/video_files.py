@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.videos import fitting, sampling
+from apps.suite.videos import containers, fitting, sampling
 from apps.suite.videos.config import ClipConfig
 from apps.suite.videos.opencv import cv2
 
 _LEAST_SHARE = 0.5  # of the frames that a header promises; a file with fewer is damaged
 _MOST_BYTES = 1 << 30  # of the frames of one row
-_ISO_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"sidx"}
 
 
 class UnreadableError(errors.UserError):
@@ -179,9 +177,10 @@ def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
 @contextlib.contextmanager
 def _opened_whole(path: Path) -> Iterator[cv2.VideoCapture]:
     """Opens a video that is not cut off."""
-    lacking = missing_bytes(path)
+    lacking = containers.missing_bytes(path)
     if lacking:
-        raise UnreadableError(f"is cut off: {lacking:,} bytes are missing at its end")
+        told = f"{lacking:,} bytes are missing" if lacking > 1 else "something is missing"
+        raise UnreadableError(f"is cut off: {told} at its end")
     with _opened(path) as capture:
         yield capture
 
@@ -271,29 +270,16 @@ def _unchanged(frame: np.ndarray) -> np.ndarray:
     return frame
 
 
-def missing_bytes(path: Path) -> int:
-    """Returns how many bytes an mp4, mov or avi file lacks at its end; 0 for other files.
+def write(path: Path, frames: np.ndarray) -> None:
+    """Writes frames, uint8 [frames, height, width, 3] RGB, as an avi file of JPEG pictures.
 
-    Sources: ISO/IEC 14496-12, section 4.2 (boxes); RIFF as in Multimedia Programming Interface
-    and Data Specifications 1.0 (1991), chapter 2.
+    Raises UserError where OpenCV cannot write there.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(12)
-        if start[:4] == b"RIFF" and start[8:] == b"AVI ":
-            return max(0, 8 + struct.unpack("<I", start[4:8])[0] - size)
-        if start[4:8] != b"ftyp":
-            return 0
-        place = 0
-        while place + 8 <= size:
-            file.seek(place)
-            header = file.read(16)
-            length, kind = struct.unpack(">I4s", header[:8])
-            if kind not in _ISO_BOXES and not kind.isalnum():
-                return 0  # something else follows the boxes
-            if length == 1 and len(header) == 16:
-                length = struct.unpack(">Q", header[8:])[0]
-            if length < 8:  # 0: up to the end of the file
-                return 0
-            place += length
-    return max(0, place - size)
+    codec, size = cv2.VideoWriter.fourcc(*"MJPG"), (frames.shape[2], frames.shape[1])
+    rate = sampling.ASSUMED_FRAMES_PER_SECOND
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, rate, size)
+    if not writer.isOpened():
+        raise errors.UserError(f"{path}: OpenCV cannot write an avi file there")
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()

@@ -79,3 +79,17 @@ def test_the_runs_are_as_long_for_every_tokenizer():
 def test_the_first_prompt_suits_the_text():
     assert continuations.sample_prompt(a_text()) == "line of words"
     assert continuations.sample_prompt(a_text("ab")) == "ab"
+    table = "same | | 12 |\n| 4 | five six |\nand here are words | 7 |\n"
+    assert continuations.sample_prompt(a_text(table)) == "and here are"
+    assert continuations.sample_prompt(a_text("ACGT" * 999)) == "ACGT" * 5
+
+
+def test_the_first_prompt_is_in_the_vocabulary():
+    text = a_text("ωω αα ββ\nγγ the lazy dog! ββ")
+    known = tokenizer.learn("word", 100, TRAIN)
+    prompt = continuations.sample_prompt(text, lambda words: not known.first_unknown(words))
+    assert prompt == "the"  # it begins lines; "lazy" follows a space wherever it was learned
+    prompt = continuations.sample_prompt(
+        a_text("ωω αα"), lambda words: not known.first_unknown(words)
+    )
+    assert prompt == TRAIN[:20]

@@ -51,6 +51,26 @@ def test_folder_is_joined_in_the_order_of_names_and_by_lines(tmp_path):
     assert whole(load(tmp_path)) == "First of all\n" + LINES
 
 
+def test_folder_is_read_at_any_depth_and_in_any_case_and_says_what_is_not_read(tmp_path):
+    (tmp_path / "sub" / ".git").mkdir(parents=True)
+    for name, content in (("B.TXT", "second"), ("a.txt", LINES), ("sub/c.txt", "third")):
+        written(tmp_path, content, name)
+    for name in ("notes.md", "sub/d.docx", "sub/.git/e.txt", ".f.txt"):
+        written(tmp_path, b"\0", name)
+    text = load(tmp_path)
+    assert whole(text) == f"second\n{LINES}third\n"
+    assert [file.name for file in text.files] == ["B.TXT", "a.txt", "c.txt"]
+    assert [file.name for file in text.unread] == ["notes.md", "d.docx"]
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", LINES, "e.doc").parent
+    with pytest.raises(errors.UserError, match=r"no \.txt file in this folder, only e\.doc"):
+        load(other)
+
+
+def test_a_text_in_utf_16_with_a_byte_order_mark_is_the_same_text(tmp_path):
+    assert whole(load(written(tmp_path, ("é🛶" + LINES).encode("utf-16")))) == "é🛶" + LINES
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -58,7 +78,7 @@ def test_folder_is_joined_in_the_order_of_names_and_by_lines(tmp_path):
         (b" \n\n", "mine.txt: empty"),
         (b"\xef\xbb\xbfcaf\xe9 " + LINES.encode(), "byte 0xe9 at offset 6 is not UTF-8"),
         (b"PK\x03\x04\0\0", "NUL byte at offset 4"),
-        (LINES.encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        (LINES.encode("utf-16-le"), "NUL byte at offset 1"),
         (b"Too short.", "10 characters are too short for windows of 32 tokens"),
     ],
 )

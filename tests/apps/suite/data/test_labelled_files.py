@@ -60,6 +60,70 @@ def test_one_label_is_listed_apart(tmp_path):
     assert [file.name for file in found.aside] == ["2.wav"]
 
 
+def test_files_below_the_folder_of_a_label_have_the_topmost_label_and_are_told(tmp_path):
+    touched(tmp_path, "yes/b.wav", "yes/a day/c.wav", "yes/a day/x/d.wav", "no/e.wav")
+    touched(tmp_path, "yes/.trash/f.wav", "__MACOSX/yes/b.wav")
+    found = labelled_files.find(tmp_path, SOUNDS)
+    assert [(each.name, each.label) for each in found.examples] == [
+        ("no/e.wav", "no"),
+        ("yes/b.wav", "yes"),
+        ("yes/a day/c.wav", "yes"),
+        ("yes/a day/x/d.wav", "yes"),
+    ]
+    (note,) = found.notes
+    assert "2 recordings" in note
+    assert "yes/a day" in note
+
+
+def test_files_that_are_not_read_are_listed(tmp_path):
+    touched(tmp_path, "yes/a.wav", "yes/b.m4a", "no/c.wav", "no/x/d.amr", "_noise_/e.txt", "f.wav")
+    found = labelled_files.find(tmp_path, SOUNDS)
+    assert found.unread == ("_noise_/e.txt", "f.wav", "no/x/d.amr", "yes/b.m4a")
+    touched(tmp_path, "maybe/g.m4a")
+    with pytest.raises(errors.UserError, match=r"maybe: no flac, ogg or wav file .*g\.m4a"):
+        labelled_files.find(tmp_path, SOUNDS)
+
+
+@pytest.mark.parametrize("parts", [["train", "test"], ["Training", "VAL", "test"], ["train"]])
+def test_folders_of_parts_are_not_taken_for_labels(tmp_path, parts):
+    for part in parts:
+        touched(tmp_path, f"{part}/yes/a.wav", f"{part}/no/b.wav")
+    with pytest.raises(errors.UserError, match=r"parts and not labels; .*path,label,part"):
+        labelled_files.find(tmp_path, SOUNDS)
+
+
+def test_a_folder_around_the_labels_is_told_with_the_one_to_give(tmp_path):
+    touched(tmp_path, "words/yes/a.wav", "words/no/b.wav")
+    with pytest.raises(errors.UserError, match=f"give {tmp_path / 'words'} instead"):
+        labelled_files.find(tmp_path, SOUNDS)
+    assert len(labelled_files.find(tmp_path / "words", SOUNDS).examples) == 2
+
+
+@pytest.mark.parametrize("kind", [SOUNDS, VIDEOS])
+def test_a_list_of_which_no_line_names_a_file_is_refused(tmp_path, kind):
+    touched(tmp_path, "yes/1.wav", "no/1.wav")
+    (tmp_path / "validation_list.txt").write_text("yes/1.wav\n")
+    (tmp_path / "testing_list.txt").write_text("words/yes/1.wav\nwords/no/1.wav\n")
+    message = (
+        r"testing_list\.txt: no line names a file .* a line is no/1\.wav, not words/yes/1\.wav"
+    )
+    with pytest.raises(errors.UserError, match=message):
+        labelled_files.find(tmp_path, kind)
+    (tmp_path / "testing_list.txt").write_text("\n")
+    with pytest.raises(errors.UserError, match=r"testing_list\.txt: names no file"):
+        labelled_files.find(tmp_path, kind)
+
+
+def test_lines_of_lists_may_be_written_in_other_ways_and_those_that_fit_nothing_are_told(tmp_path):
+    touched(tmp_path, "yes/1.wav", "yes/2.wav", "no/1.wav")
+    (tmp_path / "testing_list.txt").write_text("./yes/1.wav\nno\\1.wav\nbed/1.wav\n", "utf-16")
+    found = labelled_files.find(tmp_path, SOUNDS)
+    assert [each.part for each in found.examples] == ["test", "test", ""]
+    (note,) = found.notes
+    assert "1 lines of testing_list.txt" in note
+    assert "bed/1.wav" in note
+
+
 @pytest.mark.parametrize("kind", [SOUNDS, VIDEOS])
 def test_lists_in_a_folder_name_the_parts(tmp_path, kind):
     touched(tmp_path, "yes/1.wav", "yes/2.wav", "no/1.wav", "no/2.wav")
@@ -130,6 +194,8 @@ def test_absolute_paths_a_byte_order_mark_and_quotes(tmp_path):
     (tmp_path / "a.csv").write_text(f'\ufeffpath,label\r\n"{loud}",yes\r\n', encoding="utf-8")
     found = labelled_files.find(tmp_path / "a.csv", SOUNDS)
     assert (found.examples[0].name, found.paths[0]) == (str(loud), loud)
+    (tmp_path / "a.csv").write_text(f'path,label\r\n"{loud}",йес\r\n', encoding="utf-16")
+    assert labelled_files.find(tmp_path / "a.csv", SOUNDS).examples[0].label == "йес"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +235,7 @@ def test_speakers_may_be_unknown_and_be_in_two_parts(tmp_path):
 
 def test_a_csv_that_is_not_text_or_empty_is_told(tmp_path):
     (tmp_path / "a.csv").write_bytes("path,label\n1.wav,öl\n".encode("latin-1"))
-    with pytest.raises(errors.UserError, match=r"a\.csv: not UTF-8 text"):
+    with pytest.raises(errors.UserError, match=r"a\.csv: byte 0xf6 at offset 17 is not UTF-8 text"):
         labelled_files.find(tmp_path / "a.csv", SOUNDS)
     (tmp_path / "a.csv").write_text("")
     with pytest.raises(errors.UserError, match=r"a\.csv, line 1: no column path"):

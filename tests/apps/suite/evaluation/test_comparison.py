@@ -61,3 +61,17 @@ def test_the_columns_of_the_terminal_s_table_are_aligned():
     assert len(lines) == 3
     assert len({len(line) for line in lines}) == 1
     assert lines[1].startswith("mean")
+
+
+@pytest.mark.parametrize(("model", "told"), [(0.9, False), (0.8, False), (0.7, True)])
+def test_a_baseline_that_wins_is_told_with_why(model, told):
+    baselines = {"nearest mean": {"accuracy": 0.8}, "majority": {"accuracy": 0.5}}
+    test = {"accuracy": model}
+    metrics = {
+        "primary": comparison.primary("accuracy", test, baselines, higher_is_better=True),
+        "test": test,
+        "baselines": baselines,
+    }
+    found = comparison.why(metrics, "it needs few clips", "more clips")
+    expected = "Why nearest mean is better: it needs few clips; more clips may change that."
+    assert found == (expected if told else "")

@@ -158,7 +158,8 @@ def test_what_cannot_be_used_is_said_with_its_path(tmp_path, name, make, message
         assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac"])  # an ogg does not say how long it is
+# An ogg does not say how long it is
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "aiff", "au"])
 def test_a_recording_that_was_cut_off_is_no_shorter_recording(tmp_path, suffix):
     file = write(tmp_path / f"a.{suffix}", NOISE)
     content = file.read_bytes()
@@ -226,10 +227,46 @@ def test_other_kinds_of_files_are_not_its_business(tmp_path):
     sound_files.check_header(write(tmp_path / "a.flac", tone(440)))
 
 
-@pytest.mark.parametrize("declared", [1602, 1_000_000, 0xFFFFFFFF])
+@pytest.mark.parametrize("declared", [1602, 1_000_000, 0x7FFE0000])
 def test_more_samples_declared_than_there_are(wav, declared):
     declare(wav, declared)
     with pytest.raises(errors.UserError, match=f"declares {declared:,} bytes .* holds 1,600"):
+        sound_files.check_header(wav)
+
+
+@pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x80000000 - 44, 0x7FFFF000])
+def test_a_recording_that_was_written_into_a_pipe_is_read_to_its_end(wav, declared):
+    whole = sound_files.read(wav, 8_000)
+    declare(wav, declared)
+    assert sound_files.length(wav).frames == 800
+    np.testing.assert_array_equal(sound_files.read(wav, 8_000), whole)
+    np.testing.assert_array_equal(np.concatenate([*sound_files.blocks(wav, 8_000, 0.01)]), whole)
+
+
+def test_a_flac_without_a_length_is_read_to_its_end(tmp_path):
+    file = write(tmp_path / "pipe.flac", NOISE)
+    whole = sound_files.read(file, 8_000)
+    content = bytearray(file.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of the count of samples: 0 = unknown
+    content[22:26] = bytes(4)
+    file.write_bytes(content)
+    assert sound_files.length(file).frames == len(NOISE)
+    np.testing.assert_array_equal(sound_files.read(file, 8_000), whole)
+    np.testing.assert_array_equal(sound_files.read(file, 8_000, 100, 50), whole[100:150])
+    np.testing.assert_array_equal(np.concatenate([*sound_files.blocks(file, 8_000, 0.1)]), whole)
+
+
+@pytest.mark.parametrize("tail", [bytes(64), bytes(5), bytes(3), b"TAG" + b"song" * 31, b"ID3\4\0"])
+def test_zeros_and_tags_behind_the_samples_pass(wav, tail):
+    whole = sound_files.read(wav, 8_000)
+    wav.write_bytes(wav.read_bytes() + tail)
+    np.testing.assert_array_equal(sound_files.read(wav, 8_000), whole)
+
+
+def test_samples_behind_zeros_are_a_wrong_header(wav):
+    declare(wav, 800)
+    wav.write_bytes(wav.read_bytes()[:844] + bytes(64) + wav.read_bytes()[844:])
+    with pytest.raises(errors.UserError, match="the header is wrong"):
         sound_files.check_header(wav)
 
 

@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pytest
@@ -119,6 +120,25 @@ def test_splitting_cuts_words_symbols_and_white_space_and_loses_nothing():
     expected = ["Don't", " go", ",", " ", " he", "\n", "said", " —", " 42", "."]
     assert [piece.decode() for piece in split] == expected
     assert b"".join(pieces.split_words(tf.constant([TEXT])).to_list()[0]).decode() == TEXT
+
+
+@pytest.mark.parametrize("word", ["x", "ж", "ACGT"])
+def test_an_endless_word_is_cut_and_loses_nothing(word):
+    text = f"a {word * 300} b {word * (pieces.LONGEST_WORD // len(word) - 1)}"
+    split = [piece.decode() for piece in pieces.split_words(tf.constant([text])).to_list()[0]]
+    assert "".join(split) == text
+    assert max(map(len, split)) == pieces.LONGEST_WORD
+    assert split[-1] == " " + word * (pieces.LONGEST_WORD // len(word) - 1)
+
+
+def test_a_text_of_one_endless_line_is_learned_and_encoded_in_seconds():
+    text = "".join(np.random.default_rng(0).choice([*"ACGT"], 50_000))
+    began = time.monotonic()
+    known = tokenizer.learn("subword", 2000, text)
+    ids = known.encode(text)
+    assert time.monotonic() - began < 60  # uncut it took minutes, with the square of the length
+    assert known.decode(ids) == text
+    assert len(ids) < len(text) / 3
 
 
 @pytest.mark.parametrize("text", ["\n", "\\n", "\\\n", "\\x5c", "a\\tb\t\r", "\\\\", "nothing"])

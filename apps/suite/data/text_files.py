@@ -1,0 +1,45 @@
+"""Reads whole text files: UTF-8, or UTF-16 and UTF-32 that say so by a byte order mark."""
+
+import codecs
+from pathlib import Path
+
+from apps.suite import errors
+
+# The mark of UTF-16 begins that of UTF-32, which therefore comes first.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read(path: Path) -> str:
+    """Returns the text of a file without its byte order mark; line ends stay.
+
+    Raises:
+        UserError: the file cannot be read, holds NUL characters (binary), or bytes that are not
+            text in the encoding that its first bytes name.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in content:
+        raise errors.UserError(
+            f"{path}: NUL byte at offset {content.index(0)}: binary, not text; give text in UTF-8"
+        )
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise errors.UserError(
+            f"{path}: byte {content[error.start]:#04x} at offset {error.start} is not "
+            f"{encoding.upper()} text; save the file as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise errors.UserError(
+            f"{path}: NUL character at offset {text.index(chr(0))}: binary, not text; "
+            "give text in UTF-8"
+        )
+    return text.removeprefix("\ufeff")

@@ -1,0 +1,145 @@
+"""Finds out from its container's own lengths whether a video file is cut off.
+
+Sources: ISO/IEC 14496-12, section 4.2 (boxes of mp4 and mov); RIFF as in Multimedia Programming
+Interface and Data Specifications 1.0 (1991), chapter 2 (avi); RFC 8794 (EBML) and RFC 9559 (mkv,
+webm); Advanced Systems Format 01.20.05, section 3 (wmv); Adobe Flash Video File Format 10.1, annex
+E (flv); GIF89a (1990).
+"""
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+_ISO_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"sidx"}
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # its object of file properties
+_LEAST = 16  # bytes of the shortest header
+_BROADCAST = 1  # flag of that object: the size of the file is not known
+
+
+def missing_bytes(path: Path) -> int:
+    """Returns how many bytes a file lacks at its end, at least; 0 where nothing says so.
+
+    Bytes behind a whole film do not count.
+    """
+    size = path.stat().st_size
+    if size < _LEAST:
+        return 0
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start[:4] == b"RIFF" and start[8:] == b"AVI ":
+            return max(0, 8 + struct.unpack("<I", start[4:8])[0] - size)
+        if start[4:8] == b"ftyp":
+            return _of_boxes(file, size)
+        if start[:4] == _EBML:
+            return _of_segment(file, size)
+        if start == _ASF[:12]:
+            return _of_asf(file, size)
+        if start[:3] == b"FLV":
+            return _of_tags(file, size)
+        if start[:3] == b"GIF":
+            return _of_gif(file, size)
+    return 0
+
+
+def _of_boxes(file: BinaryIO, size: int) -> int:
+    """Adds up the boxes of an mp4 or mov file."""
+    place, seen = 0, set[bytes]()
+    while place + 8 <= size:
+        file.seek(place)
+        header = file.read(16)
+        length, kind = struct.unpack(">I4s", header[:8])
+        if kind not in _ISO_BOXES and not kind.isalnum():
+            return 0  # something else follows the boxes
+        if length == 1 and len(header) == 16:
+            length = struct.unpack(">Q", header[8:])[0]
+        if length < 8:  # 0: up to the end of the file
+            return 0
+        whole = {b"moov", b"mdat"} <= seen
+        if place + length > size and whole and kind not in _ISO_BOXES:
+            return 0  # bytes of some program behind the film, which read as a box
+        seen.add(kind)
+        place += length
+    return max(0, place - size)
+
+
+def _of_segment(file: BinaryIO, size: int) -> int:
+    """Compares the length of the segment of an mkv or webm file, where it says one."""
+    file.seek(4)
+    length, _ = _ebml_length(file)
+    place = file.tell() + length
+    file.seek(place)
+    if place + 12 > size or file.read(4) != _SEGMENT:
+        return 0
+    length, unknown = _ebml_length(file)
+    return 0 if unknown else max(0, file.tell() + length - size)
+
+
+def _ebml_length(file: BinaryIO) -> tuple[int, bool]:
+    """Reads a length of 1 to 8 bytes, and whether it stands for "unknown"."""
+    first = file.read(1)[0]
+    count = 9 - first.bit_length()
+    value = int.from_bytes(bytes([first]) + file.read(count - 1), "big") & ((1 << 7 * count) - 1)
+    return value, value == (1 << 7 * count) - 1
+
+
+def _of_asf(file: BinaryIO, size: int) -> int:
+    """Compares the size in the file properties of a wmv file."""
+    file.seek(0)
+    header = file.read(1 << 16)
+    place = header.find(_ASF_FILE)
+    if place < 0 or len(header) < place + 92:
+        return 0
+    (declared,) = struct.unpack("<Q", header[place + 40 : place + 48])
+    (flags,) = struct.unpack("<I", header[place + 88 : place + 92])
+    return 0 if flags & _BROADCAST else max(0, declared - size)
+
+
+def _of_tags(file: BinaryIO, size: int) -> int:
+    """Adds up the tags of an flv file."""
+    file.seek(5)
+    place = int.from_bytes(file.read(4), "big") + 4
+    while place < size:
+        file.seek(place)
+        header = file.read(11)
+        if header[0] & 0x1F not in (8, 9, 18):
+            return 0  # something else follows the tags
+        if len(header) < 11:
+            return 11 - len(header)
+        place += 11 + int.from_bytes(header[1:4], "big") + 4
+    # The last four bytes, the length of the tag once more, are left out by some programs.
+    return 0 if place - size == 4 else max(0, place - size)
+
+
+def _of_gif(file: BinaryIO, size: int) -> int:
+    """Goes through the blocks of a gif up to its end mark."""
+    file.seek(10)
+    packed = file.read(1)[0]
+    place = 13 + _colours(packed)
+    while place < size:
+        file.seek(place)
+        kind = file.read(1)
+        if kind == b"!":  # an extension: its label, then blocks
+            place += 2
+        elif kind == b",":  # a picture: nine bytes, perhaps colours, a byte, then blocks
+            header = file.read(9)
+            if len(header) < 9:
+                return 1
+            place += 10 + _colours(header[8]) + 1
+        else:
+            return 0  # the end mark, or something else that follows
+        while True:
+            file.seek(place)
+            length = file.read(1)
+            if not length:
+                return 1
+            place += 1 + length[0]
+            if not length[0]:
+                break
+    return max(1, place - size)
+
+
+def _colours(packed: int) -> int:
+    """Returns the bytes of a table of colours, whose size a byte of flags tells."""
+    return 3 << ((packed & 7) + 1) if packed & 0x80 else 0
