@@ -64,38 +64,42 @@ def is_parquet(path: Path) -> bool:
     return suffix(path) in (".parquet", ".pq")
 
 
-def open_table(path: Path, unquoted: bool = False) -> Table:
+def open_table(path: Path, unquoted: bool = False, decimal_mark: str = "") -> Table:
     """Reads the names of a file's columns; its rows come from `Table.blocks`.
 
     Args:
         path: of the file; a name that ends in .parquet or .pq means parquet, any other csv.
         unquoted: true if a double quote is a letter like others.
+        decimal_mark: "." or "," in cells of text; "" if they show it.
 
     Raises:
         UserError: no such file, a file that is not a table, no name for any column, or two columns
             of one name.
     """
     if is_parquet(path):
-        return _open_parquet(path)
+        return _open_parquet(path, decimal_mark)
     form = layout.of_file(path, unquoted)
     size = path.stat().st_size * (_GZIP_RATIO if layout.is_gzip(path) else 1)
-    return _text_table(_Text(str(path), path), form, size)
+    return _text_table(_Text(str(path), path), form, size, decimal_mark)
 
 
-def open_text(text: str, names: Sequence[str] | None = None, source: str = "csv") -> Table:
+def open_text(
+    text: str, names: Sequence[str] | None = None, source: str = "csv", decimal_mark: str = ""
+) -> Table:
     """Reads the names of the columns of a csv text.
 
     Args:
         text: the content of a csv file.
         names: of the columns, if the text has no line of them.
         source: name of the text in messages.
+        decimal_mark: as `open_table` takes it.
 
     Raises:
         UserError: as `open_table`.
     """
     content = text.encode()
     form = layout.of_bytes(source, content) if names is None else layout.headless(text, names)
-    return _text_table(_Text(source, content), form, len(content))
+    return _text_table(_Text(source, content), form, len(content), decimal_mark)
 
 
 def as_text(path: Path) -> str:
@@ -144,14 +148,21 @@ class _Text(NamedTuple):
         return pa.input_stream(str(self.content), "gzip" if layout.is_gzip(self.content) else None)
 
 
-def _text_table(text: _Text, form: layout.Layout, size: int) -> Table:
+def _text_table(text: _Text, form: layout.Layout, size: int, decimal_mark: str) -> Table:
     def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
-        yield from _text_blocks(text, form, columns)
+        marks: dict[str, str] = {}
+        for row, chosen, line_of in _text_blocks(text, form, columns):
+            yield cells.Block(
+                text.name, row, chosen, form.decimal_comma, line_of, decimal_mark, marks
+            )
 
     return Table(text.name, form.names, size, blocks)
 
 
-def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> Iterator[cells.Block]:
+def _text_blocks(
+    text: _Text, form: layout.Layout, columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, pa.Array], Callable[[int], int]]]:
+    """Yields the number of the first row, the columns, and the line of a row."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -185,7 +196,7 @@ def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> It
             )
             for batch in reader:
                 chosen = {name: batch.column(name) for name in columns}
-                yield cells.Block(text.name, row, chosen, form.decimal_comma, line_of)
+                yield row, chosen, line_of
                 row += batch.num_rows
     except pa.ArrowInvalid as error:
         told = str(error)
@@ -273,7 +284,7 @@ def open_parquet(path: Path) -> Any:
         ) from None
 
 
-def _open_parquet(path: Path) -> Table:
+def _open_parquet(path: Path, decimal_mark: str) -> Table:
     with open_parquet(path) as file:
         names = layout.check_names(str(path), file.schema_arrow.names)
         size = file.metadata.num_rows * len(names) * 8
@@ -281,11 +292,12 @@ def _open_parquet(path: Path) -> Table:
     def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
         row = 1
         chosen = list(columns)
+        marks: dict[str, str] = {}
         with open_parquet(path) as file:
             rows = max(1, _BLOCK_NUMBERS // max(1, len(chosen)))
             for batch in file.iter_batches(rows, columns=chosen, use_threads=False):
                 arrays = {name: _plain(batch.column(name)) for name in chosen}
-                yield cells.Block(str(path), row, arrays)
+                yield cells.Block(str(path), row, arrays, decimal_mark=decimal_mark, marks=marks)
                 row += batch.num_rows
 
     return Table(str(path), names, size, blocks)

@@ -13,7 +13,7 @@ import numpy as np
 from apps.suite import errors
 from apps.suite.data import named_sets
 from apps.suite.tables import config as configs
-from apps.suite.tables import file_steps, reader
+from apps.suite.tables import reader
 from apps.suite.tables import series as series_of
 from apps.suite.tables import steps as steps_of
 
@@ -33,10 +33,10 @@ def read(
 
     Raises:
         UserError: no such path, nothing to read, files with different columns, and what
-            `file_steps` and `labels_of` refuse.
+            `steps` and `labels_of` refuse.
     """
     files = _files(path, settings.series)
-    read_files = [file_steps.read(file, settings) for file in files.values()]
+    read_files = [steps_of.read(file, settings) for file in files.values()]
     first = read_files[0]
     made = []
     for (name, file), found in zip(files.items(), read_files, strict=True):
@@ -88,7 +88,7 @@ def read_to_score(
     made = []
     notes: list[str] = []
     for name, file in files.items():
-        found = file_steps.read(file, settings, learned=feature_names)
+        found = steps_of.read(file, settings, learned=feature_names)
         made.append(_series(name, found, found.steps.labels, (0, 0)))
         notes.extend(found.notes)
     return series_of.Collection(
@@ -144,7 +144,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
     return {only: found[only]} if only else found
 
 
-def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
+def _borders(found: steps_of.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
     """Returns the steps at which the validation part and the test part begin."""
     steps = found.steps
     count = len(steps.values)
@@ -156,7 +156,7 @@ def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) ->
 
 
 def _series(
-    name: str, found: file_steps.FileSteps, labels: np.ndarray | None, borders: tuple[int, int]
+    name: str, found: steps_of.FileSteps, labels: np.ndarray | None, borders: tuple[int, int]
 ) -> series_of.Series:
     steps = found.steps
     return series_of.Series(

@@ -63,10 +63,14 @@ def _of_series(one):
 READERS = (trained, predicted, scored, shown)
 
 
-def agreed(file):
+def constants_kept(file):
+    return _of_series(own_files.load(file, constant_columns="keep").series[0])
+
+
+def agreed(file, trained=trained):
     """Returns what all readers read, or REFUSED if all refuse; fails if they differ."""
     answers, messages = [], []
-    for read in READERS:
+    for read in (trained, *READERS[1:]):
         try:
             answers.append(read(file))
         except errors.UserError as error:
@@ -164,7 +168,11 @@ def test_a_cell_is_the_same_number_everywhere(tmp_path, cell, number, delimiter)
         ("1,5", "|", 1.5),
         ('"1,5"', ";", 1.5),
         ('"1,5"', ",", REFUSED),
-        ('"1,234"', ",", REFUSED),
+        ('"1,234"', ",", 1234),  # the other cells have decimal points
+        ('"-1,234.5"', ",", -1234.5),
+        ('"1,234,567"', ",", 1234567),
+        ('"12,34.5"', ",", REFUSED),
+        ('"0,234"', ",", REFUSED),
         ("1.234,5", ";", REFUSED),
         ("1,234,5", ";", REFUSED),
         ("1,5", ",", REFUSED),  # a cell too many
@@ -173,6 +181,54 @@ def test_a_cell_is_the_same_number_everywhere(tmp_path, cell, number, delimiter)
 def test_a_comma_stands_before_decimals_unless_it_parts_cells(tmp_path, cell, delimiter, number):
     found = agreed(own_files.written(tmp_path, table(a_cell(cell), delimiter)))
     assert (found if found is REFUSED else found[0][5, 0]) == number
+
+
+GROUPED = {  # cells of one column, delimiter, the numbers
+    "points in groups, a clear cell": (["956", "1.204", "1.204,5"], ";", [956, 1204, 1204.5]),
+    "points in groups, another column is clear": (["956", "1.204", "12.000"], ";", None),
+    "commas in groups": (['"1,204"', "956", '"-12,000"'], ",", [1204, 956, -12000]),
+    "three decimals throughout": (["1.204", "1.875", "2.125"], ";", [1.204, 1.875, 2.125]),
+    "three decimals after a comma": (["1,204", "1,875", "2,125"], ";", [1.204, 1.875, 2.125]),
+    "quoted decimal commas": (['"1,5"', '"12,25"', "3"], ",", [1.5, 12.25, 3]),
+    "either": (["1.204", "956", "955"], ";", REFUSED),
+    "either, by commas": (['"1,204"', '"1,875"', '"2,125"'], ",", REFUSED),
+}
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_thousands_in_groups_are_thousands_or_refused_never_decimals(tmp_path, case):
+    given, delimiter, numbers = GROUPED[case]
+    flow = [given[at % len(given)] for at in range(STEPS)]
+    level = ["3,25" if numbers is None else "7"] * STEPS  # decimals that tell the file's mark
+    lines = zip(_iso(), flow, level, strict=True)
+    text = "\n".join(delimiter.join(line) for line in [("time", *CHANNELS), *lines])
+    file = own_files.written(tmp_path, text)
+    found = agreed(file, trained=constants_kept)
+    if numbers is REFUSED:
+        assert found is REFUSED
+        answers = [
+            own_files.load(file, decimal_mark=mark, constant_columns="keep") for mark in ".,"
+        ]
+        first = [answer.series[0].values[0, 0] for answer in answers]
+        assert sorted(first) == pytest.approx([1.204, 1204])
+        return
+    np.testing.assert_array_equal(found[0][:3, 0], np.float32(numbers or [956, 1204, 12000]))
+
+
+def test_a_mark_that_is_given_is_taken_even_where_the_cells_show_another(tmp_path):
+    flow = ["1.204", "956", "1.5"] * (STEPS // 3)
+    file = own_files.written(tmp_path, table(flow, ";"))
+    with pytest.raises(errors.UserError, match=r"line 4: flow is '1\.5'.*decimal_mark"):
+        own_files.load(file, decimal_mark=",")
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
+def test_truths_of_a_csv_are_numbers_as_those_of_a_parquet_file(tmp_path, words):
+    flow = ["", *(words[at % 2] for at in range(1, STEPS))]
+    found = agreed(own_files.written(tmp_path, table(flow)))
+    np.testing.assert_array_equal(found[0][:3, 0], [np.nan, 0, 1])
+    flow[7] = "1"
+    assert agreed(own_files.written(tmp_path, table(flow))) is REFUSED
 
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.CSV", "mine.tsv", "mine.csv.gz", "mine.tsv.gz"])
@@ -310,6 +366,10 @@ def _log(file):
 
 def _log_times(file):
     return _log(file).times
+
+
+def _iso():
+    return [f"{moment:%Y-%m-%d %H:%M}" for moment in _minutes()]
 
 
 def _minutes():
