@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.scoring import pieces
 from apps.suite.scoring import values as input_values
 from apps.suite.scoring.binding import Binding
+from apps.suite.scoring.pieces import Piece
 from apps.suite.scoring.values import CellError
 from apps.suite.sounds import sound_files
-from apps.suite.tables import cells, pieces, reader
-from apps.suite.tables.pieces import Piece
+from apps.suite.tables import cells, reader
 
 
 class Row(NamedTuple):

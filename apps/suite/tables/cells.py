@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.tables import decimals
+from apps.suite.tables import forms
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ TRUE = ("1", "1.0", "true", "t", "yes", "y")
 FALSE = ("0", "0.0", "false", "f", "no", "n")
 """Words in lower case; case and space around them do not count."""
 
-_IS_NUMBER = re.compile(decimals.NUMBER)
+_IS_NUMBER = re.compile(forms.NUMBER)
 _LOOKED_AT = 200  # cells of a column, to tell what it holds
 
 
@@ -53,7 +53,7 @@ class Block:
         source: the file, for messages.
         first: number of the first row, from 1; the line of names does not count.
         columns: text in a csv file, where an empty cell is ""; typed in a parquet file.
-        decimal_comma: true if a comma may stand before the decimals.
+        decimal_comma: true if a comma may stand before the forms.
         line_of: gives the line of a row in a text file; None for a parquet file.
         decimal_mark: "." or "," where it is given; "" if the cells show it.
         marks: what the first block has shown, by column; the blocks of a reading share it.
@@ -133,14 +133,14 @@ def numbers(block: Block, name: str) -> np.ndarray:
 
     Raises:
         UserError: a cell that is not a number, or beyond float32, with its place; a cell that may
-            be a group of thousands as well as decimals.
+            be a group of thousands as well as forms.
     """
     import pyarrow as pa
 
     column = block.columns[name]
     mark = _mark(block, name)
-    if mark == decimals.UNCLEAR:
-        row = decimals.first_either(_word(column))
+    if mark == forms.UNCLEAR:
+        row = forms.first_either(_word(column))
         text = column[row].as_py()
         raise errors.UserError(
             f"{block.place(row)}: {name} is {shown(text)}, and other cells are below 1000: is it "
@@ -193,7 +193,7 @@ def _mark(block: Block, name: str) -> str:
         if truths and 2 * truths >= len(words):
             block.marks[name] = _TRUTHS
         else:
-            block.marks[name] = block.decimal_mark or decimals.found(
+            block.marks[name] = block.decimal_mark or forms.decimal_mark(
                 words, others, block.decimal_comma
             )
     return block.marks[name]
@@ -272,10 +272,10 @@ def is_numeric(block: Block, name: str) -> bool:
         )
     found = present(column)
     mark = _mark(block, name)
-    if mark in (decimals.UNCLEAR, _TRUTHS):
+    if mark in (forms.UNCLEAR, _TRUTHS):
         return True
     comma = block.decimal_comma or mark == ","
-    read = sum(is_number(text, comma) or decimals.is_grouped(text, mark) for text in found)
+    read = sum(is_number(text, comma) or forms.is_grouped(text, mark) for text in found)
     return 2 * read >= len(found)
 
 
@@ -333,11 +333,11 @@ def _as_float(column: pa.Array, decimal_comma: bool, mark: str) -> np.ndarray:
             pass
         plain = pc.utf8_trim_whitespace(column)
         if mark:
-            plain = decimals.with_points(plain, mark)
+            plain = forms.with_points(plain, mark)
         elif decimal_comma:
             plain = pc.replace_substring(plain, ",", ".")
         plain = pc.if_else(pa.array(missing(column)), None, plain)
-        good = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{decimals.NUMBER})$"), True)
+        good = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{forms.NUMBER})$"), True)
         if not pc.all(good, min_count=0).as_py():
             raise pa.ArrowInvalid("not a number")
         cast = pc.cast(plain, pa.float64())

@@ -12,10 +12,12 @@ import io
 import re
 import typing
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from apps.suite import errors
 from apps.suite.tables import cells, layout
@@ -113,10 +115,8 @@ def as_text(path: Path) -> str:
             return _parquet_as_text(path)
         with layout.opened(path) as file:
             content = file.read()
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         raise errors.UserError(f"{path.name}: cannot be read: damaged, or cut off") from None
-    if content.startswith(layout.BYTE_ORDER_MARKS):
-        raise errors.UserError(f"{path.name}: is UTF-16; save it as UTF-8")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -145,11 +145,19 @@ class _Text(NamedTuple):
 
         if isinstance(self.content, bytes):
             return pa.BufferReader(self.content)
+        if layout.is_utf_16(self.content):
+            return layout.opened(self.content)
         return pa.input_stream(str(self.content), "gzip" if layout.is_gzip(self.content) else None)
 
 
 def _text_table(text: _Text, form: layout.Layout, size: int, decimal_mark: str) -> Table:
+    is_checked = False
+
     def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
+        nonlocal is_checked
+        if not is_checked:
+            _check_quotes(text, form)
+            is_checked = True
         marks: dict[str, str] = {}
         for row, chosen, line_of in _text_blocks(text, form, columns):
             yield cells.Block(
@@ -187,6 +195,7 @@ def _text_blocks(
                     delimiter=form.delimiter,
                     quote_char='"' if form.has_quotes else False,
                     newlines_in_values=form.has_quotes,
+                    ignore_empty_lines=not form.has_blank_rows,
                 ),
                 arrow_csv.ConvertOptions(
                     include_columns=needed,
@@ -194,7 +203,8 @@ def _text_blocks(
                     strings_can_be_null=False,
                 ),
             )
-            for batch in reader:
+            batches = _without_last_blanks(reader) if form.has_blank_rows else reader
+            for batch in batches:
                 chosen = {name: batch.column(name) for name in columns}
                 yield row, chosen, line_of
                 row += batch.num_rows
@@ -235,13 +245,43 @@ def _line_of(text: _Text, form: layout.Layout, row: int) -> int:
         rows, line = form.rows(lines), 0
         try:
             for cells_of_row in rows:
-                row -= bool(cells_of_row)
+                row -= bool(cells_of_row) or form.has_blank_rows
                 if not row:
                     break
                 line = rows.line_num
         except csv.Error:
             pass
         return form.header_line + line + 1
+
+
+def _without_last_blanks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of one column without those at the end of the file that are blank."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    blanks = 0  # rows that wait for one that is not blank
+    for batch in batches:
+        column = batch.column(0)
+        filled = np.flatnonzero(
+            pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+        )
+        if not len(filled):
+            blanks += batch.num_rows
+            continue
+        kept = column[: int(filled[-1]) + 1]
+        if blanks:
+            kept = pa.concat_arrays([pa.array([""] * blanks, pa.string()), kept])
+        blanks = batch.num_rows - int(filled[-1]) - 1
+        yield pa.RecordBatch.from_arrays([kept], [batch.schema.names[0]])
+
+
+def _check_quotes(text: _Text, form: layout.Layout) -> None:
+    """Raises UserError where a quoted cell holds rows; see `layout.check_rows`."""
+    try:
+        with text.opened() as file:
+            layout.check_rows(text.name, file, form)
+    except (OSError, EOFError, zlib.error):
+        return  # told where the rows are read
 
 
 def _first_not_utf8(text: _Text) -> int:

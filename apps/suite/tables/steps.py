@@ -9,9 +9,11 @@ label lasts through steps without a row if the rows before and after them have i
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +21,8 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.runs import cache, files
+from apps.suite.tables import cells, large_arrays, reader
 from apps.suite.tables import config as configs
-from apps.suite.tables import large_arrays, reader
 from apps.suite.tables import rows as table_rows
 from apps.suite.tables import times as timestamps
 
@@ -34,44 +36,62 @@ _ARRAYS = ("times", "values", "observed", "labels", "parts")
 _FIELDS = (
     "time_column", "time_zone", "time_format", "label_column", "input_columns", "ignored_columns",
     "duplicate_times", "step_seconds", "resample", "date_column", "decimal_mark", "scored_columns",
+    "series_column",
 )  # fmt: skip
 _MOST_SPACINGS = 1_000_000  # that the median is taken of, evenly spread
 _MOST_STEPS_A_ROW = 50
 
 
 class FileSteps(NamedTuple):
-    """A file's steps, the names of their columns (scored ones first), and notes."""
+    """A file's steps, and how it was read.
+
+    Attributes:
+        steps: of the file, or of one series in it.
+        feature_names: of their columns, scored ones first.
+        scored_count: number of the scored ones.
+        notes: sentences on changes to the data.
+        columns: a sentence on the roles of the columns.
+        clock: words on the times; "" without times.
+        left_out: names of the columns that are not read, and why.
+    """
 
     steps: Steps
     feature_names: tuple[str, ...]
     scored_count: int
     notes: tuple[str, ...]
-
-
-def cache_folder() -> Path:
-    """Returns the folder for the steps of large files; it exists."""
-    return cache.folder("series_steps")
+    columns: str
+    clock: str
+    left_out: tuple[tuple[str, str], ...]
 
 
 def read(
-    path: Path, settings: configs.DataFormatConfig, learned: tuple[str, ...] | None = None
+    path: Path,
+    settings: configs.DataFormatConfig,
+    learned: tuple[str, ...] | None = None,
+    only: str | None = None,
 ) -> FileSteps:
     """Reads a file block by block, and makes steps of its rows.
 
-    A large file is read once: its arrays stay in `cache_folder`, for as long as the file and its
+    A large file is read once: its arrays stay in the cache folder, for as long as the file and its
     settings are the same. A file of the same path that has changed takes its place.
 
     Args:
+        path: of the file.
+        settings: how it is read.
         learned: the columns of the training, in their order; None without a training.
+        only: value of `settings.series_column` in the rows that are read; None for all rows.
 
     Raises:
         UserError: a file that cannot be read, and a full disk.
     """
     table = reader.open_table(path, decimal_mark=settings.decimal_mark)
+    if only is not None:
+        table = _part(table, settings.series_column, only)
     if table.size_bytes <= LARGE_BYTES:
         return _read(path, table, settings, learned, None)
-    key = _key(path, settings, learned)
-    folder = cache_folder() / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    key = _key(path, settings, learned, only)
+    place = str(path.resolve()) + ("" if only is None else f"\n{only}")
+    folder = cache.folder("series_steps") / hashlib.sha256(place.encode()).hexdigest()[:16]
     with cache.locked(folder.parent):
         if _record(folder).get("key") != key:
             partial = folder.with_name(f"{files.PARTIAL}{folder.name}")
@@ -105,32 +125,58 @@ def _read(
             opened.callback(made.close)
             return made
 
-        rows, roles = table_rows.read(table, settings, learned, new_array)
+        rows, roles, reading = table_rows.read(table, settings, learned, new_array)
         steps = to_steps(rows, settings, path, new_array)
     notes = []
-    if roles.left_out:
-        notes.append(f"{path.name}: not numeric, left out: {', '.join(roles.left_out)}")
     missing = 1 - sum(
         int(np.count_nonzero(steps.observed[block]))
         for block in large_arrays.blocks(*steps.observed.shape)
     ) / max(1, steps.observed.size)
-    count = f"{path.name}: {len(rows.values):,} rows"
+    count = f"{len(rows.values):,} rows"
     if len(steps.values) != len(rows.values):
         count += f" became {len(steps.values):,} steps of {steps.step_seconds:g} seconds"
     if missing:
         count += f"; {missing:.2%} of the values are missing"
     if missing or len(steps.values) != len(rows.values):
         notes.append(count)
-    return FileSteps(steps, roles.values, roles.scored_count, tuple(notes))
+    of_times = f"{roles.date} and {roles.time}" if roles.date else roles.time
+    return FileSteps(
+        steps,
+        roles.values,
+        roles.scored_count,
+        tuple(notes),
+        roles.told(),
+        f"{of_times} ({reading})" if reading else "",
+        roles.left_out,
+    )
+
+
+def _part(table: reader.Table, column: str, value: str) -> reader.Table:
+    """Returns the rows of a table that have a value in a column."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
+        for block in table.blocks(list(dict.fromkeys([*columns, column]))):
+            is_here = pc.equal(block.columns[column].cast(pa.string()), value)
+            rows = np.flatnonzero(is_here.fill_null(False).to_numpy(zero_copy_only=False))
+            if len(rows):
+                found = {name: each.take(pa.array(rows)) for name, each in block.columns.items()}
+                yield dataclasses.replace(block, columns=found, numbers_of_rows=block.first + rows)
+
+    return dataclasses.replace(table, reading=blocks)
 
 
 def _key(
-    path: Path, settings: configs.DataFormatConfig, learned: tuple[str, ...] | None
+    path: Path,
+    settings: configs.DataFormatConfig,
+    learned: tuple[str, ...] | None,
+    only: str | None,
 ) -> list[Any]:
     """Returns everything that the cached steps depend on, as JSON gives it back."""
     state = path.stat()
     fields = [getattr(settings, name) for name in _FIELDS]
-    key = [_VERSION, str(path.resolve()), state.st_size, state.st_mtime_ns, fields, learned]
+    key = [_VERSION, str(path.resolve()), state.st_size, state.st_mtime_ns, fields, learned, only]
     return list(json.loads(json.dumps(key)))
 
 
@@ -157,6 +203,9 @@ def _write_record(made: FileSteps, key: list[Any], folder: Path) -> None:
         "feature_names": made.feature_names,
         "scored_count": made.scored_count,
         "notes": made.notes,
+        "columns": made.columns,
+        "clock": made.clock,
+        "left_out": made.left_out,
     }
     files.write_atomically(folder / _RECORD, json.dumps(record))
 
@@ -181,6 +230,9 @@ def _kept(folder: Path) -> FileSteps:
         tuple(record["feature_names"]),
         record["scored_count"],
         tuple(record["notes"]),
+        record["columns"],
+        record["clock"],
+        tuple((name, reason) for name, reason in record["left_out"]),
     )
 
 
@@ -279,39 +331,43 @@ def _averaged(
     origin = int(row_times[0])
     done = 0  # steps that are written
     part = 0  # of the last of them
+    label = False  # of the last of them
 
-    def write(cells: _Cells) -> None:
-        nonlocal done, part
-        count = int(cells.at[-1]) + 1 - done
-        inside = cells.at - done
-        known = cells.counts > 0
+    def write(found: _Cells) -> None:
+        nonlocal done, part, label
+        count = int(found.at[-1]) + 1 - done
+        inside = found.at - done
+        known = found.counts > 0
         means = np.zeros((count, width))
-        means[inside] = np.divide(cells.sums, cells.counts, out=np.zeros(known.shape), where=known)
+        means[inside] = np.divide(found.sums, found.counts, out=np.zeros(known.shape), where=known)
         is_observed = np.zeros((count, width), np.bool_)
         is_observed[inside] = known
-        is_labelled = np.zeros(count, np.bool_)
-        is_labelled[inside] = cells.labels
+        # A label lasts through steps without a row, from one row that has it to another
+        following = np.searchsorted(inside, np.arange(count))
+        lasts = found.labels & np.concatenate([[label], found.labels[:-1]])
+        is_labelled = lasts[following]
+        is_labelled[inside] = found.labels
         part_of = np.full(count, part, np.int8)
-        part_of[inside] = cells.parts
+        part_of[inside] = found.parts
         part_of = np.maximum.accumulate(part_of)
         values.append(means)
         observed.append(is_observed)
         labels.append(is_labelled)
         parts.append(part_of)
         times.append((origin + np.arange(done, done + count) * step) / timestamps.SECOND)
-        done, part = done + count, int(part_of[-1])
+        done, part, label = done + count, int(part_of[-1]), bool(found.labels[-1])
 
     open_cell: _Cells | None = None  # the last step so far: the next block may have more of it
     for block in large_arrays.blocks(*rows.values.shape):
-        cells = _cells(rows, row_times, block, last_only)
-        if not len(cells.at):
+        summed = _cells(rows, row_times, block, last_only)
+        if not len(summed.at):
             continue
-        cells = cells._replace(at=np.rint((cells.at - origin) / step).astype(np.int64)).reduced()
+        summed = summed._replace(at=np.rint((summed.at - origin) / step).astype(np.int64)).reduced()
         if open_cell is not None:
-            cells = open_cell.joined(cells)
-        if len(cells.at) > 1:
-            write(_Cells(*(each[:-1] for each in cells)))
-        open_cell = _Cells(*(each[-1:] for each in cells))
+            summed = open_cell.joined(summed)
+        if len(summed.at) > 1:
+            write(_Cells(*(each[:-1] for each in summed)))
+        open_cell = _Cells(*(each[-1:] for each in summed))
     assert open_cell is not None
     write(open_cell)
     return Steps(
@@ -329,7 +385,7 @@ def _cells(rows: table_rows.Rows, row_times: np.ndarray, block: slice, last_only
     """Returns the rows of a block, each at its time."""
     at = np.array(row_times[block])
     observed = np.array(rows.observed[block])
-    cells = _Cells(
+    found = _Cells(
         at,
         np.where(observed, rows.values[block], 0).astype(np.float64),
         observed.astype(np.int64),
@@ -340,5 +396,5 @@ def _cells(rows: table_rows.Rows, row_times: np.ndarray, block: slice, last_only
         following = np.append(at[1:], row_times[block.stop : block.stop + 1])
         keep = np.ones(len(at), np.bool_)
         keep[: len(following)] = at[: len(following)] != following
-        cells = _Cells(*(each[keep] for each in cells))
-    return cells
+        found = _Cells(*(each[keep] for each in found))
+    return found

@@ -12,11 +12,11 @@ from apps.anomaly_detection import demo
 from apps.recommendation import config as recommendation_configs
 from apps.recommendation import log
 from apps.suite import errors
-from apps.suite.scoring import binding, inputs
+from apps.suite.scoring import binding, inputs, pieces
 from apps.suite.scoring import rows as scored_rows
 from apps.suite.scoring.values import Wanted
 from apps.suite.tables import config as configs
-from apps.suite.tables import pieces, rows, series_files
+from apps.suite.tables import rows, series_files
 from tests.apps.anomaly_detection import own_files
 
 REFUSED = "refused"
@@ -241,6 +241,78 @@ def test_text_files_are_read_alike(tmp_path, name, end, start):
     np.testing.assert_array_equal(agreed(file)[0][:, 0], np.float32(cells_of()))
 
 
+@pytest.mark.parametrize("name", ["mine.csv", "mine.csv.gz"])
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-be"])
+def test_utf_16_is_read_where_a_byte_order_mark_says_so(tmp_path, name, code):
+    mark = "\ufeff" if code == "utf-16-be" else ""
+    text = (mark + table(cells_of())).encode(code)
+    file = own_files.written(tmp_path, gzip.compress(text) if name.endswith("gz") else text, name)
+    np.testing.assert_array_equal(agreed(file)[0][:, 0], np.float32(cells_of()))
+
+
+def test_a_file_that_is_cut_off_is_refused_everywhere(tmp_path):
+    text = gzip.compress(table(cells_of()).encode() * 50)
+    for name, cut in (("mine.csv.gz", text[:-40]), ("other.csv.gz", text[:9])):
+        assert agreed(own_files.written(tmp_path, cut, name)) is REFUSED
+
+
+def test_names_may_hold_delimiters_and_line_breaks(tmp_path):
+    head = 'time;"flow";"Temp, in, \n(C)";level'
+    for third, names in (("x", CHANNELS), ("1", ("flow", "Temp, in, (C)", "level"))):
+        columns = zip(_iso(), cells_of(), [third] * STEPS, cells_of(), strict=True)
+        file = own_files.written(tmp_path, "\n".join([head, *map(";".join, columns)]))
+        assert own_files.load(file, constant_columns="keep").feature_names == names
+        if third == "x":
+            np.testing.assert_array_equal(agreed(file)[0][:, 0], np.float32(cells_of()))
+
+
+@pytest.mark.parametrize("end", ['"', '7",1', ""])
+def test_a_quote_that_swallows_rows_is_refused_everywhere(tmp_path, end):
+    """The quote may stand in a column that nobody reads, and a later quote may close it."""
+    notes = ["fine"] * STEPS
+    notes[20], notes[40] = '"5 inch', f"7{end}"
+    lines = zip(_iso(), cells_of(), cells_of(), notes, strict=True)
+    text = "\n".join(",".join(line) for line in [("time", *CHANNELS, "note"), *lines])
+    for read in READERS:
+        with pytest.raises(errors.UserError, match="line 22: a quote is opened"):
+            read(own_files.written(tmp_path, text))
+
+
+def test_a_quoted_note_of_several_lines_is_read(tmp_path):
+    notes = ["fine"] * STEPS
+    notes[20] = '"first, second\nthird, ""and"" 4\n\nfifth"'
+    lines = zip(_iso(), cells_of(), cells_of(), notes, strict=True)
+    text = "\n".join(",".join(line) for line in [("time", *CHANNELS, "note"), *lines])
+    found = agreed(own_files.written(tmp_path, text))
+    np.testing.assert_array_equal(found[0][:, 0], np.float32(cells_of()))
+
+
+@pytest.mark.parametrize("first", ["2024-03-01 00:00", "2024-03-01"])
+def test_a_file_without_names_is_refused_where_names_are_needed(tmp_path, first):
+    lines = [",".join(line) for line in zip(_iso(), cells_of(), cells_of(), strict=True)]
+    lines[0] = lines[0].replace("2024-03-01 00:00", first)
+    file = own_files.written(tmp_path, "\n".join(lines))
+    for read in (trained, predicted, scored):
+        with pytest.raises(errors.UserError, match="line 1 holds values; put a line of names"):
+            read(file)
+    assert len(shown(file)[0]) == STEPS
+
+
+def test_a_blank_line_of_one_column_is_a_missing_value_and_moves_nothing(tmp_path):
+    flow = cells_of()
+    flow[0] = flow[7] = flow[8] = ""
+    file = own_files.written(tmp_path, "\n".join(["flow", *flow]) + "\n\n \n")
+    expected = np.float32([value or "nan" for value in flow])
+    training = _of_series(own_files.load(file).series[0])[0]
+    page = rows.read_text(demo.read(str(file)), ["flow"], 1000).values
+    wanted = {"values": Wanted(np.dtype(np.float32), (None, 1))}
+    bound = binding.Binding("x", "series", wanted, {"values": ("flow",)}, {}, {}, " ")
+    (piece,) = pieces.pieces(str(file), 0, None)
+    (row,) = scored_rows.read(str(file), piece, bound, (), {})
+    for found in (training, page, row.values["values"]):
+        np.testing.assert_array_equal(found[:, 0], expected)
+
+
 @pytest.mark.parametrize("name", ["mine.parquet", "mine.pq"])
 @pytest.mark.parametrize(
     "column",
@@ -274,7 +346,8 @@ def test_truths_of_a_parquet_file_are_numbers(tmp_path):
         table(a_cell('"1')),
         table(cells_of()).replace("flow", "level"),
         table(cells_of()).replace("time", '"time', 1),
-        table(cells_of()).encode("utf-16"),
+        table(cells_of()).encode("utf-16")[:-1],
+        "\ufeff",
         table(cells_of()).encode().replace(b"flow", b"fl\xf6w"),
         "",
     ],
@@ -293,6 +366,10 @@ TIMES = {
     "%Y-%m-%dT%H:%M:%SZ": None,
     " %Y-%m-%d %H:%M:%S+00:00 ": None,
     "%Y-%m-%d %H:%M:%S-0130": 5400,
+    "%Y-%m-%d %H:%M:%S UTC": None,
+    "%Y-%m-%d %H:%M:%S.250 GMT": 0.25,
+    "%Y%m%d%H%M": None,
+    "%Y%m%d%H%M%S": None,
     "{seconds}": None,
     "{seconds}.5": 0.5,
     "{seconds}000": None,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
+from apps.suite.runs import cache as cache_folders
 from apps.suite.tables import config as configs
 from apps.suite.tables import large_arrays, rows, steps
 from tests.apps.anomaly_detection import own_files
@@ -17,7 +18,7 @@ VALUES = np.random.default_rng(0).normal(size=(500, 2)).round(4)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LSTM_TASKS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(steps, "LARGE_BYTES", 1000)
-    return steps.cache_folder()
+    return cache_folders.folder("series_steps")
 
 
 def file(folder, values=VALUES, drop=slice(100, 120)):

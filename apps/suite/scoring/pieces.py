@@ -58,6 +58,7 @@ def pieces(path: str, number: int, rows_per_piece: int | None) -> list[Piece]:
         form = layout.of_file(file)
         try:
             with layout.opened(file) as binary:
+                layout.check_rows(path, binary, form)
                 return _pieces(path, number, _Lines(binary), form, rows_per_piece)
         except (OSError, EOFError, zlib.error):
             raise errors.UserError(f"{path}: cannot be read: damaged, or cut off") from None
