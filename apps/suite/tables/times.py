@@ -239,6 +239,9 @@ class Clock:
             fractions = pc.cast(digits, pa.int64()).to_numpy(zero_copy_only=False)
             column = pc.struct_field(parts, 0)
         stamps = pc.strptime(column, format=form, unit="us")
+        days = pc.strftime(stamps, "%Y%m%d") if self._unit else None
+        if days is not None and days != pc.utf8_slice_codeunits(column, 0, 8):
+            raise pa.ArrowInvalid("a day that its month does not have")
         if stamps.type.tz is not None:
             return _microseconds(stamps) + fractions
         return self._from_clock(stamps) + fractions
@@ -253,7 +256,7 @@ class Clock:
                 raise pa.ArrowInvalid("out of range")
             # A day has 86,400 seconds, and more digits than these are rounding
             seconds = np.rint((values - forms.EXCEL_EPOCH) * 86_400_000)
-            return _clocked(self._from_clock, seconds.astype(np.int64) * 1000)
+            return self._from_clock(pa.array(seconds.astype(np.int64) * 1000, pa.timestamp("us")))
         factor = forms.UNITS[self._unit]
         sizes = np.abs(values)
         if not (sizes < _MOST / max(1.0, factor)).all():  # NaN and infinity as well
@@ -326,13 +329,6 @@ def _floats(column: pa.Array) -> np.ndarray:
     return np.asarray(
         pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
     )
-
-
-def _clocked(from_clock: typing.Callable[[pa.Array], np.ndarray], shown: np.ndarray) -> np.ndarray:
-    """Returns the UTC of microseconds that a clock showed."""
-    import pyarrow as pa
-
-    return from_clock(pa.array(shown, pa.timestamp("us")))
 
 
 def moment(text: str, time_zone: str = "UTC", time_format: str = "") -> int:
