@@ -234,7 +234,7 @@ def truths(
 
 
 def names(block: Block, name: str) -> pa.Array:
-    """Returns a column as text, each cell exactly as written.
+    """Returns a column as text, each cell exactly as written; 33.0 of a parquet file is 33.
 
     Raises:
         UserError: an empty cell, with its place, or a column that holds neither text nor numbers.
@@ -244,7 +244,7 @@ def names(block: Block, name: str) -> pa.Array:
 
     column = block.columns[name]
     try:
-        column = column.cast(pa.string())
+        column = _written(column)
     except pa.ArrowException:
         raise errors.UserError(
             f"{block.source}: column {name} is of type {column.type}; names must be text or numbers"
@@ -254,6 +254,19 @@ def names(block: Block, name: str) -> pa.Array:
         row = int(empty.argmax())
         raise errors.UserError(f"{block.place(row)}: {name} is empty; fill it or remove the row")
     return column
+
+
+def _written(column: pa.Array) -> pa.Array:
+    """Returns text; whole numbers without a point, though a gap among them made them float64."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.string())
+    column = pc.if_else(pc.is_nan(column), None, column)
+    is_whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))
+    whole = pc.if_else(is_whole, column, None).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(pc.fill_null(is_whole, False), whole, column.cast(pa.string()))
 
 
 def is_numeric(block: Block, name: str) -> bool:

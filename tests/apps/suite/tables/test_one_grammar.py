@@ -428,17 +428,39 @@ def test_a_log_of_events_is_read_as_other_tables_and_its_names_as_written(
     content = "\n".join(delimiter.join(line) for line in [header, *lines]).encode()
     if suffix.endswith("gz"):
         content = gzip.compress(content)
-    found = _log(own_files.written(tmp_path, content, f"log.{suffix}"))
+    file = own_files.written(tmp_path, content, f"log.{suffix}")
+    found = _log(file, placeholders="keep")
     assert found.users.to_pylist() == names
     assert found.times.tolist() == list(range(len(names)))
+    with pytest.raises(errors.UserError, match=r"line 2: user is 'NA'.*--columns\.placeholders"):
+        _log(file)
+    named = _log(file, placeholders="drop")
+    assert named.users.to_pylist() == ["007", "1,5", " x "]
+    assert named.times.tolist() == [3, 4, 5]
+    assert "4 rows without a user" in named.notes[1]
 
 
-def _log(file):
-    columns, sessions = (
-        recommendation_configs.ColumnsConfig(),
+def test_names_that_a_gap_made_floats_are_whole_numbers_everywhere(tmp_path):
+    items = pa.array([4711271000004.0, 33.0, None, -5.0])
+    table = pa.table({"user": ["a", "b", "c", "d"], "item": items, "time": [1, 2, 3, 4]})
+    pa.parquet.write_table(table, tmp_path / "log.parquet")
+    found = _log(tmp_path / "log.parquet", placeholders="drop")
+    assert found.items.to_pylist() == ["4711271000004", "33", "-5"]
+    wanted = {"item": Wanted(np.dtype(object), ())}
+    bound = binding.Binding("x", "rows", wanted, {"item": ("item",)}, {}, {}, " ")
+    (piece,) = pieces.pieces(str(tmp_path / "log.parquet"), 0, None)
+    first = next(scored_rows.read(str(tmp_path / "log.parquet"), piece, bound, (), {}))
+    assert first.values["item"] == b"4711271000004"
+    with pytest.raises(errors.UserError, match="row 3: item is empty"):
+        _log(tmp_path / "log.parquet")
+
+
+def _log(file, **columns):
+    return log.read(
+        file,
+        recommendation_configs.ColumnsConfig(**columns),
         recommendation_configs.SessionsConfig(),
     )
-    return log.read(file, columns, sessions)
 
 
 def _log_times(file):
