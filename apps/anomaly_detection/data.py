@@ -18,7 +18,7 @@ def load(config: configs.Config) -> series.Collection:
 
     `config.data` is a csv or parquet file, a folder of them, or the name of a TFDS set; a path
     that exists comes first. See `series_files` for the formats. Files larger than memory become
-    mapped arrays (`file_steps`). With `data_format.injected_faults`, test parts without labels get
+    mapped arrays (`steps`). With `data_format.injected_faults`, test parts without labels get
     faults.
 
     Raises:

@@ -61,7 +61,8 @@ def watch(model: asking.ExportedModel, text: str | None) -> Watched:
         UserError: see `table_rows.read_text`; or what the model refuses.
     """
     channels = channels_of(model)
-    given = table_rows.read_text(text or "", channels, MOST_STEPS)
+    data_format = model.settings.get("data_format")
+    given = table_rows.read_text(text or "", channels, MOST_STEPS, data_format)
     answer = model.ask(values=given.values[None])
     scores, parts = answer["score"][0], answer["contribution"][0]
     events = [

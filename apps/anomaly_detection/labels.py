@@ -12,7 +12,7 @@ import numpy as np
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import large_arrays, rows, seasons, series, steps
+from apps.suite.tables import forms, large_arrays, seasons, series, steps
 from apps.suite.tables import times as timestamps
 
 _STEPS_WITHOUT_SEASON = 48
@@ -143,4 +143,4 @@ class WindowLabels:
 
 
 def _shown(moment: float, dated: bool) -> str:
-    return rows.written(moment * timestamps.SECOND) if dated else f"{moment:g}"
+    return forms.written(moment * timestamps.SECOND) if dated else f"{moment:g}"

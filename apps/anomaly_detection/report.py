@@ -97,6 +97,7 @@ def card(
             "Licence": collection.licence,
             "Source": collection.source,
             "Series": f"{len(collection.series):,}, {columns} scored",
+            **({"Read as": ". ".join(collection.understood)} if collection.understood else {}),
             **({"Notes": " ".join(collection.notes)} if collection.notes else {}),
         },
         results=[

@@ -51,8 +51,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         network = learner.network
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
         plain = calibration.plain_detector(network, learned, collection.scored_count)
-        for note in collection.notes:
-            print(note)
+        for line in (*collection.understood, *_few(collection.notes)):
+            print(line)
         train_steps = sum(one.train_end for one in collection.series)
         print(
             f"{collection.name}: {len(collection.series)} series of "
@@ -101,6 +101,16 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
+
+
+_MOST_NOTES = 10
+
+
+def _few(notes: Sequence[str]) -> list[str]:
+    """Returns the first notes, and the number of the others, which the report has."""
+    more = len(notes) - _MOST_NOTES
+    rest = [f"… and {more} more such files, see the report"] if more > 0 else []
+    return [*notes[:_MOST_NOTES], *rest]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

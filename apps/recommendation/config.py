@@ -9,13 +9,19 @@ from apps.suite.runs import config as fields
 
 @dataclass(frozen=True)
 class ColumnsConfig:
-    """Names of the columns in a csv or parquet file of your own."""
+    """Names of the columns in a csv or parquet file of your own, and forms of their cells."""
 
     user: str = "user"
     item: str = "item"
     time: str = "time"
     session: str = ""  # column of the session, for sessions.by "column"
     title: str = ""  # column of the title that people read; "" = items have no titles
+    # Form of times that are not ISO 8601, such as %m/%d/%Y %H:%M; of numbers: excel, seconds,
+    # milliseconds, microseconds or nanoseconds
+    time_format: str = ""
+    time_zone: str = "UTC"  # of times that carry no offset, such as Europe/Berlin
+    # Rows whose user, item or session is empty, or NA, null, none, nan, - or ?
+    placeholders: Literal["refuse", "drop", "keep"] = "refuse"
 
 
 @dataclass(frozen=True)

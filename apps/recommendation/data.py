@@ -12,7 +12,7 @@ from apps.recommendation import batches as example_batches
 from apps.recommendation import config as configs
 from apps.recommendation import division
 from apps.recommendation import log as own_data
-from apps.recommendation.histories import Histories, Queries
+from apps.recommendation.histories import Histories, Log, Queries
 
 DEFAULT = "grocery_histories"
 # Of millions of events the test part alone has hundreds of thousands, and a session-kNN answers
@@ -28,6 +28,7 @@ class Dataset:
     fingerprint: SHA-256 of the coded parts.
     split: a sentence on the division of the log.
     notes: further decisions made in reading it, a sentence each.
+    understood: lines on how the log was read and divided.
     item_names: the items of the train part, most events first; the item at place i has code i + 1,
         and code 0 is padding, or an item that train lacks.
     titles: of the items, in the same order; None if the data have none.
@@ -51,6 +52,7 @@ class Dataset:
     validation: Queries
     test: Queries
     counts: dict[str, int]
+    understood: tuple[str, ...] = ()
 
 
 def load(config: configs.Config) -> Dataset:
@@ -91,7 +93,25 @@ def load(config: configs.Config) -> Dataset:
         validation=parts.validation,
         test=test,
         counts=parts.counts,
+        understood=(*log.notes, *_told(log, parts.counts), split.sentence),
     )
+
+
+def _told(log: Log, counts: dict[str, int]) -> list[str]:
+    """Returns lines on the times and the sizes of a log."""
+    lines = []
+    if log.times is not None and len(log.times):
+        first, last = (division.moment(end) for end in (log.times.min(), log.times.max()))
+        lines.append(f"times: {first} to {last}")
+    repeats = counts["duplicate_rows"]
+    lines.append(
+        f"events: {counts['events']:,} of {counts['users']:,} users and {counts['items']:,} items "
+        f"in {counts['histories']:,} histories"
+        + (f"; {repeats:,} repeated rows left out" if repeats else "")
+    )
+    parts = ("train", "validation", "test")
+    lines.append("parts: " + ", ".join(f"{part} {counts[f'{part}_events']:,}" for part in parts))
+    return lines
 
 
 def item_table(vocabulary: str | Path) -> tf.lookup.StaticHashTable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apps.recommendation import config as configs
+from apps.recommendation import text_logs
 from apps.recommendation.histories import Log, refuse_unusable_names
 from apps.suite import errors
 from apps.suite.data import named_sets
@@ -19,14 +22,14 @@ from apps.suite.tables import times as clocks
 _INTER = ".inter"
 # Names of .inter files for the columns that the config calls user, item and time
 _INTER_NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp"}
-_KINDS = f"{', '.join(reader.SUFFIXES)}, {_INTER} or .txt"
-_TIMES_WANTED = "give seconds, milliseconds or ISO times such as 2024-01-31 18:05:00"
+_KINDS = f"{', '.join(reader.SUFFIXES)}, {_INTER}, .txt, or lines parted by ::"
+_TIMES_WANTED = "give --columns.time_format, such as %d.%m.%Y %H:%M"
 
 
 def is_path(name: str) -> bool:
     """Returns true for a name that must be meant as a file, there or not."""
     path = Path(name)
-    is_file = reader.suffix(path) or path.suffix in (_INTER, ".txt")
+    is_file = reader.suffix(path) or path.suffix.lower() in (_INTER, ".txt", ".dat")
     return name.startswith((".", "/", "~")) or bool(is_file)
 
 
@@ -36,7 +39,7 @@ def read(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsC
     Tables (`reader.SUFFIXES`) have named columns (`read_table`); so has `.inter`, separated by tabs
     with a header such as `user_id:token item_id:token timestamp:float`, where the names `user`,
     `item` and `time` of the config mean these. `.txt` has a history a line, or an event a line
-    (`read_text`).
+    (`text_logs.read`).
 
     Raises:
         UserError: no such file, another kind, or a file that the readers refuse.
@@ -45,9 +48,13 @@ def read(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsC
         raise errors.UserError(f"{path}: no such file")
     if path.is_dir():
         raise errors.UserError(f"{path}: is a folder; give the file of the log ({_KINDS})")
-    if path.suffix == ".txt":
-        return read_text(path)
-    if not reader.suffix(path) and path.suffix != _INTER:
+    if path.suffix.lower() == ".txt" and not text_logs.is_double_colon(path):
+        return text_logs.read(path)
+    if (
+        not reader.suffix(path)
+        and path.suffix.lower() != _INTER
+        and not text_logs.is_double_colon(path)
+    ):
         raise errors.UserError(f"{path}: of unknown kind; give {_KINDS}")
     return read_table(path, columns, sessions)
 
@@ -56,18 +63,29 @@ def read_table(path: Path, columns: configs.ColumnsConfig, sessions: configs.Ses
     """Reads the named columns, and no others.
 
     Names are text: `007` and `7` are two items. `times.Clock` reads the times; fractions of a
-    second are cut off.
+    second are cut off. Fields parted by `::` have no line of names; they are user, item and time,
+    or user, item, rating and time.
 
     Raises:
         UserError: a missing column, an empty field, a time or a table that cannot be read.
     """
     source = str(path.resolve())
-    table = reader.open_table(path, unquoted=path.suffix == _INTER)
+    table = (
+        text_logs.double_colon(path)
+        if text_logs.is_double_colon(path)
+        else reader.open_table(path, unquoted=path.suffix.lower() == _INTER)
+    )
     of = _columns(path, columns, sessions, list(table.names))
-    clock = clocks.Clock(of["time"], advice=_TIMES_WANTED)
+    clock = clocks.Clock(
+        of["time"], columns.time_zone, columns.time_format, _TIMES_WANTED, group="--columns"
+    )
     times = list[np.ndarray]()
     read_names: dict[str, list[pa.Array]] = {role: [] for role in of if role != "time"}
+    dropped = 0
     for block in table.blocks(list(dict.fromkeys(of.values()))):
+        rows = len(block.columns[of["time"]])
+        block = _without_placeholders(block, of, columns.placeholders)
+        dropped += rows - len(block.columns[of["time"]])
         times.append(clock.read(block) // clocks.SECOND)
         for role, parts in read_names.items():
             name = of[role]
@@ -90,8 +108,53 @@ def read_table(path: Path, columns: configs.ColumnsConfig, sessions: configs.Ses
         name=path.resolve().name,
         licence="your own",
         source=source,
-        notes=(f"column {of['time']}: {clock.reading}",),
+        notes=_notes(of, clock.reading, table.names, dropped),
     )
+
+
+def _notes(of: dict[str, str], reading: str, names: Sequence[str], dropped: int) -> tuple[str, ...]:
+    """Returns sentences on the columns, and on rows that were left out."""
+    others = [name for name in names if name not in of.values()]
+    roles = ", ".join(f"{role}: {name}" for role, name in of.items())
+    notes = [
+        f"columns {roles} ({reading})" + (f"; not read: {', '.join(others)}" if others else "")
+    ]
+    if dropped:
+        notes.append(f"{dropped:,} rows without a user, an item or a session were left out")
+    return tuple(notes)
+
+
+def _without_placeholders(block: cells.Block, of: dict[str, str], rule: str) -> cells.Block:
+    """Returns a block without rows whose names stand for missing ones, if they are to be dropped.
+
+    Raises:
+        UserError: such a name, with its place, where they are refused.
+    """
+    if rule == "keep":
+        return block
+    keep = np.ones(len(block.columns[of["time"]]), np.bool_)
+    for role in ("user", "item", "session"):
+        if role not in of:
+            continue
+        missing = cells.missing(block.columns[of[role]])
+        if rule == "refuse" and missing.any():
+            row = int(missing.argmax())
+            cell = block.columns[of[role]][row].as_py()
+            if cell in (None, ""):
+                told = "is empty; fill it, or leave such rows out with --columns.placeholders drop"
+            else:
+                told = (
+                    f"is {cell!r}, which stands for none: leave such rows out with "
+                    f"--columns.placeholders drop, or take it for a name with "
+                    "--columns.placeholders keep"
+                )
+            raise errors.UserError(f"{block.place(row)}: {of[role]} {told}")
+        keep &= ~missing
+    if keep.all():
+        return block
+    rows = np.flatnonzero(keep)
+    columns = {name: column.take(pa.array(rows)) for name, column in block.columns.items()}
+    return dataclasses.replace(block, columns=columns, numbers_of_rows=block.first + rows)
 
 
 def _names(block: cells.Block, name: str) -> pa.DictionaryArray:
@@ -120,7 +183,7 @@ def _columns(
     if columns.title:
         wanted["title"] = columns.title
     bare = {name: name for name in header}
-    if path.suffix == _INTER:
+    if path.suffix.lower() == _INTER:
         bare = {name.partition(":")[0]: name for name in header}
         wanted = {
             role: _INTER_NAMES[role] if name == role else name for role, name in wanted.items()
@@ -222,67 +285,3 @@ def _text(column: np.ndarray) -> pa.ChunkedArray:
     if pa.types.is_floating(array.type):
         array = array.cast(pa.int64())
     return pa.chunked_array([array.cast(pa.string())])
-
-
-def read_text(path: Path) -> Log:
-    """Reads a file without a header, its fields separated by blanks.
-
-    If every line has two fields, a line is an event, and its number is its time: the file is in the
-    order in which all users acted. Otherwise a line is a user's history, with an order of its items
-    and no times; a user with several lines has one history.
-
-    Raises:
-        UserError: not text, empty, or a line that names no item.
-    """
-    lines = _lines(path)
-    # Without a pattern a run of blanks of any kind separates
-    fields = pc.ascii_split_whitespace(lines)
-    counts = pc.list_value_length(fields).to_numpy(zero_copy_only=False)
-    offsets = fields.offsets.to_numpy()
-    words = fields.flatten()
-    first = offsets[:-1] - offsets[0]
-    short = np.flatnonzero(counts < 2)
-    if len(short):
-        # Lines that were left out as empty ones would shift the number
-        line = lines[int(short[0])].as_py()
-        raise errors.UserError(
-            f"{path}: the line {line!r} has no item; give `user item item …` or `user item`"
-        )
-    users = words.take(pa.array(np.repeat(first, counts - 1)))
-    is_item = np.ones(len(words), bool)
-    is_item[first] = False
-    items = words.filter(pa.array(is_item))
-    pairs = bool((counts == 2).all())
-    return Log(
-        users=users.dictionary_encode(),
-        items=items.dictionary_encode(),
-        times=np.arange(len(items)) if pairs else None,
-        sessions=None,
-        titles=None,
-        name=path.resolve().name,
-        licence="your own",
-        source=str(path.resolve()),
-        notes=(
-            ("pairs of user and item: the line's number is its time",)
-            if pairs
-            else ("a history a line: order without times",)
-        ),
-    )
-
-
-def _lines(path: Path) -> pa.Array:
-    """Reads the lines that are not blank."""
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise errors.UserError(
-            f"{path}: line {line} is not UTF-8; save the file as UTF-8"
-        ) from None
-    found = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    if not found:
-        raise errors.UserError(f"{path}: empty; give `user item item …` or `user item` lines")
-    return pa.array(found, pa.string())

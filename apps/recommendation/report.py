@@ -86,7 +86,7 @@ def card(
                 [[name, chosen or "nothing to choose"] for name, chosen in measured.chosen.items()],
             ),
             _by_length(folder, dataset, metrics, measured),
-            _by_popularity(folder, dataset, metrics, measured),
+            *_by_popularity(folder, dataset, metrics, measured),
         ],
         learning=[
             plots.learning_curve(
@@ -176,10 +176,15 @@ def _by_popularity(
     dataset: Dataset,
     metrics: Mapping[str, Any],
     measured: Measured,
-) -> plots.Plot:
-    """Bands of the items by popularity; codes go by popularity, so a band is a range of codes."""
+) -> list[report.Block]:
+    """Bands of the items by popularity; codes go by popularity, so a band is a range of codes.
+
+    Without a right item that the train part holds there is nothing to show.
+    """
     targets = dataset.test.targets
     known = np.sort(targets[targets > 0])
+    if not len(known):
+        return [report.Paragraph("The train part holds none of the right items of the test part.")]
     borders = np.unique([known[len(known) * at // _BANDS] for at in range(_BANDS)])
     ends = [*borders[1:], len(dataset.item_names) + 1]
 
@@ -193,7 +198,7 @@ def _by_popularity(
             for begin, end in zip(first, ends, strict=True)
         }
 
-    return plots.grouped_bars(
+    plot = plots.grouped_bars(
         folder.plots,
         "ndcg_by_popularity",
         "By the popularity of the right item",
@@ -201,6 +206,7 @@ def _by_popularity(
         x_label="place of the right item by events in the training part, 1 = most popular",
         y_label=UNIT,
     )
+    return [plot]
 
 
 def _compared(metrics: Mapping[str, Any]) -> tuple[str, str]:

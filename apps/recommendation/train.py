@@ -53,6 +53,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             network = model.build(config, item_count, dataset.item_counts)
             learner = training_model.NextItemTraining(network, config, dataset.item_counts)
             learner.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
+        for line in dataset.understood:
+            print(line)
         print(
             f"{dataset.name}: {len(dataset.train.items):,} training events of {item_count:,} "
             f"items; {network.count_params():,} parameters; {settings.steps:,} steps"

@@ -26,8 +26,8 @@ from apps.suite.runs import files as json_files
 from apps.suite.scoring import inputs
 from apps.suite.scoring import shard as shard_files
 from apps.suite.scoring.inputs import InputFile
+from apps.suite.scoring.pieces import Piece
 from apps.suite.scoring.shard import Shard, Work
-from apps.suite.tables.pieces import Piece
 
 JOB, MANIFEST, BAD_ROWS = "_job.json", "_manifest.json", "_bad_rows.jsonl"
 

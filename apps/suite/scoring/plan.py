@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.scoring import answers, inputs, job
+from apps.suite.scoring import answers, inputs, job, pieces
 from apps.suite.scoring import binding as input_columns
 from apps.suite.scoring.binding import Binding
+from apps.suite.scoring.pieces import Piece
 from apps.suite.scoring.shard import Work
 from apps.suite.serving import warmup_requests
-from apps.suite.tables import pieces
-from apps.suite.tables.pieces import Piece
 
 if typing.TYPE_CHECKING:
     from apps.suite.scoring.options import Options

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.scoring import pieces
 from apps.suite.scoring import values as input_values
 from apps.suite.scoring.binding import Binding
-from apps.suite.scoring.values import CellError, Wanted
+from apps.suite.scoring.pieces import Piece
+from apps.suite.scoring.values import CellError
 from apps.suite.sounds import sound_files
-from apps.suite.tables import pieces
-from apps.suite.tables.pieces import Piece
+from apps.suite.tables import cells, reader
 
 
 class Row(NamedTuple):
@@ -56,7 +57,7 @@ def read(
         piece: which rows.
         binding: the inputs that they fill.
         keep: columns whose cells go into the output.
-        settings: of the export: sample_rate_hz, frames, clip_seconds.
+        settings: of the export: sample_rate_hz, frames, clip_seconds, data_format.
 
     Raises:
         UserError: a table that cannot be read any more.
@@ -64,7 +65,7 @@ def read(
     if binding.layout == "rows":
         return _of_table(path, piece, binding, keep)
     if binding.layout == "series":
-        return _of_series(path, piece, binding, keep)
+        return _of_series(path, piece, binding, keep, settings)
     return _of_media(path, binding, settings)
 
 
@@ -79,24 +80,24 @@ def _of_table(
     ]
     kept = [place[column] for column in keep]
     comma = pieces.decimal_comma(path)
-    for number, cells in pieces.read(path, piece, read_columns):
-        if isinstance(cells, str):
-            yield BadRow(path, number, 1, cells)
+    for number, row in pieces.read(path, piece, read_columns):
+        if isinstance(row, str):
+            yield BadRow(path, number, 1, row)
             continue
         values = {}
         try:
             for name, places, wanted in inputs:
                 if len(places) > 1:
-                    column, several = name, [cells[at] for at in places]
+                    column, several = name, [row[at] for at in places]
                     values[name] = input_values.many(several, wanted, binding.separator, comma)
                     continue
-                column, cell = read_columns[places[0]], cells[places[0]]
+                column, cell = read_columns[places[0]], row[places[0]]
                 values[name] = (
                     input_values.many(cell, wanted, binding.separator, comma)
                     if wanted.sides
                     else input_values.one(cell, wanted.kind, decimal_comma=comma)
                 )
-            keeping = tuple(_kept(cells[at]) for at in kept)
+            keeping = tuple(_kept(row[at]) for at in kept)
         except CellError as error:
             yield BadRow(path, number, 1, f"{column}: {error}")
             continue
@@ -104,45 +105,41 @@ def _of_table(
 
 
 def _of_series(
-    path: str, piece: Piece, binding: Binding, keep: Sequence[str]
+    path: str, piece: Piece, binding: Binding, keep: Sequence[str], settings: dict[str, Any]
 ) -> Iterator[Row | BadRow]:
-    """Reads a whole table as one row: numbers [steps, columns], NaN where a cell is missing."""
+    """Reads a whole table as one row: numbers [steps, columns], NaN where a cell is missing.
+
+    It is read as for training, column by column: a cell means what the cells beside it show.
+    """
     ((name, wanted),) = binding.wanted.items()
     columns = binding.columns[name]
-    read_columns = list(dict.fromkeys([*columns, *keep]))
-    values = np.empty((piece.rows, len(columns)), wanted.kind)
-    places = [read_columns.index(column) for column in columns]
+    values: list[np.ndarray] = []
     kept: list[list[Any]] = [[] for _ in keep]
-    count, comma = 0, pieces.decimal_comma(path)
-    for number, cells in pieces.read(path, piece, read_columns):
-        try:
-            values[count] = _numbers(cells, places, columns, wanted, comma)
-        except CellError as error:
-            yield BadRow(path, 1, piece.rows, f"row {number}: {error}")
-            return
-        for cells_of_column, column in zip(kept, keep, strict=True):
-            cells_of_column.append(_kept(cells[read_columns.index(column)]))
-        count += 1
-    yield Row(path, 1, {name: values[:count]}, tuple(kept))
+    data_format = settings.get("data_format", {})
+    try:
+        _refuse_several(path, data_format)
+        table = reader.open_table(Path(path), decimal_mark=data_format.get("decimal_mark", ""))
+        needed = list(dict.fromkeys([*columns, *keep]))
+        for block in table.blocks(needed if reader.is_parquet(Path(path)) else None):
+            found = np.stack([cells.numbers(block, column) for column in columns], axis=1)
+            if wanted.kind.kind != "f" and not (found == np.rint(found)).all():
+                raise errors.UserError(f"{path}: has to hold whole numbers")
+            values.append(found.astype(wanted.kind))
+            for cells_of_column, column in zip(kept, keep, strict=True):
+                cells_of_column.extend(pieces.python_values(block.columns[column]))
+    except errors.UserError as error:
+        yield BadRow(path, 1, piece.rows, str(error).removeprefix(f"{path}: "))
+        return
+    yield Row(path, 1, {name: np.concatenate(values)}, tuple(kept))
 
 
-def _numbers(
-    cells: list[Any] | str,
-    places: Sequence[int],
-    columns: Sequence[str],
-    wanted: Wanted,
-    decimal_comma: bool,
-) -> list[float]:
-    """Returns one step of a series."""
-    if isinstance(cells, str):
-        raise CellError(cells)
-    found = []
-    for place, column in zip(places, columns, strict=True):
-        try:
-            found.append(input_values.one(cells[place], wanted.kind, True, decimal_comma))
-        except CellError as error:
-            raise CellError(f"{column}: {error}") from error
-    return found
+def _refuse_several(path: str, data_format: dict[str, Any]) -> None:
+    """Raises UserError for a model of tables that hold several series each."""
+    if data_format.get("series_column"):
+        raise errors.UserError(
+            f"{path}: column {data_format['series_column']} holds several series; give a file "
+            "for each, or ask with predict"
+        )
 
 
 def _of_media(path: str, binding: Binding, settings: dict[str, Any]) -> Iterator[Row | BadRow]:

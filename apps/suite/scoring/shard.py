@@ -24,8 +24,8 @@ from apps.suite.scoring import inputs
 from apps.suite.scoring import rows as row_batches
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
+from apps.suite.scoring.pieces import Piece
 from apps.suite.scoring.rows import BadRow, Row
-from apps.suite.tables.pieces import Piece
 
 RECORDS = ".shards"
 """Folder of the records while a job runs, inside the job's folder."""

@@ -84,6 +84,10 @@ def many(cell: Any, wanted: Wanted, separator: str, decimal_comma: bool = False)
 def _text(cell: Any) -> bytes:
     if isinstance(cell, bytes):
         return cell
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        cell = int(cell)  # a gap among whole numbers made them floats
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell).encode()
     if not isinstance(cell, str):
         raise CellError("is empty" if cell is None else f"is {cell!r}, and has to be text")
     try:

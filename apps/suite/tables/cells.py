@@ -4,14 +4,19 @@
 |---|---|---|---|
 | `` (empty), `NA` `N/A` `#N/A` `NaN` `-nan` `null` `None` `-` `?`, in any case | missing | missing | text; an empty name is refused |
 | ` 1.5 `, `+1.5`, `1.`, `.5`, `1e-3` | a number; space around it does not count | `1`, `1.0`, `0`, `0.0` only | text with its space |
-| `1,5` | 1.5 if the delimiter is not a comma, else refused | refused | text |
-| `1.234,5`, `1,234.5`, `1_000`, `0x10` | refused | refused | text |
-| `inf`, `1e39`, beyond float32 | refused | refused | text |
-| `true` `t` `yes` `y`, `false` `f` `no` `n`, in any case | refused | a truth | text |
+| `1,5` | 1.5 if the delimiter is not a comma, or if the file writes decimals so; else refused | refused | text |
+| `1.234,5`, `1,234.5`, `1,234,567` | a number in groups of thousands, by the file's mark of decimals | refused | text |
+| `1,234` or `1.234` beside whole numbers below 1000 only | refused until `decimal_mark` says what the mark means | refused | text |
+| `1_000`, `0x10`, `inf`, `1e39`, beyond float32 | refused | refused | text |
+| `true`, `false`, in any case | 1 and 0 in a column of nothing else, else refused | a truth | text |
+| `t` `yes` `y`, `f` `no` `n`, in any case | refused | a truth | text |
 | true and false of a parquet file | 1 and 0 | a truth | refused |
 
+The mark of decimals is given, or found in the first rows: in the column's own cells that allow one
+reading only (`1,5`, `0.512`, `1.234,5`), else in those of the file's other columns.
+
 Delimiters are `,` `;` tab and `|`, found in the line of names; `.csv.gz` and `.tsv.gz` are
-decompressed. A cell in double quotes may hold delimiters and line ends, and means what it would
+decompressed, and UTF-16 is read where a byte order mark says so. A cell in double quotes may hold delimiters and line ends, and means what it would
 mean without them. A missing number is NaN where a signature or a model takes gaps, else an error.
 """  # noqa: E501
 
@@ -20,12 +25,13 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.tables import forms
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -35,8 +41,7 @@ TRUE = ("1", "1.0", "true", "t", "yes", "y")
 FALSE = ("0", "0.0", "false", "f", "no", "n")
 """Words in lower case; case and space around them do not count."""
 
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_IS_NUMBER = re.compile(_NUMBER)
+_IS_NUMBER = re.compile(forms.NUMBER)
 _LOOKED_AT = 200  # cells of a column, to tell what it holds
 
 
@@ -48,8 +53,11 @@ class Block:
         source: the file, for messages.
         first: number of the first row, from 1; the line of names does not count.
         columns: text in a csv file, where an empty cell is ""; typed in a parquet file.
-        decimal_comma: true if a comma may stand before the decimals.
+        decimal_comma: true if a comma may stand before the forms.
         line_of: gives the line of a row in a text file; None for a parquet file.
+        decimal_mark: "." or "," where it is given; "" if the cells show it.
+        marks: what the first block has shown, by column; the blocks of a reading share it.
+        numbers_of_rows: int [rows], if rows between these were left out.
     """
 
     source: str
@@ -57,10 +65,15 @@ class Block:
     columns: dict[str, pa.Array]
     decimal_comma: bool = True
     line_of: Callable[[int], int] | None = None
+    decimal_mark: str = ""
+    marks: dict[str, str] = field(default_factory=dict)
+    numbers_of_rows: np.ndarray | None = None
 
     def place(self, row: int) -> str:
         """Returns the file and the line (or row) of a row of the block, for messages."""
         number = self.first + row
+        if self.numbers_of_rows is not None:
+            number = int(self.numbers_of_rows[row])
         if self.line_of is None:
             return f"{self.source}: row {number}"
         return f"{self.source}: line {self.line_of(number)}"
@@ -119,14 +132,24 @@ def numbers(block: Block, name: str) -> np.ndarray:
     """Returns a column as float64 [rows], NaN where missing.
 
     Raises:
-        UserError: a cell that is not a number, or beyond float32, with its place.
+        UserError: a cell that is not a number, or beyond float32, with its place; a cell that may
+            be a group of thousands as well as forms.
     """
     import pyarrow as pa
 
     column = block.columns[name]
+    mark = _mark(block, name)
+    if mark == forms.UNCLEAR:
+        row = forms.first_either(_word(column))
+        text = column[row].as_py()
+        raise errors.UserError(
+            f"{block.place(row)}: {name} is {shown(text)}, and other cells are below 1000: is it "
+            f"{text.replace(',', '').replace('.', '')} or {text.replace(',', '.')}? Say "
+            '--data_format.decimal_mark "." or ","'
+        )
 
     def read(part: pa.Array) -> np.ndarray:
-        return _as_float(part, block.decimal_comma)
+        return _as_float(part, block.decimal_comma, mark)
 
     try:
         values = read(column)
@@ -134,8 +157,8 @@ def numbers(block: Block, name: str) -> np.ndarray:
         row = first_bad(column, read)
         text = str(column[row].as_py())
         advice = "leave it empty where it is missing"
-        if "," in text and is_number(text):
-            advice = "write a point before the decimals, or part the columns by semicolons"
+        if re.search("[.,]", text) and re.fullmatch(r"[+-]?[0-9.,]+", text.strip()):
+            advice = 'write all decimals alike, or say --data_format.decimal_mark "." or ","'
         raise errors.UserError(
             f"{block.place(row)}: {name} is {shown(text)}, which is not a number; {advice}"
         ) from None
@@ -146,6 +169,34 @@ def numbers(block: Block, name: str) -> np.ndarray:
             f"{block.place(row)}: {name} is {values[row]}; leave it empty where it is missing"
         )
     return values
+
+
+_TRUTHS = "truths"
+
+
+def _mark(block: Block, name: str) -> str:
+    """Returns a column's mark of decimals: given, or shown by the first block; "" for neither."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = block.columns[name]
+    if not pa.types.is_string(column.type):
+        return ""
+    if name not in block.marks:
+        words = _word(column.filter(pa.array(~missing(column))))
+        others = (
+            _word(each)
+            for other, each in block.columns.items()
+            if other != name and pa.types.is_string(each.type)
+        )
+        truths = pc.sum(pc.is_in(words, pa.array(["true", "false"]))).as_py() or 0
+        if truths and 2 * truths >= len(words):
+            block.marks[name] = _TRUTHS
+        else:
+            block.marks[name] = block.decimal_mark or forms.decimal_mark(
+                words, others, block.decimal_comma
+            )
+    return block.marks[name]
 
 
 def truths(
@@ -183,7 +234,7 @@ def truths(
 
 
 def names(block: Block, name: str) -> pa.Array:
-    """Returns a column as text, each cell exactly as written.
+    """Returns a column as text, each cell exactly as written; 33.0 of a parquet file is 33.
 
     Raises:
         UserError: an empty cell, with its place, or a column that holds neither text nor numbers.
@@ -193,7 +244,7 @@ def names(block: Block, name: str) -> pa.Array:
 
     column = block.columns[name]
     try:
-        column = column.cast(pa.string())
+        column = _written(column)
     except pa.ArrowException:
         raise errors.UserError(
             f"{block.source}: column {name} is of type {column.type}; names must be text or numbers"
@@ -203,6 +254,19 @@ def names(block: Block, name: str) -> pa.Array:
         row = int(empty.argmax())
         raise errors.UserError(f"{block.place(row)}: {name} is empty; fill it or remove the row")
     return column
+
+
+def _written(column: pa.Array) -> pa.Array:
+    """Returns text; whole numbers without a point, though a gap among them made them float64."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.string())
+    column = pc.if_else(pc.is_nan(column), None, column)
+    is_whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))
+    whole = pc.if_else(is_whole, column, None).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(pc.fill_null(is_whole, False), whole, column.cast(pa.string()))
 
 
 def is_numeric(block: Block, name: str) -> bool:
@@ -220,7 +284,12 @@ def is_numeric(block: Block, name: str) -> bool:
             or pa.types.is_null(kind)
         )
     found = present(column)
-    return 2 * sum(is_number(text, block.decimal_comma) for text in found) >= len(found)
+    mark = _mark(block, name)
+    if mark in (forms.UNCLEAR, _TRUTHS):
+        return True
+    comma = block.decimal_comma or mark == ","
+    read = sum(is_number(text, comma) or forms.is_grouped(text, mark) for text in found)
+    return 2 * read >= len(found)
 
 
 def present(column: pa.Array, most: int = _LOOKED_AT) -> list[Any]:
@@ -257,13 +326,17 @@ def _word(column: pa.Array) -> pa.Array:
     return pc.utf8_lower(pc.utf8_trim_whitespace(column))
 
 
-def _as_float(column: pa.Array, decimal_comma: bool) -> np.ndarray:
+def _as_float(column: pa.Array, decimal_comma: bool, mark: str) -> np.ndarray:
     """Returns float64 [rows], NaN where missing; ArrowInvalid for a cell that is not a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if mark == _TRUTHS:
+        return _truths_as_float(column)
     if pa.types.is_string(column.type):
         try:
+            if mark == ",":
+                raise pa.ArrowInvalid("a point parts thousands")
             values = np.asarray(
                 pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), np.float64
             )
@@ -272,10 +345,12 @@ def _as_float(column: pa.Array, decimal_comma: bool) -> np.ndarray:
         except pa.ArrowInvalid:
             pass
         plain = pc.utf8_trim_whitespace(column)
-        if decimal_comma:
+        if mark:
+            plain = forms.with_points(plain, mark)
+        elif decimal_comma:
             plain = pc.replace_substring(plain, ",", ".")
         plain = pc.if_else(pa.array(missing(column)), None, plain)
-        good = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{_NUMBER})$"), True)
+        good = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{forms.NUMBER})$"), True)
         if not pc.all(good, min_count=0).as_py():
             raise pa.ArrowInvalid("not a number")
         cast = pc.cast(plain, pa.float64())
@@ -284,3 +359,17 @@ def _as_float(column: pa.Array, decimal_comma: bool) -> np.ndarray:
     else:
         cast = pc.cast(column, pa.float64(), safe=False)
     return np.asarray(cast.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _truths_as_float(column: pa.Array) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = _word(column)
+    values = np.asarray(pc.equal(words, "true").to_numpy(zero_copy_only=False), np.float64)
+    is_missing_cell = missing(column)
+    known = pc.is_in(words, pa.array(["true", "false"])).to_numpy(zero_copy_only=False)
+    if not (known | is_missing_cell).all():
+        raise pa.ArrowInvalid("not a truth")
+    values[is_missing_cell] = np.nan
+    return values

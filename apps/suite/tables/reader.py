@@ -12,10 +12,12 @@ import io
 import re
 import typing
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from apps.suite import errors
 from apps.suite.tables import cells, layout
@@ -64,38 +66,42 @@ def is_parquet(path: Path) -> bool:
     return suffix(path) in (".parquet", ".pq")
 
 
-def open_table(path: Path, unquoted: bool = False) -> Table:
+def open_table(path: Path, unquoted: bool = False, decimal_mark: str = "") -> Table:
     """Reads the names of a file's columns; its rows come from `Table.blocks`.
 
     Args:
         path: of the file; a name that ends in .parquet or .pq means parquet, any other csv.
         unquoted: true if a double quote is a letter like others.
+        decimal_mark: "." or "," in cells of text; "" if they show it.
 
     Raises:
         UserError: no such file, a file that is not a table, no name for any column, or two columns
             of one name.
     """
     if is_parquet(path):
-        return _open_parquet(path)
+        return _open_parquet(path, decimal_mark)
     form = layout.of_file(path, unquoted)
     size = path.stat().st_size * (_GZIP_RATIO if layout.is_gzip(path) else 1)
-    return _text_table(_Text(str(path), path), form, size)
+    return _text_table(_Text(str(path), path), form, size, decimal_mark)
 
 
-def open_text(text: str, names: Sequence[str] | None = None, source: str = "csv") -> Table:
+def open_text(
+    text: str, names: Sequence[str] | None = None, source: str = "csv", decimal_mark: str = ""
+) -> Table:
     """Reads the names of the columns of a csv text.
 
     Args:
         text: the content of a csv file.
         names: of the columns, if the text has no line of them.
         source: name of the text in messages.
+        decimal_mark: as `open_table` takes it.
 
     Raises:
         UserError: as `open_table`.
     """
     content = text.encode()
     form = layout.of_bytes(source, content) if names is None else layout.headless(text, names)
-    return _text_table(_Text(source, content), form, len(content))
+    return _text_table(_Text(source, content), form, len(content), decimal_mark)
 
 
 def as_text(path: Path) -> str:
@@ -109,10 +115,8 @@ def as_text(path: Path) -> str:
             return _parquet_as_text(path)
         with layout.opened(path) as file:
             content = file.read()
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         raise errors.UserError(f"{path.name}: cannot be read: damaged, or cut off") from None
-    if content.startswith(layout.BYTE_ORDER_MARKS):
-        raise errors.UserError(f"{path.name}: is UTF-16; save it as UTF-8")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -141,17 +145,32 @@ class _Text(NamedTuple):
 
         if isinstance(self.content, bytes):
             return pa.BufferReader(self.content)
+        if layout.is_utf_16(self.content):
+            return layout.opened(self.content)
         return pa.input_stream(str(self.content), "gzip" if layout.is_gzip(self.content) else None)
 
 
-def _text_table(text: _Text, form: layout.Layout, size: int) -> Table:
+def _text_table(text: _Text, form: layout.Layout, size: int, decimal_mark: str) -> Table:
+    is_checked = False
+
     def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
-        yield from _text_blocks(text, form, columns)
+        nonlocal is_checked
+        if not is_checked:
+            _check_quotes(text, form)
+            is_checked = True
+        marks: dict[str, str] = {}
+        for row, chosen, line_of in _text_blocks(text, form, columns):
+            yield cells.Block(
+                text.name, row, chosen, form.decimal_comma, line_of, decimal_mark, marks
+            )
 
     return Table(text.name, form.names, size, blocks)
 
 
-def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> Iterator[cells.Block]:
+def _text_blocks(
+    text: _Text, form: layout.Layout, columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, pa.Array], Callable[[int], int]]]:
+    """Yields the number of the first row, the columns, and the line of a row."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -176,6 +195,7 @@ def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> It
                     delimiter=form.delimiter,
                     quote_char='"' if form.has_quotes else False,
                     newlines_in_values=form.has_quotes,
+                    ignore_empty_lines=not form.has_blank_rows,
                 ),
                 arrow_csv.ConvertOptions(
                     include_columns=needed,
@@ -183,9 +203,10 @@ def _text_blocks(text: _Text, form: layout.Layout, columns: Sequence[str]) -> It
                     strings_can_be_null=False,
                 ),
             )
-            for batch in reader:
+            batches = _without_last_blanks(reader) if form.has_blank_rows else reader
+            for batch in batches:
                 chosen = {name: batch.column(name) for name in columns}
-                yield cells.Block(text.name, row, chosen, form.decimal_comma, line_of)
+                yield row, chosen, line_of
                 row += batch.num_rows
     except pa.ArrowInvalid as error:
         told = str(error)
@@ -224,13 +245,43 @@ def _line_of(text: _Text, form: layout.Layout, row: int) -> int:
         rows, line = form.rows(lines), 0
         try:
             for cells_of_row in rows:
-                row -= bool(cells_of_row)
+                row -= bool(cells_of_row) or form.has_blank_rows
                 if not row:
                     break
                 line = rows.line_num
         except csv.Error:
             pass
         return form.header_line + line + 1
+
+
+def _without_last_blanks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of one column without those at the end of the file that are blank."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    blanks = 0  # rows that wait for one that is not blank
+    for batch in batches:
+        column = batch.column(0)
+        filled = np.flatnonzero(
+            pc.not_equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+        )
+        if not len(filled):
+            blanks += batch.num_rows
+            continue
+        kept = column[: int(filled[-1]) + 1]
+        if blanks:
+            kept = pa.concat_arrays([pa.array([""] * blanks, pa.string()), kept])
+        blanks = batch.num_rows - int(filled[-1]) - 1
+        yield pa.RecordBatch.from_arrays([kept], [batch.schema.names[0]])
+
+
+def _check_quotes(text: _Text, form: layout.Layout) -> None:
+    """Raises UserError where a quoted cell holds rows; see `layout.check_rows`."""
+    try:
+        with text.opened() as file:
+            layout.check_rows(text.name, file, form)
+    except (OSError, EOFError, zlib.error):
+        return  # told where the rows are read
 
 
 def _first_not_utf8(text: _Text) -> int:
@@ -273,7 +324,7 @@ def open_parquet(path: Path) -> Any:
         ) from None
 
 
-def _open_parquet(path: Path) -> Table:
+def _open_parquet(path: Path, decimal_mark: str) -> Table:
     with open_parquet(path) as file:
         names = layout.check_names(str(path), file.schema_arrow.names)
         size = file.metadata.num_rows * len(names) * 8
@@ -281,11 +332,12 @@ def _open_parquet(path: Path) -> Table:
     def blocks(columns: Sequence[str]) -> Iterator[cells.Block]:
         row = 1
         chosen = list(columns)
+        marks: dict[str, str] = {}
         with open_parquet(path) as file:
             rows = max(1, _BLOCK_NUMBERS // max(1, len(chosen)))
             for batch in file.iter_batches(rows, columns=chosen, use_threads=False):
                 arrays = {name: _plain(batch.column(name)) for name in chosen}
-                yield cells.Block(str(path), row, arrays)
+                yield cells.Block(str(path), row, arrays, decimal_mark=decimal_mark, marks=marks)
                 row += batch.num_rows
 
     return Table(str(path), names, size, blocks)

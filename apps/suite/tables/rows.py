@@ -1,129 +1,17 @@
-"""Reads a table as a series of rows: finds its columns' roles, then times, values and labels."""
+"""Reads a table as a series of rows: times that rise, values, labels and parts."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.tables import cells, large_arrays, layout, reader, series
+from apps.suite.tables import cells, forms, large_arrays, layout, reader, series
 from apps.suite.tables import config as configs
+from apps.suite.tables import roles as column_roles
 from apps.suite.tables import times as timestamps
-
-_TIMES = ("time", "timestamp", "datetime", "date_time", "date", "ts", "ds")
-_LABELS = ("label", "labels", "is_anomaly", "anomaly", "is_anomalous", "anomalous", "is_outlier")
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Names of a table's columns by their roles; None for a role that no column has."""
-
-    time: str | None
-    label: str | None
-    part: str | None
-    values: tuple[str, ...]  # scored columns, then columns that are only read
-    scored_count: int
-    left_out: tuple[str, ...]  # neither named in the config nor numeric
-
-
-def find_roles(
-    table: reader.Table,
-    first: cells.Block,
-    settings: configs.DataFormatConfig,
-    learned: tuple[str, ...] | None = None,
-) -> Roles:
-    """Finds the roles by the config, by the columns' names, and by the first block's content.
-
-    Args:
-        learned: the columns of the training, or None. They must be here, and further columns are
-            left out.
-
-    Raises:
-        UserError: a column of the config or of the training that the table lacks, or no numeric
-            column.
-    """
-    for field, named in (
-        ("time_column", () if settings.time_column == "none" else (settings.time_column,)),
-        ("label_column", (settings.label_column,)),
-        ("input_columns", () if learned else settings.input_columns),
-    ):
-        for name in named:
-            if name and name not in table.names:
-                raise errors.UserError(
-                    f"{table.source}: no column {name}, which data_format.{field} names; "
-                    f"there are {', '.join(table.names)}"
-                )
-    time = _time(table.names, first, settings)
-    others = [name for name in table.names if name != time]
-    label = settings.label_column or _named(others, _LABELS)
-    if label in (learned or ()):
-        label = None  # a column of values that is named like a label
-    others = [name for name in others if name not in (label, *settings.ignored_columns)]
-    part = next((name for name in others if name.lower() == "part"), None)
-    if part is not None and not _holds_parts(first, part):
-        part = None
-    others = [name for name in others if name != part]
-    if learned is not None:
-        return Roles(time, label, part, *_as_learned(table, others, learned), left_out=())
-    numeric = [name for name in others if cells.is_numeric(first, name)]
-    scored = [name for name in numeric if name not in settings.input_columns]
-    if not scored:
-        beside = f" beside {time}" if time else ""
-        raise errors.UserError(
-            f"{table.source}: no numeric column to score{beside}; "
-            f"there are {', '.join(table.names)}"
-        )
-    inputs = [name for name in settings.input_columns if name in numeric]
-    left_out = tuple(name for name in others if name not in numeric)
-    return Roles(time, label, part, (*scored, *inputs), len(scored), left_out)
-
-
-def _time(
-    names: Sequence[str], first: cells.Block, settings: configs.DataFormatConfig
-) -> str | None:
-    """Finds the column of times: by the config, by its name, or by its content."""
-    if settings.time_column == "none":
-        return None
-    if settings.time_column:
-        return settings.time_column
-    return _named(names, _TIMES) or next(
-        (name for name in names if timestamps.looks_like_times(first, name)), None
-    )
-
-
-def _named(names: Sequence[str], known: tuple[str, ...]) -> str | None:
-    """Finds the column whose name comes first in `known`."""
-    lower = {name.lower(): name for name in reversed(names)}
-    return next((lower[name] for name in known if name in lower), None)
-
-
-def _holds_parts(first: cells.Block, name: str) -> bool:
-    found = first.columns[name].unique()
-    return {*cells.present(found, len(found))} <= {*series.PARTS}
-
-
-def _as_learned(
-    table: reader.Table, others: list[str], learned: tuple[str, ...]
-) -> tuple[tuple[str, ...], int]:
-    missing = [name for name in learned if name not in others]
-    if missing:
-        new = [name for name in others if name not in learned]
-        instead = f", has {_some(new)} instead" if new else ""
-        raise errors.UserError(
-            f"{table.source}: lacks {_some(missing)} of the columns that were learned{instead}; "
-            "name the columns as they were in training"
-        )
-    return learned, len(learned)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
-
 
 NewArray = Callable[[str, type, int], large_arrays.GrowingArray]
 """Makes an array by its name, type and number of columns, in memory or in a file."""
@@ -146,19 +34,19 @@ def read(
     settings: configs.DataFormatConfig,
     learned: tuple[str, ...] | None,
     new_array: NewArray,
-) -> tuple[Rows, Roles]:
-    """Reads a table block by block.
+) -> tuple[Rows, column_roles.Roles, str]:
+    """Reads a table block by block; returns its rows, and how columns and times were read.
 
     Raises:
         UserError: a table, cell or time that cannot be read, no row at all, times that fall or (by
             the config) come twice, a cell that is not a label or a part.
     """
-    roles: Roles | None = None
+    roles: column_roles.Roles | None = None
     for block in table.blocks():
         if roles is None:
-            roles = find_roles(table, block, settings, learned)
+            roles = column_roles.find_roles(table, block, settings, learned)
             width = len(roles.values)
-            clock = _clock(roles.time, settings) if roles.time else None
+            clock = _clock(roles.time, settings, roles.date or "") if roles.time else None
             times = new_array("row_times", np.int64, 0)
             values = new_array("row_values", np.float32, width)
             observed = new_array("row_observed", np.bool_, width)
@@ -187,13 +75,7 @@ def read(
     )
     if not len(rows.values):
         raise errors.UserError(f"{table.source}: has no rows")
-    return rows, roles
-
-
-def written(microseconds: float) -> str:
-    """Returns a time as messages show it."""
-    moment = datetime.datetime.fromtimestamp(microseconds / timestamps.SECOND, datetime.UTC)
-    return moment.isoformat(sep=" ").replace("+00:00", " UTC")
+    return rows, roles, clock.reading if clock else ""
 
 
 class Measurements(NamedTuple):
@@ -208,11 +90,22 @@ class Measurements(NamedTuple):
     times: np.ndarray | None
 
 
-def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measurements:
+def read_text(
+    text: str,
+    channels: Sequence[str],
+    most_steps: int,
+    data_format: Mapping[str, Any] | None = None,
+) -> Measurements:
     """Reads the channels' columns of a csv text, in any order; other columns are left out.
 
     Without a line of names the columns are the channels in their order, with or without one of
     times before them. A single column may have any name.
+
+    Args:
+        text: of a csv file.
+        channels: names of the columns, in the model's order.
+        most_steps: that are read.
+        data_format: fields of the training's `DataFormatConfig`.
 
     Raises:
         UserError: no rows, a column that is missing, a cell that is not a number or not a time, no
@@ -222,7 +115,15 @@ def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measuremen
     if not first:
         raise errors.UserError("There are no measurements yet: paste some, or drop a csv file.")
     is_headless = cells.are_data(first) or timestamps.is_time(first[0])
-    table = reader.open_text(text, _headless_names(first, channels) if is_headless else None)
+    given = data_format or {}
+    settings = configs.DataFormatConfig(
+        **{name: given[name] for name in _OF_A_TEXT if name in given}
+    )
+    table = reader.open_text(
+        text,
+        _headless_names(first, channels) if is_headless else None,
+        decimal_mark=settings.decimal_mark,
+    )
     columns = {name: name for name in channels}
     if len(table.names) == 1 == len(channels):
         columns = {channels[0]: table.names[0]}
@@ -232,15 +133,14 @@ def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measuremen
             f"The csv lacks the column {', '.join(missing)}; it has {', '.join(table.names)}. "
             "Name the columns in the first line as the model does."
         )
-    settings = configs.DataFormatConfig()
     clock: timestamps.Clock | None = None
     values, times = list[np.ndarray](), list[np.ndarray]()
     count = 0
     for block in table.blocks():
         if not values:
             free = [name for name in table.names if name not in columns.values()]
-            name = _time(free, block, settings)
-            clock = _clock(name, settings) if name else None
+            name, date = column_roles.find_times(free, block, settings)
+            clock = _clock(name, settings, date or "") if name else None
         values.append(np.stack([cells.numbers(block, each) for each in columns.values()], axis=1))
         if clock:
             times.append(clock.read(block))
@@ -257,6 +157,9 @@ def read_text(text: str, channels: Sequence[str], most_steps: int) -> Measuremen
     return Measurements(found, (np.concatenate(times) // 1000).astype("datetime64[ms]"))
 
 
+_OF_A_TEXT = ("time_zone", "time_format", "decimal_mark")
+
+
 def _headless_names(first: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Returns names for the columns of a csv text without a line of names."""
     if len(first) == len(channels):
@@ -269,15 +172,23 @@ def _headless_names(first: Sequence[str], channels: Sequence[str]) -> list[str]:
     )
 
 
-def _clock(name: str, settings: configs.DataFormatConfig) -> timestamps.Clock:
-    advice = "give data_format.time_format"
-    return timestamps.Clock(name, settings.time_zone, settings.time_format, advice)
+def _clock(name: str, settings: configs.DataFormatConfig, date: str) -> timestamps.Clock:
+    return timestamps.Clock(
+        name,
+        settings.time_zone,
+        settings.time_format,
+        "give --data_format.time_format, or take the rows as steps with "
+        "--data_format.time_column none",
+        date,
+        "--data_format",
+    )
 
 
 class _Order:
     """Checks that times rise, from block to block as well."""
 
     def __init__(self, settings: configs.DataFormatConfig, name: str) -> None:
+        self._zone = settings.time_zone
         self._any = not settings.resample  # the rows are the steps, whatever their times
         self._equal = settings.duplicate_times != "refuse"
         self._name = name
@@ -290,17 +201,46 @@ class _Order:
         falls = spacing < 0 if self._equal else spacing <= 0
         if falls.any():
             row = int(falls.argmax())
-            place, time = block.place(row), written(times[row])
-            if spacing[row] == 0:
-                raise errors.UserError(
-                    f"{place}: {self._name} {time} comes twice; remove one, or see "
-                    "--data_format.duplicate_times"
-                )
             raise errors.UserError(
-                f"{place}: {self._name} {time} is before the time above it; sort the file by time"
+                f"{block.place(row)}: {self._name} {forms.written(times[row])} "
+                f"{self._fault(block, times, int(spacing[row]))}"
             )
         self._last = int(times[-1])
         return times
+
+    def _fault(self, block: cells.Block, times: np.ndarray, spacing: int) -> str:
+        """Returns what is wrong with times that do not rise, and the ways out."""
+        column = _apart(block, times)
+        if column:
+            return (
+                f"does not come after the time above it, but times rise within each {column}: for "
+                f"several series in one table say --data_format.series_column {column}"
+            )
+        clocks = ""
+        if self._zone == "UTC" and -3600 <= spacing / timestamps.SECOND <= 0:
+            clocks = (
+                ", or, if clocks were put back there, name their zone, as in "
+                "--data_format.time_zone Europe/Berlin"
+            )
+        if spacing == 0:
+            return f"comes twice; remove one, or see --data_format.duplicate_times{clocks}"
+        return f"is before the time above it; sort the file by time{clocks}"
+
+
+def _apart(block: cells.Block, times: np.ndarray) -> str:
+    """Returns a column within each of whose values the times rise; "" without one."""
+    import pyarrow as pa
+
+    for name, column in block.columns.items():
+        if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+            continue
+        codes = np.asarray(column.dictionary_encode().indices.fill_null(-1))
+        if not 1 <= codes.max(initial=0) < len(codes) / 3:
+            continue
+        order = np.argsort(codes, kind="stable")
+        if ((np.diff(times[order]) > 0) | (np.diff(codes[order]) != 0)).all():
+            return name
+    return ""
 
 
 class _PartOrder:

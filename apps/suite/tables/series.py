@@ -54,6 +54,7 @@ class Collection:
         feature_names: of all columns, in the order of `Series.values`.
         scored_count: number of columns that are scored, the first ones; the others are only read.
         notes: sentences on changes that reading made to the data, for the user.
+        understood: lines on how the data were read: columns, times, parts, files.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Collection:
     scored_count: int
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    understood: tuple[str, ...] = ()
 
 
 def check_parts(collection: Collection, least_steps: tuple[int, int, int], advice: str) -> None:

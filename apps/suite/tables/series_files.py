@@ -6,14 +6,14 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.suite import errors
 from apps.suite.data import named_sets
+from apps.suite.tables import cells, reader, roles
 from apps.suite.tables import config as configs
-from apps.suite.tables import file_steps, reader
 from apps.suite.tables import series as series_of
 from apps.suite.tables import steps as steps_of
 
@@ -33,34 +33,160 @@ def read(
 
     Raises:
         UserError: no such path, nothing to read, files with different columns, and what
-            `file_steps` and `labels_of` refuse.
+            `steps` and `labels_of` refuse.
     """
-    files = _files(path, settings.series)
-    read_files = [file_steps.read(file, settings) for file in files.values()]
-    first = read_files[0]
-    made = []
-    for (name, file), found in zip(files.items(), read_files, strict=True):
-        if found.feature_names != first.feature_names:
-            raise errors.UserError(
-                f"{file}: has the columns {_listed(found.feature_names)}, and the files before it "
-                f"{_listed(first.feature_names)}; the series of a folder have the same columns"
-            )
+    files = _files(path)
+    parts = _parts(files, settings, path)
+    first: steps_of.FileSteps | None = None
+    made, found_steps = [], []
+    for part in parts:
+        found = steps_of.read(part.file, settings, only=part.value)
+        if first is None:
+            first = found
+        elif found.feature_names != first.feature_names:
+            found = _in_order(part, found, first, parts[0], settings)
         labels = found.steps.labels
         if labels_of:
-            labels = labels_of(name, reader.suffix(file), found.steps)
-        made.append(_series(name, found, labels, _borders(found, settings)))
-    by_column = [found.steps.parts is not None for found in read_files]
+            labels = labels_of(part.name, reader.suffix(part.file), found.steps)
+        made.append(_series(part.name, found, labels, _borders(found, settings)))
+        found_steps.append(found)
+    assert first is not None
+    by_column = [found.steps.parts is not None for found in found_steps]
     return series_of.Collection(
         name=path.resolve().name,
         licence="your own",
         source=str(path.resolve()),
-        fingerprint=_fingerprint(files, settings.labels),
+        fingerprint=_fingerprint({part.name_of_file: part.file for part in parts}, settings.labels),
         split=_SPLIT_BY_COLUMN if all(by_column) else _split_sentence(settings),
         feature_names=first.feature_names,
         scored_count=first.scored_count,
         series=tuple(made),
-        notes=tuple(note for found in read_files for note in found.notes),
+        notes=_notes(path, parts, found_steps),
+        understood=(
+            *roles.columns_told(
+                [
+                    (_shown(path, part), found.columns)
+                    for part, found in zip(parts, found_steps, strict=True)
+                ]
+            ),
+            *roles.steps_told(made, first.clock),
+            *_files_told(path, files),
+        ),
     )
+
+
+class _Part(NamedTuple):
+    """A series: its name, its file, and the value of the series' column there (None: all rows)."""
+
+    name: str
+    file: Path
+    value: str | None
+    name_of_file: str
+
+
+def _parts(files: dict[str, Path], settings: configs.DataFormatConfig, path: Path) -> list[_Part]:
+    """Returns the series of the files; UserError unless the one that the settings name is there."""
+    if settings.series_column:
+        found = [
+            _Part(f"{name}/{value}", file, value, name)
+            for name, file in files.items()
+            for value in _values(file, settings)
+        ]
+    else:
+        found = [_Part(name, file, None, name) for name, file in files.items()]
+    if not settings.series:
+        return found
+    chosen = [part for part in found if part.name == settings.series]
+    if not chosen:
+        raise errors.UserError(
+            f"{path}: no series {settings.series}, which data_format.series names; there are "
+            f"{roles.some([part.name for part in found])}"
+        )
+    return chosen
+
+
+def _values(file: Path, settings: configs.DataFormatConfig) -> list[str]:
+    """Returns the values that tell the series of a table apart, in the order of the rows."""
+    table, column = reader.open_table(file), settings.series_column
+    if column not in table.names:
+        raise errors.UserError(
+            f"{file}: no column {column}, which data_format.series_column names; there are "
+            f"{', '.join(table.names)}"
+        )
+    found = dict[str, None]()
+    for block in table.blocks([column]):
+        found.update(dict.fromkeys(cells.names(block, column).unique().to_pylist()))
+        if len(found) > _MOST_SERIES:
+            raise errors.UserError(
+                f"{file}: column {column} has more than {_MOST_SERIES:,} values; "
+                "data_format.series_column names the column of a machine, not of a measurement"
+            )
+    return list(found)
+
+
+def _in_order(
+    part: _Part,
+    found: steps_of.FileSteps,
+    first: steps_of.FileSteps,
+    first_part: _Part,
+    settings: configs.DataFormatConfig,
+) -> steps_of.FileSteps:
+    """Returns a file's steps with the columns in the first file's order; UserError for others."""
+    if {*found.feature_names} == {*first.feature_names}:
+        again = steps_of.read(part.file, settings, first.feature_names, part.value)
+        return again._replace(scored_count=first.scored_count, columns=found.columns)
+    said = []
+    for verb, these, others, why in (
+        ("lacks", first, found, dict(found.left_out)),
+        ("has", found, first, dict(first.left_out)),
+    ):
+        names = [
+            f"{name} (left out {'here' if verb == 'lacks' else 'there'}: {why[name]})"
+            if name in why
+            else name
+            for name in these.feature_names
+            if name not in others.feature_names
+        ]
+        if names:
+            said.append(f"{verb} {roles.some(names)}")
+    raise errors.UserError(
+        f"{part.file}: {' and '.join(said)}, unlike {first_part.file}; the series of a folder have "
+        "the same columns: --data_format.ignored_columns leaves one out everywhere"
+    )
+
+
+def _notes(path: Path, parts: list[_Part], found: list[steps_of.FileSteps]) -> tuple[str, ...]:
+    return tuple(
+        f"{_shown(path, part)}: {note}"
+        for part, each in zip(parts, found, strict=True)
+        for note in each.notes
+    )
+
+
+def _shown(path: Path, part: _Part) -> str:
+    """Returns a series' file as messages name it: with its folders where there are some."""
+    name = str(part.file.relative_to(path)) if part.file != path else path.name
+    return name if part.value is None else f"{name}, {part.value}"
+
+
+def _files_told(path: Path, files: dict[str, Path]) -> list[str]:
+    """Returns a line on the files of a folder that are read and that are not."""
+    if not path.is_dir():
+        return []
+    passed = [
+        str(file.relative_to(path))
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not reader.suffix(file) and not _is_hidden(file, path)
+    ]
+    others = f"; not read: {roles.some(passed)}" if passed else ""
+    return [f"files: {len(files):,} read{others}"]
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+_MOST_SERIES = 1_000  # in one table
 
 
 def read_to_score(
@@ -84,23 +210,22 @@ def read_to_score(
     settings = dataclasses.replace(
         settings, step_seconds=step_seconds if settings.resample else 0.0, series=""
     )
-    files = _files(path, "")
-    made = []
-    notes: list[str] = []
-    for name, file in files.items():
-        found = file_steps.read(file, settings, learned=feature_names)
-        made.append(_series(name, found, found.steps.labels, (0, 0)))
-        notes.extend(found.notes)
+    parts = _parts(_files(path), settings, path)
+    made, found_steps = [], []
+    for part in parts:
+        found = steps_of.read(part.file, settings, feature_names, part.value)
+        made.append(_series(part.name, found, found.steps.labels, (0, 0)))
+        found_steps.append(found)
     return series_of.Collection(
         name=path.resolve().name,
         licence="your own",
         source=str(path.resolve()),
-        fingerprint=_fingerprint(files, ""),
+        fingerprint=_fingerprint({part.name_of_file: part.file for part in parts}, ""),
         split="all steps are to be scored",
         feature_names=feature_names,
         scored_count=scored_count,
         series=tuple(made),
-        notes=tuple(notes),
+        notes=_notes(path, parts, found_steps),
     )
 
 
@@ -115,7 +240,7 @@ def _split_sentence(settings: configs.DataFormatConfig) -> str:
     )
 
 
-def _files(path: Path, only: str) -> dict[str, Path]:
+def _files(path: Path) -> dict[str, Path]:
     """Files by the name of their series, in the order of the names."""
     if not path.is_dir():
         suffix = reader.suffix(path)
@@ -128,7 +253,7 @@ def _files(path: Path, only: str) -> dict[str, Path]:
         found = {}
         for file in sorted(path.rglob("*")):
             suffix, inside = reader.suffix(file), file.relative_to(path)
-            if not suffix or any(part.startswith(".") for part in inside.parts):
+            if not suffix or _is_hidden(file, path):
                 continue
             name = inside.as_posix()[: -len(suffix)]
             if name in found:
@@ -136,15 +261,10 @@ def _files(path: Path, only: str) -> dict[str, Path]:
             found[name] = file
         if not found:
             raise errors.UserError(f"{path}: no {' or '.join(reader.SUFFIXES)} file in this folder")
-    if only and only not in found:
-        raise errors.UserError(
-            f"{path}: no series {only}, which data_format.series names; there are "
-            f"{_listed(tuple(found))}"
-        )
-    return {only: found[only]} if only else found
+    return found
 
 
-def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
+def _borders(found: steps_of.FileSteps, settings: configs.DataFormatConfig) -> tuple[int, int]:
     """Returns the steps at which the validation part and the test part begin."""
     steps = found.steps
     count = len(steps.values)
@@ -156,7 +276,7 @@ def _borders(found: file_steps.FileSteps, settings: configs.DataFormatConfig) ->
 
 
 def _series(
-    name: str, found: file_steps.FileSteps, labels: np.ndarray | None, borders: tuple[int, int]
+    name: str, found: steps_of.FileSteps, labels: np.ndarray | None, borders: tuple[int, int]
 ) -> series_of.Series:
     steps = found.steps
     return series_of.Series(
@@ -180,11 +300,6 @@ def _fingerprint(files: dict[str, Path], labels: str) -> str:
         with path.open("rb") as file:
             whole.update(f"{name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return whole.hexdigest()
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
 _FEATURES = ("series", "time", "values", "label")

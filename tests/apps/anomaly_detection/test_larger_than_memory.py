@@ -27,7 +27,7 @@ _LIMIT = """
 import pathlib, resource, sys
 import numpy as np
 from apps.anomaly_detection import data, scoring, train
-from apps.suite.tables import file_steps, large_arrays
+from apps.suite.tables import large_arrays, steps
 from tests.apps.anomaly_detection import own_files
 
 small, large, run = map(pathlib.Path, sys.argv[1:4])
@@ -39,7 +39,7 @@ def limit_memory():
         used = next(int(line.split()[1]) for line in status if line.startswith("VmData")) * 1024
     limit = used + int(sys.argv[4])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    file_steps.LARGE_BYTES = scoring.MOST_NUMBERS = 1000
+    steps.LARGE_BYTES = scoring.MOST_NUMBERS = 1000
 """
 
 READ = """

@@ -3,7 +3,8 @@
 import pytest
 
 from apps.recommendation import config as configs
-from apps.recommendation import data, train
+from apps.recommendation import data, log, train
+from apps.suite import errors
 
 HEADER = "user,item,time"
 QUICK = ["--preset", "tiny"]
@@ -186,3 +187,84 @@ def test_a_log_that_is_too_short_to_cut_is_one_line(capsys, tmp_path):
         file = csv_file(tmp_path, lines(rows))
         for kind in ("global_time", "leave_last_out"):
             refusal(capsys, tmp_path, file, "--split.kind", kind)
+
+
+TABLES_CALLED_TXT = {
+    "names of columns": "SessionId\tItemId\tTime\n1\t4\t1700000000.5\n1\t5\t1700000900.5\n",
+    "names between blanks": "user item time\na x 1700000000\nb y 1700000001\n",
+    "names of pairs": "user item\na x\nb y\n",
+    "times": "a\tx\t1700000000\na\ty\t1700000900\n",
+    "dates": "a,x,2024-01-01 10:00\na,y,2024-01-01 11:00\n",
+    "commas": "a,x\na,y\n",
+}
+
+
+@pytest.mark.parametrize("kind", TABLES_CALLED_TXT)
+def test_a_table_called_txt_is_not_read_as_histories(capsys, tmp_path, kind):
+    file = tmp_path / "log.TXT"
+    file.write_text(TABLES_CALLED_TXT[kind])
+    line = refusal(capsys, tmp_path, file, "--split.kind", "leave_last_out")
+    assert "line 1" in line
+    assert any(word in line for word in ("log.tsv", "called .csv", "remove it"))
+
+
+def test_histories_and_pairs_of_any_names_are_still_read(tmp_path):
+    for text in ("1 2 3\n2 5 1700000000\n", "ann tea milk bread\nbob time user\n", "a x\na y\n"):
+        file = tmp_path / "log.txt"
+        file.write_text(text)
+        found = log.read(file, configs.ColumnsConfig(), configs.SessionsConfig())
+        assert len(found.items) == sum(len(line.split()) - 1 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", ["ratings.dat", "ratings.DAT", "ratings.txt"])
+def test_fields_parted_by_double_colons_are_users_items_and_times(tmp_path, name):
+    file = tmp_path / name
+    for form in ("{}::{}::4::{}", "{}::{}::{}"):
+        rows = [form.format(*row) for row in good_rows()]
+        file.write_text("\n".join(rows))
+        found = log.read(file, configs.ColumnsConfig(), configs.SessionsConfig())
+        assert found.items.to_pylist() == [item for _, item, _ in good_rows()]
+        assert found.times.tolist() == [time for _, _, time in good_rows()]
+    file.write_text("1::2\n")
+    with pytest.raises(errors.UserError, match="2 fields parted by ::"):
+        log.read(file, configs.ColumnsConfig(), configs.SessionsConfig())
+
+
+def test_dates_of_a_country_are_refused_by_the_option_that_reads_them(capsys, tmp_path):
+    rows = [f"{user},{item},{1 + time // 86400}/14/2023 22:13" for user, item, time in good_rows()]
+    file = csv_file(tmp_path, rows)
+    line = refusal(capsys, tmp_path, file)
+    assert '--columns.time_format "%m/%d/%Y %H:%M"' in line
+    columns = configs.ColumnsConfig(time_format="%m/%d/%Y %H:%M", time_zone="America/New_York")
+    found = log.read(file, columns, configs.SessionsConfig())
+    assert found.times[0] == 1673752380  # 2023-01-15 03:13 UTC
+    assert "of the form %m/%d/%Y" in found.notes[0]
+
+
+def test_seconds_and_milliseconds_in_one_log_are_refused_by_the_row(capsys, tmp_path):
+    rows = [f"{user},{item},{1_700_000_000 + time}" for user, item, time in good_rows()]
+    rows[50] += "000"
+    assert "line 52: time is" in refusal(capsys, tmp_path, csv_file(tmp_path, rows))
+
+
+def test_a_user_without_a_name_is_not_one_giant_history(capsys, tmp_path):
+    rows = lines(good_rows())
+    for at in (10, 11, 12):
+        rows[at] = "NA," + rows[at].partition(",")[2]
+    file = csv_file(tmp_path, rows)
+    line = refusal(capsys, tmp_path, file)
+    assert "line 12: user is 'NA'" in line
+    found = loaded(file, columns=configs.ColumnsConfig(placeholders="drop"))
+    assert found.counts["events"] == len(rows) - 3
+    assert loaded(file, columns=configs.ColumnsConfig(placeholders="keep")).counts["users"] == 13
+
+
+def test_what_was_understood_is_told(tmp_path):
+    rows = [f"{line},x" for line in lines(good_rows())]
+    found = loaded(csv_file(tmp_path, rows, HEADER + ",comment"))
+    assert found.understood[:4] == (
+        "columns user: user, item: item, time: time (numbers, read as seconds); not read: comment",
+        "times: 0 to 604811",
+        "events: 96 of 12 users and 9 items in 12 histories",
+        "parts: train 76, validation 10, test 10",
+    )

@@ -27,6 +27,8 @@ TEXT, FLOAT, INT, TRUTH = (np.dtype(kind) for kind in (object, np.float32, np.in
         (" Yes", TRUTH, True),
         (True, FLOAT, 1.0),
         ("+3", INT, 3),
+        (4711271000004.0, TEXT, b"4711271000004"),  # a column of numbers with a gap
+        (7, TEXT, b"7"),
     ],
 )
 def test_single_values(cell, kind, expected):
@@ -38,7 +40,8 @@ def test_single_values(cell, kind, expected):
     ("cell", "kind", "reason"),
     [
         (None, TEXT, "is empty"),
-        (7, TEXT, "is 7, and has to be text"),
+        (True, TEXT, "is True, and has to be text"),
+        (0.5, TEXT, "is 0.5, and has to be text"),
         ("b\udcffd", TEXT, "is not UTF-8"),
         ("", FLOAT, "is empty"),
         ("nan", FLOAT, "is empty"),

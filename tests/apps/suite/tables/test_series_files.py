@@ -90,7 +90,7 @@ def test_columns_of_text_are_left_out_and_that_is_told(tmp_path):
     host = ["web-1"] * COUNT
     collection = own_files.load(own_files.written(tmp_path, table("ts,a,b,host", host)))
     assert collection.feature_names == ("a", "b")
-    assert collection.notes == ("mine.csv: not numeric, left out: host",)
+    assert collection.understood[0] == "mine.csv: scored: a, b; left out: host (text)"
 
 
 def test_columns_that_are_only_read_come_last(tmp_path):
@@ -179,7 +179,9 @@ def test_names_of_the_config_that_are_nowhere_are_refused(tmp_path):
 def test_a_folder_s_files_must_have_the_same_columns(tmp_path):
     own_files.written(tmp_path, table(), "a.csv")
     file = own_files.written(tmp_path, table("timestamp,cpu,disk"), "b.csv")
-    with pytest.raises(errors.UserError, match=f"{file}: has the columns cpu, disk, and the files"):
+    with pytest.raises(
+        errors.UserError, match=f"{file}: lacks memory and has disk, unlike .*a.csv"
+    ):
         own_files.load(tmp_path)
 
 

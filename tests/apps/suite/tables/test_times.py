@@ -174,3 +174,57 @@ def test_other_values_are_refused_by_their_place(values, place):
     with pytest.raises(errors.UserError) as caught:
         read(values)
     assert f"mine.csv: {place}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("20240701", "", utc(2024, 7, 1)),
+        ("2024070112", "", utc(2024, 7, 1, 12)),
+        ("202407011230", "", utc(2024, 7, 1, 12, 30)),
+        ("20240701123059", "", utc(2024, 7, 1, 12, 30, 59)),
+        ("2024-07-01 00:30:00 UTC", "", utc(2024, 7, 1, 0, 30)),
+        ("2024-07-01 00:30:00.5 GMT", "", utc(2024, 7, 1, 0, 30, 0, 500_000)),
+        ("01.07.2024 00:30:00.250", "%d.%m.%Y %H:%M:%S.%f", utc(2024, 7, 1, 0, 30, 0, 250_000)),
+        ("01/07/2024 02:30 +0200", "%d/%m/%Y %H:%M %z", utc(2024, 7, 1, 0, 30)),
+        ("45474.5", "excel", utc(2024, 7, 1, 12)),
+        ("1719793800", "seconds", utc(2024, 7, 1, 0, 30)),
+        ("5", "milliseconds", 5_000),
+    ],
+)
+def test_times_of_other_forms_are_read(text, form, expected):
+    np.testing.assert_array_equal(read([text, text], time_format=form), [expected, expected])
+    if text.isdigit():  # typed, as in a parquet file
+        column = pa.array([int(text)] * 2)
+        np.testing.assert_array_equal(read(column, time_format=form), [expected, expected])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["1700000000"] * 3 + ["1700000000000"], "line 5: t is '1700000000000', milliseconds"),
+        (["1700000000000"] * 3 + ["1700000000"], "line 5: t is '1700000000', seconds"),
+        (["20240131", "20240230"], "line 3: t is '20240230'"),
+        (["40000", "40001"], "line 2: t is 40000: days since 1899"),
+        (["10:30", "10:40"], "line 2: t is '10:30', a time of day"),
+    ],
+)
+def test_times_that_would_be_another_century_are_refused(values, told):
+    with pytest.raises(errors.UserError) as caught:
+        read(values)
+    assert f"mine.csv: {told}" in str(caught.value)
+
+
+def test_a_later_block_may_not_change_the_unit():
+    with pytest.raises(errors.UserError, match=r"line 4: t is '1700000000000', milliseconds"):
+        read(["1700000000", "1700000001"], ["1700000000000", "1700000000001"])
+
+
+def test_an_offset_in_the_format_and_a_time_zone_exclude_each_other():
+    with pytest.raises(errors.UserError, match=r"%z .* time_zone"):
+        times.Clock("t", time_zone="Europe/Berlin", time_format="%d/%m/%Y %H:%M %z")
+
+
+def test_a_text_of_another_form_than_the_given_one_is_told_so():
+    with pytest.raises(errors.UserError, match=r"does not fit time_format %d\.%m"):
+        read(["2024-01-31"], time_format="%d.%m.%Y")

@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from apps.suite import errors
-from apps.suite.tables import pieces as table_pieces
+from apps.suite.scoring import pieces as table_pieces
 from tests.apps.scoring_job_files import write_csv
 
 AWKWARD = '\ufeffa,b\n1,"x\ny"\n\n2,"""q"""\r\n3,\n"4\n\n",5" pipe\n müsli ,"a,b"\n'

@@ -58,6 +58,7 @@ def pieces(path: str, number: int, rows_per_piece: int | None) -> list[Piece]:
         form = layout.of_file(file)
         try:
             with layout.opened(file) as binary:
+                layout.check_rows(path, binary, form)
                 return _pieces(path, number, _Lines(binary), form, rows_per_piece)
         except (OSError, EOFError, zlib.error):
             raise errors.UserError(f"{path}: cannot be read: damaged, or cut off") from None
@@ -153,6 +154,11 @@ def _pieces(
     return [*found, Piece(number, first, count, begins)] if count else found
 
 
+def python_values(column: Any) -> list[Any]:
+    """Returns a column's cells as Python's values, times to the microsecond."""
+    return list(column.cast(_type(column.type), safe=False).to_pylist())
+
+
 def _type(kind: Any) -> Any:
     """Returns a type with times to the microsecond, as Python has them."""
     import pyarrow
@@ -176,7 +182,7 @@ def _read_parquet(path: Path, piece: Piece, columns: list[str]) -> Iterator[tupl
             skipped = max(0, piece.first_row - place)
             kept = batch.slice(skipped, max(0, min(batch.num_rows, end - place) - skipped))
             arrays = [kept.column(name) for name in columns]
-            cells = [array.cast(_type(array.type), safe=False).to_pylist() for array in arrays]
+            cells = list(map(python_values, arrays))
             for at, row in enumerate(zip(*cells, strict=True), place + skipped + 1):
                 yield at, list(row)
             place += batch.num_rows
