@@ -19,7 +19,7 @@ from apps.anomaly_detection import data, detector, events, trained_model
 from apps.suite import errors
 from apps.suite.export import assets
 from apps.suite.runs import run_folder
-from apps.suite.serving import signatures, warmup_requests
+from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.tables import series
 
 EXAMPLE = "example.csv"
@@ -41,7 +41,13 @@ SIGNATURES = {
     ),
     "assets": signatures.ASSETS,
 }
-"""NaN is a missing value; a stream's states begin as zeros."""
+"""NaN is a missing value, and infinite values are refused; a stream's states begin as zeros."""
+
+LIMITS = {"rows_times_steps": 2**19, "rows_times_steps_of_windows": 2**22, "numbers": 2**24}
+"""Bounds of a request, which the graph holds; a model of windows (`steps_behind` above 0) reads
+many windows side by side, any other one step after the other."""
+
+_MOST_DEVIATIONS = 1e12  # from the mean; a value beyond counts as this: its square is a float32
 
 
 class ServedDetector:
@@ -88,15 +94,40 @@ class ServedDetector:
 
     def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
-        found = self.detector.whole(*_split(values))
+        values, observed = self._read(values)
+        found = self.detector.whole(values, observed)
         states = self.detector.initial_states(tf.shape(values)[0])
         return self._answers(found, states)[0]
 
     def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `stream`."""
-        found, after = self.detector.advance(*_split(values), states)
+        states = {
+            name: limits.finite(state, name) if state.dtype.is_floating else state
+            for name, state in states.items()
+        }
+        found, after = self.detector.advance(*self._read(values), states)
         answers, after = self._answers(found, after)
         return {**answers, **after}
+
+    def _read(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the values after checks, and True where they are not missing."""
+        rows, steps, channels = tf.unstack(tf.shape(values))
+        most = _most_steps(self.detector.steps_behind)
+        told = "values: rows times steps; ask a longer series in parts by the signature stream"
+        values = limits.at_most(values, [rows, steps], most, told)
+        values = limits.at_most(
+            values, [rows, steps, channels], LIMITS["numbers"], "values: how many numbers"
+        )
+        values = limits.checked(
+            values,
+            tf.reduce_all(~tf.math.is_inf(values)),
+            "values: one is infinite, or beyond float32; a missing value is NaN",
+        )
+        scaling = self.detector.residuals.scaling
+        mean, deviation = (tf.convert_to_tensor(each) for each in (scaling.mean, scaling.deviation))
+        reach = _MOST_DEVIATIONS * deviation
+        near = tf.clip_by_value(values, mean - reach, mean + reach)
+        return near, ~tf.math.is_nan(values)
 
     def _answers(
         self, found: detector.Scores, states: dict[str, tf.Tensor]
@@ -136,12 +167,15 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "events": dataclasses.asdict(trained.config.events),
         "threshold": dataclasses.asdict(trained.threshold),
         "threshold_config": dataclasses.asdict(trained.config.threshold),
+        "limits": {
+            "rows_times_steps": _most_steps(trained.detector.steps_behind),
+            "numbers": LIMITS["numbers"],
+        },
     }
 
 
-def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the values, and True where they are not missing."""
-    return values, tf.math.is_finite(values)
+def _most_steps(steps_behind: int) -> int:
+    return LIMITS["rows_times_steps_of_windows" if steps_behind else "rows_times_steps"]
 
 
 EXAMPLE_STEPS = 1_008  # three weeks of half-hours: a season to fill the memory, then faults

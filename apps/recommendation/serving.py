@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from apps.recommendation import data, model, ranking, trained_model
 from apps.suite.export import assets
-from apps.suite.serving import signatures, warmup_requests
+from apps.suite.serving import limits, signatures, warmup_requests
 
 _OPTIONS = {"k": "int32[…]", "exclude_seen": "bool[…]"}
 _ANSWER = {"items": "string[b, k]", "scores": "float32[b, k]", "unknown": "int32[b]"}
@@ -39,7 +39,15 @@ VOCABULARY, TITLES = "items.txt", "titles.json"
 LEFT_OUT = float(np.finfo(np.float32).min)
 """Score of a place without an item: a number, as JSON has no infinity, and the last when sorted."""
 
+LIMITS = {
+    "rows_times_k": 2**21,
+    "rows_times_items": 2**28,
+    "rows_times_names": 2**22,  # of the longest history, and of the longest list of candidates
+}
+"""Bounds of a request, which the graph holds; also in the asset settings.json."""
+
 _SCORES_AT_ONCE = 1 << 24  # of a request, rows times items; bounds the memory, to 64 MB an array
+_STEPS_AT_ONCE = 1 << 16  # of histories, rows times items that the model reads; likewise
 
 
 class ServedItems:
@@ -72,7 +80,8 @@ class ServedItems:
         contents = {VOCABULARY: "".join(f"{name}\n" for name in item_names)}
         if titles is not None:
             contents[TITLES] = json.dumps(list(titles), ensure_ascii=False)
-        contents[assets.SETTINGS] = json.dumps(settings or {}, indent=2) + "\n"
+        settings = {**(settings or {}), "limits": LIMITS}
+        contents[assets.SETTINGS] = json.dumps(settings, indent=2) + "\n"
         self.assets = assets.Assets(contents)
         vocabulary = self.assets.folder / VOCABULARY
         self.codes = data.item_table(vocabulary)
@@ -116,6 +125,9 @@ class ServedItems:
         exclude: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Answers signature `candidates`; an `include` of unknown names only leaves no item."""
+        rows = tf.shape(history)[0]
+        include = _names_within(include, "include", rows)
+        exclude = _names_within(exclude, "exclude", rows)
         included = data.preprocess(include, self.codes)
         is_limited = tf.reduce_any(include != "", axis=1)
         excluded = data.preprocess(exclude, self.codes)
@@ -133,20 +145,28 @@ class ServedItems:
     ) -> dict[str, tf.Tensor]:
         """Returns items, scores, unknown counts for names [b, time]; the lists are codes [b, m]."""
         batch = tf.shape(history)[0]
-        told = ["k: has to be at least 1, is", k]
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 1), told)]):
-            k = tf.minimum(tf.broadcast_to(k, [batch]), self.item_count)
+        history = _names_within(history, "history", batch)
+        history = limits.at_most(
+            history, [batch, self.item_count], LIMITS["rows_times_items"], "history: rows by items"
+        )
+        k = limits.checked(k, tf.reduce_all(k >= 1), "k: has to be at least 1, is", k)
+        k = tf.minimum(tf.broadcast_to(k, [batch]), self.item_count)
+        width = tf.reduce_max(tf.concat([[0], k], axis=0))
+        k = limits.at_most(
+            k, [batch, width], LIMITS["rows_times_k"], "k: rows times k, or times the items"
+        )
         width = tf.reduce_max(tf.concat([[0], k], axis=0))
         seen = data.preprocess(history, self.codes)
         hidden = tf.where(tf.broadcast_to(exclude_seen, [batch])[:, None], seen, 0)
         hidden = tf.concat([hidden, excluded], axis=1)
         recent = self._recent(seen)
-        queries = model.queries(self.layers, model.last_outputs(self.layers, recent))
-        rows_at_once = max(1, _SCORES_AT_ONCE // self.item_count)
+        rows_at_once = tf.maximum(
+            1, tf.minimum(_SCORES_AT_ONCE // self.item_count, _STEPS_AT_ONCE // tf.shape(recent)[1])
+        )
 
         def block(first: tf.Tensor, best: tf.TensorArray, codes: tf.TensorArray) -> tuple:
             rows = slice(first, first + rows_at_once)
-            scores = self._scores(queries[rows], recent[rows])
+            scores = self._scores(recent[rows])
             if included is not None:
                 scores = _only(scores, included[0][rows], included[1][rows])
             top = tf.math.top_k(_without(scores, hidden[rows]), width)
@@ -180,11 +200,12 @@ class ServedItems:
         begins = tf.maximum(lengths - self.history_items, 0)
         return tf.gather(seen, begins[:, None] + tf.range(longest), axis=1, batch_dims=1)
 
-    def _scores(self, queries: tf.Tensor, recent: tf.Tensor) -> tf.Tensor:
+    def _scores(self, recent: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, items]; for rows without a known item, logarithms of the counts.
 
         The model's own last product, without the copy that transposing its matrix makes.
         """
+        queries = model.queries(self.layers, model.last_outputs(self.layers, recent))
         table = self.layers["items"]
         products = tf.matmul(queries, table.embeddings.value, transpose_b=True)
         scores = products + table.bias.value
@@ -221,6 +242,15 @@ def of_model(trained: trained_model.TrainedModel) -> ServedItems:
 def popularity(item_counts: np.ndarray) -> np.ndarray:
     """Returns scores float32 [items] for empty histories: ln(1 + events in the train part)."""
     return np.log1p(np.asarray(item_counts, np.float64)).astype(np.float32)
+
+
+def _names_within(names: tf.Tensor, name: str, rows: tf.Tensor) -> tf.Tensor:
+    """Returns string [rows, any] after checks of its sides."""
+    given, count = tf.unstack(tf.shape(names))
+    told = f"{name}: needs a row for each history; the rows of both are"
+    names = limits.checked(names, tf.equal(given, rows), told, given, rows)
+    told = f"{name}: rows times names of the longest one"
+    return limits.at_most(names, [given, count], LIMITS["rows_times_names"], told)
 
 
 def _only(scores: tf.Tensor, included: tf.Tensor, is_limited: tf.Tensor) -> tf.Tensor:

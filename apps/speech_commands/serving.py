@@ -16,8 +16,8 @@ from apps.speech_commands import config as configs
 from apps.speech_commands import data, streams, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.export import assets
-from apps.suite.serving import signatures, warmup_requests
-from apps.suite.sounds import sound_files
+from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.sounds import features, sound_files
 
 _ANSWER = {
     "label": "string[b]",
@@ -40,6 +40,12 @@ SIGNATURES = {
     "assets": signatures.ASSETS,
 }
 """Samples lie from -1 to 1 at the rate of the run; a stream's states begin as float32[b, 0]."""
+
+LIMITS = {
+    "rows_times_samples": 2**22,  # a row counts as one window of the features, or more
+    "bytes_of_all_files": 2**23,  # of `wav`
+}
+"""Bounds of a request, which the graph holds; also in the asset settings.json."""
 
 _LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
 
@@ -67,6 +73,7 @@ class ServedSpeech:
         thresholds: Mapping[str, float],
     ) -> None:
         self.config = config
+        self.window_samples = features.frame_sizes(config.audio, config.features).window
         self.clip_probabilities = ClipProbabilities(trained, config)
         self.label_names = tf.constant(list(label_names))
         self.listener = streams.Listener(trained, config) if config.streams else None
@@ -103,12 +110,26 @@ class ServedSpeech:
 
     def clips(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
+        waveform = self._within(waveform, "waveform")
         rows = tf.shape(waveform)[0]
         samples = _sound(_at_least_one_row(waveform), "waveform")
         return self._answer(self._probabilities(samples)[:rows])
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `wav`, file by file, because their lengths differ."""
+        sizes = tf.cast(tf.strings.length(wav), tf.int64)
+        wav = limits.at_most(
+            wav,
+            [tf.reduce_sum(sizes)],
+            LIMITS["bytes_of_all_files"],
+            "wav: bytes of all files together",
+        )
+        wav = limits.at_most(
+            wav,
+            [tf.size(wav), self.window_samples],
+            LIMITS["rows_times_samples"],
+            f"wav: files times {self.window_samples} samples, which each counts at least",
+        )
         spec = tf.TensorSpec([self.label_names.shape[0]], tf.float32)
         return self._answer(tf.map_fn(self._file, wav, fn_output_signature=spec))
 
@@ -119,6 +140,8 @@ class ServedSpeech:
         """
         assert self.listener is not None
         rows = tf.shape(chunk)[0]
+        chunk = self._within(chunk, "chunk")
+        states = {name: self._state(state, name, rows) for name, state in states.items()}
         chunk = _at_least_one_row(chunk)
         specs = self.listener.state_specs()
         before = {
@@ -140,8 +163,24 @@ class ServedSpeech:
         wanted = self.config.audio.sample_rate_hz
         told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
         with tf.control_dependencies([tf.debugging.Assert(rate == wanted, told)]):
-            mono = tf.reduce_mean(samples, axis=1)[None]
+            mono = self._within(tf.reduce_mean(samples, axis=1)[None], "wav")
         return self._probabilities(_sound(mono, "wav"))[0]
+
+    def _within(self, samples: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns samples [b, n] after a check of how many they are."""
+        rows, count = tf.unstack(tf.shape(samples))
+        told = f"{name}: rows times samples, of each row {self.window_samples} at least"
+        factors = [rows, tf.maximum(count, self.window_samples)]
+        return limits.at_most(samples, factors, LIMITS["rows_times_samples"], told)
+
+    def _state(self, state: tf.Tensor, name: str, rows: tf.Tensor) -> tf.Tensor:
+        """Returns a stream's state [b, n] after checks of its sides and values."""
+        given, count = tf.unstack(tf.shape(state))
+        told = f"{name}: needs a row for each row of chunk; the rows of both are"
+        state = limits.checked(state, tf.equal(given, rows), told, given, rows)
+        told = f"{name}: rows times numbers"
+        state = limits.at_most(state, [given, count], LIMITS["rows_times_samples"], told)
+        return limits.finite(state, name)
 
     def _probabilities(self, waveform: tf.Tensor) -> tf.Tensor:
         """Returns probabilities [b, labels] for samples [b, samples]."""
@@ -162,6 +201,7 @@ class ServedSpeech:
             "sample_rate_hz": self.config.audio.sample_rate_hz,
             "clip_seconds": self.config.audio.window_seconds,
             "label_names": [name.decode() for name in self.label_names.numpy()],
+            "limits": LIMITS,
         }
         if self.listener is not None:
             settings["states"] = list(self.listener.initial_states(1))
@@ -286,9 +326,9 @@ def _stream(
 
 def _ask(trained: keras.Model, config: configs.Config, sound: np.ndarray) -> np.ndarray:
     """Returns probabilities [1, labels] for one clip, without padding."""
-    features = data.preprocess(tf.constant(sound[None]), config)
-    frames = tf.constant([features.shape[1]])
-    clip = {"features": features, "context_frames": tf.zeros_like(frames), "frames": frames}
+    values = data.preprocess(tf.constant(sound[None]), config)
+    frames = tf.constant([values.shape[1]])
+    clip = {"features": values, "context_frames": tf.zeros_like(frames), "frames": frames}
     return np.asarray(keras.ops.softmax(trained(clip, training=False)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.export import assets
 from apps.suite.networks import sampling
-from apps.suite.serving import signatures, warmup_requests
+from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import tokenizer
 from apps.text_generation import data, model, trained_model
 
@@ -35,8 +37,21 @@ SIGNATURES = {
         },
     ),
     "score": signatures.Signature({"text": "string[b]"}, {"nats_per_character": "float32[b]"}),
+    "assets": signatures.ASSETS,
 }
 """An option of `serving_default` is a scalar, or has a value for each row."""
+
+LIMITS = {
+    "length": 10_000,
+    "rows_times_longest_length": 2**20,
+    "prompt_bytes": 2**16,
+    "text_bytes": 2**18,  # of `score`
+    "rows_times_longest_text_bytes": 2**20,
+    "rows_times_vocabulary": 2**24,
+}
+"""Bounds of a request, which the graph holds; also in the asset settings.json."""
+
+_LOGITS_AT_ONCE = 2**25  # of `score`, rows times tokens times vocabulary; bounds the memory
 
 
 class ServedText:
@@ -53,6 +68,9 @@ class ServedText:
     def __init__(self, streaming: keras.Model, tokenizer: tokenizer.Tokenizer) -> None:
         self.saved = tf.Module(name="served_text")
         self.saved.tokenizer = tokenizer
+        settings = {"limits": LIMITS}
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
         self.saved.weights = [weight.value for weight in streaming.weights]
         self.streaming = streaming
         self.tokenizer = tokenizer
@@ -90,6 +108,7 @@ class ServedText:
                 autograph=False,
                 input_signature=[tf.TensorSpec([None], tf.string, "text")],
             ),
+            "assets": self.assets.signature(),
         }
 
     def continuation(
@@ -102,6 +121,15 @@ class ServedText:
         seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
+        prompt = self._rows_within(prompt, "prompt")
+        tokens = _longest(length)
+        length = limits.at_most(length, [tokens], LIMITS["length"], "length")
+        length = limits.at_most(
+            length,
+            [tf.size(prompt), _longest(length)],
+            LIMITS["rows_times_longest_length"],
+            "length: rows times the longest one",
+        )
         ids = sampling.generate(
             self.streaming,
             data.preprocess(prompt, self.tokenizer),
@@ -117,7 +145,13 @@ class ServedText:
 
     def step(self, token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `step`."""
-        before = [states[name] for name in self.state_names]
+        token = limits.at_most(
+            token,
+            [tf.size(token), self.tokenizer.vocabulary_size],
+            LIMITS["rows_times_vocabulary"],
+            "token: rows times the size of the vocabulary",
+        )
+        before = [limits.finite(states[name], name) for name in self.state_names]
         logits, after = model.step(self.streaming, token, before)
         following = tf.argmax(logits[:, 1:], axis=1, output_type=tf.int32) + 1
         named = dict(zip(self.state_names, after, strict=True))
@@ -125,14 +159,16 @@ class ServedText:
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `score`."""
-        tokens = data.preprocess(text, self.tokenizer)
+        tokens = data.preprocess(self._rows_within(text, "text"), self.tokenizer)
         batch, lengths = tokens.nrows(out_type=tf.int32), tokens.row_lengths()
         before = tf.broadcast_to(self.start, [batch, 1])
         read = tf.concat([before, tokens.to_tensor()], axis=1)
         last = tf.shape(read)[1] - 1
+        fits = _LOGITS_AT_ONCE // (self.tokenizer.vocabulary_size * tf.maximum(batch, 1))
+        window = tf.maximum(tf.minimum(sampling.window_tokens(batch), fits), 1)
 
         def advance(start: tf.Tensor, nats: tf.Tensor, states: list[tf.Tensor]) -> tuple:
-            end = tf.minimum(start + sampling.WINDOW_TOKENS, last)
+            end = tf.minimum(start + window, last)
             logits, *states = self.streaming([read[:, start:end], *states], training=False)
             following = read[:, start + 1 : end + 1]
             here = tf.nn.sparse_softmax_cross_entropy_with_logits(following, logits)
@@ -147,6 +183,30 @@ class ServedText:
         )
         characters = tf.strings.length(text, unit="UTF8_CHAR")
         return {"nats_per_character": tf.math.divide_no_nan(nats, tf.cast(characters, tf.float32))}
+
+    def _rows_within(self, texts: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns string[b] after a check of the time and memory that reading it takes."""
+        texts = limits.at_most(
+            texts,
+            [tf.size(texts), self.tokenizer.vocabulary_size],
+            LIMITS["rows_times_vocabulary"],
+            f"{name}: rows times the size of the vocabulary",
+        )
+        longest = _longest(tf.strings.length(texts))
+        texts = limits.at_most(
+            texts, [longest], LIMITS[f"{name}_bytes"], f"{name}: bytes of the longest one"
+        )
+        return limits.at_most(
+            texts,
+            [tf.size(texts), longest],
+            LIMITS["rows_times_longest_text_bytes"],
+            f"{name}: rows times bytes of the longest one",
+        )
+
+
+def _longest(lengths: tf.Tensor) -> tf.Tensor:
+    """Returns the highest of int32 lengths of any shape, 0 of none."""
+    return tf.reduce_max(tf.concat([tf.reshape(lengths, [-1]), [0]], axis=0))
 
 
 def served(run: Path) -> ServedText:
@@ -182,7 +242,7 @@ def requests(
     ]
     for count in (1, 3):
         found += [_step(streaming, count), _score(streaming, tokenizer, prompts[:count])]
-    return found
+    return [*found, assets.request()]
 
 
 def _continuation(

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.export import assets
-from apps.suite.serving import signatures, warmup_requests
-from apps.suite.videos import preprocessing
+from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.videos import encoded_pictures, preprocessing, served_limits
 from apps.video_classification import config as configs
 from apps.video_classification import data, model, streams, trained_model
 
@@ -40,6 +40,9 @@ SIGNATURES = {
     "assets": signatures.ASSETS,
 }
 """A stream's states begin as float32[b, 0]."""
+
+_PIXELS_AT_ONCE = 2**23  # of the clips that the network reads in one call; bounds the memory
+_PICTURES_AT_ONCE = 2  # that are decoded side by side; each takes some hundred megabytes at most
 
 
 class ServedVideo:
@@ -87,13 +90,20 @@ class ServedVideo:
 
     def videos(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
-        sizes = tf.shape(_with_pixels(frames))
+        clips = self.config.clips
+        frames = served_limits.frames_within(
+            _with_pixels(frames), clips.frames, clips, "pixels_of_all_clips"
+        )
+        sizes = tf.shape(frames)
         counts = tf.repeat(sizes[1], sizes[0])
         return self._answer(*data.preprocess(frames, counts, self.config))
 
     def files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `encoded`; decodes only the frames that the clip uses."""
         clips = self.config.clips
+        encoded = served_limits.clips_within(
+            encoded, "encoded", clips.frames, clips, "pixels_of_all_clips"
+        )
         rows, empty = tf.shape(encoded)[0], tf.equal(encoded, "")
         counts = tf.reduce_sum(tf.cast(~empty, tf.int32), axis=1)
         told = 'encoded: a row without a frame; one that is not "" is needed in each'
@@ -105,7 +115,12 @@ class ServedVideo:
         )
         chosen = tf.where(real, tf.gather(in_front, indices, axis=1, batch_dims=1), "")
         spec = tf.TensorSpec([clips.height, clips.width, 3], tf.uint8)
-        pixels = tf.map_fn(self._file, tf.reshape(chosen, [-1]), fn_output_signature=spec)
+        pixels = tf.map_fn(
+            self._file,
+            tf.reshape(chosen, [-1]),
+            fn_output_signature=spec,
+            parallel_iterations=_PICTURES_AT_ONCE,
+        )
         shape = [rows, clips.frames, clips.height, clips.width, 3]
         return self._answer(tf.reshape(pixels, shape), lengths)
 
@@ -116,9 +131,15 @@ class ServedVideo:
         """
         clips = self.config.clips
         frames = _with_pixels(frames)
+        frames = served_limits.frames_within(
+            frames, tf.shape(frames)[1], clips, "pixels_of_a_chunk"
+        )
         batch, count = tf.unstack(tf.shape(frames)[:2])
         first = streams.initial_states(self.trained, batch)
-        before = {name: _unpacked(states[name], first[name], name) for name in self.states}
+        before = {
+            name: _unpacked(limits.finite(states[name], name), first[name], name)
+            for name in self.states
+        }
         flat = tf.reshape(frames, tf.concat([[batch * count], tf.shape(frames)[2:]], axis=0))
         sized = tf.reshape(
             preprocessing.fitted(flat, clips), [batch, count, clips.height, clips.width, 3]
@@ -143,7 +164,10 @@ class ServedVideo:
         clips = self.config.clips
 
         def decoded() -> tf.Tensor:
-            pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+            within = encoded_pictures.bounded(
+                encoded, served_limits.LIMITS["pixels_of_a_picture"], "encoded"
+            )
+            pixels = tf.io.decode_image(within, channels=3, expand_animations=False)
             return preprocessing.fitted(_with_pixels(pixels[None, None])[0], clips)[0]
 
         black = tf.zeros([clips.height, clips.width, 3], tf.uint8)
@@ -154,10 +178,25 @@ class ServedVideo:
         batch = tf.shape(frames)[0]
         spare = tf.cast(batch == 0, tf.int32)
         frames, lengths = _longer(frames, spare), _longer(lengths, spare)
-        probabilities = self._probabilities(frames, lengths)
-        if self.config.evaluation.flip:
-            mirrored = self._probabilities(tf.reverse(frames, [3]), lengths)
-            probabilities = (probabilities + mirrored) / 2
+        clips = self.config.clips
+        at_once = max(1, _PIXELS_AT_ONCE // (clips.frames * clips.height * clips.width))
+
+        def block(first: tf.Tensor, found: tf.Tensor) -> tuple:
+            rows = slice(first, first + at_once)
+            asked, ends = frames[rows], lengths[rows]
+            probabilities = self._probabilities(asked, ends)
+            if self.config.evaluation.flip:
+                mirrored = self._probabilities(tf.reverse(asked, [3]), ends)
+                probabilities = (probabilities + mirrored) / 2
+            return first + at_once, tf.concat([found, probabilities], axis=0)
+
+        labels = self.label_names.shape[0]
+        _, probabilities = tf.while_loop(
+            lambda first, _: first < tf.shape(frames)[0],
+            block,
+            (0, tf.zeros([0, labels])),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, labels])),
+        )
         probabilities = probabilities[:batch]
         return {
             "label": tf.gather(self.label_names, tf.argmax(probabilities, axis=1)),
@@ -182,6 +221,7 @@ class ServedVideo:
             "clip_seconds": seconds,  # None: a clip is a whole video
             "clips_per_video": self.config.evaluation.clips_per_video,
             "states": self.states,
+            "limits": served_limits.LIMITS,
         }
 
 

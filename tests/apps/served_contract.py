@@ -53,6 +53,18 @@ def signatures(version: Path) -> dict[str, Any]:
     }
 
 
+def places(version: Path) -> dict[str, Any]:
+    """name -> (inputs, outputs), each tensor's name -> its place in the graph."""
+    return {
+        name: tuple(
+            {each: tensor.name for each, tensor in side.items()}
+            for side in (signature.inputs, signature.outputs)
+        )
+        for name, signature in _graph(version).signature_def.items()
+        if not name.startswith("__")
+    }
+
+
 def operations(version: Path) -> set[str]:
     """Names of all operations in the exported graph and in its functions."""
     graph = _graph(version).graph_def

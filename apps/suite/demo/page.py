@@ -10,7 +10,7 @@ import fastapi
 import gradio
 import starlette.types
 
-from apps.suite.demo import elements, request_box
+from apps.suite.demo import elements, guard, request_box
 from apps.suite.export import asking
 
 TITLE = "Try the models"
@@ -72,7 +72,10 @@ def _fill(model: asking.ExportedModel, shown: Tab | None) -> None:
 
 
 def application(blocks: gradio.Blocks, host: str, port: int) -> fastapi.FastAPI:
-    """Returns the page as an ASGI application, in the fonts of the machine that shows it."""
+    """Returns the page as an ASGI application, in the fonts of the machine that shows it.
+
+    It answers only who names an address of it, and reads only a browser's own uploads; see `guard`.
+    """
     theme = gradio.themes.Base(
         primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONOSPACE
     ).set(  # the theme's own greys are too faint to be read by everybody
@@ -88,7 +91,10 @@ def application(blocks: gradio.Blocks, host: str, port: int) -> fastapi.FastAPI:
         footer_links=[], run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False,
         mcp_server=False, show_error=False, max_file_size=LARGEST_UPLOAD,
     )  # fmt: skip
+    # Only then does Gradio refuse paths outside its folder of uploads, which `guard` does as well
+    blocks.has_launched = True
     app.add_middleware(_OwnServerOnly)
+    app.add_middleware(guard.Guard, host=host, port=port)
     return app
 
 

@@ -21,7 +21,8 @@ Step = Callable[
 ]
 """(network, tokens int32 (batch,), states) to logits float32 (batch, vocabulary) and new states."""
 
-WINDOW_TOKENS = 256  # read in one call of the model, which bounds its memory
+WINDOW_TOKENS = 256  # of a row, read in one call of the model, which bounds its memory
+_TOKENS_AT_ONCE = 2**15  # of all rows
 _BLOCK = 256  # uniform numbers that one call draws; a change of it changes every seeded text
 
 
@@ -101,6 +102,11 @@ def initial_states(streaming: keras.Model, batch_size: int | tf.Tensor) -> list[
     return [tf.zeros((batch_size, state.shape[-1])) for state in streaming.inputs[1:]]
 
 
+def window_tokens(rows: tf.Tensor) -> tf.Tensor:
+    """Returns how many tokens of each row are read in one call, int32: fewer of very many rows."""
+    return tf.clip_by_value(_TOKENS_AT_ONCE // tf.maximum(rows, 1), 1, WINDOW_TOKENS)
+
+
 def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
     """Returns the states after tokens int32 (batch, time), none as well, without their logits.
 
@@ -111,10 +117,10 @@ def read(streaming: keras.Model, tokens: tf.Tensor, states: list[tf.Tensor]) -> 
         tokens: the next ones of each row.
         states: as `initial_states` returns them.
     """
-    count = tf.shape(tokens)[1]
+    count, window = tf.shape(tokens)[1], window_tokens(tf.shape(tokens)[0])
 
     def advance(start: tf.Tensor, before: list[tf.Tensor]) -> tuple:
-        end = tf.minimum(start + WINDOW_TOKENS, count)
+        end = tf.minimum(start + window, count)
         _, *after = streaming([tokens[:, start:end], *before], training=False)
         return end, after
 
