@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import keras
 
-from lstm_layers.layer_kinds import layer_of_kind
+from lstm_layers import arguments, initializers
+from lstm_layers.layer_kinds import OPTIONS, layer_of_kind
+from lstm_layers.recurrent_layer import reading
 
 _OWN_OPTIONS = {"go_backwards", "zero_output_for_mask"}
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
 
+@reading("forward_layer", OPTIONS)
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class BiLSTM(keras.layers.Layer):
     """Reads (batch, time, features) in both directions.
@@ -37,8 +40,7 @@ class BiLSTM(keras.layers.Layer):
     Call arguments:
         sequences: (batch, time, features).
         initial_state: list of (batch, size) in the order above.
-        mask: (batch, time) bool, False at steps to be skipped.
-        training: whether dropout acts.
+        mask, training, sequences_mask: as in `RecurrentLayer`.
 
     Returns:
         The merged output (a pair for None); then the states where `return_state`.
@@ -62,12 +64,13 @@ class BiLSTM(keras.layers.Layer):
         dtype=None,
         **options,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        own = arguments.of_every_layer(options)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, **own)
+        self.input_spec = keras.InputSpec(ndim=3)
         if merge_mode not in MERGE_MODES:
             raise ValueError(f"merge_mode must be one of {MERGE_MODES}, got {merge_mode!r}")
         for option in sorted(_OWN_OPTIONS & options.keys()):
             raise ValueError(f"{option} is not an option of BiLSTM: it follows from the direction")
-        self.units = units
         self.cell = cell
         self.merge_mode = merge_mode
         self.return_sequences = return_sequences
@@ -82,18 +85,35 @@ class BiLSTM(keras.layers.Layer):
             "trainable": trainable,
         }
         self.forward_layer = layer_of_kind(cell, name="forward", **shared)
-        self.backward_layer = layer_of_kind(cell, name="backward", go_backwards=True, **shared)
+        self.backward_layer = layer_of_kind(
+            cell, name="backward", go_backwards=True, **initializers.others(shared, 1)
+        )
         self.supports_masking = True
 
     @property
-    def stateful(self) -> bool:
-        return self.forward_layer.stateful
+    def states(self) -> tuple | None:
+        """The states of a stateful layer that is built, in the order above; else None."""
+        halves = self.forward_layer.states, self.backward_layer.states
+        return None if None in halves else tuple(state for half in halves for state in half)
+
+    @property
+    def state_size(self) -> list[int]:
+        return [*self.forward_layer.state_size, *self.backward_layer.state_size]
+
+    def get_initial_state(self, batch_size):
+        """Returns zeros in the order of the states, each (batch_size, size)."""
+        halves = self.forward_layer, self.backward_layer
+        return [state for half in halves for state in half.get_initial_state(batch_size)]
 
     def build(self, sequences_shape, initial_state_shape=None):
+        self.input_spec = arguments.sequences_spec(self.name, sequences_shape)
         self.forward_layer.build(sequences_shape)
         self.backward_layer.build(sequences_shape)
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None):
+        mask = sequences_mask if mask is None else mask  # as in `RecurrentLayer`
+        if mask is not None:
+            arguments.check_mask(self.name, sequences, mask)
         states: list = [None, None]
         if initial_state is not None:
             count = len(self.forward_layer.state_size)
@@ -141,6 +161,13 @@ class BiLSTM(keras.layers.Layer):
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
+    def reset_states(self):
+        """Does what `reset_state` does, under the other name that Keras has for it."""
+        self.reset_state()
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # the two layers within do it
+
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         output, *states = self.forward_layer.compute_output_shape(sequences_shape)
         if self.merge_mode == "concat":
@@ -166,6 +193,7 @@ class BiLSTM(keras.layers.Layer):
         return {
             **options,
             **super().get_config(),
+            **({} if self.autocast else {"autocast": False}),
             "cell": self.cell,
             "merge_mode": self.merge_mode,
             "return_sequences": self.return_sequences,

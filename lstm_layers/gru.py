@@ -12,7 +12,7 @@ from lstm_layers.recurrences import implementations
 from lstm_layers.recurrences.gru_step import Options, Step, Weights, factors, gru_step
 from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run
-from lstm_layers.recurrent_layer import RecurrentLayer
+from lstm_layers.recurrent_layer import RecurrentLayer, reading
 
 
 @keras.saving.register_keras_serializable(package="lstm_layers")
@@ -105,6 +105,7 @@ class GRUCell(RecurrentCell):
         return {**super().get_config(), "reset_after": self.reset_after}
 
 
+@reading("cell", ["reset_after"])
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class GRU(RecurrentLayer):
     """Gated recurrent unit over (batch, time, features).

@@ -20,6 +20,13 @@ KINDS: dict[str, tuple[type[RecurrentLayer], dict[str, Any]]] = {
     **{name: (VariantLSTM, options) for name, options in GREFF_VARIANTS.items()},
 }
 
+# Options of one of these layers or more that a layer made of them lets its users read.
+OPTIONS: list[str] = sorted(
+    {"stateful", "unroll", "weight_dropout", "implementation"}.union(
+        *(layer_class.options_read for layer_class, _ in KINDS.values())
+    )
+)
+
 
 def layer_of_kind(kind: str, **options) -> RecurrentLayer:
     """Makes a layer of one direction.

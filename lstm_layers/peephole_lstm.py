@@ -10,8 +10,8 @@ from keras import ops
 from lstm_layers.recurrences import implementations
 from lstm_layers.recurrences.lstm_step import Options, Peepholes, Step, Weights, lstm_step
 from lstm_layers.recurrences.portable import product
-from lstm_layers.recurrent_cell import RecurrentCell, Run
-from lstm_layers.recurrent_layer import RecurrentLayer
+from lstm_layers.recurrent_cell import RecurrentCell, Run, options_of_weights
+from lstm_layers.recurrent_layer import RecurrentLayer, reading
 
 # Weights by gate letter, in the order in which they are made.
 _PEEPHOLES = {"i": "input_peephole", "f": "forget_peephole", "o": "output_peephole"}
@@ -134,6 +134,7 @@ class PeepholeLSTMCell(RecurrentCell):
         return {**super().get_config(), **config}
 
 
+@reading("cell", ["peepholes", "unit_forget_bias", *options_of_weights(PeepholeLSTMCell)])
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class PeepholeLSTM(RecurrentLayer):
     """LSTM with peephole connections over (batch, time, features).

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+from lstm_layers import initializers
 from lstm_layers.recurrences import activations
 from lstm_layers.recurrences.portable import input_products
 
@@ -37,6 +38,7 @@ class Run(NamedTuple):
         unroll: write the steps out instead of looping.
         implementation: one of `implementations`, already chosen.
         training: whether the run is one of a training.
+        drawn: what the cell's `draw` returned for this run.
     """
 
     inputs: Any
@@ -47,6 +49,7 @@ class Run(NamedTuple):
     unroll: bool
     implementation: str
     training: bool
+    drawn: Any = None
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
@@ -89,7 +92,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         seed: int | None = None,
         **options,
     ):
-        self._weight_options = {
+        of_weights = {
             f"{weight}_{kind}": module.get(
                 options.pop(f"{weight}_{kind}", initializer if kind == "initializer" else None)
             )
@@ -97,6 +100,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             for kind, module in _KINDS.items()
         }
         super().__init__(**options)
+        for name, value in of_weights.items():
+            setattr(self, name, value)
+        self._initialized: tuple = ()  # (initializer, shape) of each weight so far
         if units <= 0:
             raise ValueError(f"units must be positive, got {units}")
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
@@ -120,23 +126,33 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         initializer=None,
         autocast: bool = True,
     ):
-        """Adds a weight with the initializer, regularizer and constraint given for `weight`."""
-        options: dict[str, Any] = {
-            kind: self._weight_options[f"{weight}_{kind}"] for kind in _KINDS
-        }
+        """Adds a weight with the initializer, regularizer and constraint given for `weight`.
+
+        Weights of one shape that share an initializer get different values all the same.
+        """
+        options: dict[str, Any] = {kind: getattr(self, f"{weight}_{kind}") for kind in _KINDS}
         if initializer is not None:
             options["initializer"] = initializer
+        else:
+            shared = options["initializer"]
+            same = sum(each is shared and size == shape for each, size in self._initialized)
+            self._initialized = (*self._initialized, (shared, shape))
+            options["initializer"] = initializers.another(shared, same)
         return self.add_weight(name=name, shape=shape, autocast=autocast, **options)
 
     def initial(self, weight: str):
         """Returns the initializer given for `weight`."""
-        return self._weight_options[f"{weight}_initializer"]
+        return getattr(self, f"{weight}_initializer")
 
     def input_products(self, inputs):
         """Returns x W + b for inputs (…, features): (…, gates * units), as one product."""
         dtype = self.compute_dtype
         bias = None if self.input_bias is None else ops.cast(self.input_bias, dtype)
         return input_products(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype), bias)
+
+    def draw(self, time, batch) -> Any:
+        """Draws what the steps of a run in training need at random, dropout masks aside."""
+        return None
 
     def recurrence(self, run: Run) -> tuple:
         """Computes all steps: h at every step, (time, batch, size), and the last states."""
@@ -168,9 +184,15 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         }
-        for name, value in self._weight_options.items():
-            config[name] = _KINDS[name.rpartition("_")[2]].serialize(value)
+        for weight in self.initializers:
+            for kind, module in _KINDS.items():
+                config[f"{weight}_{kind}"] = module.serialize(getattr(self, f"{weight}_{kind}"))
         return {**super().get_config(), **config}
+
+
+def options_of_weights(cell_class: type[RecurrentCell]) -> list[str]:
+    """Returns the names `<weight>_initializer`, … of the options that a kind of cell takes."""
+    return [f"{weight}_{kind}" for weight in cell_class.initializers for kind in _KINDS]
 
 
 def layers_within(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:

@@ -8,16 +8,57 @@ a pure function over all steps.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+import contextvars
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
+from lstm_layers import arguments
 from lstm_layers.recurrences import implementations
-from lstm_layers.recurrent_cell import RecurrentCell, Run, layers_within
+from lstm_layers.recurrent_cell import RecurrentCell, Run, layers_within, options_of_weights
+
+# Whether the call that runs in this thread computes its loop again for a gradient.
+_REMATERIALIZED = contextvars.ContextVar("rematerialized", default=False)
 
 
+def reading(holder: str, names: Iterable[str]) -> Callable[[type], type]:
+    """Makes a class decorator that adds properties which read attributes of `holder`.
+
+    Options are read on a layer, as on those of Keras, wherever they are kept. Their names are
+    collected in the class attribute `options_read`.
+
+    Args:
+        holder: path from the layer, "cell" or "cell.variant".
+        names: of the attributes.
+    """
+
+    def decorated(layer_class):
+        for name in names:
+            if not hasattr(layer_class, name):
+                setattr(layer_class, name, property(operator.attrgetter(f"{holder}.{name}")))
+        layer_class.options_read = (*getattr(layer_class, "options_read", ()), *names)
+        return layer_class
+
+    return decorated
+
+
+@reading(
+    "cell",
+    (
+        "units",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+        *options_of_weights(RecurrentCell),
+    ),
+)
 class RecurrentLayer(keras.layers.RNN):
     """Base of `PeepholeLSTM`, `GRU`, `VariantLSTM` and `SimpleRNN`.
 
@@ -40,7 +81,8 @@ class RecurrentLayer(keras.layers.RNN):
         implementation: how the loop over time is computed, see `implementations`; "auto" takes
             the fastest one for the call.
         name, trainable, dtype: those of `keras.layers.Layer`. With a 16-bit dtype the products
-            are computed in it, gates and cell states in float32.
+            are computed in it, gates and cell states in float32. `activity_regularizer`,
+            `autocast` and `input_shape` are the layer's as well.
         **more_cell_options: further arguments of the cell.
 
     Attributes:
@@ -49,15 +91,17 @@ class RecurrentLayer(keras.layers.RNN):
     Call arguments:
         sequences: (batch, time, features).
         initial_state: list of (batch, units), h first; zeros by default.
-        mask: (batch, time) bool, False at steps to be skipped.
+        mask: (batch, time) bool, False at steps to be skipped, or (1, time) for all rows.
         training: whether dropout acts.
+        sequences_mask: Keras gives the mask that the sequences carry here when states are given;
+            `mask` goes before it.
 
     Returns:
         h, (batch, units) or (batch, time, units); then the states where `return_state`.
 
     Raises:
-        ValueError: a wrong number of states, a state of another shape than (batch, units), a rate
-            out of its range.
+        ValueError: a wrong number of states, a state of another shape than (batch, units), a mask
+            or sequences of another shape, a rate out of its range.
     """
 
     def __init__(
@@ -79,6 +123,7 @@ class RecurrentLayer(keras.layers.RNN):
         **more_cell_options,
     ):
         layer = {"trainable": trainable, "dtype": dtype}
+        own = arguments.of_every_layer(more_cell_options)
         super().__init__(
             cell_class(**cell_options, **more_cell_options, **layer),
             return_sequences=return_sequences,
@@ -89,7 +134,9 @@ class RecurrentLayer(keras.layers.RNN):
             zero_output_for_mask=zero_output_for_mask,
             name=name,
             **layer,
+            **own,
         )
+        self.input_spec = keras.InputSpec(ndim=3)
         if not 0.0 <= weight_dropout < 1.0:
             raise ValueError(f"weight_dropout must be in [0, 1), got {weight_dropout}")
         self.weight_dropout = weight_dropout
@@ -98,9 +145,21 @@ class RecurrentLayer(keras.layers.RNN):
         # Keras after 3.15 turns these off in RNN, and masks would be dropped without a word.
         self.supports_masking = True
 
+    options_read: ClassVar[tuple[str, ...]]
+
     @property
     def units(self) -> int:
         return self.cell.units
+
+    @property
+    def activation(self):
+        """φ, as the function of Keras."""
+        return keras.activations.get(self.cell.activation)
+
+    @property
+    def recurrent_activation(self):
+        """σ, as the function of Keras."""
+        return keras.activations.get(self.cell.recurrent_activation)
 
     def compute_mask(self, _, mask=None):
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
@@ -109,16 +168,68 @@ class RecurrentLayer(keras.layers.RNN):
             outputs = ops.flip(outputs, axis=1)  # outputs start with the last step
         return [outputs, *(None for _ in self.state_size)] if self.return_state else outputs
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def build(self, sequences_shape, initial_state_shape=None):
+        self.input_spec = arguments.sequences_spec(self.name, sequences_shape)
+        super().build(sequences_shape, initial_state_shape)
+
+    def call(self, sequences, initial_state=None, mask=None, training=False, sequences_mask=None):
+        # Keras hands over the mask that the sequences carry as `mask` where they are the only
+        # tensors, and under this other name where states are given as well.
+        mask = sequences_mask if mask is None else mask
+        if mask is not None:
+            arguments.check_mask(self.name, sequences, mask)
+        if self.unroll and sequences.shape[1] is None:
+            raise ValueError(
+                f"Cannot unroll {self.name} over a time dimension that is unknown: give a "
+                "keras.Input with a number of steps, or leave unroll=False"
+            )
+        state = self._before(sequences, initial_state)
+        last_output, outputs, states = self.inner_loop(sequences, state, mask, training)
+        states = [ops.cast(each, self.compute_dtype) for each in states]
+        if self.stateful:
+            for variable, value in zip(self.states, states, strict=True):
+                variable.assign(value)
+        output = ops.cast(outputs if self.return_sequences else last_output, self.compute_dtype)
+        return (output, *states) if self.return_state else output
+
+    def _before(self, sequences, initial_state) -> list:
+        """Returns the states before the first step, as a caller or a stateful layer has them."""
         if initial_state is not None:
             if not isinstance(initial_state, (list, tuple)):
                 initial_state = [initial_state]
-            self._check_state(sequences, initial_state)
-        try:
-            return super().call(sequences, initial_state, mask=mask, training=training)
-        finally:
-            # Otherwise the next call would use the dropout mask of a call that failed.
-            self._maybe_reset_dropout_masks(self.cell)
+            arguments.check_states(self.name, sequences, self.state_size, initial_state)
+        elif self.stateful:
+            initial_state = self.states
+        else:
+            initial_state = self.get_initial_state(ops.shape(sequences)[0])
+        batch, expected = sequences.shape[0], self._expected_batch_size
+        if self.stateful and None not in (batch, expected) and batch != expected:
+            raise ValueError(
+                f"{self.name} is stateful, for the batch size {expected}, and got a batch size of "
+                f"{batch}: the states of the last call belong to its rows"
+            )
+        dtype = self.cell.compute_dtype
+        return [ops.convert_to_tensor(each, dtype=dtype) for each in initial_state]
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """Overrides that of Keras, for `keras.RematScope`.
+
+        Keras would run all of `call` again for a gradient, with other dropout masks, and
+        TensorFlow's part of it takes no keywords in a graph. Here the loop over time alone runs
+        again, from the same inputs, masks and states.
+        """
+        if super().rematerialized_call(layer_call, *args, **kwargs) is layer_call:
+            return layer_call
+
+        @functools.wraps(layer_call)
+        def call(*args, **kwargs):
+            token = _REMATERIALIZED.set(True)
+            try:
+                return layer_call(*args, **kwargs)
+            finally:
+                _REMATERIALIZED.reset(token)
+
+        return call
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Overrides `keras.layers.RNN.inner_loop`.
@@ -140,15 +251,20 @@ class RecurrentLayer(keras.layers.RNN):
             inputs = ops.flip(inputs, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
 
-        dropout_mask = recurrent_dropout_mask = None
+        # Drawn in inference as well: which mask a step of training gets does not depend on whether
+        # the model was evaluated before it in a graph of its own.
+        of_step = (ops.shape(sequences)[0], sequences.shape[-1])
+        dropout_mask = self._drawn_mask(cell.dropout, of_step, dtype)
+        h = initial_state[0]
+        recurrent_dropout_mask = self._drawn_mask(cell.recurrent_dropout, ops.shape(h), h.dtype)
         recurrent_kernel = ops.cast(cell.recurrent_kernel, dtype)
-        if training:
-            dropout_mask = cell.get_dropout_mask(sequences[:, 0, :])
-            recurrent_dropout_mask = cell.get_recurrent_dropout_mask(initial_state[0])
-            if self.weight_dropout:
-                recurrent_kernel = keras.random.dropout(
-                    recurrent_kernel, self.weight_dropout, seed=cell.seed_generator
-                )
+        drawn = None
+        if not training:
+            dropout_mask = recurrent_dropout_mask = None
+        elif self.weight_dropout:
+            recurrent_kernel = keras.random.dropout(
+                recurrent_kernel, self.weight_dropout, seed=cell.seed_generator
+            )
         if dropout_mask is not None:
             inputs = inputs * ops.cast(dropout_mask, dtype)
         if self.stateful and keras.backend.backend() == "torch":
@@ -157,30 +273,41 @@ class RecurrentLayer(keras.layers.RNN):
         state_dtype = cell.state_dtype
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
+        if training:
+            drawn = cell.draw(*ops.shape(inputs)[:2])
 
-        self.implementation_used = implementations.choose(
+        implementation = implementations.choose(
             self.implementation, cell, inputs, bool(training), self.unroll
         )
-        outputs, states = cell.recurrence(
-            Run(
-                inputs,
-                recurrent_kernel,
-                tuple(ops.cast(state, state_dtype) for state in initial_state),
-                mask,
-                recurrent_dropout_mask,
-                self.unroll,
-                self.implementation_used,
-                bool(training),
-            )
+        self.implementation_used = implementation
+        run = Run(
+            inputs,
+            recurrent_kernel,
+            tuple(ops.cast(state, state_dtype) for state in initial_state),
+            mask,
+            recurrent_dropout_mask,
+            self.unroll,
+            implementation,
+            bool(training),
+            drawn,
         )
+        again = _REMATERIALIZED.get()
+        outputs, states = _rematerialized(cell, run) if again else cell.recurrence(run)
         last_output = states[0]
         if mask is not None and self.zero_output_for_mask:
             outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
-            last_output = ops.where(mask[-1][:, None], last_output, ops.zeros_like(last_output))
+            is_real = ops.all(mask[-1:], axis=0)  # true where there is no step
+            last_output = ops.where(is_real[:, None], last_output, ops.zeros_like(last_output))
         outputs = ops.transpose(outputs, (1, 0, 2))
         if keras.backend.backend() == "tensorflow":  # a loop forgets a static length
             outputs.set_shape([*sequences.shape[:2], cell.output_size])
         return last_output, outputs, list(states)
+
+    def _drawn_mask(self, rate: float, shape, dtype):
+        # Not kept on the cell, as Keras has it: calls in other threads would take it for theirs.
+        if not rate:
+            return None
+        return keras.random.dropout(ops.ones(shape, dtype), rate, seed=self.cell.seed_generator)
 
     def step(self, inputs, state):
         """Runs one step of a stream, without dropout.
@@ -198,30 +325,14 @@ class RecurrentLayer(keras.layers.RNN):
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         return self.cell(inputs, list(state), training=False)
 
-    def _check_state(self, sequences, initial_state):
-        # A state of one row would broadcast against the batch without a word.
-        if len(initial_state) != len(self.state_size):
-            raise ValueError(
-                f"{self.name} takes {len(self.state_size)} initial states, got {len(initial_state)}"
-            )
-        batch = sequences.shape[0]
-        for position, (state, size) in enumerate(zip(initial_state, self.state_size, strict=True)):
-            if getattr(state.shape, "rank", 2) is None:  # a tensor of TensorFlow, of any shape
-                continue
-            expected, shape = (batch, size), tuple(state.shape)
-            known = zip(expected, shape, strict=False)
-            if len(shape) != 2 or any(None not in pair and pair[0] != pair[1] for pair in known):
-                raise ValueError(
-                    f"initial state {position} of {self.name} has shape {shape}, "
-                    f"expected (batch, units) = {expected}"
-                )
-
     def get_config(self):
         config = super().get_config()
         del config["cell"]
         own = self.cell.get_config()
         for key in ("name", "trainable", "dtype"):
             own.pop(key)
+        if not self.autocast:
+            config["autocast"] = False
         return {
             **config,
             **own,
@@ -232,6 +343,18 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _rematerialized(cell: RecurrentCell, run: Run) -> tuple:
+    """Computes all steps, and computes them again for a gradient instead of keeping them."""
+
+    def again(inputs, recurrent_kernel, *state):
+        run_again = run._replace(inputs=inputs, recurrent_kernel=recurrent_kernel, state=state)
+        outputs, states = cell.recurrence(run_again)
+        return (outputs, *states)
+
+    outputs, *states = keras.remat(again)(run.inputs, run.recurrent_kernel, *run.state)
+    return outputs, tuple(states)
 
 
 @contextlib.contextmanager

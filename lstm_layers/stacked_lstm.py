@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 from keras import ops
 
-from lstm_layers.layer_kinds import layer_of_kind
+from lstm_layers import arguments, initializers
+from lstm_layers.layer_kinds import OPTIONS, layer_of_kind
+from lstm_layers.recurrent_layer import reading
 
 
+@reading("lowest_layer", OPTIONS)
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class StackedLSTM(keras.layers.Layer):
     """Reads (batch, time, features) with `depth` recurrent layers, each over the outputs below it.
@@ -38,8 +43,7 @@ class StackedLSTM(keras.layers.Layer):
     Call arguments:
         sequences: (batch, time, features).
         initial_state: list of (batch, size) in the order above.
-        mask: (batch, time) bool, False at steps to be skipped.
-        training: whether dropout acts.
+        mask, training, sequences_mask: as in `RecurrentLayer`.
 
     Returns:
         The output, (batch, size) or (batch, time, size); then the states where `return_state`.
@@ -68,17 +72,17 @@ class StackedLSTM(keras.layers.Layer):
         dtype=None,
         **options,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        own = arguments.of_every_layer(options)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, **own)
+        self.input_spec = keras.InputSpec(ndim=3)
         if depth < 1:
             raise ValueError(f"depth must be positive, got {depth}")
         if not 0.0 <= dropout_between < 1.0:
             raise ValueError(f"dropout_between must be in [0, 1), got {dropout_between}")
-        self.units = units
         self.depth = depth
         self.cell = cell
         self.dropout_between = dropout_between
         self.residual = residual
-        self.seed = seed
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -86,7 +90,7 @@ class StackedLSTM(keras.layers.Layer):
         self.recurrent_layers = [
             layer_of_kind(
                 cell,
-                **options,
+                **initializers.others(options, level),
                 units=units,
                 dropout=dropout_between if level else dropout,
                 seed=None if seed is None else seed + level,
@@ -101,32 +105,46 @@ class StackedLSTM(keras.layers.Layer):
         self.supports_masking = True
 
     @property
-    def stateful(self) -> bool:
-        return self.recurrent_layers[0].stateful
+    def lowest_layer(self):
+        return self.recurrent_layers[0]
 
     @property
     def state_size(self) -> list[int]:
         return [size for layer in self.recurrent_layers for size in layer.state_size]
 
+    @property
+    def states(self) -> list | None:
+        """The states of a stateful stack that is built, lowest layer first; else None."""
+        levels = [layer.states for layer in self.recurrent_layers]
+        return None if None in levels else [state for level in levels for state in level]
+
     def build(self, sequences_shape, initial_state_shape=None):
+        self.input_spec = arguments.sequences_spec(self.name, sequences_shape)
         for layer in self.recurrent_layers:
             layer.build(sequences_shape)
             sequences_shape = (*sequences_shape[:2], layer.cell.output_size)
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None):
+        mask = sequences_mask if mask is None else mask  # as in `RecurrentLayer`
+        if mask is not None:
+            arguments.check_mask(self.name, sequences, mask)
         states = self._by_layer(initial_state)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
-        outputs, last_states = sequences, []
+        outputs, last_states, last_outputs = sequences, [], []
         for level, (layer, state) in enumerate(zip(self.recurrent_layers, states, strict=True)):
             below = outputs
             outputs, *last = layer(below, initial_state=state, mask=mask, training=training)
             last_states += last
             if self.residual and level:
-                outputs = outputs + (below if layer.return_sequences else below[:, -1])
+                if not layer.return_sequences:  # not below[:, -1]: there may be no step
+                    below = functools.reduce(lambda lower, h: h + lower, last_outputs)
+                outputs = outputs + below
+            last_outputs.append(last[0])
         if self.zero_output_for_mask and mask is not None:
-            kept = ops.cast(mask if self.return_sequences else mask[:, -1], "bool")
+            kept = ops.cast(mask, "bool")
+            kept = kept if self.return_sequences else ops.all(kept[:, -1:], axis=1)
             outputs = ops.where(kept[..., None], outputs, ops.zeros_like(outputs))
         return (outputs, *last_states) if self.return_state else outputs
 
@@ -163,6 +181,13 @@ class StackedLSTM(keras.layers.Layer):
         """Starts every layer of a stateful stack from zeros."""
         for layer in self.recurrent_layers:
             layer.reset_state()
+
+    def reset_states(self):
+        """Does what `reset_state` does, under the other name that Keras has for it."""
+        self.reset_state()
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # the layers within do it
 
     def _by_layer(self, states) -> list:
         """Returns the states of each layer, or None for each."""
@@ -206,5 +231,6 @@ class StackedLSTM(keras.layers.Layer):
         return {
             **self.recurrent_layers[0].get_config(),
             **super().get_config(),
+            **({} if self.autocast else {"autocast": False}),
             **{name: getattr(self, name) for name in own},
         }

@@ -15,8 +15,8 @@ from keras import ops
 
 from lstm_layers.recurrences import activations
 from lstm_layers.recurrences.portable import product, scan
-from lstm_layers.recurrent_cell import RecurrentCell, Run
-from lstm_layers.recurrent_layer import RecurrentLayer
+from lstm_layers.recurrent_cell import RecurrentCell, Run, options_of_weights
+from lstm_layers.recurrent_layer import RecurrentLayer, reading
 from lstm_layers.variant_equations import (
     FIELDS,
     Functions,
@@ -141,7 +141,7 @@ class VariantLSTMCell(RecurrentCell):
         state = [ops.cast(each, self.state_dtype) for each in states]
         inputs, fed_back = self.dropped(inputs, state[0], training)
         z = ops.cast(self.input_products(inputs), self.state_dtype)
-        zoned = self._draw(ops.shape(z)[:1]) if training else Zoned()
+        zoned = self._zoned(ops.shape(z)[:1]) if training else Zoned()
         weights = self._step_weights(self.recurrent_kernel)
         new = variant_step(z, state, fed_back, zoned, weights, self._functions(), self.variant)
         new = [ops.cast(each, self.compute_dtype) for each in new]
@@ -150,7 +150,7 @@ class VariantLSTMCell(RecurrentCell):
     def recurrence(self, run: Run) -> tuple:
         weights, functions = self._step_weights(run.recurrent_kernel), self._functions()
         z = self.input_products(run.inputs)
-        zoned = self._draw(ops.shape(z)[:2]) if run.training else Zoned()
+        zoned = Zoned() if run.drawn is None else run.drawn
         optional = (run.mask, zoned.c, zoned.h)
         present = [tensor for tensor in optional if tensor is not None]
 
@@ -168,7 +168,10 @@ class VariantLSTMCell(RecurrentCell):
 
         return scan(step, run.state, [z, *present], unroll=run.unroll)
 
-    def _draw(self, shape) -> Zoned:
+    def draw(self, time, batch) -> Zoned:
+        return self._zoned((time, batch))
+
+    def _zoned(self, shape) -> Zoned:
         rates = (self.variant.zoneout_c, self.units), (self.variant.zoneout_h, self.output_size)
         return Zoned(
             *(
@@ -216,6 +219,8 @@ class VariantLSTMCell(RecurrentCell):
         }
 
 
+@reading("cell.variant", sorted(FIELDS))
+@reading("cell", ["unit_forget_bias", *options_of_weights(VariantLSTMCell)])
 @keras.saving.register_keras_serializable(package="lstm_layers")
 class VariantLSTM(RecurrentLayer):
     """An LSTM of any variant over (batch, time, features).

@@ -1,0 +1,42 @@
+"""Initializers of weights that must not come out equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+def another(initializer: Any, position: int) -> Any:
+    """Returns an initializer like this one that draws other values.
+
+    A random initializer of Keras returns the same values at every call, so that one object, or one
+    seed, in two places makes equal weights there.
+
+    Args:
+        initializer: an initializer, its name, its configuration, a function, or None.
+        position: its place among those that share it, from 0. At 0 it is returned as it is; from
+            there on a seed that is a number is raised by the position, and one that is not given
+            is drawn anew.
+
+    Returns:
+        What `initializer` was where it draws nothing, or draws anew at each call by itself.
+    """
+    found = keras.initializers.get(initializer)
+    if position == 0 or not isinstance(found, keras.initializers.Initializer):
+        return found
+    config = found.get_config()
+    seed = config.get("seed", "none")
+    if seed is None:
+        return found.clone()
+    if isinstance(seed, int):
+        return type(found).from_config({**config, "seed": seed + position})
+    return found
+
+
+def others(options: dict[str, Any], position: int) -> dict[str, Any]:
+    """Returns the options of a layer with `another` for every initializer among them."""
+    return {
+        name: another(value, position) if name.endswith("_initializer") else value
+        for name, value in options.items()
+    }
