@@ -23,6 +23,7 @@ SUITE_FLOORS = (
     {"networks", "sounds"},
     {"data"},
     {"tables", "videos", "evaluation"},
+    {"sequences"},
     {"scoring", "demo"},
 )
 TASK_FLOORS = (

@@ -1,0 +1,19 @@
+"""Group of a config that the user's own sequences are read by."""
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+
+
+@dataclass(frozen=True)
+class SequenceFormatConfig:
+    sequence_column: str = ""  # "" = found by its name, such as sequence, unit or recording
+    step_column: str = ""  # "" = found by its name, such as step, cycle or time; "none" = row order
+    group_column: str = ""  # "" = found by its name, such as group, subject or speaker
+    part_column: str = ""  # "" = a column `part` that holds train, validation and test
+    ignored_columns: tuple[str, ...] = ()
+    validation_fraction: fields.Share = 0.2  # of the sequences, where the data name no such part
+    test_fraction: fields.Share = 0.2
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)
