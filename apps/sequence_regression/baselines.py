@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, targets
-from apps.suite.sequences import statistics
+from apps.suite.sequences import sequence_statistics
 
 MEAN, RIDGE, BOOSTING, WORDS = "mean", "ridge", "gradient boosting", "TF-IDF with ridge"
 
@@ -54,11 +54,11 @@ def _learned(corpus: data.Corpus, config: configs.Config) -> tuple[np.ndarray, n
     """Returns the statistics and the targets that are learned from."""
     train = corpus.train
     if not config.per_step:
-        return statistics.of_sequences(train.sequences), train.targets
+        return sequence_statistics.of_sequences(train.sequences), train.targets
     stride = 1 + len(train.targets) // _MOST_WINDOWS
     if config.target.remaining:
         return _ends(train, np.arange(0, len(train.targets), stride))
-    numbers, rows = statistics.of_windows(train.sequences, _WINDOW_STEPS, stride)
+    numbers, rows = sequence_statistics.of_windows(train.sequences, _WINDOW_STEPS, stride)
     known = np.isfinite(train.targets[rows]).all(axis=1)
     return numbers[known], train.targets[rows][known]
 
@@ -66,10 +66,10 @@ def _learned(corpus: data.Corpus, config: configs.Config) -> tuple[np.ndarray, n
 def _asked(config: configs.Config, part: targets.Part) -> np.ndarray:
     """Returns the statistics of the cases of a part."""
     if config.target.remaining:
-        return statistics.of_sequences(part.sequences, _WINDOW_STEPS)
+        return sequence_statistics.of_sequences(part.sequences, _WINDOW_STEPS)
     if not config.per_step:
-        return statistics.of_sequences(part.sequences)
-    return statistics.of_windows(part.sequences, _WINDOW_STEPS, 1)[0]
+        return sequence_statistics.of_sequences(part.sequences)
+    return sequence_statistics.of_windows(part.sequences, _WINDOW_STEPS, 1)[0]
 
 
 def _ends(train: targets.Part, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +82,7 @@ def _ends(train: targets.Part, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     for steps in np.unique(kept):
         same = np.flatnonzero(kept == steps)
         places = rows[same][:, None] + np.arange(1 - steps, 1)
-        found[same] = statistics.describe(sequences.values[places])
+        found[same] = sequence_statistics.describe(sequences.values[places])
     found[:, -1] = lengths
     return found, train.targets[rows]
 
@@ -117,8 +117,7 @@ def _of_words(corpus: data.Corpus, part: targets.Part) -> np.ndarray:
         vectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 5), min_df=2),
     )
     train = corpus.train
-    texts = data.inputs(train.sequences, np.arange(len(train.sequences)))
     model = pipeline.make_pipeline(features, linear_model.Ridge(alpha=1.0))
-    model.fit(texts, train.targets)
-    asked = data.inputs(part.sequences, np.arange(len(part.sequences)))
-    return np.asarray(model.predict(asked)).reshape(len(asked), -1)
+    model.fit(data.texts_of(train.sequences), train.targets)
+    answers = model.predict(data.texts_of(part.sequences))
+    return np.asarray(answers).reshape(len(part.sequences), -1)

@@ -6,7 +6,9 @@ from pydantic.dataclasses import dataclass
 
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import config as fields
+from apps.suite.sequences.alteration import AlterationConfig
 from apps.suite.sequences.config import SequenceFormatConfig
+from apps.suite.texts.config import TextConfig
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,6 @@ class TrainingConfig(fields.TrainingConfig):
     crop_steps: fields.CountOrZero = (
         0  # of a sequence, in training, where steps have targets; 0 = all
     )
-    noise: fields.Amount = 0.0  # deviation of noise on the inputs, in deviations of each channel
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Config:
     seed: int = 0
     data_format: SequenceFormatConfig = SequenceFormatConfig()
     target: TargetConfig = TargetConfig()
+    text: TextConfig = TextConfig()
+    alteration: AlterationConfig = AlterationConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     intervals: IntervalConfig = IntervalConfig()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,9 +15,11 @@ from apps.sequence_regression.targets import Part
 from apps.suite import errors
 from apps.suite.data import division, labelled_files
 from apps.suite.data.config import OwnConfig
+from apps.suite.networks import sequence_inputs
+from apps.suite.sequences import alteration, named, own_files, ragged, sequence_statistics
 from apps.suite.sequences import batches as sequence_batches
-from apps.suite.sequences import json_lines, long_tables, named, ragged, statistics, text_tables
 from apps.suite.tables import reader
+from apps.suite.texts import words
 
 DEFAULT = "watch_exercises/tempo"
 TEXT = "text"
@@ -63,52 +64,40 @@ class Corpus:
 
 
 def load(config: configs.Config) -> Corpus:
-    """Reads the data of `config.data`: a path that exists comes before the name of a TFDS set.
+    """Reads the data of `config.data`: a path that exists comes before the name of a set.
 
-    A csv, tsv or parquet file has a row for each step (`sequences.long_tables`) or a text in each
-    row (`sequences.text_tables`); a .jsonl file has a sequence or a text in each line.
+    A csv or parquet file has a row for each step (`sequences.long_tables`) or a text in each row
+    (`sequences.text_tables`); a .jsonl file has a sequence or a text in each line.
 
     Raises:
         UserError: nothing of that name, or data that cannot be learned from: with file, line or
             sequence.
     """
-    name = config.data or DEFAULT
+    name, target = config.data or DEFAULT, config.target
     path = Path(name).expanduser()
-    if path.exists() or name.startswith((".", "/", "~")) or _suffix(path):
+    if path.exists() or path.suffix or name.startswith((".", "/", "~")):
         columns, sequences = read(path, config)
         found = named.NamedSet(sequences, "your own", str(path.resolve()), (), 0.0)
-        name, names = path.name, columns
-    else:
+        return _divided(config, path.name, found, columns, columns)
+    if target.remaining:
+        raise errors.UserError(f"{name}: target.remaining needs a file of your own")
+    if len(target.column) > 1:
+        raise errors.UserError(f"{name}: target.column takes one name of a set by its name")
+    found = named.read(name, "target", *target.column)
+    column = target.column[0] if target.column else "target"
+    return _divided(config, name, found, ("target",), _target_names(name, found.sequences, column))
+
+
+def read(path: Path, config: configs.Config) -> tuple[tuple[str, ...], ragged.Sequences]:
+    """Returns the columns of targets and the sequences of a file."""
+    if not path.exists():
+        raise errors.UserError(f"{path}: no such file")
+    columns: tuple[str, ...] = ()
+    if not config.target.remaining:
         columns = config.target.column or ("target",)
-        found = named.read(name, "target", *config.target.column[:1])
-        if config.target.remaining:
-            raise errors.UserError(f"{name}: target.remaining needs a file of your own")
-        names = _target_names(name, found.sequences, columns[0])
-        columns = ("target",)
-    return _divided(config, name, found, columns, names)
-
-
-def read(path: Path, config: configs.Config, learned: tuple[str, ...] | None = None) -> Any:
-    """Returns the columns of targets and the sequences of a file; `learned` are its channels."""
-    if not path.is_file():
-        said = "is a folder; give a file" if path.exists() else "no such file"
-        raise errors.UserError(f"{path}: {said}: .csv, .parquet or .jsonl")
-    if path.suffix.lower() in json_lines.SUFFIXES:
-        columns = () if config.target.remaining else config.target.column or ("target",)
-        return columns, json_lines.read(path, dict.fromkeys(columns, "number"))
-    table = reader.open_table(path)
-    columns = () if config.target.remaining else _columns(table, config.target)
-    if text_tables.text_column(table, config.data_format) and not config.target.remaining:
-        found = text_tables.read(path, config.data_format, dict.fromkeys(columns, "number"))
-    else:
-        found = long_tables.read(
-            path, config.data_format, dict.fromkeys(columns, "number"), learned=learned
-        )
-    return columns, found
-
-
-def _suffix(path: Path) -> bool:
-    return bool(reader.suffix(path)) or path.suffix.lower() in json_lines.SUFFIXES
+        if reader.suffix(path):
+            columns = _columns(reader.open_table(path), config.target)
+    return columns, own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
 
 
 def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ...]:
@@ -144,8 +133,12 @@ def _divided(
     whole, target = found.sequences, config.target
     tested: ragged.Sequences | None = None
     if target.test_data:
-        test_path = Path(target.test_data).expanduser()
-        _, tested = read(test_path, config, whole.channel_names or None)
+        _, tested = read(Path(target.test_data).expanduser(), config)
+        if tested.channel_names != whole.channel_names:
+            raise errors.UserError(
+                f"{target.test_data}: has the channels {', '.join(tested.channel_names)}, and the "
+                f"training {', '.join(whole.channel_names)}"
+            )
     parts, split = _parts(config, whole, tested is not None)
     taken = {
         part: whole.taken([index for index, each in enumerate(parts) if each == part])
@@ -252,79 +245,113 @@ def target_scale(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     return np.nanmean(corpus.train.targets, axis=0), np.nanstd(corpus.train.targets, axis=0)
 
 
-def inputs(sequences: ragged.Sequences, chosen: np.ndarray) -> np.ndarray:
-    """Returns what the model reads of sequences: values (b, time, channels), or texts [b]."""
-    if TEXT in sequences.words:
-        column = sequences.words[TEXT]
-        words = np.array(column.words, object)
-        return words[column.numbers[sequences.starts[:-1][chosen]]]
-    return sequence_batches.padded(sequences, chosen)
+def texts_of(sequences: ragged.Sequences) -> np.ndarray:
+    """Returns the texts, object [sequences]; empty where the sequences are of numbers."""
+    column = sequences.words.get(TEXT)
+    count = 0 if column is None else len(sequences)
+    return np.array([column.text(row) if column else "" for row in range(count)], object)
 
 
-def preprocess(values: tf.Tensor) -> tf.Tensor:
-    """Returns the values of sequences as the network reads them: float32, infinite ones missing.
+def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
+    """Learns the words of the train part; None where the sequences are of numbers."""
+    if not corpus.is_text:
+        return None
+    text = config.text
+    return words.learn(
+        texts_of(corpus.train.sequences).tolist(),
+        size=text.vocabulary_size,
+        least_count=text.least_count,
+        lowercase=text.lowercase,
+        most_words=text.most_words,
+    )
+
+
+def preprocess(
+    given: tf.Tensor, known: words.Vocabulary | None = None
+) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Returns the inputs of the network for values or texts, in pure TensorFlow.
 
     Args:
-        values: (batch, time, channels), NaN after the end and where missing.
+        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
+            in front of a sequence is moved after its end. Or texts string (batch,).
+        known: the vocabulary of texts.
     """
-    values = tf.cast(values, tf.float32)
-    return tf.where(tf.math.is_finite(values), values, tf.constant(np.nan, tf.float32))
+    if known is None:
+        return sequence_inputs.left_aligned(given)
+    ids, letters = known.encode(given)
+    rows = given.shape[0]
+    return {
+        "words": tf.ensure_shape(ids, [rows, None]),
+        "letters": tf.ensure_shape(letters, [rows, None, None]),
+    }
 
 
-def batches(corpus: Corpus, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
-    """Streams (inputs, targets) of the train part without end, sorted into buckets of length.
+def batches(
+    corpus: Corpus,
+    config: configs.Config,
+    known: words.Vocabulary | None = None,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Streams (inputs of the network, targets) of the train part without end.
 
-    Inputs are float32 (batch, time, channels), NaN after the end, or texts string (batch,); targets
-    float32 (batch, targets), or (batch, time, targets) where every step has one. A batch is a
-    function of its number and the seed alone.
+    Sequences are sorted into buckets of length. A batch is a function of its number and the seed
+    alone.
+
+    Args:
+        corpus: its train part is drawn from.
+        config: sizes, alterations, seed.
+        known: the vocabulary of texts.
+        first_step: of a training that goes on.
+
+    Returns:
+        Targets float32 (batch, targets), or (batch, time, targets) where every step has one; NaN
+        where there is none.
     """
-    train, settings = corpus.train, config.training
+    train, size = corpus.train, config.training.batch_size
+    sequences, texts = train.sequences, texts_of(train.sequences)
+    crop = config.training.crop_steps
+    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
     buckets = sequence_batches.Buckets(
-        _trained_lengths(train.sequences, settings.crop_steps),
-        settings.batch_size,
-        (config.seed, _ORDER_SEED),
+        np.minimum(lengths, crop) if crop else lengths, size, (config.seed, _ORDER_SEED)
     )
-    deviation = statistics.of_channels(train.sequences.values).deviation.astype(np.float32)
+    deviation = sequence_statistics.of_channels(sequences.values).deviation
 
-    def make(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+    def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        del draw  # the network itself hides words
+        return [texts[chosen], train.targets[chosen]]
+
+    def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        arrays, wanted = [], []
+        for index in chosen:
+            rows = sequences.rows(index)
+            if crop and rows.stop - rows.start > crop:
+                first = int(draw.integers(rows.start, rows.stop - crop + 1))
+                rows = slice(first, first + crop)
+            array, by_step = alteration.altered(
+                np.asarray(sequences.values[rows]),
+                train.targets[rows] if config.per_step else None,
+                config.alteration,
+                deviation,
+                draw,
+            )
+            arrays.append(array)
+            wanted.append(train.targets[index] if by_step is None else by_step)
+        made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
+        every = np.arange(len(arrays))
+        values = sequence_batches.padded(made, every)
         if not config.per_step:
-            values, truths = inputs(train.sequences, chosen), train.targets[chosen]
-        else:
-            values, truths = _crops(train, chosen, settings.crop_steps, draw)
-        if settings.noise and not corpus.is_text:
-            values = values + settings.noise * deviation * draw.normal(size=values.shape)
-        return [values, truths]
+            return [values, np.stack(wanted)]
+        targets_of_steps = np.concatenate(wanted).astype(np.float32)
+        nothing = np.float32(np.nan)
+        return [
+            values, sequence_batches.filled(targets_of_steps, made.starts, every, nothing)
+        ]  # fmt: skip
 
-    count = len(corpus.target_names)
-    read_as = tf.TensorSpec([settings.batch_size, None, len(corpus.channel_names)], tf.float32)
-    if corpus.is_text:
-        read_as = tf.TensorSpec([settings.batch_size], tf.string)
-    shape = [settings.batch_size, None, count] if config.per_step else [settings.batch_size, count]
-    specs = [read_as, tf.TensorSpec(shape, tf.float32)]
-    return sequence_batches.endless(buckets, make, specs, first_step)
-
-
-def _trained_lengths(sequences: ragged.Sequences, crop_steps: int) -> np.ndarray:
-    if TEXT in sequences.words:
-        column = sequences.words[TEXT]
-        sizes = np.array([len(text) for text in column.words])
-        return sizes[column.numbers]
-    lengths = sequences.lengths
-    return np.minimum(lengths, crop_steps) if crop_steps else lengths
-
-
-def _crops(
-    train: Part, chosen: np.ndarray, crop_steps: int, draw: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns values and targets of drawn stretches of the sequences, padded with NaN."""
-    lengths = train.sequences.lengths[chosen]
-    kept = np.minimum(lengths, crop_steps) if crop_steps else lengths
-    begins = train.sequences.starts[:-1][chosen] + draw.integers(lengths - kept + 1)
-    longest = int(kept.max())
-    made = []
-    for array in (train.sequences.values, train.targets):
-        filled = np.full((len(chosen), longest, array.shape[1]), np.nan, np.float32)
-        for row, (begin, steps) in enumerate(zip(begins, kept, strict=True)):
-            filled[row, :steps] = array[begin : begin + steps]
-        made.append(filled)
-    return made[0], made[1]
+    by_step = (None,) if config.per_step else ()
+    wanted_as = tf.TensorSpec([size, *by_step, len(corpus.target_names)])
+    if known is not None:
+        specs = [tf.TensorSpec([size], tf.string), wanted_as]
+        stream = sequence_batches.endless(buckets, text_batch, specs, first_step)
+        return stream.map(lambda text, target: (preprocess(text, known), target))
+    specs = [tf.TensorSpec([size, None, len(sequences.channel_names)]), wanted_as]
+    return sequence_batches.endless(buckets, batch, specs, first_step)

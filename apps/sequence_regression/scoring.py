@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,12 +12,12 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, targets, trained_model
 from apps.suite.evaluation import intervals
 from apps.suite.sequences import batches as sequence_batches
+from apps.suite.texts import words
 
 STAGES = ((0.0, 25.0), (25.0, 75.0), (75.0, np.inf))
 """Remaining life from and to, of the stages that are reported apart."""
 
-_ROWS = 32
-_STEPS = 60_000  # of all rows of a question
+_ROWS, _STEPS = 64, 65_536  # of a question, at most
 
 
 class Answers(NamedTuple):
@@ -59,52 +58,48 @@ class Scorer:
     Args:
         network: what `model.build` returned.
         config: of its run.
+        vocabulary: of texts.
         every_step: false answers a sequence of remaining life at its last step.
     """
 
     def __init__(
-        self, network: keras.Model, config: configs.Config, every_step: bool = False
+        self,
+        network: keras.Model,
+        config: configs.Config,
+        vocabulary: words.Vocabulary | None = None,
+        every_step: bool = False,
     ) -> None:
-        self._every_step = every_step or config.target.per == "step"
-        at_last = config.per_step and not self._every_step
-        spec = tf.TensorSpec(network.inputs[0].shape, network.inputs[0].dtype)
+        self._network, self._vocabulary = network, vocabulary
+        self._by_step = every_step or config.target.per == "step"
+        self._at_the_end = config.per_step and not self._by_step
+        spec = tf.TensorSpec([None], tf.string)
+        if vocabulary is None:
+            spec = tf.TensorSpec(network.inputs[0].shape, tf.float32)
+        self._ask = tf.function(self.of_batch, input_signature=[spec], autograph=False)
 
-        @functools.partial(tf.function, input_signature=[spec], autograph=False)
-        def ask(given: tf.Tensor) -> tf.Tensor:
-            if given.dtype == tf.string:
-                return network(given, training=False)
-            values = data.preprocess(given)
-            outputs = network(values, training=False)
-            return at_the_end(outputs, values) if at_last else outputs
-
-        self._ask = ask
+    def of_batch(self, given: tf.Tensor) -> tf.Tensor:
+        """Computes outputs float32 (b, targets, 4) or (b, time, targets, 4) of values or texts."""
+        if not self._by_step:
+            given = data.preprocess(given, self._vocabulary)
+        outputs = self._network(given, training=False)
+        return at_the_end(outputs, given) if self._at_the_end else outputs
 
     def __call__(self, part: targets.Part) -> np.ndarray:
         """Returns float32 [cases, targets, 4]: a case is a sequence, or a step of one."""
-        sequences = part.sequences
-        rows = max(1, min(_ROWS, _STEPS // int(sequences.lengths.max())))
-        if data.TEXT in sequences.words:
-            found = [
-                self._ask(tf.constant(data.inputs(sequences, np.arange(start, end)))).numpy()
-                for start, end in _ranges(len(sequences), _ROWS)
-            ]
-            return np.concatenate(found)
-        rows_of = sequence_batches.answered(
-            sequences, rows, lambda values: self._ask(tf.constant(values))
-        )
-        if not self._every_step:
-            return np.stack(rows_of)
-        cut = [row[:steps] for row, steps in zip(rows_of, sequences.lengths, strict=True)]
-        return np.concatenate(cut)
-
-
-def _ranges(count: int, size: int) -> list[tuple[int, int]]:
-    return [(start, min(start + size, count)) for start in range(0, count, size)]
+        sequences, texts = part.sequences, data.texts_of(part.sequences)
+        lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
+        rows = max(1, min(_ROWS, _STEPS // max(1, int(lengths.max(initial=1)))))
+        found: list[Any] = [None] * len(sequences)
+        for chosen in sequence_batches.in_order(lengths, rows):
+            given = texts[chosen] if len(texts) else sequence_batches.padded(sequences, chosen)
+            for index, row in zip(chosen, self._ask(tf.constant(given)).numpy(), strict=True):
+                found[index] = row[: lengths[index]] if self._by_step else row
+        return np.concatenate(found) if self._by_step else np.stack(found)
 
 
 def answered(trained: trained_model.TrainedModel, part: targets.Part) -> Answers:
     """Returns the answers to the cases of a part."""
-    outputs = Scorer(trained.model, trained.config)(part)
+    outputs = Scorer(trained.model, trained.config, trained.vocabulary)(part)
     return Answers(*(each.numpy().astype(float) for each in answers(trained, outputs)))
 
 

@@ -30,16 +30,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
     from apps.suite.runs import files, run_folder
-    from apps.suite.sequences import statistics
+    from apps.suite.sequences import sequence_statistics
     from apps.suite.training import fit, optimizer
 
     corpus = data.load(config)
+    for note in corpus.notes:
+        print(note)
     scale = data.target_scale(corpus)
-    learned = corpus.train.sequences
-    of_channels = statistics.of_channels(learned.values)
-    has_gaps = bool((of_channels.counts < len(learned.values)).any())
     fit.seed_everything(config.seed)
-    settings = config.training
+    settings, values = config.training, corpus.train.sequences.values
     description = {
         "name": corpus.name,
         "fingerprint": corpus.fingerprint,
@@ -49,21 +48,30 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "channel_names": list(corpus.channel_names),
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        vocabulary = data.vocabulary(corpus, config)
+        if vocabulary is not None and distribution.is_chief():
+            vocabulary.save(folder.path)
+        learned = sequence_statistics.of_channels(values)
         with distribution.scope():
-            network = model.build(config, len(corpus.channel_names), scale, of_channels, has_gaps)
+            network = model.build(
+                config,
+                len(corpus.channel_names),
+                scale,
+                learned,
+                indicators=bool((learned.counts < len(values)).any()),
+                vocabulary=vocabulary,
+            )
             network.compile(
                 optimizer.optimizer(settings),
                 model.loss(config, scale),
                 jit_compile=settings.jit_compile,
             )
-        for note in corpus.notes:
-            print(note)
         print(
-            f"{corpus.name}: {len(learned):,} training sequences, {len(learned.values):,} steps; "
-            f"to learn: {', '.join(corpus.target_names)}; {network.count_params():,} parameters; "
-            f"{settings.steps:,} steps"
+            f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, {len(values):,} "
+            f"rows; to learn: {', '.join(corpus.target_names)}; {network.count_params():,} "
+            f"parameters; {settings.steps:,} steps"
         )
-        score = scoring.Scorer(network, config)
+        score = scoring.Scorer(network, config, vocabulary)
         truths = targets.capped(corpus.validation.targets, config.target)
         objective = model.loss(config, scale)
 
@@ -80,7 +88,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         record = fit.fit(
             network,
-            lambda first_step: data.batches(corpus, config, first_step),
+            lambda first_step: data.batches(corpus, config, vocabulary, first_step),
             steps=settings.steps,
             steps_per_checkpoint=settings.steps_per_checkpoint,
             folder=folder,
@@ -89,7 +97,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             patience_checkpoints=settings.patience_checkpoints,
         )
         best = trained_run.model(folder)
-        outputs = scoring.Scorer(best, config)(corpus.validation)
+        outputs = scoring.Scorer(best, config, vocabulary)(corpus.validation)
         trained_model.write(
             folder,
             trained_model.TrainedModel(
@@ -98,6 +106,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
                 corpus.target_names,
                 corpus.channel_names,
                 scoring.offsets(config, outputs, corpus.validation),
+                vocabulary,
             ),
         )
         folder.finish_training(record.train_seconds)

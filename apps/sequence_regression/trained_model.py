@@ -13,6 +13,7 @@ from apps.sequence_regression import model  # noqa: F401  (registers the layers 
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder
+from apps.suite.texts import words
 
 INTERVALS_FILE = "intervals.json"
 
@@ -26,6 +27,7 @@ class TrainedModel:
         config: of its run.
         target_names, channel_names: in the model's order; no channels where it reads text.
         offsets: of each target, how far both ends of its interval move outwards.
+        vocabulary: of texts; None for a model of numbers.
     """
 
     model: keras.Model
@@ -33,6 +35,12 @@ class TrainedModel:
     target_names: tuple[str, ...]
     channel_names: tuple[str, ...]
     offsets: tuple[float, ...]
+    vocabulary: words.Vocabulary | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Returns whether the model answers a stream of steps."""
+        return self.config.model.streams and self.vocabulary is None
 
     @property
     def limits(self) -> tuple[float, float] | None:
