@@ -53,17 +53,20 @@ class Config:
 _TINY = Config(
     preset="tiny",
     data="japanese_vowels/small",
+    data_format=SequenceFormatConfig(validation_fraction=0.08),
     model=EncoderConfig(units=16),
     training=TrainingConfig(batch_size=16, steps=60, steps_per_checkpoint=20),
 )
 # Learns to tell nine voices apart, in about a minute on two cores.
 _DEFAULT = Config(
+    data_format=SequenceFormatConfig(validation_fraction=0.08),
     alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
     model=EncoderConfig(layer="bilstm", units=64, dropout=0.3),
 )
 # Has not been measured yet.
 _LARGE = Config(
     preset="large",
+    data_format=SequenceFormatConfig(validation_fraction=0.08),
     alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
     model=EncoderConfig(layer="bilstm", units=256, layer_count=2, dropout=0.4),
     training=TrainingConfig(steps=5_000, steps_per_checkpoint=100),
