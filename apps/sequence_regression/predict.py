@@ -24,6 +24,8 @@ if typing.TYPE_CHECKING:
 TASK = "sequence_regression"
 _ROWS = 32  # sequences that are asked together
 _CHUNK_STEPS = 512  # of a stream
+ENDS = ("value", "lower", "upper")
+"""Outputs of the signatures, in the order of an `Answer`."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,7 @@ class Options:
 
 
 class Answer(NamedTuple):
-    """What is said of a sequence or text: [targets] each, or [steps, targets].
-
-    `truth` is NaN where nobody knows it.
-    """
+    """Value and interval of a sequence or text: [targets] each, or [steps, targets]."""
 
     name: str
     value: np.ndarray
@@ -142,11 +141,8 @@ def _sequences(
         for row, index in enumerate(chosen):
             steps = int(sequences.lengths[index])
             kept = slice(steps if by_step else None)
-            found = _with_targets(model, [asked[name][row] for name in _ENDS], by_step)
+            found = _with_targets(model, [asked[name][row] for name in ENDS], by_step)
             yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
-
-
-_ENDS = ("value", "lower", "upper")
 
 
 def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
@@ -161,7 +157,7 @@ def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
         chunk = values[None, start : start + _CHUNK_STEPS]
         asked = model.ask("stream", chunk=chunk, **states)
         states = {name: asked[name] for name in states}
-        parts.append(_with_targets(model, [asked[name][0] for name in _ENDS], True))
+        parts.append(_with_targets(model, [asked[name][0] for name in ENDS], True))
     return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
@@ -176,7 +172,7 @@ def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer
         part = texts[start : start + _ROWS]
         asked = model.ask(text=[text for _, text in part])
         for row, (name, text) in enumerate(part):
-            found = _with_targets(model, [asked[each][row] for each in _ENDS], False)
+            found = _with_targets(model, [asked[each][row] for each in ENDS], False)
             yield Answer(name, *found, len(text.split()))
 
 
@@ -197,18 +193,13 @@ def _print(options: Options) -> None:
             told = [
                 f"{value:10.4g}  {lower:.4g} to {upper:.4g}"
                 for value, lower, upper in zip(
-                    *(np_rows(each)[step] for each in answer[1:4]), strict=True
+                    *(each.reshape(rows.shape)[step] for each in answer[1:4]), strict=True
                 )
             ]
             place = f"  step {step + 1:,}" if answer.value.ndim == 2 else ""
             print(f"{answer.name:{width}}{place}  {'   '.join(told)}", flush=True)
     if options.plot is not None:
         _plot(options, found)
-
-
-def np_rows(array: np.ndarray) -> np.ndarray:
-    """Returns rows of targets, [1 or steps, targets]."""
-    return array.reshape(-1, array.shape[-1])
 
 
 def _plot(options: Options, found: Sequence[Answer]) -> None:
@@ -231,7 +222,7 @@ def _object(answer: Answer) -> dict[str, Any]:
         squeezed = array[..., 0] if array.shape[-1] == 1 else array
         return squeezed.tolist()
 
-    values = {name: plain(each) for name, each in zip(_ENDS, answer[1:4], strict=True)}
+    values = {name: plain(each) for name, each in zip(ENDS, answer[1:4], strict=True)}
     return {"input": answer.name, **values, "steps": answer.steps}
 
 
