@@ -58,7 +58,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 features["target"] = tfds.features.Tensor(shape=(None, 3), dtype=np.float32)
                 metadata["targets"] = list(watch.CHANNELS[3:])
             case _:
-                features["target"] = tfds.features.Tensor(shape=(1,), dtype=np.float32)
+                features["target"] = tfds.features.Scalar(np.float32)
                 metadata["targets"] = ["seconds_per_repetition"]
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
@@ -127,7 +127,7 @@ def _tempo(recordings: list[Any]) -> Iterator[dict[str, Any]]:
                 "sequence": f"{row.name}, from step {start}",
                 "subject": str(row.subject),
                 "values": row.values[start : start + steps],
-                "target": np.array([seconds], np.float32),
+                "target": np.float32(seconds),
             }
 
 

@@ -78,7 +78,7 @@ def test_tempo_is_seen_for_four_seconds_only_and_differs_between_recordings(exam
     rows = examples("tempo_small")["train"]
     assert {row["values"].shape for row in rows} == {(200, 6)}
     targets = np.array([row["target"] for row in rows])
-    assert targets.shape == (157, 1)
+    assert targets.shape == (157,)
     assert 0.9 < targets.min() < 1.2
     assert 2.0 < targets.max() < 2.7
 

@@ -1,0 +1,116 @@
+"""Declares the config of a sequence regression run; `PRESETS` holds its sizes."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.networks.config import EncoderConfig
+from apps.suite.runs import config as fields
+from apps.suite.sequences.alteration import AlterationConfig
+from apps.suite.sequences.config import SequenceFormatConfig
+from apps.suite.texts.config import TextConfig
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    # Columns to learn; none = the column `target` or `value`
+    column: tuple[str, ...] = ()
+    # One value for a sequence, in all its rows or in the last one alone; or one for each step
+    per: Literal["sequence", "step"] = "sequence"
+    # Learn how long a sequence goes on until its last row, which is the failure (remaining life)
+    remaining: bool = False
+    cap: fields.Amount = 0.0  # remaining life above it counts as it; 0 = off
+    test_data: str = ""  # file of test sequences, beside those of `data`
+    # Csv with the remaining life of each of them: sequence and value, or values in their order
+    test_truths: str = ""
+    # Remaining life: ends that each held-out sequence is cut at, as if it were still running
+    cuts: fields.Count = 8
+    least_steps: fields.Count = 20  # remaining life: steps before the first such end
+
+    def __post_init__(self) -> None:
+        if self.remaining and (self.per == "step" or self.column):
+            raise ValueError("target.remaining is its own target: leave out target.per and column")
+        if self.cap and not self.remaining:
+            raise ValueError("target.cap belongs to target.remaining")
+        if 0 < self.cap < 1:
+            raise ValueError("target.cap must be 0 (off) or at least 1")
+        if self.test_truths and not (self.remaining and self.test_data):
+            raise ValueError("target.test_truths needs target.remaining and target.test_data")
+        if self.remaining and self.test_data and not self.test_truths:
+            raise ValueError("target.test_data of a remaining life needs target.test_truths")
+
+
+@dataclass(frozen=True)
+class ModelConfig(EncoderConfig):
+    # Answer: the learned mean (least squared error) or the median (least absolute error)
+    answer: Literal["mean", "median"] = "mean"
+
+
+@dataclass(frozen=True)
+class TrainingConfig(fields.TrainingConfig):
+    crop_steps: fields.CountOrZero = (
+        0  # of a sequence, in training, where steps have targets; 0 = all
+    )
+
+
+@dataclass(frozen=True)
+class IntervalConfig:
+    coverage: fields.InnerShare = 0.9  # share of the truths that lower and upper shall enclose
+    # Conformal: moved by what the validation part shows; quantiles: as the network says
+    method: Literal["conformal", "quantiles"] = "conformal"
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: str = "default"
+    data: str = ""  # "" = watch_exercises/tempo; a TFDS name; .csv, .parquet or .jsonl
+    seed: int = 0
+    data_format: SequenceFormatConfig = SequenceFormatConfig()
+    target: TargetConfig = TargetConfig()
+    text: TextConfig = TextConfig()
+    alteration: AlterationConfig = AlterationConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    intervals: IntervalConfig = IntervalConfig()
+
+    def __post_init__(self) -> None:
+        if self.target.remaining and not self.model.streams:
+            raise ValueError(
+                "target.remaining needs a model that reads no later step (not bilstm, "
+                "normalisation sequence or pool_steps): the end of a sequence is its failure"
+            )
+        if self.training.crop_steps and not self.per_step:
+            raise ValueError("training.crop_steps needs a target for each step")
+
+    @property
+    def per_step(self) -> bool:
+        """Returns whether the network learns a value for each step."""
+        return self.target.per == "step" or self.target.remaining
+
+    @property
+    def levels(self) -> tuple[float, float, float]:
+        """Returns the levels of the quantiles: lower end, median, upper end."""
+        tail = (1 - self.intervals.coverage) / 2
+        return tail, 0.5, 1 - tail
+
+
+# Runs every step in seconds; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    data="watch_exercises/tempo_small",
+    model=ModelConfig(units=8),
+    training=TrainingConfig(batch_size=8, steps=40, steps_per_checkpoint=20),
+)
+# Learns two and a half thousand crops of four seconds in minutes on two cores.
+_DEFAULT = Config(
+    model=ModelConfig(layer="bilstm", units=64, convolution_count=1, pool_steps=2),
+    training=TrainingConfig(batch_size=32, steps=2_000, steps_per_checkpoint=200),
+)
+# Has not been measured yet.
+_LARGE = Config(
+    preset="large",
+    model=ModelConfig(layer="bilstm", layer_count=2, units=256, convolution_count=1, pool_steps=2),
+    training=TrainingConfig(batch_size=64, steps=20_000, steps_per_checkpoint=500),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}

@@ -1,0 +1,357 @@
+"""Loads sequences or texts with their targets in three parts, and batches them for training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.sequence_regression import config as configs
+from apps.sequence_regression import targets
+from apps.sequence_regression.targets import Part
+from apps.suite import errors
+from apps.suite.data import division, labelled_files
+from apps.suite.data.config import OwnConfig
+from apps.suite.networks import sequence_inputs
+from apps.suite.sequences import alteration, named, own_files, ragged, sequence_statistics
+from apps.suite.sequences import batches as sequence_batches
+from apps.suite.tables import reader
+from apps.suite.texts import words
+
+DEFAULT = "watch_exercises/tempo"
+TEXT = "text"
+
+_TARGET_NAMES = ("target", "value", "y")
+_ORDER_SEED = 72
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sequences in three parts.
+
+    Attributes:
+        name, source, licence, fingerprint: of the data.
+        split: how the parts were made, in words.
+        target_names: of the values to learn.
+        train, validation, test: the parts. With a remaining life, train has a target for each step,
+            and the others have one for each sequence.
+        notes: for the user.
+    """
+
+    name: str
+    source: str
+    licence: str
+    fingerprint: str
+    split: str
+    target_names: tuple[str, ...]
+    train: Part
+    validation: Part
+    test: Part
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Returns whether the input is text."""
+        return TEXT in self.train.sequences.words
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Returns the names of the channels; none for texts."""
+        return self.train.sequences.channel_names
+
+
+def load(config: configs.Config) -> Corpus:
+    """Reads the data of `config.data`: a path that exists comes before the name of a set.
+
+    A csv or parquet file has a row for each step (`sequences.long_tables`) or a text in each row
+    (`sequences.text_tables`); a .jsonl file has a sequence or a text in each line.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be learned from: with file, line or
+            sequence.
+    """
+    name, target = config.data or DEFAULT, config.target
+    path = Path(name).expanduser()
+    if path.exists() or path.suffix or name.startswith((".", "/", "~")):
+        columns, sequences = read(path, config)
+        found = named.NamedSet(sequences, "your own", str(path.resolve()), (), 0.0)
+        return _divided(config, path.name, found, columns, columns)
+    if target.remaining:
+        raise errors.UserError(f"{name}: target.remaining needs a file of your own")
+    if len(target.column) > 1:
+        raise errors.UserError(f"{name}: target.column takes one name of a set by its name")
+    found = named.read(name, "target", *target.column)
+    column = target.column[0] if target.column else "target"
+    return _divided(config, name, found, ("target",), _target_names(name, found.sequences, column))
+
+
+def read(path: Path, config: configs.Config) -> tuple[tuple[str, ...], ragged.Sequences]:
+    """Returns the columns of targets and the sequences of a file."""
+    if not path.exists():
+        raise errors.UserError(f"{path}: no such file")
+    columns: tuple[str, ...] = ()
+    if not config.target.remaining:
+        columns = config.target.column or ("target",)
+        if reader.suffix(path):
+            columns = _columns(reader.open_table(path), config.target)
+    return columns, own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
+
+
+def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ...]:
+    lower = {name.lower(): name for name in table.names}
+    found = [lower[name] for name in _TARGET_NAMES if name in lower]
+    columns = target.column or tuple(found[:1])
+    if not columns:
+        raise errors.UserError(
+            f"{table.source}: name its target with --target.column, or say --target.remaining; "
+            f"there are {', '.join(table.names)}"
+        )
+    return columns
+
+
+def _target_names(name: str, sequences: ragged.Sequences, column: str) -> tuple[str, ...]:
+    count = int(np.prod(sequences.numbers["target"].shape[1:]))
+    if count == 1:
+        return (column,)
+    from apps.suite.data import named_sets
+
+    known = (named_sets.prepare(name).info.metadata or {}).get("targets")
+    return tuple(known or [f"{column} {number + 1}" for number in range(count)])
+
+
+def _divided(
+    config: configs.Config,
+    name: str,
+    found: named.NamedSet,
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+) -> Corpus:
+    """Returns the parts, with their targets."""
+    whole, target = found.sequences, config.target
+    tested: ragged.Sequences | None = None
+    if target.test_data:
+        _, tested = read(Path(target.test_data).expanduser(), config)
+        if tested.channel_names != whole.channel_names:
+            raise errors.UserError(
+                f"{target.test_data}: has the channels {', '.join(tested.channel_names)}, and the "
+                f"training {', '.join(whole.channel_names)}"
+            )
+    parts, split = _parts(config, whole, tested is not None)
+    taken = {
+        part: whole.taken([index for index, each in enumerate(parts) if each == part])
+        for part in labelled_files.PARTS
+    }
+    if tested is not None:
+        taken["test"] = tested
+        split += f"; test from {Path(target.test_data).name}"
+    for part, sequences in taken.items():
+        if not len(sequences):
+            raise errors.UserError(f"{found.source}: no sequence is in the part {part}")
+    made = {
+        part: _with_targets(config, part, sequences, columns, found.source)
+        for part, sequences in taken.items()
+    }
+    train = made["train"].targets
+    for at, column in enumerate((targets.REMAINING,) if target.remaining else names):
+        known = train[np.isfinite(train[:, at]), at]
+        if not len(known) or known.min() == known.max():
+            raise errors.UserError(
+                f"{found.source}: the target {column} has one value in training, or none; "
+                "there is nothing to learn"
+            )
+    digest = hashlib.sha256(ragged.fingerprint(whole).encode())
+    if tested is not None:
+        digest.update(ragged.fingerprint(tested).encode() + made["test"].targets.tobytes())
+    return Corpus(
+        name=name,
+        source=found.source,
+        licence=found.licence,
+        fingerprint=digest.hexdigest(),
+        split=split,
+        target_names=(targets.REMAINING,) if target.remaining else names,
+        train=made["train"],
+        validation=made["validation"],
+        test=made["test"],
+        notes=(*whole.notes, *_constant_note(taken["train"])),
+    )
+
+
+def _with_targets(
+    config: configs.Config,
+    part: str,
+    sequences: ragged.Sequences,
+    columns: tuple[str, ...],
+    source: str,
+) -> Part:
+    units = _units(sequences)
+    if not config.target.remaining:
+        found = targets.of_sequences(sequences, columns, config.target, source)
+        return Part(sequences, found, units)
+    if part == "test" and config.target.test_truths:
+        truths = targets.read_truths(Path(config.target.test_truths).expanduser(), sequences)
+        return Part(sequences, truths[:, None], units)
+    life = targets.remaining(sequences)
+    if part == "train":
+        return Part(sequences, targets.capped(life, config.target)[:, None], units)
+    return targets.cut(sequences, life, config.target, config.seed)
+
+
+def _units(sequences: ragged.Sequences) -> np.ndarray:
+    if sequences.groups is None:
+        return np.arange(len(sequences))
+    return np.unique(np.array(sequences.groups), return_inverse=True)[1]
+
+
+def _parts(
+    config: configs.Config, sequences: ragged.Sequences, has_test: bool
+) -> tuple[list[str], str]:
+    """Returns the part of each sequence, and how they were made."""
+    settings, groups = config.data_format, sequences.groups
+    examples = [
+        labelled_files.Example(name, "", group, part)
+        for name, group, part in zip(
+            sequences.names, groups or sequences.names, sequences.parts, strict=True
+        )
+    ]
+    divided_by = "by the data's own parts" if any(sequences.parts) else ""
+    fractions = {"test": settings.test_fraction, "validation": settings.validation_fraction}
+    if has_test:
+        fractions["test"] = 0.0
+        if "test" in sequences.parts:
+            raise errors.UserError(
+                "target.test_data: the data have a test part of their own; leave one of them out"
+            )
+    parts, told = division.by_group(
+        examples, divided_by, OwnConfig(), fractions, config.seed, unit="sequences"
+    )
+    if groups is None:
+        counts = ", ".join(f"{parts.count(part):,} {part}" for part in labelled_files.PARTS)
+        told = f"{divided_by or 'by sequence, as there are no groups'}: {counts} sequences"
+    return parts, told
+
+
+def _constant_note(train: ragged.Sequences) -> tuple[str, ...]:
+    columns = zip(train.channel_names, train.values.T, strict=True)
+    constant = [name for name, column in columns if not np.nanmin(column) < np.nanmax(column)]
+    said = f"constant in training, so that nothing is learned from them: {', '.join(constant)}"
+    return (said,) if constant else ()
+
+
+def target_scale(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and deviation of each target over the train part, float64 [targets]."""
+    return np.nanmean(corpus.train.targets, axis=0), np.nanstd(corpus.train.targets, axis=0)
+
+
+def texts_of(sequences: ragged.Sequences) -> np.ndarray:
+    """Returns the texts, object [sequences]; empty where the sequences are of numbers."""
+    column = sequences.words.get(TEXT)
+    count = 0 if column is None else len(sequences)
+    return np.array([column.text(row) if column else "" for row in range(count)], object)
+
+
+def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
+    """Learns the words of the train part; None where the sequences are of numbers."""
+    if not corpus.is_text:
+        return None
+    text = config.text
+    return words.learn(
+        texts_of(corpus.train.sequences).tolist(),
+        size=text.vocabulary_size,
+        least_count=text.least_count,
+        lowercase=text.lowercase,
+        most_words=text.most_words,
+    )
+
+
+def preprocess(
+    given: tf.Tensor, known: words.Vocabulary | None = None
+) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Returns the inputs of the network for values or texts, in pure TensorFlow.
+
+    Args:
+        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
+            in front of a sequence is moved after its end. Or texts string (batch,).
+        known: the vocabulary of texts.
+    """
+    if known is None:
+        return sequence_inputs.left_aligned(given)
+    ids, letters = known.encode(given)
+    rows = given.shape[0]
+    return {
+        "words": tf.ensure_shape(ids, [rows, None]),
+        "letters": tf.ensure_shape(letters, [rows, None, None]),
+    }
+
+
+def batches(
+    corpus: Corpus,
+    config: configs.Config,
+    known: words.Vocabulary | None = None,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Streams (inputs of the network, targets) of the train part without end.
+
+    Sequences are sorted into buckets of length. A batch is a function of its number and the seed
+    alone.
+
+    Args:
+        corpus: its train part is drawn from.
+        config: sizes, alterations, seed.
+        known: the vocabulary of texts.
+        first_step: of a training that goes on.
+
+    Returns:
+        Targets float32 (batch, targets), or (batch, time, targets) where every step has one; NaN
+        where there is none.
+    """
+    train, size = corpus.train, config.training.batch_size
+    sequences, texts = train.sequences, texts_of(train.sequences)
+    crop = config.training.crop_steps
+    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
+    buckets = sequence_batches.Buckets(
+        np.minimum(lengths, crop) if crop else lengths, size, (config.seed, _ORDER_SEED)
+    )
+    deviation = sequence_statistics.of_channels(sequences.values).deviation
+
+    def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        del draw  # the network itself hides words
+        return [texts[chosen], train.targets[chosen]]
+
+    def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        arrays, wanted = [], []
+        for index in chosen:
+            rows = sequences.rows(index)
+            if crop and rows.stop - rows.start > crop:
+                first = int(draw.integers(rows.start, rows.stop - crop + 1))
+                rows = slice(first, first + crop)
+            array, by_step = alteration.altered(
+                np.asarray(sequences.values[rows]),
+                train.targets[rows] if config.per_step else None,
+                config.alteration,
+                deviation,
+                draw,
+            )
+            arrays.append(array)
+            wanted.append(train.targets[index] if by_step is None else by_step)
+        made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
+        every = np.arange(len(arrays))
+        values = sequence_batches.padded(made, every)
+        if not config.per_step:
+            return [values, np.stack(wanted)]
+        targets_of_steps = np.concatenate(wanted).astype(np.float32)
+        nothing = np.float32(np.nan)
+        return [
+            values, sequence_batches.filled(targets_of_steps, made.starts, every, nothing)
+        ]  # fmt: skip
+
+    by_step = (None,) if config.per_step else ()
+    wanted_as = tf.TensorSpec([size, *by_step, len(corpus.target_names)])
+    if known is not None:
+        specs = [tf.TensorSpec([size], tf.string), wanted_as]
+        stream = sequence_batches.endless(buckets, text_batch, specs, first_step)
+        return stream.map(lambda text, target: (preprocess(text, known), target))
+    specs = [tf.TensorSpec([size, None, len(sequences.channel_names)]), wanted_as]
+    return sequence_batches.endless(buckets, batch, specs, first_step)

@@ -1,0 +1,230 @@
+"""Says values of sequences or texts: `python -m apps.sequence_regression.predict fleet.csv`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import tyro
+
+from apps.suite import errors
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    import numpy as np
+
+    from apps.suite.export import asking
+    from apps.suite.sequences import ragged
+
+TASK = "sequence_regression"
+_ROWS = 32  # sequences that are asked together
+_CHUNK_STEPS = 512  # of a stream
+ENDS = ("value", "lower", "upper")
+"""Outputs of the signatures, in the order of an `Answer`."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say the value of sequences or texts with its interval; what fails first comes first."""
+
+    inputs: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Files as in training (csv, parquet, JSON lines), without targets, or texts; none = the
+    run's test part."""
+    run: Path = Path("runs") / TASK
+    """Folder of a finished run."""
+    model: Path | None = None
+    """Ask this version folder of an export instead of a run."""
+    server: str = ""
+    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    every_step: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Answer after each step, and not at the end alone."""
+    plot: Path | None = None
+    """Write a .png of the first answer's course: the most urgent one of remaining lives."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print a JSON object on each line, one for each answer."""
+
+    def __post_init__(self) -> None:
+        if self.plot is not None and self.plot.suffix.lower() != ".png":
+            raise ValueError(f"--plot {self.plot}: must end in .png")
+
+
+class Answer(NamedTuple):
+    """Value and interval of a sequence or text: [targets] each, or [steps, targets]."""
+
+    name: str
+    value: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    steps: int
+
+
+def predict(options: Options) -> Iterator[Answer]:
+    """Yields an answer for each sequence or text; remaining lives from the shortest on.
+
+    Raises:
+        UserError: no finished run, export or server; an input that cannot be read; every step of
+            a model that needs whole sequences.
+    """
+    from apps.sequence_regression import serving
+    from apps.suite.export import asking
+
+    with asking.model(TASK, serving.served, options) as model:
+        if options.every_step and model.setting("per") != "step" and not model.setting("streams"):
+            raise errors.UserError(
+                "--every_step: this model needs a sequence as a whole; leave it out"
+            )
+        found = [answer for given in _given(options, model) for answer in given]
+    if model.setting("remaining"):
+        found.sort(key=lambda answer: float(answer.value.reshape(-1)[-1]))
+    yield from found
+
+
+def _given(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+    from apps.suite.sequences import config as configs
+    from apps.suite.sequences import own_files
+
+    channels = model.setting("channel_names")
+    if not options.inputs:
+        yield from _test_part(options, model)
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in model.setting("data_format").items()
+    }
+    for given in options.inputs:
+        if channels:
+            data_format = configs.SequenceFormatConfig(**settings)
+            sequences = own_files.asked(Path(given), channels, data_format)
+            yield _sequences(model, sequences, options.every_step)
+        else:
+            yield _texts(model, own_files.asked_texts(given))
+
+
+def _test_part(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+    if options.server or options.model is not None:
+        raise errors.UserError("inputs: give files; only a run (--run) has a test part of its own")
+    from apps.sequence_regression import config as configs
+    from apps.sequence_regression import data
+    from apps.suite.runs import run_folder
+
+    folder = run_folder.open_finished(options.run, TASK, configs.Config)
+    sequences = data.load(folder.config).test.sequences
+    if model.setting("channel_names"):
+        yield _sequences(model, sequences, options.every_step)
+    else:
+        texts = data.texts_of(sequences).tolist()
+        yield _texts(model, list(zip(sequences.names, texts, strict=True)))
+
+
+def _sequences(
+    model: asking.Model, sequences: ragged.Sequences, every_step: bool
+) -> Iterator[Answer]:
+    import numpy as np
+
+    from apps.suite.sequences import batches
+
+    for index, name in enumerate(sequences.names):
+        if not np.isfinite(sequences.at(index)).any():
+            raise errors.UserError(f"{name}: a sequence without any value; leave it out")
+    by_step = model.setting("per") == "step"
+    for chosen in np.split(np.arange(len(sequences)), range(_ROWS, len(sequences), _ROWS)):
+        if every_step and not by_step:
+            for index in chosen:
+                found = streamed(model, sequences.at(index))
+                yield Answer(sequences.names[index], *found, len(found[0]))
+            continue
+        asked = model.ask(values=batches.padded(sequences, chosen))
+        for row, index in enumerate(chosen):
+            steps = int(sequences.lengths[index])
+            kept = slice(steps if by_step else None)
+            found = _with_targets(model, [asked[name][row] for name in ENDS], by_step)
+            yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
+
+
+def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
+    """Returns value, lower and upper after each step of a stream, [steps, targets] each."""
+    import numpy as np
+
+    states: dict[str, Any] = {
+        name: np.zeros([1, 0]) for name in model.inputs["stream"] if name != "chunk"
+    }
+    parts = []
+    for start in range(0, len(values), _CHUNK_STEPS):
+        chunk = values[None, start : start + _CHUNK_STEPS]
+        asked = model.ask("stream", chunk=chunk, **states)
+        states = {name: asked[name] for name in states}
+        parts.append(_with_targets(model, [asked[name][0] for name in ENDS], True))
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def _with_targets(model: asking.Model, found: list[np.ndarray], by_step: bool) -> list[np.ndarray]:
+    """Returns answers with a side of targets, which one target alone lacks."""
+    rank = 1 + by_step
+    return [each if each.ndim == rank else each[..., None] for each in found]
+
+
+def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer]:
+    for start in range(0, len(texts), _ROWS):
+        part = texts[start : start + _ROWS]
+        asked = model.ask(text=[text for _, text in part])
+        for row, (name, text) in enumerate(part):
+            found = _with_targets(model, [asked[each][row] for each in ENDS], False)
+            yield Answer(name, *found, len(text.split()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return command.run_command(TASK, "predict", Options, _print, arguments)
+
+
+def _print(options: Options) -> None:
+    found = list(predict(options))
+    width = max((len(answer.name) for answer in found), default=0)
+    for answer in found:
+        if options.json:
+            print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
+            continue
+        rows = answer.value.reshape(-1, answer.value.shape[-1])
+        for step in range(len(rows)):
+            told = [
+                f"{value:10.4g}  {lower:.4g} to {upper:.4g}"
+                for value, lower, upper in zip(
+                    *(each.reshape(rows.shape)[step] for each in answer[1:4]), strict=True
+                )
+            ]
+            place = f"  step {step + 1:,}" if answer.value.ndim == 2 else ""
+            print(f"{answer.name:{width}}{place}  {'   '.join(told)}", flush=True)
+    if options.plot is not None:
+        _plot(options, found)
+
+
+def _plot(options: Options, found: Sequence[Answer]) -> None:
+    import numpy as np
+
+    from apps.sequence_regression import pictures, scoring
+
+    shown = next((answer for answer in found if answer.value.ndim == 2), None)
+    if shown is None:
+        raise errors.UserError("--plot: a course needs an answer for each step: add --every_step")
+    nothing = np.full(shown.value.shape, np.nan)
+    course = pictures.Course(shown.name, scoring.Answers(*shown[1:4]), nothing)
+    names = [f"target {at + 1}" for at in range(shown.value.shape[1])]
+    assert options.plot is not None
+    pictures.write_png(options.plot, course, names)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    def plain(array: np.ndarray) -> Any:
+        squeezed = array[..., 0] if array.shape[-1] == 1 else array
+        return squeezed.tolist()
+
+    values = {name: plain(each) for name, each in zip(ENDS, answer[1:4], strict=True)}
+    return {"input": answer.name, **values, "steps": answer.steps}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

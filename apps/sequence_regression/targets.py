@@ -1,0 +1,183 @@
+"""Makes the targets of sequences: a value each, one for each step, or what remains of a life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.sequence_regression import config as configs
+from apps.suite import errors
+from apps.suite.sequences import long_tables, ragged
+from apps.suite.tables import cells, reader
+
+REMAINING = "remaining"
+"""Name of the target that `target.remaining` makes."""
+
+_HEALTHY = 1.25  # cuts reach back to this many caps before the failure
+_CUTS_SEED = 71
+
+
+class Part(NamedTuple):
+    """Sequences with what is to be said of them.
+
+    Attributes:
+        sequences: numeric ones, or texts (`words["text"]`).
+        targets: float64 [sequences, targets], or [steps, targets] where every step has one; NaN
+            where it is not known.
+        units: number of the unit of each sequence, int [sequences]: a group, a machine, or the
+            sequence itself. Units are independent of each other.
+    """
+
+    sequences: ragged.Sequences
+    targets: np.ndarray
+    units: np.ndarray
+
+
+def of_sequences(
+    sequences: ragged.Sequences, columns: tuple[str, ...], target: configs.TargetConfig, source: str
+) -> np.ndarray:
+    """Returns targets of the columns, [sequences, targets] or for `per` "step" [steps, targets].
+
+    Raises:
+        UserError: a sequence without a value, or with several where one is asked for.
+    """
+    rows = np.concatenate(
+        [np.reshape(sequences.numbers[name], (len(sequences.values), -1)) for name in columns],
+        axis=1,
+    )
+    if target.per == "step":
+        return rows
+    found = np.full((len(sequences), rows.shape[1]), np.nan)
+    for index, name in enumerate(sequences.names):
+        own = rows[sequences.rows(index)]
+        for at in range(rows.shape[1]):
+            known = own[~np.isnan(own[:, at]), at]
+            if not len(known):
+                raise errors.UserError(f"{source}: {name!r} has no value of its target; give one")
+            if known.min() != known.max():
+                raise errors.UserError(
+                    f"{source}: the target of {name!r} changes from {known[0]:g} to "
+                    f"{known[known != known[0]][0]:g}; give one value in its last row, or say "
+                    "--target.per step"
+                )
+            found[index, at] = known[-1]
+    return found
+
+
+def remaining(sequences: ragged.Sequences) -> np.ndarray:
+    """Returns how far each step is from the last one of its sequence, float64 [steps].
+
+    It is counted in the column of the steps (cycles, or seconds where it holds times), or in rows
+    without such a column.
+    """
+    steps = sequences.steps
+    if steps is None:
+        steps = np.arange(len(sequences.values), dtype=float)
+    lasts = np.repeat(steps[sequences.starts[1:] - 1], sequences.lengths)
+    return lasts - steps
+
+
+def cut(
+    sequences: ragged.Sequences, life: np.ndarray, target: configs.TargetConfig, seed: int
+) -> Part:
+    """Cuts run-to-failure sequences where they were still running, several times each.
+
+    The ends are drawn evenly from the last `1.25 · target.cap` steps (all, without a cap) but
+    the first `target.least_steps`: ends anywhere would mostly be of healthy machines.
+
+    Args:
+        sequences: each up to its failure.
+        life: what remains at each step, [steps].
+        target: cap, number of cuts, least steps.
+        seed: of the run.
+
+    Raises:
+        UserError: a sequence that is not longer than `target.least_steps`.
+    """
+    chosen, lengths = [], []
+    for index, name in enumerate(sequences.names):
+        own = life[sequences.rows(index)]
+        if len(own) <= target.least_steps:
+            raise errors.UserError(
+                f"sequence {name!r} has {len(own)} steps, and target.least_steps is "
+                f"{target.least_steps}; lower it, or leave the sequence out"
+            )
+        first = target.least_steps
+        if target.cap:
+            first = max(first, int((own > _HEALTHY * target.cap).sum()))
+        draw = np.random.default_rng([seed, _CUTS_SEED, index])
+        ends = draw.integers(min(first, len(own) - 1), len(own), size=target.cuts)
+        chosen += [index] * target.cuts
+        lengths += (1 + np.sort(ends)).tolist()
+    begun = sequences.starts[:-1][chosen]
+    rows = np.concatenate(
+        [np.arange(start, start + length) for start, length in zip(begun, lengths, strict=True)]
+    )
+    names = tuple(
+        f"{sequences.names[index]}, {length} steps"
+        for index, length in zip(chosen, lengths, strict=True)
+    )
+    parts = ragged.Sequences(
+        names=names,
+        channel_names=sequences.channel_names,
+        values=np.asarray(sequences.values[rows]),
+        starts=ragged.starts_of(np.array(lengths)),
+        steps=None if sequences.steps is None else sequences.steps[rows],
+    )
+    return Part(parts, life[begun + np.array(lengths) - 1][:, None], np.array(chosen))
+
+
+def capped(values: np.ndarray, target: configs.TargetConfig) -> np.ndarray:
+    """Returns the values, those above the cap set to it; all as they are without one."""
+    return np.minimum(values, target.cap) if target.cap else values
+
+
+def read_truths(path: Path, sequences: ragged.Sequences) -> np.ndarray:
+    """Reads the remaining life of each test sequence, float64 [sequences].
+
+    A column that names sequences (`unit`, …) says whose a value is; without one the values stand
+    in the order of the sequences.
+
+    Raises:
+        UserError: a sequence without a value or with two, values for others, or a value below 0:
+            with file and line.
+    """
+    table = reader.open_table(path)
+    lower = {name.lower(): name for name in table.names}
+    unit = next((lower[name] for name in long_tables.SEQUENCE_NAMES if name in lower), None)
+    rest = [name for name in table.names if name != unit and name]
+    if len(rest) != 1:
+        raise errors.UserError(
+            f"{path}: needs one column of values beside that of the sequences; it has "
+            f"{', '.join(table.names)}"
+        )
+    names: list[str] = []
+    values: list[float] = []
+    for block in table.blocks():
+        found = cells.numbers(block, rest[0])
+        wrong = ~(found >= 0)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise errors.UserError(f"{block.place(row)}: {rest[0]} must be a number of at least 0")
+        values += found.tolist()
+        if unit is not None:
+            names += [str(each).strip() for each in cells.names(block, unit).to_pylist()]
+    if unit is None:
+        if len(values) != len(sequences):
+            raise errors.UserError(
+                f"{path}: {len(values)} values for {len(sequences)} test sequences; give one each"
+            )
+        return np.array(values)
+    value_of = dict(zip(names, values, strict=True))
+    if len(value_of) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise errors.UserError(f"{path}: {unit} {twice!r} has two values")
+    for name in sequences.names:
+        if name not in value_of:
+            raise errors.UserError(f"{path}: no value for the test sequence {name!r}")
+    strange = next((name for name in names if name not in set(sequences.names)), None)
+    if strange is not None:
+        raise errors.UserError(f"{path}: {strange!r} is not among the test sequences")
+    return np.array([value_of[name] for name in sequences.names])

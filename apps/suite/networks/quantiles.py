@@ -1,0 +1,164 @@
+"""Builds the head that answers with a mean and with quantiles which never cross, and its loss.
+
+With h, a vector of a sequence or of a step, and levels a_1 < … < a_K, of which a_c is nearest 0.5:
+
+    o        = W h + b                          1 + K numbers for each target
+    m        = l + s · o_0                      mean
+    q_c      = l + s · o_1                      centre
+    q_(k+1)  = q_k + s · softplus(o)            for k ≥ c, each with an o of its own
+    q_(k-1)  = q_k - s · softplus(o)            for k ≤ c
+
+l and s are the mean and the deviation of each target over the train part. The mean learns from its
+squared error, the quantiles from the pinball loss (Koenker and Bassett 1978), both in units of s:
+
+    L = (y - m)² / s² + Σ_k max(a_k (y - q_k), (a_k - 1) (y - q_k)) / s
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class QuantileHead(keras.layers.Layer):
+    """Maps vectors to a mean and quantiles of each target, in the targets' own units.
+
+    Args:
+        levels: of the quantiles, rising, each between 0 and 1.
+        mean, deviation: of each target over the train part, [targets].
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        vectors: (batch, width) or (batch, time, width).
+
+    Returns:
+        (batch, targets, 1 + levels) or (batch, time, targets, 1 + levels): the mean, followed by
+        the quantiles, lowest first.
+
+    Raises:
+        ValueError: levels that do not rise or lie outside of 0 to 1, a deviation that is not
+            above 0.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[float],
+        mean: Sequence[float],
+        deviation: Sequence[float],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.levels = check_levels(levels)
+        self.mean = [float(each) for each in mean]
+        self.deviation = [float(each) for each in deviation]
+        if len(self.mean) != len(self.deviation) or min(self.deviation) <= 0:
+            raise ValueError("each target needs a mean and a deviation above 0")
+        self.supports_masking = True
+
+    def build(self, shape: tuple[Any, ...]) -> None:
+        count = len(self.mean) * (1 + len(self.levels))
+        self.kernel = self.add_weight(name="kernel", shape=(shape[-1], count))
+        self.bias = self.add_weight(name="bias", shape=(count,), initializer="zeros")
+        self.built = True
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask: the loss knows which steps have a target."""
+
+    def call(self, vectors: Any) -> Any:
+        numbers = ops.matmul(vectors, self.kernel) + self.bias
+        shape = ops.shape(numbers)
+        width = 1 + len(self.levels)
+        numbers = ops.reshape(numbers, (*shape[:-1], len(self.mean), width))
+        mean, centre, steps = numbers[..., :1], numbers[..., 1:2], ops.softplus(numbers[..., 2:])
+        below = int(np.argmin(np.abs(np.array(self.levels) - 0.5)))
+        # Quantiles of a few levels: sums one by one, in operations that ONNX and a server have
+        lower, upper = [], []
+        last = centre
+        for at in range(below):
+            last = last - steps[..., at : at + 1]
+            lower.append(last)
+        last = centre
+        for at in range(below, len(self.levels) - 1):
+            last = last + steps[..., at : at + 1]
+            upper.append(last)
+        scaled = ops.concatenate([mean, *reversed(lower), centre, *upper], axis=-1)
+        location = ops.convert_to_tensor(self.mean, scaled.dtype)[:, None]
+        return location + scaled * ops.convert_to_tensor(self.deviation, scaled.dtype)[:, None]
+
+    def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*shape[:-1], len(self.mean), 1 + len(self.levels))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "levels": self.levels,
+            "mean": self.mean,
+            "deviation": self.deviation,
+        }
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class MeanAndPinball(keras.losses.Loss):
+    """Squared error of the mean and pinball loss of the quantiles, over the targets that are there.
+
+    Args:
+        levels: of the quantiles, those of the head.
+        deviation: of each target, the unit of its errors.
+        options: those of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: (batch, targets) or (batch, time, targets), NaN where there is no target.
+        y_pred: what `QuantileHead` returns.
+
+    Returns:
+        Mean over the batch of each row's mean over its targets; 0 for a row without any.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[float],
+        deviation: Sequence[float],
+        name: str = "mean_and_pinball",
+        **options: Any,
+    ) -> None:
+        super().__init__(name=name, **options)
+        self.levels = check_levels(levels)
+        self.deviation = [float(each) for each in deviation]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.cast(y_pred, "float32")
+        y_true = ops.cast(y_true, "float32")[..., None]
+        known = ops.logical_not(ops.isnan(y_true))
+        # NaN must not reach a product: its gradient would be NaN, however it is weighted
+        errors = ops.where(known, y_true - y_pred, 0.0)
+        errors = errors / ops.convert_to_tensor(self.deviation, "float32")[:, None]
+        square = errors[..., 0] ** 2
+        levels = ops.convert_to_tensor(self.levels, "float32")
+        pinball = ops.maximum(levels * errors[..., 1:], (levels - 1.0) * errors[..., 1:])
+        loss = square + ops.sum(pinball, axis=-1)
+        axes = tuple(range(1, len(loss.shape)))
+        count = ops.sum(ops.cast(known[..., 0], "float32"), axis=axes)
+        return ops.sum(loss, axis=axes) / ops.maximum(count, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "levels": self.levels, "deviation": self.deviation}
+
+
+def check_levels(levels: Sequence[float]) -> list[float]:
+    """Returns the levels as floats; ValueError unless they rise between 0 and 1."""
+    found = [float(level) for level in levels]
+    if not found or min(found) <= 0 or max(found) >= 1 or found != sorted(set(found)):
+        raise ValueError(f"levels must rise between 0 and 1, are {found}")
+    return found
+
+
+def pinball(truth: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> float:
+    """Returns the mean pinball loss of quantiles [n, levels] for truths [n], in their unit."""
+    errors = np.asarray(truth, float)[:, None] - quantiles
+    level = np.asarray(levels, float)
+    return float(np.maximum(level * errors, (level - 1) * errors).mean())
