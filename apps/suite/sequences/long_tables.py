@@ -25,6 +25,7 @@ from apps.suite.runs import cache, files
 from apps.suite.sequences import config as configs
 from apps.suite.sequences import ragged
 from apps.suite.tables import cells, large_arrays, reader, times
+from apps.suite.tables import rows as table_rows
 from apps.suite.tables import series as parts_of_data
 
 if typing.TYPE_CHECKING:
@@ -44,7 +45,7 @@ _NewArray = Callable[[str, type, int], large_arrays.GrowingArray]
 class Roles(typing.NamedTuple):
     """The columns of a table by role; None for a role that no column has."""
 
-    sequence: str
+    sequence: str | None
     step: str | None
     group: str | None
     part: str | None
@@ -81,9 +82,9 @@ def read(
         for block in table.blocks():
             if roles is None:
                 roles = find_roles(table, block, settings, further, learned)
-                rows = _Rows(roles, further, constant, new_array)
+                rows = _Rows(roles, settings, further, constant, new_array)
             rows.add(block)
-        if roles is None or not len(rows.names):
+        if roles is None or not rows.count:
             raise errors.UserError(f"{path}: has no rows after the line of names")
         return rows.sequences(path)
 
@@ -120,7 +121,7 @@ def find_roles(
             f"{table.source}: lacks the column {missing[0]}; there are {', '.join(names)}"
         )
     sequence = found("sequence_column", SEQUENCE_NAMES)
-    if sequence is None:
+    if sequence is None and settings.sequence_column != "none":
         raise errors.UserError(
             f"{table.source}: no column names the sequences; name one with "
             f"--data_format.sequence_column; there are {', '.join(names)}"
@@ -142,7 +143,8 @@ def find_roles(
         channels, left_out = tuple(learned), ()
     if not channels:
         raise errors.UserError(
-            f"{table.source}: no column of numbers beside {sequence}; there are {', '.join(names)}"
+            f"{table.source}: no column of numbers beside {sequence or step}; there are "
+            f"{', '.join(names)}"
         )
     return Roles(sequence, step, group, part, tuple(further), channels, left_out)
 
@@ -153,12 +155,14 @@ class _Rows:
     def __init__(
         self,
         roles: Roles,
+        settings: configs.SequenceFormatConfig,
         further: Mapping[str, Kind],
         constant: Sequence[str],
         new_array: _NewArray,
     ) -> None:
         self._roles, self._new_array, self._sorted = roles, new_array, 0
-        self.names = _Numbered()
+        self._settings = settings
+        self.names, self.count = _Numbered(), 0
         self._sequence = new_array("sequence", np.int32, 0)
         self._values = new_array("values", np.float32, len(roles.channels))
         self._step = new_array("step", np.float64, 0) if roles.step else None
@@ -184,7 +188,12 @@ class _Rows:
         import pyarrow as pa
 
         roles = self._roles
-        sequence = self.names.numbers(cells.names(block, roles.sequence))
+        size = len(next(iter(block.columns.values())))
+        self.count += size
+        if roles.sequence:
+            sequence = self.names.numbers(cells.names(block, roles.sequence))
+        else:
+            sequence = self.names.numbers(pa.array(["all rows"] * size, pa.string()))
         self._sequence.append(sequence)
         self._values.append(
             np.stack([cells.numbers(block, name) for name in roles.channels], axis=1)
@@ -201,10 +210,11 @@ class _Rows:
 
     def _rising(self, block: cells.Block, name: str, sequence: np.ndarray) -> np.ndarray:
         """Returns the steps of a block; UserError for one that does not come after the last."""
-        if self._clock is None and cells.is_numeric(block, name):
+        zone, form = self._settings.time_zone, self._settings.time_format
+        if self._clock is None and not form and cells.is_numeric(block, name):
             found = cells.numbers(block, name)
         else:
-            self._clock = self._clock or times.Clock(name)
+            self._clock = self._clock or times.Clock(name, zone, form)
             found = self._clock.read(block) / times.SECOND
         if np.isnan(found).any():
             row = int(np.isnan(found).argmax())
@@ -219,9 +229,13 @@ class _Rows:
         if len(wrong):
             row = int(wrong.min())
             last = before[order == row][0]
-            said = "comes twice" if last == found[row] else f"comes after {last:g}"
+            here, above = (
+                table_rows.written(each * times.SECOND) if self._clock else f"{each:g}"
+                for each in (found[row], last)
+            )
+            said = "comes twice" if last == found[row] else f"comes after {above}"
             raise errors.UserError(
-                f"{block.place(row)}: {name} {found[row]:g} {said} in {self._name(sequence[row])}; "
+                f"{block.place(row)}: {name} {here} {said} in {self._name(sequence[row])}; "
                 f"sort each sequence by {name}, or say --data_format.step_column none"
             )
         ends = np.concatenate([begins[1:], [True]])
@@ -246,6 +260,8 @@ class _Rows:
 
     def _name(self, number: int) -> str:
         """Returns the sequence that a message is about."""
+        if self._roles.sequence is None:
+            return self.names.words[number]
         return f"{self._roles.sequence} {self.names.words[number]!r}"
 
     def sequences(self, path: Path) -> ragged.Sequences:
@@ -347,7 +363,9 @@ def _grown(array: np.ndarray, count: int, fill: float) -> np.ndarray:
 
 def _notes(path: Path, roles: Roles, sequences: int, rows: int) -> tuple[str, ...]:
     """Tells what was understood of a table."""
-    said = f"{path.name}: {sequences:,} sequences by {roles.sequence}, {rows:,} rows"
+    said = f"{path.name}: {rows:,} rows"
+    if roles.sequence:
+        said = f"{path.name}: {sequences:,} sequences by {roles.sequence}, {rows:,} rows"
     said += f", steps by {roles.step}" if roles.step else ", steps in the order of rows"
     if roles.group:
         said += f", groups by {roles.group}"

@@ -1,0 +1,164 @@
+"""Forecasts by what an honest engineer would try first, each from the history alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.forecasting import config as configs
+from apps.forecasting import data
+from apps.forecasting import layout as layouts
+from apps.forecasting import panel as panels
+
+LAST, SEASONAL = "last value", "seasonal naive"
+_SEASONS = 4
+_MOST_THETA = 3_000  # forecasts; more of them would take minutes
+_MOST_LEARNED = 8_000  # windows that the learned ones are fitted on
+_THETA_STEPS = 8  # seasons of the history that Theta reads
+_RIDGE = 1e-2
+_ROWS = 512  # windows that are looked at together
+
+
+def forecasts(
+    panel: panels.Panel,
+    layout: layouts.Layout,
+    config: configs.Config,
+    rows: Sequence[tuple[int, int]],
+) -> dict[str, np.ndarray]:
+    """Returns the forecasts float32 [rows, horizon, targets] of each baseline by its name."""
+    horizon, season = config.forecast.horizon_steps, layout.season
+    length = max(config.model.context_steps, _SEASONS * max(1, season))
+    values = filled(panels.windows(panel, rows, length, horizon)["values"])
+    found = {LAST: last_value(values, horizon)}
+    if season:
+        found[SEASONAL] = mean_of_seasons(values, horizon, season, 1)
+        found[f"mean of {_SEASONS} seasons"] = mean_of_seasons(values, horizon, season, _SEASONS)
+    if len(rows) * len(layout.target_names) <= _MOST_THETA:
+        found["theta"] = theta(panel, rows, horizon, season)
+    found |= learned(panel, layout, config, rows)
+    return found
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Returns histories [rows, time, targets] where a missing value holds the last one.
+
+    Before the first value of a history stands that value, and 0 where there is none.
+    """
+    known = np.isfinite(values)
+    time = np.arange(values.shape[1])[None, :, None]
+    first = np.where(known.any(axis=1), known.argmax(axis=1), 0)[:, None]
+    last = np.maximum.accumulate(np.where(known, time, -1), axis=1)
+    return np.nan_to_num(np.take_along_axis(values, np.maximum(last, first), axis=1))
+
+
+def last_value(values: np.ndarray, horizon: int) -> np.ndarray:
+    """Returns the last value for all steps ahead."""
+    return np.repeat(values[:, -1:], horizon, axis=1)
+
+
+def mean_of_seasons(values: np.ndarray, horizon: int, season: int, count: int) -> np.ndarray:
+    """Returns the mean of what was 1 … count seasons before each step."""
+    ahead = np.arange(horizon)
+    first = ahead // season + 1
+    places = values.shape[1] + ahead[:, None] - season * (first[:, None] + np.arange(count))
+    return values[:, np.maximum(places, 0)].mean(axis=2)
+
+
+def theta(
+    panel: panels.Panel, rows: Sequence[tuple[int, int]], horizon: int, season: int
+) -> np.ndarray:
+    """Returns forecasts of the Theta method (Assimakopoulos and Nikolopoulos 2000), statsmodels'.
+
+    A series without two whole seasons, with values of 0 or below, or without a significant season
+    is forecast without one; a constant one keeps its value.
+    """
+    from statsmodels.tsa.forecasting import theta as thetas
+
+    most = max(3 * horizon, _THETA_STEPS * season, 200)
+    found = np.zeros((len(rows), horizon, len(panel.target_names)), np.float32)
+    for row, (at, origin) in enumerate(rows):
+        history = panel.series[at].target[max(0, origin - most) : origin]
+        for column, values in enumerate(filled(history[None])[0].T.astype(np.float64)):
+            if len(values) < 4 or np.ptp(values) == 0:
+                found[row, :, column] = values[-1] if len(values) else 0.0
+                continue
+            period = season if season > 1 and 2 * season <= len(values) else 1
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = thetas.ThetaModel(
+                    values, period=period, deseasonalize=period > 1,
+                    method="auto" if values.min() > 0 else "additive",
+                )  # fmt: skip
+                found[row, :, column] = np.asarray(model.fit(disp=False).forecast(horizon))
+    return found
+
+
+def learned(
+    panel: panels.Panel,
+    layout: layouts.Layout,
+    config: configs.Config,
+    rows: Sequence[tuple[int, int]],
+) -> dict[str, np.ndarray]:
+    """Returns forecasts of a closed-form linear model and of gradient boosting, for all series.
+
+    The linear one maps a history, its last value subtracted, to all steps ahead. The boosting one
+    reads a step ahead: the values a season before and the calendar, as the network does, the last
+    values, and how far ahead it is. Both learn from windows spread over the train parts.
+    """
+    from sklearn import ensemble
+
+    targets, horizon = len(layout.target_names), config.forecast.horizon_steps
+    starts = [
+        (at, int(origin), column)
+        for at, one in enumerate(panel.series)
+        for origin in panels.origins(one, "train", horizon, 1)
+        for column in range(targets)
+    ]
+    draw = np.random.default_rng(config.seed)
+    if len(starts) > _MOST_LEARNED:
+        starts = [starts[at] for at in draw.choice(len(starts), _MOST_LEARNED, replace=False)]
+    asked = [(*row, column) for row in rows for column in range(targets)]
+
+    def pieces(windows: Sequence[tuple[int, int, int]]) -> tuple[np.ndarray, ...]:
+        inputs, y, found = data.examples(panel, layout, config, windows)
+        context, ahead, _ = (each.numpy() for each in inputs)
+        scale = (found[name].numpy()[:, None] for name in ("location", "spread"))
+        z = context[:, :, 0]
+        last = z[:, -1:]
+        step = np.broadcast_to(np.arange(horizon)[None, :, None], (*ahead.shape[:2], 1))
+        recent = np.repeat(z[:, None, -8:], horizon, axis=1)
+        return z - last, last, np.concatenate([ahead, step, recent], axis=2), y.numpy(), *scale
+
+    parts = [pieces(starts[at : at + _ROWS]) for at in range(0, len(starts), _ROWS)]
+    x, last, steps, y, *_ = map(np.concatenate, zip(*parts, strict=True))
+    x = np.append(x, np.ones((len(x), 1)), axis=1).astype(np.float64)
+    weight = y[..., 1].mean(axis=1, keepdims=True)
+    target = np.where(y[..., 1] > 0, y[..., 0] - last, 0)
+    gram = x.T @ (weight * x) + _RIDGE * len(x) * np.eye(x.shape[1]) * weight.mean()
+    weights = np.linalg.solve(gram, x.T @ (weight * target))
+    chosen = draw.integers(horizon, size=(len(steps), min(horizon, 6)))
+    row = np.arange(len(steps))[:, None]
+    known = y[row, chosen, 1].ravel() > 0
+    boosting = ensemble.HistGradientBoostingRegressor(
+        loss="absolute_error", max_iter=300, learning_rate=0.06, random_state=config.seed
+    )
+    boosting.fit(
+        steps[row, chosen].reshape(-1, steps.shape[-1])[known], y[row, chosen, 0].ravel()[known]
+    )
+    found: dict[str, list[np.ndarray]] = {"linear": [], "gradient boosting": []}
+    for start in range(0, len(asked), _ROWS):
+        part = asked[start : start + _ROWS]
+        x, last, steps, _, location, spread = pieces(part)
+        z = np.append(x, np.ones((len(x), 1)), axis=1) @ weights + last
+        found["linear"].append(location + spread * z)
+        boosted = boosting.predict(steps.reshape(-1, steps.shape[-1])).reshape(-1, horizon)
+        found["gradient boosting"].append(location + spread * boosted)
+    return {
+        name: np.concatenate(arrays)
+        .reshape(len(rows), targets, horizon)
+        .transpose(0, 2, 1)
+        .astype(np.float32)
+        for name, arrays in found.items()
+    }

@@ -1,0 +1,114 @@
+"""Declares the config of a forecasting run; `PRESETS` holds its three sizes."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+
+
+@dataclass(frozen=True)
+class DataFormatConfig:
+    layout: Literal["long", "wide"] = "long"  # a row for each step of a series, or a column each
+    series: str = ""  # column that names the series (long); "" = found by its name
+    time: str = ""  # column of times; "" = found by its name or type, "none" = rows are steps
+    time_zone: str = "UTC"  # of times that carry no offset, and of the calendar
+    time_format: str = ""  # of times that are not ISO 8601, such as %d.%m.%Y %H:%M
+    target: tuple[str, ...] = ()  # columns to forecast; none = all that have no other role
+    known: tuple[str, ...] = ()  # columns that are known ahead, such as promotions
+    past: tuple[str, ...] = ()  # columns that are known afterwards only, such as the weather
+    ignored: tuple[str, ...] = ()
+    static: str = ""  # a file with a row for each series: its name, then what stays the same
+    step_seconds: fields.Amount = 0.0  # rows are brought to this step; 0 = their median spacing
+    resample: bool = True  # no = each row is a step, as with trading days
+    # The last steps of each series; 0 = by the fractions, or the set's own
+    test_steps: fields.CountOrZero = 0
+    validation_steps: fields.CountOrZero = 0  # just before them
+    train_steps: fields.CountOrZero = 0  # what follows all three parts is left out; 0 = nothing
+    validation_fraction: fields.Share = 0.1
+    test_fraction: fields.Share = 0.2
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)
+        for field in ("target", "known", "past", "ignored"):  # promo,holiday is two columns
+            listed = (part.strip() for each in getattr(self, field) for part in each.split(","))
+            object.__setattr__(self, field, tuple(name for name in listed if name))
+        named = [*self.target, *self.known, *self.past, *self.ignored]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"data_format: {twice} is named for two roles; name it for one")
+
+
+@dataclass(frozen=True)
+class ForecastConfig:
+    horizon_steps: fields.Count = 24
+    # From one forecast to the next in evaluation; 0 = the horizon
+    origin_steps: fields.CountOrZero = 0
+    levels: tuple[fields.InnerShare, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or 0.5 not in self.levels:
+            raise ValueError("forecast.levels must rise and hold 0.5, the median")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    # A decoder of all steps at once, or one that goes on from its own last step
+    kind: Literal["direct", "autoregressive"] = "direct"
+    layer: Literal["peephole_lstm", "lstm", "gru"] = "peephole_lstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 96  # units of each recurrent layer
+    dropout: fields.Share = 0.1  # share of the units dropped in training
+    context_steps: fields.Count = 672  # of the history that is read
+    patch_steps: fields.Count = 24  # that the direct decoder reads and writes at a time
+    # Steps back to the previous season; None = found in training, 0 = off
+    season_steps: fields.CountOrZero | None = None
+    season_count: fields.Count = 4  # seasons before that are read of each step ahead
+    # What is subtracted: the last value, or the mean of the history; None = the mean with a season
+    location: Literal["last", "mean"] | None = None
+    linear: bool = False  # a linear map from the history to the forecast beside the network
+    series_units: fields.CountOrZero = 4  # of the embedding of each series; 0 = off
+    path_count: fields.Count = 100  # drawn by the autoregressive model for its quantiles
+
+    def __post_init__(self) -> None:
+        if self.kind == "direct" and self.context_steps % self.patch_steps:
+            raise ValueError("model.context_steps must be a multiple of model.patch_steps")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(fields.TrainingConfig):
+    batch_size: fields.Count = 64
+    steps: fields.Count = 3_000
+    steps_per_checkpoint: fields.Count = 150
+    unseen_fraction: fields.Share = 0.1  # share of rows whose series is taken for a new one
+    # Errors count in deviations of the series, or in shares of its level
+    loss_unit: Literal["deviation", "level"] = "deviation"
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: str = "default"
+    data: str = ""  # "" = hourly_traffic; a set laid out alike; a csv or parquet file
+    seed: int = 0
+    data_format: DataFormatConfig = DataFormatConfig()
+    forecast: ForecastConfig = ForecastConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+# Runs every step in seconds; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    model=ModelConfig(units=8, context_steps=336, season_count=2, path_count=20),
+    training=TrainingConfig(batch_size=8, steps=20, steps_per_checkpoint=10),
+)
+# Learns two years of hours (hourly_traffic) in some minutes on two cores.
+_DEFAULT = Config()
+# The size of SegRNN (Lin et al. 2023), for hundreds of series.
+_LARGE = Config(
+    preset="large",
+    model=ModelConfig(layer="gru", units=512, context_steps=720, location="last", linear=True),
+    training=TrainingConfig(batch_size=256, steps=20_000, steps_per_checkpoint=500),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}

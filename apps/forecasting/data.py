@@ -1,0 +1,316 @@
+"""Loads series with their covariates, and turns windows of them into what the network reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.forecasting import config as configs
+from apps.forecasting import layout as layouts
+from apps.forecasting import own_data, set_data
+from apps.forecasting import panel as panels
+from apps.suite import errors
+from apps.suite.tables import reader
+
+DEFAULT = "hourly_traffic"
+_CLIP = 10.0  # spreads of a window, for what the network reads
+_DAY, _WEEK, _YEAR = 86_400.0, 604_800.0, 31_556_952.0
+_MONDAY = 345_600.0  # seconds from 1970 to its first Monday
+
+
+def load(config: configs.Config) -> panels.Panel:
+    """Reads the series of `config.data`: a csv or parquet file, or the name of a set.
+
+    Raises:
+        UserError: nothing of that name, data that cannot be read, or series that are all too short
+            for a forecast in each part, with place and reason.
+    """
+    name = config.data or DEFAULT
+    path = Path(name).expanduser()
+    if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
+        panel = own_data.read(path, config.data_format)
+    else:
+        panel = set_data.read(name, config.data_format)
+    horizon = config.forecast.horizon_steps
+    for part in ("train", "validation", "test"):
+        if not any(len(panels.origins(one, part, horizon, 1)) for one in panel.series):
+            longest = max(panel.series, key=lambda one: one.length)
+            raise errors.UserError(
+                f"{panel.source}: no series has a {part} part of {horizon} steps; the longest, "
+                f"{longest.name}, has {longest.length:,} steps; give more rows, a shorter "
+                f"--forecast.horizon_steps, or other --data_format.{part}_steps"
+            )
+    return panel
+
+
+def calendar(times: tf.Tensor, step_seconds: float) -> tf.Tensor:
+    """Returns sines and cosines of the hour, the day of the week and the day of the year.
+
+    Args:
+        times: float64 (batch, time), seconds since 1970 on the clocks of the data.
+        step_seconds: the hour is left out for days and longer, the weekday for weeks and longer.
+
+    Returns:
+        float32 (batch, time, `Layout.calendar_count`).
+    """
+    waves = []
+    for period, start, harmonics in (
+        (_DAY, 0.0, 4 if step_seconds < _DAY else 0),
+        (_WEEK, _MONDAY, 3 if step_seconds < _WEEK else 0),
+        (_YEAR, 0.0, 1),
+    ):
+        share = tf.cast(tf.math.floormod(times - start, period) / period, tf.float32)
+        for harmonic in range(1, harmonics + 1):
+            angle = 2 * math.pi * harmonic * share
+            waves += [tf.sin(angle), tf.cos(angle)]
+    return tf.stack(waves, axis=-1)
+
+
+def season_before(
+    z: tf.Tensor, known: tf.Tensor, season: int, count: int, context: int, ahead: range
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the values 1 … count seasons before each step ahead, of the steps up to the context.
+
+    A step that is more than a season ahead has the last seasons that lie in the context.
+
+    Args:
+        z, known: float32 (batch, time), values and whether they were observed (0 or 1).
+        season: steps; at least 1.
+        count: seasons before.
+        context: steps that may be read.
+        ahead: the steps, counted from the start of z.
+
+    Returns:
+        float32 (batch, steps, count) twice: the values, 0 where not known, and whether they are.
+    """
+    steps = np.arange(ahead.start, ahead.stop)
+    first = np.maximum(1, -(-(steps - context + 1) // season))
+    places = steps[:, None] - season * (first[:, None] + np.arange(count))
+    inside = tf.constant((places >= 0).astype(np.float32))
+    places = np.maximum(places, 0)
+    is_known = tf.gather(known, places, axis=1) * inside
+    return tf.gather(z, places, axis=1) * is_known, is_known
+
+
+def preprocess(
+    window: dict[str, tf.Tensor], layout: layouts.Layout, model: configs.ModelConfig
+) -> dict[str, tf.Tensor]:
+    """Returns what the network reads of windows of one target each.
+
+        z = (x - location) / spread, cut to ±10; 0 where x is missing
+
+    The location is the last value or the mean of the history, the spread its deviation: a series
+    that nobody has seen is scaled as the others are.
+
+    Args:
+        window: values float32 (batch, context) with NaN where missing, past float32 (batch,
+            context, columns), known float32 (batch, context + horizon, columns), times float64
+            (batch, context + horizon), static float32 (batch, numbers) of `static_numbers`.
+        layout: of the training.
+        model: sizes of the seasons.
+
+    Returns:
+        location and spread float32 (batch,); context float32 (batch, context, …); ahead float32
+        (batch, horizon, …), whose first number is the mean of the seasons before.
+    """
+    values = window["values"]
+    length, horizon = values.shape[1], window["known"].shape[1] - values.shape[1]
+    is_observed = tf.math.is_finite(values)
+    observed = tf.cast(is_observed, tf.float32)
+    filled = tf.where(is_observed, values, 0.0)
+    count = tf.maximum(tf.reduce_sum(observed, axis=1), 1.0)
+    mean = tf.reduce_sum(filled, axis=1) / count
+    apart = (filled - mean[:, None]) * observed
+    spread = tf.sqrt(tf.reduce_sum(apart**2, axis=1) / count)
+    spread = tf.maximum(spread, 1e-3 * tf.abs(mean))
+    spread = tf.where(spread > 0, spread, 1.0)
+    location = mean
+    if layout.location == "last":
+        last = tf.argmax(observed * tf.range(1.0, length + 1), axis=1)
+        location = tf.gather(filled, last, batch_dims=1)
+    z = (filled - location[:, None]) / spread[:, None]
+    z = tf.clip_by_value(z, -_CLIP, _CLIP) * observed
+    both = []
+    if layout.known_names:
+        both.append(_scaled(window["known"], layout.known_scale))
+    if layout.dated:
+        both.append(calendar(window["times"], layout.step_seconds))
+    always = tf.concat(both, axis=-1) if both else None
+    context = [z[:, :, None], observed[:, :, None]]
+    if layout.past_names:
+        context.append(_scaled(window["past"], layout.past_scale))
+    if always is not None:
+        context.append(always[:, :length])
+    anchor = tf.zeros((tf.shape(z)[0], horizon, 1))
+    ahead = []
+    if layout.season:
+        repeated, is_known = season_before(
+            z, observed, layout.season, model.season_count, length, range(length, length + horizon)
+        )
+        known_count = tf.reduce_sum(is_known, axis=-1, keepdims=True)
+        anchor = tf.reduce_sum(repeated, axis=-1, keepdims=True) / tf.maximum(known_count, 1.0)
+        ahead += [repeated, is_known]
+        if layout.known_names:  # a plan of then tells how far to trust what came of it
+            for at in range(len(layout.known_names)):
+                column = _scaled(window["known"], layout.known_scale)[:, :, at]
+                ahead.append(
+                    season_before(
+                        column, tf.ones_like(column), layout.season, model.season_count, length,
+                        range(length, length + horizon),
+                    )[0]
+                )  # fmt: skip
+    if always is not None:
+        ahead.append(always[:, length:])
+    if layout.static_count:
+        static = window["static"][:, None]
+        ahead.append(tf.repeat(static, horizon, axis=1))
+    return {
+        "location": location,
+        "spread": spread,
+        "context": tf.concat(context, axis=-1),
+        "ahead": tf.concat([anchor, *ahead], axis=-1),
+    }
+
+
+def widths(layout: layouts.Layout, model: configs.ModelConfig) -> tuple[int, int]:
+    """Returns the last sides of `context` and of `ahead`."""
+    always = len(layout.known_names) + layout.calendar_count
+    before = model.season_count * (2 + len(layout.known_names)) if layout.season else 0
+    return 2 + len(layout.past_names) + always, 1 + before + always + layout.static_count
+
+
+def static_in_graph(static: tf.Tensor, layout: layouts.Layout) -> tf.Tensor:
+    """Returns float32 (batch, numbers) of static columns, string (batch, columns); 0 where missing.
+
+    A column of words becomes a 1 at its word; a word that training has not seen has none. A column
+    of numbers is scaled, and an empty text in it is missing.
+    """
+    found = []
+    for at, (words, scale) in enumerate(zip(layout.static_words, layout.static_scale, strict=True)):
+        text = tf.strings.strip(static[:, at])
+        if words:
+            found.append(tf.cast(tf.equal(text[:, None], tf.constant(words)), tf.float32))
+        else:
+            text = tf.where(tf.equal(text, ""), "nan", text)
+            found.append(_scaled(tf.strings.to_number(text)[:, None], (scale,)))
+    return tf.concat(found, axis=-1)
+
+
+def _scaled(columns: tf.Tensor, scale: tuple[tuple[float, float], ...]) -> tf.Tensor:
+    mean, deviation = (tf.constant(each, tf.float32) for each in zip(*scale, strict=True))
+    z = (columns - mean) / deviation
+    return tf.clip_by_value(tf.where(tf.math.is_nan(z), 0.0, z), -_CLIP, _CLIP)
+
+
+def batches(
+    panel: panels.Panel, layout: layouts.Layout, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """Streams ((context, ahead, series), targets) of random windows of the train parts, endlessly.
+
+    Targets are float32 (batch, horizon, 2): z of the steps ahead, and the weight of its error, 0
+    where it is missing. A step is a function of its number and the seed alone.
+    """
+    horizon, count = config.forecast.horizon_steps, config.training.batch_size
+    starts = [panels.origins(one, "train", horizon, 1) for one in panel.series]
+    ends = np.cumsum([0, *map(len, starts)])
+    cut = _cutter(panel, layout, config)
+
+    def draw(step: np.ndarray) -> tuple[np.ndarray, ...]:
+        random = np.random.default_rng([config.seed, int(step)])
+        places = random.integers(ends[-1], size=count)
+        at = np.searchsorted(ends, places, side="right") - 1
+        column = random.integers(len(layout.target_names), size=count)
+        unseen = random.random(count) < config.training.unseen_fraction
+        rows = [
+            (int(one), int(starts[one][place - ends[one]]), int(each))
+            for one, place, each in zip(at, places, column, strict=True)
+        ]
+        return tuple(cut(rows, unseen).values())
+
+    example = cut([(0, 1, 0)] * count, np.zeros(count, np.bool_))
+
+    def features(step: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        drawn = tf.numpy_function(draw, [step], [each.dtype for each in example.values()])
+        window = {
+            name: tf.ensure_shape(array, each.shape)
+            for array, (name, each) in zip(drawn, example.items(), strict=True)
+        }
+        return _training_example(window, layout, config)[:2]
+
+    return tf.data.Dataset.counter(first_step).map(features).prefetch(2)
+
+
+def examples(
+    panel: panels.Panel,
+    layout: layouts.Layout,
+    config: configs.Config,
+    rows: Sequence[tuple[int, int, int]],
+) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns the same of given windows: (place of the series, origin, place of the target).
+
+    The third is what `preprocess` returns of them.
+    """
+    window = _cutter(panel, layout, config)(rows, np.zeros(len(rows), np.bool_))
+    return _training_example(
+        {name: tf.constant(array) for name, array in window.items()}, layout, config
+    )
+
+
+def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config) -> Any:
+    """Returns a function that cuts windows of one target each, with what a loss needs of them."""
+    units = np.stack([_units(one, config) for one in panel.series])
+    statics = np.zeros((len(panel.series), 0), np.float32)
+    if layout.static_names:
+        statics = static_in_graph(tf.constant([one.static for one in panel.series]), layout).numpy()
+
+    def cut(rows: Sequence[tuple[int, int, int]], unseen: np.ndarray) -> dict[str, np.ndarray]:
+        at, _, column = np.array(rows, np.int64).reshape(-1, 3).T
+        found = panels.windows(
+            panel, [row[:2] for row in rows], config.model.context_steps,
+            config.forecast.horizon_steps,
+        )  # fmt: skip
+        every = np.arange(len(rows))
+        series = np.where(unseen, 0, at + 1) * len(layout.target_names) + column
+        return {
+            **found,
+            "values": found["values"][every, :, column],
+            "truth": found["truth"][every, :, column],
+            "static": statics[at],
+            "series": series.astype(np.int32),
+            "unit": units[at, column],
+        }
+
+    return cut
+
+
+def _training_example(
+    window: dict[str, tf.Tensor], layout: layouts.Layout, config: configs.Config
+) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns the inputs of the network, its targets with their weights, and the window's scale."""
+    found = preprocess(window, layout, config.model)
+    location, spread = found["location"][:, None], found["spread"][:, None]
+    is_there = tf.math.is_finite(window["truth"])
+    z = tf.where(is_there, (window["truth"] - location) / spread, 0.0)
+    weight = tf.where(is_there, spread / window["unit"][:, None], 0.0)
+    inputs = (found["context"], found["ahead"], window["series"])
+    return inputs, tf.stack([z, weight], axis=-1), found
+
+
+def _units(one: panels.Series, config: configs.Config) -> np.ndarray:
+    """Returns the unit of the errors of each target, float32 [targets], above 0."""
+    part = one.target[: max(1, one.train_end)]
+    of = (
+        np.nanstd
+        if config.training.loss_unit == "deviation"
+        else lambda x, axis: np.nanmean(np.abs(x), axis=axis)
+    )
+    with np.errstate(all="ignore"):
+        units = np.array([of(column, axis=0) if np.isfinite(column).any() else 1.0
+                          for column in part.T])  # fmt: skip
+    level = np.nan_to_num(np.abs(part)).max(axis=0)
+    return np.where(units > 1e-6 * level, units, np.maximum(level, 1.0)).astype(np.float32)

@@ -1,0 +1,98 @@
+"""Measures a trained run on the test parts: `python -m apps.forecasting.evaluate`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.forecasting import config as configs
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison, evaluation
+from apps.suite.runs import run_folder as run_folders
+
+if typing.TYPE_CHECKING:
+    from apps.forecasting import panel as panels
+    from apps.forecasting import trained_model
+
+TASK = "forecasting"
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    Every origin of the test part is forecast by `scoring.forecast`, as `predict` does it, with what
+    was known before it; the baselines forecast the same windows.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    import threadpoolctl  # type: ignore[import-untyped]
+
+    from apps.forecasting import baselines, measures, report, scoring, serving
+    from apps.suite.export import asking
+
+    folder, trained, panel, config = run.folder, run.trained, run.data, run.config
+    horizon = config.forecast.horizon_steps
+    every = config.forecast.origin_steps or horizon
+    test = measures.test_of(panel, horizon, every, trained.layout.season)
+    print(f"forecasting {len(test.rows):,} windows of {horizon} steps", flush=True)
+    model = asking.of_served(TASK, serving.ServedForecaster(trained))
+    found = scoring.forecast(model, panel, test.rows, horizon)
+    evaluation.refuse_diverged(folder, found.mean, found.quantiles)
+    print("forecasting with the baselines", flush=True)
+    # More threads than one only wait for each other on a busy machine
+    with threadpoolctl.threadpool_limits(limits=1):
+        others = baselines.forecasts(panel, trained.layout, config, test.rows)
+    levels = config.forecast.levels
+    median = found.quantiles[..., levels.index(0.5)]
+    measured = {
+        **measures.points(test, median, found.mean),
+        **measures.bands(test, found.quantiles, levels),
+    }
+    of_baselines = {name: measures.points(test, each) for name, each in others.items()}
+    naive = others.get(baselines.SEASONAL, others[baselines.LAST])
+    better, counted = report.better_series(test, median, naive)
+    is_single = len(panel.series) * len(panel.target_names) == 1
+    chief = "mae" if is_single or "mase" not in measured else "mase"
+    metrics = {
+        "data": {
+            "examples": {
+                "train": sum(one.train_end for one in panel.series),
+                "validation": sum(one.validation_end - one.train_end for one in panel.series),
+                "test": sum(one.length - one.validation_end for one in panel.series),
+            },
+            "unit": "steps",
+            "split": panel.split,
+        },
+        "primary": comparison.primary(chief, measured, of_baselines, higher_is_better=False),
+        "test": {
+            **measured,
+            "windows": len(test.rows),
+            "series_better_than_naive": better,
+            "series": counted,
+        },
+        "baselines": of_baselines,
+    }
+    card = report.card(folder, metrics, report.Measured(panel, trained, test, found, others, naive))
+    return evaluation.finish(folder, metrics, card, [], note=report.lesson(metrics))
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, panels.Panel]:
+    from apps.forecasting import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

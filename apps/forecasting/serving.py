@@ -1,0 +1,211 @@
+"""Builds the signatures of the export, which forecast raw histories, and their requests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.forecasting import data, trained_model
+from apps.suite.export import assets
+from apps.suite.runs import config as config_fields
+from apps.suite.serving import signatures, warmup_requests
+
+SIGNATURES = {
+    "serving_default": signatures.Signature(
+        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
+        {
+            "mean": "float32[b, horizon, targets]",
+            "quantiles": "float32[b, horizon, targets, levels]",
+            "quantile_levels": "float32[b, levels]",
+            "unseen": "bool[b]",
+        },
+    ),
+    "assets": signatures.ASSETS,
+}
+"""NaN is a missing value. What else `serving_default` takes depends on the data of the training:
+
+past float32[b, time, columns]; known float32[b, time + horizon, columns]; times int64[b, time +
+horizon], seconds since 1970 on the clocks of the data; series string[b], its name; static string[b,
+columns].
+"""
+
+
+class ServedForecaster:
+    """Serves a forecaster: raw histories in, quantiles in the units of the data out.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what clients need beside the signatures.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel) -> None:
+        self.forecaster, self.layout = trained.forecaster, trained.layout
+        self.levels = tf.constant(trained.config.forecast.levels, tf.float32)
+        self.saved = tf.Module(name="served_forecaster")
+        # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
+        self.saved.weights = [variable.value for variable in trained.network.variables]
+        names = self.layout.series_names
+        self.saved.table = self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(names), tf.range(1, len(names) + 1, dtype=tf.int32)
+            ),
+            0,
+        )
+        contents = {assets.SETTINGS: json.dumps(settings(trained), indent=2) + "\n"}
+        self.assets = assets.Assets(contents)
+        self.saved.assets = self.assets.saved
+
+    def specs(self) -> dict[str, tf.TensorSpec]:
+        """Returns the inputs of a forecast by name; those that the data do not have are absent."""
+        layout = self.layout
+        sides: dict[str, tuple[list[int | None], tf.DType]] = {
+            "values": ([None, None, len(layout.target_names)], tf.float32)
+        }
+        if layout.past_names:
+            sides["past"] = ([None, None, len(layout.past_names)], tf.float32)
+        if layout.known_names:
+            sides["known"] = ([None, None, len(layout.known_names)], tf.float32)
+        if layout.dated:
+            sides["times"] = ([None, None], tf.int64)
+        if len(layout.series_names) > 1:
+            sides["series"] = ([None], tf.string)
+        if layout.static_names:
+            sides["static"] = ([None, len(layout.static_names)], tf.string)
+        sides["horizon"] = ([], tf.int32)
+        return {name: tf.TensorSpec(shape, kind, name) for name, (shape, kind) in sides.items()}
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns a traceable function by the name of its signature."""
+        return {
+            "serving_default": tf.function(self.forecast, autograph=False).get_concrete_function(
+                **self.specs()
+            ),
+            "assets": self.assets.signature(),
+        }
+
+    def forecast(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default`."""
+        window, horizon, checks = self.window(inputs)
+        with tf.control_dependencies(checks):
+            mean, quantiles = self.forecaster.forecast(window, tf.identity(horizon))
+        batch = tf.shape(mean)[0]
+        return {
+            "mean": mean,
+            "quantiles": quantiles,
+            "quantile_levels": tf.tile(self.levels[None], [batch, 1]),
+            "unseen": tf.equal(window["series"], 0),
+        }
+
+    def window(
+        self, inputs: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, list[tf.Operation]]:
+        """Returns a whole window, the horizon, and the checks that both have to pass."""
+        values, horizon = inputs["values"], inputs["horizon"]
+        batch, time = tf.unstack(tf.shape(values)[:2])
+        checks = [tf.debugging.assert_positive(horizon, "horizon must be at least 1")]
+        horizon = tf.maximum(horizon, 1)
+        for name, wanted in (("past", time), ("known", time + horizon), ("times", time + horizon)):
+            if name in inputs:
+                told = f"{name} must have a step for each of values"
+                if name != "past":
+                    told += " and of the horizon"
+                checks.append(tf.debugging.assert_equal(tf.shape(inputs[name])[1], wanted, told))
+        layout = self.layout
+        empty = tf.zeros([batch, time + horizon, 0])
+        times = inputs.get("times", tf.zeros([batch, time + horizon], tf.int64))
+        series = tf.ones([batch], tf.int32)
+        if "series" in inputs:
+            series = self.table.lookup(inputs["series"])
+        window = {
+            "values": values,
+            "past": inputs.get("past", empty[:, :time]),
+            "known": inputs.get("known", empty),
+            "times": tf.cast(times, tf.float64),
+            "static": tf.zeros([batch, 0]),
+            "series": series,
+        }
+        if layout.static_names:
+            window["static"] = data.static_in_graph(inputs["static"], layout)
+        return window, horizon, checks
+
+
+def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
+    """Returns all that a client needs to read files for the model and to name its answers."""
+    layout, config = trained.layout, trained.config
+    return {
+        "context_steps": config.model.context_steps,
+        "horizon_steps": config.forecast.horizon_steps,
+        "levels": list(config.forecast.levels),
+        "target_names": layout.target_names,
+        "past_names": layout.past_names,
+        "known_names": layout.known_names,
+        "static_names": layout.static_names,
+        "dated": layout.dated,
+        "step_seconds": layout.step_seconds,
+        "time_zone": layout.time_zone,
+        "level": layout.level,
+        "spread": layout.spread,
+        "data_format": config_fields.to_dict(config.data_format),
+    }
+
+
+def served(run: Path) -> ServedForecaster:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return ServedForecaster(trained_model.load(run))
+
+
+def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
+    """Returns requests of one and of three rows, at, below and beyond the trained horizon.
+
+    The answers are of the Keras model row by row: histories of other lengths, and gaps.
+    """
+    made = ServedForecaster(trained)
+    horizon = trained.config.forecast.horizon_steps
+    found = []
+    for rows, time, ahead in ((1, 40, horizon), (3, 25, 1), (2, 9, horizon + 3)):
+        inputs = example(made, rows, time, ahead)
+        answers = [
+            made.forecast(
+                **{
+                    name: tf.constant(array if not np.ndim(array) else array[row : row + 1])
+                    for name, array in inputs.items()
+                }
+            )
+            for row in range(rows)
+        ]
+        joined = {
+            name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]
+        }
+        found.append(warmup_requests.Request("serving_default", inputs, joined))
+    return [*found, assets.request()]
+
+
+def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:
+    """Draws inputs with gaps, the usual level and a new series among them."""
+    draw, layout = np.random.default_rng(rows), made.layout
+    whole = time + horizon
+    step = max(1, round(layout.step_seconds))
+    values = layout.level + layout.spread * draw.normal(size=(rows, time, len(layout.target_names)))
+    values[draw.random(values.shape) < 0.1] = np.nan
+
+    def drawn(scale: tuple[tuple[float, float], ...], steps: int) -> np.ndarray:
+        mean, deviation = np.array(scale or [(0.0, 1.0)][:0]).reshape(-1, 2).T
+        found = mean + deviation * draw.normal(size=(rows, steps, len(scale)))
+        return found.astype(np.float32)
+
+    names = [*layout.series_names[: rows - 1], "no such series"][:rows]
+    static = [["" if at else "0"] * len(layout.static_names) for at in range(rows)]
+    inputs = {
+        "values": values.astype(np.float32),
+        "past": drawn(layout.past_scale, time),
+        "known": drawn(layout.known_scale, whole),
+        "times": 1_700_000_000 + step * np.arange(whole) + np.zeros((rows, 1), np.int64),
+        "series": np.array([name.encode() for name in names], object),
+        "static": np.array([[text.encode() for text in row] for row in static], object),
+        "horizon": np.int32(horizon),
+    }
+    return {name: inputs[name] for name in made.specs()}

@@ -1,0 +1,69 @@
+"""Loads the files that training left in a run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.forecasting import config as configs
+from apps.forecasting import data, forecaster
+from apps.forecasting import layout as layouts
+from apps.forecasting import model as models  # noqa: F401  (registers layers of model.keras)
+from apps.suite import errors
+from apps.suite.export import trained_run
+from apps.suite.runs import files, run_folder
+
+_FILE = "forecaster.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A network (`model.build`) with all that makes a forecaster of it.
+
+    Attributes:
+        offsets: of the quantiles, in spreads, fitted on the validation part.
+    """
+
+    network: keras.Model
+    config: configs.Config
+    layout: layouts.Layout
+    offsets: np.ndarray
+
+    @functools.cached_property
+    def forecaster(self) -> forecaster.Forecaster:
+        return forecaster.Forecaster(self.network, self.config, self.layout, self.offsets)
+
+
+def load(run: Path) -> TrainedModel:
+    """Opens a finished run, and raises what `run_folder.open_finished` and `read` raise."""
+    return read(run_folder.open_finished(run, "forecasting", configs.Config))
+
+
+def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
+    """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
+    file = folder.path / _FILE
+    kept = files.read_json(file)
+    network = trained_run.model(folder)
+    try:
+        layout = layouts.from_dict(kept["layout"])
+        offsets = np.array(kept["offsets"], np.float32)
+        widths = data.widths(layout, folder.config.model)
+        sizes = tuple(each.shape[-1] for each in network.inputs[: len(widths)])
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.UserError(f"{file}: is damaged ({error}); train the model again") from error
+    if sizes != widths or offsets.shape != (len(folder.config.forecast.levels),):
+        raise errors.UserError(
+            f"{folder.model_file}: reads {sizes} numbers a step, {file} is for {widths}; "
+            "train the model again"
+        )
+    return TrainedModel(network, folder.config, layout, offsets)
+
+
+def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:
+    """Writes what `read` reads, without model.keras."""
+    kept = {"layout": trained.layout.to_dict(), "offsets": trained.offsets.tolist()}
+    files.write_json(folder.path / _FILE, kept)

@@ -1,0 +1,162 @@
+"""A backtest is the forecast that a person would have got at the origin."""
+
+import numpy as np
+import pytest
+
+from apps.forecasting import measures, own_data, panel, predict, scoring, serving
+from apps.suite.export import asking
+from tests.apps.forecasting import small_inputs, small_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    small_run.write(folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return asking.of_served("forecasting", serving.ServedForecaster(small_run.trained()))
+
+
+def test_the_backtest_at_an_origin_is_what_predict_says_of_the_file_until_then(
+    run, model, tmp_path
+):
+    whole = small_run.panel(static=None)
+    test = measures.test_of(whole, small_run.HORIZON, small_run.HORIZON, 7)
+    at, origin = test.rows[1]
+    cut = small_inputs.csv_of(whole).splitlines()
+    name = whole.series[at].name
+    until = np.datetime64(int(whole.series[at].times[origin]), "s").astype("datetime64[D]")
+    lines = [cut[0]]
+    for line in cut[1:]:
+        series, day, *cells = line.split(",")
+        if series == name and np.datetime64(day) < until + small_run.HORIZON:
+            known = cells if np.datetime64(day) < until else ["", "", "", cells[-1]]
+            lines.append(",".join([series, day, *known]))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = list(predict.predict(predict.Options((tmp_path / "a.csv",), run)))
+    backtest = scoring.forecast(model, small_run.panel(), [(at, origin)], small_run.HORIZON)
+    # The file has no static columns, and the cells have five decimals
+    blank = small_run.panel(static=(("", ""),) * 3)
+    backtest = scoring.forecast(model, blank, [(at, origin)], small_run.HORIZON)
+    for column, forecast in enumerate(found):
+        asked = backtest.quantiles[0, :, column][:, [1, 3, 5]]
+        np.testing.assert_allclose(forecast.quantiles, asked, rtol=1e-3, atol=1e-3)
+
+
+def test_no_window_of_the_test_part_is_dropped_and_none_reaches_beyond_it():
+    whole = small_run.panel()
+    for every in (1, 4, small_run.HORIZON):
+        rows = measures.test_of(whole, small_run.HORIZON, every, 7).rows
+        origins = [origin for at, origin in rows if at == 0]
+        one = whole.series[0]
+        assert origins[-1] + small_run.HORIZON == one.length
+        assert one.validation_end <= origins[0] < one.validation_end + every
+    all_of_them = measures.test_of(whole, small_run.HORIZON, 1, 7).rows
+    part = whole.series[0].length - whole.series[0].validation_end
+    assert len(all_of_them) == 3 * (part - small_run.HORIZON + 1)
+
+
+def test_nothing_after_the_origin_but_what_is_known_ahead_changes_a_forecast(model):
+    whole = small_run.panel()
+    one, origin = whole.series[0], 90
+    told = scoring.forecast(model, whole, [(0, origin)], small_run.HORIZON).quantiles
+
+    def changed(name, steps):
+        array = getattr(one, name).copy()
+        array[steps] = 99.0
+        import dataclasses
+
+        series = (dataclasses.replace(one, **{name: array}), *whole.series[1:])
+        other = dataclasses.replace(whole, series=series)
+        found = scoring.forecast(model, other, [(0, origin)], small_run.HORIZON).quantiles
+        return float(np.abs(found - told).max())
+
+    for name in ("target", "past"):
+        assert changed(name, slice(origin, None)) == 0.0
+        assert changed(name, slice(origin - 2, origin)) > 1e-3
+    assert changed("known", slice(origin + 1, origin + 3)) > 1e-3
+
+
+def test_a_row_is_forecast_alike_alone_and_among_others_and_from_a_longer_history(model):
+    whole = small_run.panel()
+    rows = [(0, 100), (1, 60), (2, 9), (0, 3)]
+    together = scoring.forecast(model, whole, rows, 8).quantiles
+    for row, place in enumerate(rows):
+        alone = scoring.forecast(model, whole, [place], 8).quantiles[0]
+        np.testing.assert_allclose(alone, together[row], rtol=1e-4, atol=1e-4)
+    request = scoring.request(model, whole, [(0, 100)], 8)
+    more = {
+        name: np.concatenate([np.repeat(array[:, :1], 5, axis=1), array], axis=1)
+        for name, array in request.items()
+        if name in ("values", "past", "known", "times")
+    }
+    longer = model.ask(**{**request, **more})["quantiles"]
+    np.testing.assert_allclose(longer[0], together[0], rtol=1e-4, atol=1e-4)
+
+
+def test_quantiles_rise_and_a_longer_horizon_begins_with_the_shorter(model):
+    whole = small_run.panel()
+    long = scoring.forecast(model, whole, [(0, 80), (1, 90)], 3 * small_run.HORIZON + 1)
+    assert long.quantiles.shape == (2, 19, 2, 7)
+    assert (np.diff(long.quantiles, axis=-1) >= 0).all()
+    short = scoring.forecast(model, whole, [(0, 80), (1, 90)], small_run.HORIZON)
+    np.testing.assert_allclose(
+        long.quantiles[:, : small_run.HORIZON], short.quantiles, rtol=1e-5, atol=1e-5
+    )
+    assert np.isfinite(long.quantiles).all()
+
+
+def test_a_series_that_training_has_not_seen_is_forecast_and_marked(model):
+    whole = small_run.panel(names=("north", "nobody", "west"))
+    found = scoring.forecast(model, whole, [(0, 80), (1, 80)], small_run.HORIZON)
+    assert found.unseen.tolist() == [False, True]
+    assert np.isfinite(found.quantiles).all()
+
+
+def test_a_forecast_moves_and_stretches_with_its_series():
+    import dataclasses
+
+    bare = dataclasses.replace(small_run.panel(static=None), past_names=(), known_names=())
+    bare = dataclasses.replace(bare, series=tuple(
+        dataclasses.replace(one, past=one.past[:, :0], known=one.known[:, :0])
+        for one in bare.series))  # fmt: skip
+    made = serving.ServedForecaster(small_run.trained(of=bare))
+    model = asking.of_served("forecasting", made)
+    moved = dataclasses.replace(bare, series=tuple(
+        dataclasses.replace(one, target=1_000 * one.target) for one in bare.series))  # fmt: skip
+    told, found = (
+        scoring.forecast(model, each, [(0, 90)], small_run.HORIZON).quantiles
+        for each in (bare, moved)
+    )
+    np.testing.assert_allclose(found, 1_000 * told, rtol=1e-4)
+
+
+def test_times_of_a_zone_are_its_clocks():
+    import dataclasses
+
+    whole = dataclasses.replace(small_run.panel(), time_zone="Europe/Berlin", step_seconds=3600.0)
+    one = dataclasses.replace(
+        whole.series[0], times=whole.series[0].times[0] + 3600 * np.arange(126.0)
+    )
+    whole = dataclasses.replace(whole, series=(one,))
+    cut = panel.windows(whole, [(0, 30)], 24, 6)["times"]
+    assert (cut[0] - one.times[6:36] == 3600).all(), "an hour ahead of UTC in winter"
+
+
+def test_a_forecast_asked_without_a_known_column_names_the_step(tmp_path):
+    whole = small_run.panel(steps=40, names=("north",), static=None)
+    with_gap = small_inputs.csv_of(whole).splitlines()
+    with_gap[-2] = with_gap[-2].rpartition(",")[0] + ","
+    (tmp_path / "a.csv").write_text("\n".join(with_gap))
+    from apps.forecasting import config as configs
+    from apps.suite import errors
+
+    settings = configs.DataFormatConfig(known=("promo",), past=("heat",))
+    read = own_data.read(tmp_path / "a.csv", settings)
+    with pytest.raises(
+        errors.UserError, match=r"north: promo is missing at 2024-02-14.*step 5 of 6"
+    ):
+        own_data.check_known(read, small_run.HORIZON)
