@@ -23,8 +23,8 @@ import numpy as np
 from apps.forecasting import config as configs
 from apps.forecasting import panel as panels
 from apps.suite import errors
+from apps.suite.sequence_files import long_tables
 from apps.suite.sequences import config as sequence_configs
-from apps.suite.sequences import long_tables
 from apps.suite.tables import cells, reader
 from apps.suite.tables import rows as table_rows
 from apps.suite.tables import times as timestamps

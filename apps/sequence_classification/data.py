@@ -12,20 +12,14 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite import errors
-from apps.suite.data import division, labelled_files
+from apps.suite.data import labelled_files
 from apps.suite.networks import sequence_inputs
-from apps.suite.sequences import (
-    alteration,
-    named,
-    own_files,
-    ragged,
-    sequence_statistics,
-)
-from apps.suite.sequences import batches as sequence_batches
+from apps.suite.sequence_files import named, own_files
+from apps.suite.sequences import examples, ragged, sequence_statistics
+from apps.suite.sequences import parts as parts_of_data
 from apps.suite.texts import words
 
 DEFAULT = "japanese_vowels"
-TEXT = "text"
 
 
 class Part(NamedTuple):
@@ -42,8 +36,7 @@ class Part(NamedTuple):
     @property
     def texts(self) -> list[str]:
         """Returns the texts, [] of sequences of numbers."""
-        column = self.sequences.words.get(TEXT)
-        return [] if column is None else [column.text(row) for row in range(len(self.sequences))]
+        return list(self.sequences.texts)
 
 
 class Corpus(NamedTuple):
@@ -110,7 +103,10 @@ def load(config: configs.Config) -> Corpus:
     labels = _labels(sequences, labelled, order, config, source)
     _check_values(sequences, source)
     fingerprint = ragged.fingerprint(sequences)
-    parts, split = _divided(sequences, labels, order, config, source)
+    of_sequences = [""] * len(sequences) if config.per_step else [order[at] for at in labels]
+    parts, split = parts_of_data.divided(
+        sequences, of_sequences, config.data_format, config.own, config.seed
+    )
     made = {}
     for part in labelled_files.PARTS:
         chosen = np.flatnonzero(np.array(parts) == part)
@@ -181,32 +177,6 @@ def _check_values(sequences: ragged.Sequences, source: str) -> None:
             )
 
 
-def _divided(
-    sequences: ragged.Sequences,
-    labels: np.ndarray,
-    order: tuple[str, ...],
-    config: configs.Config,
-    source: str,
-) -> tuple[list[str], str]:
-    groups = sequences.groups or ("",) * len(sequences)
-    first = [""] * len(sequences) if config.per_step else [order[label] for label in labels]
-    examples = [
-        labelled_files.Example(*facts)
-        for facts in zip(sequences.names, first, groups, sequences.parts, strict=True)
-    ]
-    fractions = {
-        "test": config.data_format.test_fraction,
-        "validation": config.data_format.validation_fraction,
-    }
-    divided_by = "the parts of the data" if any(sequences.parts) else ""
-    parts, told = division.by_group(
-        examples, divided_by, config.own, fractions, config.seed, unit="sequences"
-    )
-    return parts, told.replace("clips of one scene", "sequences of one source").replace(
-        "by file", "by sequence"
-    )
-
-
 def _known_labels(
     order: tuple[str, ...], parts: dict[str, Part], source: str
 ) -> tuple[tuple[str, ...], dict[str, Part]]:
@@ -231,21 +201,22 @@ def _known_labels(
     )
 
 
-def preprocess(values: tf.Tensor) -> tf.Tensor:
-    """Moves padding in front of a sequence after its end, float32 (batch, time, channels)."""
-    return sequence_inputs.left_aligned(values)
+def preprocess(
+    given: tf.Tensor, known: words.Vocabulary | None = None
+) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Returns the inputs of the network for values or texts, in pure TensorFlow.
+
+    Args:
+        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
+            in front of a sequence is moved after its end. Or texts string (batch,).
+        known: the vocabulary of texts.
+    """
+    return sequence_inputs.left_aligned(given) if known is None else known.inputs(given)
 
 
-def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary:
-    """Learns the words of the train part."""
-    text = config.text
-    return words.learn(
-        corpus.train.texts,
-        size=text.vocabulary_size,
-        least_count=text.least_count,
-        lowercase=text.lowercase,
-        most_words=text.most_words,
-    )
+def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
+    """Learns the words of the train part; None where the sequences are of numbers."""
+    return words.learn_by(corpus.train.texts, config.text) if corpus.is_text else None
 
 
 def batches(
@@ -270,63 +241,23 @@ def batches(
         Inputs, and labels float32 (batch, classes) or (batch, time, classes): 1, or the label's
         weight, at the right label, and 0 everywhere at a step that does not count.
     """
-    settings, size = config.training, config.training.batch_size
-    sequences, labels, texts = part.sequences, part.labels, np.array(part.texts, object)
-    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
-    if settings.longest_steps:
-        lengths = np.minimum(lengths, settings.longest_steps)
-    buckets = sequence_batches.Buckets(lengths, size, (config.seed, 1), settings.sort_by_length)
-    weights = _weights(labels, classes) if settings.balanced else np.ones(classes)
+    settings = config.training
+    weights = _weights(part.labels, classes) if settings.balanced else np.ones(classes)
     # The last row is that of a step that does not count
     one_hot = np.concatenate([np.diag(weights), np.zeros((1, classes))]).astype(np.float32)
-
-    def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
-        del draw  # the network itself hides words
-        return [texts[chosen], one_hot[labels[chosen]]]
-
-    def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
-        arrays, targets = [], []
-        for index in chosen:
-            rows = sequences.rows(index)
-            if settings.longest_steps and rows.stop - rows.start > settings.longest_steps:
-                first = int(draw.integers(rows.start, rows.stop - settings.longest_steps + 1))
-                rows = slice(first, first + settings.longest_steps)
-            array, by_step = alteration.altered(
-                np.asarray(sequences.values[rows]),
-                labels[rows] if config.per_step else None,
-                config.alteration,
-                deviation,
-                draw,
-            )
-            arrays.append(array)
-            targets.append(by_step if by_step is not None else labels[index])
-        made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
-        every = np.arange(len(arrays))
-        if not config.per_step:
-            return [sequence_batches.padded(made, every), one_hot[np.array(targets)]]
-        stepwise = sequence_batches.filled(np.concatenate(targets), made.starts, every, -1)
-        return [sequence_batches.padded(made, every), one_hot[stepwise]]
-
-    if known is not None:
-        specs = [tf.TensorSpec([size], tf.string), tf.TensorSpec([size, classes])]
-        stream = sequence_batches.endless(buckets, text_batch, specs, first_step)
-        return stream.map(lambda text, target: (text_inputs(known, text), target))
-    by_step = (None,) if config.per_step else ()
-    specs = [
-        tf.TensorSpec([size, None, len(sequences.channel_names)]),
-        tf.TensorSpec([size, *by_step, classes]),
-    ]
-    return sequence_batches.endless(buckets, batch, specs, first_step)
-
-
-def text_inputs(known: words.Vocabulary, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns the inputs of a text model for texts string[b]."""
-    ids, letters = known.encode(texts)
-    rows = texts.shape[0]
-    return {
-        "words": tf.ensure_shape(ids, [rows, None]),
-        "letters": tf.ensure_shape(letters, [rows, None, None]),
-    }
+    numbers = np.where(part.labels < 0, classes, part.labels).astype(np.int32)
+    stream = examples.endless(
+        examples.Examples(part.sequences, numbers, config.per_step, classes),
+        config.alteration,
+        deviation,
+        known,
+        batch_size=settings.batch_size,
+        seed=(config.seed, 1),
+        first_step=first_step,
+        longest_steps=settings.longest_steps,
+        sort=settings.sort_by_length,
+    )
+    return stream.map(lambda inputs, labels: (inputs, tf.gather(one_hot, labels)))
 
 
 def _weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -341,7 +272,7 @@ def shortened(part: Part, steps: int) -> Part:
     if part.texts:
         texts = [" ".join(text.split()[:steps]) for text in part.texts]
         column = ragged.words_of(texts, np.ones(len(texts)))
-        return Part(dataclasses.replace(sequences, words={TEXT: column}), part.labels)
+        return Part(dataclasses.replace(sequences, words={ragged.TEXT: column}), part.labels)
     arrays = [sequences.at(index)[:steps] for index in range(len(sequences))]
     made: Any = ragged.of_arrays(arrays, sequences.names, sequences.channel_names)
     return Part(made, part.labels)

@@ -44,7 +44,7 @@ def export(run_folder: Path, destination: Path) -> Path:
     from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
-    served = serving.ServedClassifier(trained)
+    served = serving.of_model(trained)
     return saved_model.export(
         TASK, trained.model, served, lambda: serving.requests(trained), destination
     )
@@ -54,7 +54,7 @@ def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `logits`."""
     import tensorflow as tf
 
-    from apps.sequence_classification import data, serving, trained_model
+    from apps.sequence_classification import serving, trained_model
     from apps.suite.export import onnx_file
 
     trained = trained_model.load(run)
@@ -63,7 +63,7 @@ def onnx_network(run: Path) -> onnx_file.Network:
         if request.signature == "serving_default" and trained.vocabulary is None:
             examples.append(dict(request.inputs))
         elif request.signature == "serving_default" and trained.vocabulary is not None:
-            given = data.text_inputs(trained.vocabulary, tf.constant(request.inputs["text"]))
+            given = trained.vocabulary.inputs(tf.constant(request.inputs["text"]))
             examples.append({name: each.numpy() for name, each in given.items()})
     return onnx_file.Network(trained.model, "logits", examples)
 

@@ -22,7 +22,6 @@ if typing.TYPE_CHECKING:
     from apps.suite.sequences import ragged
 
 TASK = "sequence_classification"
-_ROWS = 32  # sequences that are asked together
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ def predict(options: Options) -> Iterator[Answer]:
     """
     from apps.sequence_classification import serving
     from apps.suite.export import asking
-    from apps.suite.sequences import own_files
+    from apps.suite.sequence_files import own_files
+    from apps.suite.sequences import questions
 
     with asking.model(TASK, serving.served, options) as model:
         channels = model.setting("channel_names")
@@ -91,61 +91,30 @@ def predict(options: Options) -> Iterator[Answer]:
             sequences = own_files.asked(Path(given), channels)
             if options.stream:
                 for index, name in enumerate(sequences.names):
-                    likely = streamed(model, sequences.at(index))
-                    yield _segments(name, likely, model.setting("label_names"))
+                    found = questions.streamed(model, sequences.at(index), ["probabilities"])
+                    yield _segments(name, found["probabilities"], model.setting("label_names"))
             else:
                 yield from _sequences(model, sequences, options.top)
 
 
-def streamed(model: asking.Model, values: np.ndarray, chunk_steps: int = 16) -> np.ndarray:
-    """Returns the probabilities after each step, float32 [steps, labels], of a stream.
-
-    Args:
-        model: answers the signature `stream`.
-        values: float32 [steps, channels].
-        chunk_steps: steps that are sent together; the answer does not depend on it.
-    """
-    import numpy as np
-
-    states: dict[str, Any] = {name: np.zeros([1, 0]) for name in model.setting("states")}
-    found = []
-    for start in range(0, len(values), chunk_steps):
-        asked = model.ask("stream", chunk=values[None, start : start + chunk_steps], **states)
-        states = {name: asked[name] for name in states}
-        found.append(asked["probabilities"][0])
-    return np.concatenate(found)
-
-
 def _sequences(model: asking.Model, sequences: ragged.Sequences, top: int) -> Iterator[Answer]:
-    import numpy as np
-
-    from apps.suite.sequences import batches
+    from apps.suite.sequences import questions
 
     names, lengths = model.setting("label_names"), sequences.lengths
-    empty = [
-        name
-        for index, name in enumerate(sequences.names)
-        if not np.isfinite(sequences.at(index)).any()
-    ]
-    if empty:
-        raise errors.UserError(f"{empty[0]}: a sequence without any value; leave it out")
-    for chosen in np.split(np.arange(len(sequences)), range(_ROWS, len(sequences), _ROWS)):
-        found = model.ask(values=batches.padded(sequences, chosen))["probabilities"]
-        for index, likely in zip(chosen, found, strict=True):
-            name, steps = sequences.names[index], int(lengths[index])
-            if likely.ndim == 2:
-                yield _segments(name, likely[:steps], names)
-            else:
-                yield Answer(name, _likeliest(likely, names, top), steps)
+    for index, found in questions.sequences(model, sequences):
+        likely, name, steps = found["probabilities"], sequences.names[index], int(lengths[index])
+        if likely.ndim == 2:
+            yield _segments(name, likely[:steps], names)
+        else:
+            yield Answer(name, _likeliest(likely, names, top), steps)
 
 
 def _texts(model: asking.Model, texts: list[tuple[str, str]], top: int) -> Iterator[Answer]:
+    from apps.suite.sequences import questions
+
     names = model.setting("label_names")
-    for start in range(0, len(texts), _ROWS):
-        part = texts[start : start + _ROWS]
-        found = model.ask(text=[text for _, text in part])["probabilities"]
-        for (name, text), likely in zip(part, found, strict=True):
-            yield Answer(name, _likeliest(likely, names, top), len(text.split()))
+    for name, text, found in questions.texts(model, texts):
+        yield Answer(name, _likeliest(found["probabilities"], names, top), len(text.split()))
 
 
 def _likeliest(likely: np.ndarray, names: Sequence[str], top: int) -> dict[str, float]:

@@ -255,7 +255,7 @@ def _inside(
     """Draws the outputs of the last recurrent layer."""
     inputs: Any = corpus.test.sequences.at(at)[None, :2_000]
     if trained.vocabulary is not None:
-        inputs = data.text_inputs(trained.vocabulary, tf.constant([corpus.test.texts[at]]))
+        inputs = trained.vocabulary.inputs(tf.constant([corpus.test.texts[at]]))
     found = pictures.activations(trained.model, inputs)
     name = corpus.test.sequences.names[at]
     plot = pictures.heat(

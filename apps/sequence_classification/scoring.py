@@ -15,8 +15,6 @@ from apps.suite.evaluation import classification, segments
 from apps.suite.sequences import batches
 from apps.suite.texts import words
 
-_ROWS, _STEPS = 64, 65_536  # of a batch, at most
-
 
 class Scorer:
     """Answers sequences with the weights that the model has at the time.
@@ -39,23 +37,12 @@ class Scorer:
 
     def of_batch(self, given: tf.Tensor) -> tf.Tensor:
         """Computes float32 [b, labels] or [b, time, labels] of values or texts, in TensorFlow."""
-        if self._vocabulary is not None:
-            inputs: Any = data.text_inputs(self._vocabulary, given)
-        else:
-            inputs = given
+        inputs = given if self._by_step else data.preprocess(given, self._vocabulary)
         return tf.nn.softmax(self._trained(inputs, training=False))
 
     def __call__(self, part: data.Part) -> np.ndarray:
         """Returns float32 [sequences, labels], or [steps, labels] with labels by step."""
-        sequences, texts = part.sequences, np.array(part.texts, object)
-        found: list[Any] = [None] * len(sequences)
-        lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
-        rows = max(1, min(_ROWS, _STEPS // max(1, int(lengths.max(initial=1)))))
-        for chosen in batches.in_order(lengths, rows):
-            given = texts[chosen] if len(texts) else batches.padded(sequences, chosen)
-            for index, row in zip(chosen, self._ask(tf.constant(given)).numpy(), strict=True):
-                found[index] = row[: lengths[index]] if self._by_step else row
-        return np.concatenate(found) if self._by_step else np.stack(found)
+        return batches.answered(part.sequences, self._ask, by_step=self._by_step)
 
 
 def by_first_steps(score: Scorer, part: data.Part, steps: list[int]) -> dict[int, float]:

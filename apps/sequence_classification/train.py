@@ -48,7 +48,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         "channel_names": list(channel_names),
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        vocabulary = data.vocabulary(corpus, config) if corpus.is_text else None
+        vocabulary = data.vocabulary(corpus, config)
         if vocabulary is not None and distribution.is_chief():
             vocabulary.save(folder.path)
         learned = sequence_statistics.of_channels(values)

@@ -118,6 +118,6 @@ def _of_words(corpus: data.Corpus, part: targets.Part) -> np.ndarray:
     )
     train = corpus.train
     model = pipeline.make_pipeline(features, linear_model.Ridge(alpha=1.0))
-    model.fit(data.texts_of(train.sequences), train.targets)
-    answers = model.predict(data.texts_of(part.sequences))
+    model.fit(train.sequences.texts, train.targets)
+    answers = model.predict(part.sequences.texts)
     return np.asarray(answers).reshape(len(part.sequences), -1)

@@ -13,16 +13,16 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import targets
 from apps.sequence_regression.targets import Part
 from apps.suite import errors
-from apps.suite.data import division, labelled_files
+from apps.suite.data import labelled_files
 from apps.suite.data.config import OwnConfig
 from apps.suite.networks import sequence_inputs
-from apps.suite.sequences import alteration, named, own_files, ragged, sequence_statistics
-from apps.suite.sequences import batches as sequence_batches
+from apps.suite.sequence_files import named, own_files
+from apps.suite.sequences import examples, ragged, sequence_statistics
+from apps.suite.sequences import parts as parts_of_data
 from apps.suite.tables import reader
 from apps.suite.texts import words
 
 DEFAULT = "watch_exercises/tempo"
-TEXT = "text"
 
 _TARGET_NAMES = ("target", "value", "y")
 _ORDER_SEED = 72
@@ -55,7 +55,7 @@ class Corpus:
     @property
     def is_text(self) -> bool:
         """Returns whether the input is text."""
-        return TEXT in self.train.sequences.words
+        return ragged.TEXT in self.train.sequences.words
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -66,8 +66,8 @@ class Corpus:
 def load(config: configs.Config) -> Corpus:
     """Reads the data of `config.data`: a path that exists comes before the name of a set.
 
-    A csv or parquet file has a row for each step (`sequences.long_tables`) or a text in each row
-    (`sequences.text_tables`); a .jsonl file has a sequence or a text in each line.
+    A csv or parquet file has a row for each step (`sequence_files.long_tables`) or a text in each
+    row (`sequence_files.text_tables`); a .jsonl file has a sequence or a text in each line.
 
     Raises:
         UserError: nothing of that name, or data that cannot be learned from: with file, line or
@@ -209,28 +209,15 @@ def _parts(
     config: configs.Config, sequences: ragged.Sequences, has_test: bool
 ) -> tuple[list[str], str]:
     """Returns the part of each sequence, and how they were made."""
-    settings, groups = config.data_format, sequences.groups
-    examples = [
-        labelled_files.Example(name, "", group, part)
-        for name, group, part in zip(
-            sequences.names, groups or sequences.names, sequences.parts, strict=True
+    fractions = {"test": 0.0} if has_test else {}
+    if has_test and "test" in sequences.parts:
+        raise errors.UserError(
+            "target.test_data: the data have a test part of their own; leave one of them out"
         )
-    ]
-    divided_by = "by the data's own parts" if any(sequences.parts) else ""
-    fractions = {"test": settings.test_fraction, "validation": settings.validation_fraction}
-    if has_test:
-        fractions["test"] = 0.0
-        if "test" in sequences.parts:
-            raise errors.UserError(
-                "target.test_data: the data have a test part of their own; leave one of them out"
-            )
-    parts, told = division.by_group(
-        examples, divided_by, OwnConfig(), fractions, config.seed, unit="sequences"
+    labels = [""] * len(sequences)
+    return parts_of_data.divided(
+        sequences, labels, config.data_format, OwnConfig(), config.seed, **fractions
     )
-    if groups is None:
-        counts = ", ".join(f"{parts.count(part):,} {part}" for part in labelled_files.PARTS)
-        told = f"{divided_by or 'by sequence, as there are no groups'}: {counts} sequences"
-    return parts, told
 
 
 def _constant_note(train: ragged.Sequences) -> tuple[str, ...]:
@@ -245,25 +232,9 @@ def target_scale(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     return np.nanmean(corpus.train.targets, axis=0), np.nanstd(corpus.train.targets, axis=0)
 
 
-def texts_of(sequences: ragged.Sequences) -> np.ndarray:
-    """Returns the texts, object [sequences]; empty where the sequences are of numbers."""
-    column = sequences.words.get(TEXT)
-    count = 0 if column is None else len(sequences)
-    return np.array([column.text(row) if column else "" for row in range(count)], object)
-
-
 def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
     """Learns the words of the train part; None where the sequences are of numbers."""
-    if not corpus.is_text:
-        return None
-    text = config.text
-    return words.learn(
-        texts_of(corpus.train.sequences).tolist(),
-        size=text.vocabulary_size,
-        least_count=text.least_count,
-        lowercase=text.lowercase,
-        most_words=text.most_words,
-    )
+    return words.learn_by(corpus.train.sequences.texts, config.text) if corpus.is_text else None
 
 
 def preprocess(
@@ -276,14 +247,7 @@ def preprocess(
             in front of a sequence is moved after its end. Or texts string (batch,).
         known: the vocabulary of texts.
     """
-    if known is None:
-        return sequence_inputs.left_aligned(given)
-    ids, letters = known.encode(given)
-    rows = given.shape[0]
-    return {
-        "words": tf.ensure_shape(ids, [rows, None]),
-        "letters": tf.ensure_shape(letters, [rows, None, None]),
-    }
+    return sequence_inputs.left_aligned(given) if known is None else known.inputs(given)
 
 
 def batches(
@@ -293,9 +257,6 @@ def batches(
     first_step: int = 0,
 ) -> tf.data.Dataset:
     """Streams (inputs of the network, targets) of the train part without end.
-
-    Sequences are sorted into buckets of length. A batch is a function of its number and the seed
-    alone.
 
     Args:
         corpus: its train part is drawn from.
@@ -307,51 +268,15 @@ def batches(
         Targets float32 (batch, targets), or (batch, time, targets) where every step has one; NaN
         where there is none.
     """
-    train, size = corpus.train, config.training.batch_size
-    sequences, texts = train.sequences, texts_of(train.sequences)
-    crop = config.training.crop_steps
-    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
-    buckets = sequence_batches.Buckets(
-        np.minimum(lengths, crop) if crop else lengths, size, (config.seed, _ORDER_SEED)
+    train = corpus.train
+    deviation = sequence_statistics.of_channels(train.sequences.values).deviation
+    return examples.endless(
+        examples.Examples(train.sequences, train.targets, config.per_step, np.nan),
+        config.alteration,
+        deviation,
+        known,
+        batch_size=config.training.batch_size,
+        seed=(config.seed, _ORDER_SEED),
+        first_step=first_step,
+        longest_steps=config.training.crop_steps,
     )
-    deviation = sequence_statistics.of_channels(sequences.values).deviation
-
-    def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
-        del draw  # the network itself hides words
-        return [texts[chosen], train.targets[chosen]]
-
-    def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
-        arrays, wanted = [], []
-        for index in chosen:
-            rows = sequences.rows(index)
-            if crop and rows.stop - rows.start > crop:
-                first = int(draw.integers(rows.start, rows.stop - crop + 1))
-                rows = slice(first, first + crop)
-            array, by_step = alteration.altered(
-                np.asarray(sequences.values[rows]),
-                train.targets[rows] if config.per_step else None,
-                config.alteration,
-                deviation,
-                draw,
-            )
-            arrays.append(array)
-            wanted.append(train.targets[index] if by_step is None else by_step)
-        made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
-        every = np.arange(len(arrays))
-        values = sequence_batches.padded(made, every)
-        if not config.per_step:
-            return [values, np.stack(wanted)]
-        targets_of_steps = np.concatenate(wanted).astype(np.float32)
-        nothing = np.float32(np.nan)
-        return [
-            values, sequence_batches.filled(targets_of_steps, made.starts, every, nothing)
-        ]  # fmt: skip
-
-    by_step = (None,) if config.per_step else ()
-    wanted_as = tf.TensorSpec([size, *by_step, len(corpus.target_names)])
-    if known is not None:
-        specs = [tf.TensorSpec([size], tf.string), wanted_as]
-        stream = sequence_batches.endless(buckets, text_batch, specs, first_step)
-        return stream.map(lambda text, target: (preprocess(text, known), target))
-    specs = [tf.TensorSpec([size, None, len(sequences.channel_names)]), wanted_as]
-    return sequence_batches.endless(buckets, batch, specs, first_step)

@@ -44,7 +44,7 @@ def export(run_folder: Path, destination: Path) -> Path:
     from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
-    served = serving.ServedRegression(trained)
+    served = serving.of_model(trained)
     return saved_model.export(
         TASK, trained.model, served, lambda: serving.requests(trained), destination
     )

@@ -22,8 +22,6 @@ if typing.TYPE_CHECKING:
     from apps.suite.sequences import ragged
 
 TASK = "sequence_regression"
-_ROWS = 32  # sequences that are asked together
-_CHUNK_STEPS = 512  # of a stream
 ENDS = ("value", "lower", "upper")
 """Outputs of the signatures, in the order of an `Answer`."""
 
@@ -85,8 +83,8 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def _given(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+    from apps.suite.sequence_files import own_files
     from apps.suite.sequences import config as configs
-    from apps.suite.sequences import own_files
 
     channels = model.setting("channel_names")
     if not options.inputs:
@@ -116,64 +114,48 @@ def _test_part(options: Options, model: asking.Model) -> Iterator[Iterator[Answe
     if model.setting("channel_names"):
         yield _sequences(model, sequences, options.every_step)
     else:
-        texts = data.texts_of(sequences).tolist()
+        texts = sequences.texts.tolist()
         yield _texts(model, list(zip(sequences.names, texts, strict=True)))
 
 
 def _sequences(
     model: asking.Model, sequences: ragged.Sequences, every_step: bool
 ) -> Iterator[Answer]:
-    import numpy as np
+    from apps.suite.sequences import questions
 
-    from apps.suite.sequences import batches
-
-    for index, name in enumerate(sequences.names):
-        if not np.isfinite(sequences.at(index)).any():
-            raise errors.UserError(f"{name}: a sequence without any value; leave it out")
     by_step = model.setting("per") == "step"
-    for chosen in np.split(np.arange(len(sequences)), range(_ROWS, len(sequences), _ROWS)):
-        if every_step and not by_step:
-            for index in chosen:
-                found = streamed(model, sequences.at(index))
-                yield Answer(sequences.names[index], *found, len(found[0]))
-            continue
-        asked = model.ask(values=batches.padded(sequences, chosen))
-        for row, index in enumerate(chosen):
-            steps = int(sequences.lengths[index])
-            kept = slice(steps if by_step else None)
-            found = _with_targets(model, [asked[name][row] for name in ENDS], by_step)
-            yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
+    if every_step and not by_step:
+        for index, name in enumerate(sequences.names):
+            found = streamed(model, sequences.at(index))
+            yield Answer(name, *found, len(found[0]))
+        return
+    for index, asked in questions.sequences(model, sequences):
+        steps = int(sequences.lengths[index])
+        kept = slice(steps if by_step else None)
+        found = _with_targets([asked[name] for name in ENDS], by_step)
+        yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
 
 
 def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
     """Returns value, lower and upper after each step of a stream, [steps, targets] each."""
-    import numpy as np
+    from apps.suite.sequences import questions
 
-    states: dict[str, Any] = {
-        name: np.zeros([1, 0]) for name in model.inputs["stream"] if name != "chunk"
-    }
-    parts = []
-    for start in range(0, len(values), _CHUNK_STEPS):
-        chunk = values[None, start : start + _CHUNK_STEPS]
-        asked = model.ask("stream", chunk=chunk, **states)
-        states = {name: asked[name] for name in states}
-        parts.append(_with_targets(model, [asked[name][0] for name in ENDS], True))
-    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+    found = questions.streamed(model, values, ENDS)
+    return _with_targets([found[name] for name in ENDS], True)
 
 
-def _with_targets(model: asking.Model, found: list[np.ndarray], by_step: bool) -> list[np.ndarray]:
+def _with_targets(found: list[np.ndarray], by_step: bool) -> list[np.ndarray]:
     """Returns answers with a side of targets, which one target alone lacks."""
     rank = 1 + by_step
     return [each if each.ndim == rank else each[..., None] for each in found]
 
 
 def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer]:
-    for start in range(0, len(texts), _ROWS):
-        part = texts[start : start + _ROWS]
-        asked = model.ask(text=[text for _, text in part])
-        for row, (name, text) in enumerate(part):
-            found = _with_targets(model, [asked[each][row] for each in ENDS], False)
-            yield Answer(name, *found, len(text.split()))
+    from apps.suite.sequences import questions
+
+    for name, text, asked in questions.texts(model, texts):
+        found = _with_targets([asked[each] for each in ENDS], False)
+        yield Answer(name, *found, len(text.split()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -199,7 +199,7 @@ def _examples(
     for index in (*order[:3], *order[len(order) // 2 : len(order) // 2 + 3], *order[-3:]):
         name = test.sequences.names[index]
         if corpus.is_text:
-            name = str(data.texts_of(test.sequences)[index])[:160]
+            name = str(test.sequences.texts[index])[:160]
         found = measured.found
         rows.append(
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,8 +16,6 @@ from apps.suite.texts import words
 
 STAGES = ((0.0, 25.0), (25.0, 75.0), (75.0, np.inf))
 """Remaining life from and to, of the stages that are reported apart."""
-
-_ROWS, _STEPS = 64, 65_536  # of a question, at most
 
 
 class Answers(NamedTuple):
@@ -86,15 +84,7 @@ class Scorer:
 
     def __call__(self, part: targets.Part) -> np.ndarray:
         """Returns float32 [cases, targets, 4]: a case is a sequence, or a step of one."""
-        sequences, texts = part.sequences, data.texts_of(part.sequences)
-        lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
-        rows = max(1, min(_ROWS, _STEPS // max(1, int(lengths.max(initial=1)))))
-        found: list[Any] = [None] * len(sequences)
-        for chosen in sequence_batches.in_order(lengths, rows):
-            given = texts[chosen] if len(texts) else sequence_batches.padded(sequences, chosen)
-            for index, row in zip(chosen, self._ask(tf.constant(given)).numpy(), strict=True):
-                found[index] = row[: lengths[index]] if self._by_step else row
-        return np.concatenate(found) if self._by_step else np.stack(found)
+        return sequence_batches.answered(part.sequences, self._ask, by_step=self._by_step)
 
 
 def answered(trained: trained_model.TrainedModel, part: targets.Part) -> Answers:

@@ -9,7 +9,8 @@ import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.suite import errors
-from apps.suite.sequences import long_tables, ragged
+from apps.suite.sequence_files import long_tables
+from apps.suite.sequences import ragged
 from apps.suite.tables import cells, reader
 
 REMAINING = "remaining"

@@ -35,9 +35,9 @@ def resolve_precision(name: str, cpu_info: Path = _CPU_INFO) -> str:
 def quiet_tensorflow() -> None:
     """Keeps the notes of TensorFlow's C++ part out of the terminal when it is imported later.
 
-    Only an error that ends the process is printed: C++ files notices about the processor under errors
-    ("oneDNN supports DT_BOOL only on platforms with AVX-512"), and every error that concerns the
-    user arrives as a Python exception too. `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
+    Only an error that ends the process is printed: C++ files notices about the processor under
+    errors ("oneDNN supports DT_BOOL only on platforms with AVX-512"), and every error that concerns
+    the user arrives as a Python exception too. `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
     once. If the import fails, the text that was held back is printed. Environment variables that

@@ -24,6 +24,7 @@ SUITE_FLOORS = (
     {"data"},
     {"tables", "videos", "evaluation"},
     {"sequences"},
+    {"sequence_files"},
     {"scoring", "demo"},
 )
 TASK_FLOORS = (

@@ -12,6 +12,7 @@ from apps.suite.sequences import ragged
 from apps.suite.training import order as training_order
 
 _POOL = 32  # batches that are sorted by length together
+_ASKED_ROWS, _ASKED_STEPS = 64, 65_536  # of a question, at most
 
 Make = Callable[[np.ndarray, np.random.Generator], Sequence[np.ndarray]]
 """Makes the arrays of a batch: of indices int64 [batch], with draws of its own."""
@@ -107,21 +108,28 @@ def in_order(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
 
 
 def answered(
-    sequences: ragged.Sequences, batch_size: int, ask: Callable[[np.ndarray], Any]
-) -> list[np.ndarray]:
-    """Returns what `ask` answers to each sequence, in the order of the sequences.
+    sequences: ragged.Sequences, ask: Callable[[tf.Tensor], tf.Tensor], *, by_step: bool
+) -> np.ndarray:
+    """Returns what a network answers to each sequence or text, in their order.
 
     Args:
         sequences: to be answered.
-        batch_size: of a question.
-        ask: returns an array [batch, …] for values float32 (batch, time, channels), padded with
-            NaN. A row may hold more steps than its sequence; cut them where they matter.
+        ask: returns (batch, …) for texts, or for values (batch, time, channels) padded with NaN;
+            (batch, time, …) where `by_step`.
+        by_step: each step has an answer.
+
+    Returns:
+        [sequences, …], or [steps, …] where `by_step`.
     """
+    texts = sequences.texts
+    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
+    rows = max(1, min(_ASKED_ROWS, _ASKED_STEPS // max(1, int(lengths.max(initial=1)))))
     found: list[Any] = [None] * len(sequences)
-    for chosen in in_order(sequences.lengths, batch_size):
-        for index, row in zip(chosen, np.asarray(ask(padded(sequences, chosen))), strict=True):
-            found[index] = row
-    return found
+    for chosen in in_order(lengths, rows):
+        given = texts[chosen] if len(texts) else padded(sequences, chosen)
+        for index, row in zip(chosen, np.asarray(ask(tf.constant(given))), strict=True):
+            found[index] = row[: lengths[index]] if by_step else row
+    return np.concatenate(found) if by_step else np.stack(found)
 
 
 def padded(sequences: ragged.Sequences, chosen: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+TEXT = "text"
+"""The column of words that holds the texts, where sequences are texts."""
+
 _BLOCK = 2**20  # steps that are copied or hashed at a time
 
 
@@ -73,6 +76,13 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         """Returns the number of steps of each sequence, int64 [sequences]."""
         return np.diff(self.starts)
+
+    @property
+    def texts(self) -> np.ndarray:
+        """Returns the texts, object [sequences]; [0] of sequences of numbers."""
+        column = self.words.get(TEXT)
+        count = 0 if column is None else len(self)
+        return np.array([column.text(row) if column else "" for row in range(count)], object)
 
     def rows(self, index: int) -> slice:
         """Returns the rows of one sequence."""

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from apps.suite import errors
 from apps.suite.runs import files
+from apps.suite.texts.config import TextConfig
 
 PADDING, UNKNOWN = 0, 1
 _FIRST = 2  # the number of the first known word or letter
@@ -87,6 +88,15 @@ class Vocabulary(tf.Module):
         padded = tf.pad(ids.to_tensor(), [[0, 0], [0, missing]])
         return tf.cast(padded, tf.int32), tf.cast(dense, tf.int32)
 
+    def inputs(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `encode` as the inputs of a network, `words` and `letters`."""
+        ids, letters = self.encode(texts)
+        rows = texts.shape[0]
+        return {
+            "words": tf.ensure_shape(ids, [rows, None]),
+            "letters": tf.ensure_shape(letters, [rows, None, None]),
+        }
+
     def save(self, folder: Path) -> None:
         """Writes the vocabulary into a folder, from which `load` reads it."""
         self._write_lists(folder)
@@ -150,6 +160,17 @@ def learn(
         for found in (counted, letters)
     ]  # fmt: skip
     return Vocabulary(sorted(known[0][:size]), sorted(known[1]), lowercase, most_words)
+
+
+def learn_by(texts: Iterable[str], settings: TextConfig) -> Vocabulary:
+    """Returns the vocabulary of the texts of the train part by the fields of a config."""
+    return learn(
+        texts,
+        size=settings.vocabulary_size,
+        least_count=settings.least_count,
+        lowercase=settings.lowercase,
+        most_words=settings.most_words,
+    )
 
 
 def cut(texts: tf.Tensor, lowercase: bool) -> tf.RaggedTensor:

@@ -14,7 +14,7 @@ STREAMING = [name for name in NUMERIC if small_run.KINDS[name].get("layer") != "
 
 def model_of(name):
     trained = small_run.trained(**small_run.KINDS[name])
-    return trained, asking.of_served("sequence_regression", serving.ServedRegression(trained))
+    return trained, asking.of_served("sequence_regression", serving.of_model(trained))
 
 
 @pytest.mark.parametrize("name", NUMERIC)

@@ -7,7 +7,8 @@ import pytest
 
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
-from apps.suite.sequences import config, own_files, ts_files
+from apps.suite.sequence_files import own_files, ts_files
+from apps.suite.sequences import config
 
 WANTED = {"label": "word"}
 TS = """\

@@ -6,7 +6,8 @@ import pytest
 from pyarrow import parquet
 
 from apps.suite import errors
-from apps.suite.sequences import config, long_tables, ragged
+from apps.suite.sequence_files import long_tables
+from apps.suite.sequences import config, ragged
 
 TABLE = """\
 recording;cycle;Subject;part;kind;note;x;y;target

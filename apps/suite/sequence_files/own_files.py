@@ -7,15 +7,9 @@ from pathlib import Path
 
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
+from apps.suite.sequence_files import json_lines, long_tables, table_folders, text_tables, ts_files
 from apps.suite.sequences import config as configs
-from apps.suite.sequences import (
-    json_lines,
-    long_tables,
-    ragged,
-    table_folders,
-    text_tables,
-    ts_files,
-)
+from apps.suite.sequences import ragged
 from apps.suite.tables import reader
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.data import labelled_files
-from apps.suite.sequences import long_tables, ragged
+from apps.suite.sequence_files import long_tables
+from apps.suite.sequences import ragged
 from apps.suite.tables import reader
 
 _KIND = labelled_files.Kind("table", "group", reader.SUFFIXES, whole_groups=True)

@@ -24,8 +24,7 @@ from apps.suite import errors
 from apps.suite.runs import cache, files
 from apps.suite.sequences import config as configs
 from apps.suite.sequences import ragged
-from apps.suite.tables import cells, large_arrays, reader, times
-from apps.suite.tables import rows as table_rows
+from apps.suite.tables import cells, forms, large_arrays, reader, times
 from apps.suite.tables import series as parts_of_data
 
 if typing.TYPE_CHECKING:
@@ -230,7 +229,7 @@ class _Rows:
             row = int(wrong.min())
             last = before[order == row][0]
             here, above = (
-                table_rows.written(each * times.SECOND) if self._clock else f"{each:g}"
+                forms.written(each * times.SECOND) if self._clock else f"{each:g}"
                 for each in (found[row], last)
             )
             said = "comes twice" if last == found[row] else f"comes after {above}"

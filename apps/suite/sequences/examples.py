@@ -1,0 +1,108 @@
+"""Streams training examples: altered sequences, or texts, with their targets."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.sequences import alteration, batches, ragged
+from apps.suite.texts import words
+
+
+class Examples(NamedTuple):
+    """What is learned from.
+
+    Attributes:
+        sequences: of numbers, or texts.
+        targets: [sequences, …], or [steps, …] where `by_step`.
+        by_step: each step has a target of its own.
+        nothing: the target of a step after the end of a sequence.
+    """
+
+    sequences: ragged.Sequences
+    targets: np.ndarray
+    by_step: bool
+    nothing: float
+
+
+def endless(
+    examples: Examples,
+    settings: alteration.AlterationConfig,
+    deviation: np.ndarray,
+    vocabulary: words.Vocabulary | None,
+    *,
+    batch_size: int,
+    seed: tuple[int, int],
+    first_step: int = 0,
+    longest_steps: int = 0,
+    sort: bool = True,
+) -> tf.data.Dataset:
+    """Streams (inputs of the network, targets) without end, from step `first_step` on.
+
+    Sequences are sorted into buckets of length. A batch is a function of its number and the seed
+    alone.
+
+    Args:
+        examples: to draw from.
+        settings: kinds of alterations; texts are not altered, their network hides words itself.
+        deviation: of each channel over the train part.
+        vocabulary: of texts.
+        batch_size, seed, sort: see `batches.Buckets`.
+        first_step: number of the first batch, in a training that goes on.
+        longest_steps: most steps of an example, cut at random; 0 = whole sequences.
+
+    Returns:
+        Inputs float32 (batch, time, channels), NaN after the end, or those of the vocabulary;
+        targets (batch, …), or (batch, time, …) where `by_step`.
+    """
+    sequences, targets = examples.sequences, examples.targets
+    texts = sequences.texts
+    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
+    if longest_steps:
+        lengths = np.minimum(lengths, longest_steps)
+    buckets = batches.Buckets(lengths, batch_size, seed, sort)
+
+    def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        del draw
+        return [texts[chosen], targets[chosen]]
+
+    def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        arrays, wanted = [], []
+        for index in chosen:
+            rows = _cut(sequences.rows(index), longest_steps, draw)
+            array, of_steps = alteration.altered(
+                np.asarray(sequences.values[rows]),
+                targets[rows] if examples.by_step else None,
+                settings,
+                deviation,
+                draw,
+            )
+            arrays.append(array)
+            wanted.append(targets[index] if of_steps is None else of_steps)
+        made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
+        every = np.arange(len(arrays))
+        values = batches.padded(made, every)
+        if not examples.by_step:
+            return [values, np.stack(wanted)]
+        fill: Any = targets.dtype.type(examples.nothing)
+        return [values, batches.filled(np.concatenate(wanted), made.starts, every, fill)]
+
+    kind = tf.int32 if np.issubdtype(targets.dtype, np.integer) else tf.float32
+    steps = (None,) if examples.by_step else ()
+    wanted_as = tf.TensorSpec([batch_size, *steps, *targets.shape[1:]], kind)
+    if vocabulary is not None:
+        specs = [tf.TensorSpec([batch_size], tf.string), wanted_as]
+        stream = batches.endless(buckets, text_batch, specs, first_step)
+        return stream.map(lambda text, target: (vocabulary.inputs(text), target))
+    specs = [tf.TensorSpec([batch_size, None, len(sequences.channel_names)]), wanted_as]
+    return batches.endless(buckets, batch, specs, first_step)
+
+
+def _cut(rows: slice, longest: int, draw: np.random.Generator) -> slice:
+    """Returns rows of a sequence, or as many as `longest` at a drawn place."""
+    if not longest or rows.stop - rows.start <= longest:
+        return rows
+    first = int(draw.integers(rows.start, rows.stop - longest + 1))
+    return slice(first, first + longest)

@@ -1,0 +1,264 @@
+"""Serves a network of sequences or texts: whole inputs, streams, and requests that show both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.export import assets
+from apps.suite.networks import sequence_encoder, streaming
+from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.texts import words
+
+LIMITS = {"rows_times_steps": 2**20, "numbers": 2**24, "rows_times_bytes_of_text": 2**22}
+"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
+
+_EXAMPLE_STEPS, _FIRST_CHUNK = 23, 10
+
+Answer = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+"""Makes the named answers of a network's outputs (batch, …)."""
+
+
+def described(
+    answer: Mapping[str, str], of_stream: Mapping[str, str]
+) -> tuple[dict[str, signatures.Signature], dict[str, signatures.Signature]]:
+    """Returns the tables of signatures of a model of numbers, and of a model of texts.
+
+    Values are NaN after the end of a sequence and where missing; the states of a stream begin as
+    [b, 0].
+
+    Args:
+        answer: types of the outputs of `serving_default`.
+        of_stream: those of `stream`, without the states.
+    """
+    states = {signatures.STATES: "float32[b, numbers]"}
+    numbers = {
+        "serving_default": signatures.Signature({"values": "float32[b, time, channels]"}, answer),
+        "stream": signatures.Signature(
+            {"chunk": "float32[b, steps, channels]", **states},
+            {**of_stream, **states},
+            optional=True,  # only of a model that needs no later step
+        ),
+        "assets": signatures.ASSETS,
+    }
+    texts = {
+        "serving_default": signatures.Signature({"text": "string[b]"}, answer),
+        "assets": signatures.ASSETS,
+    }
+    return numbers, texts
+
+
+class ServedSequences:
+    """Serves a network that begins with `sequence_encoder.encode`, or that reads texts.
+
+    Args:
+        network: as Keras runs it.
+        vocabulary: of texts; None for a network of numbers.
+        channels: number of the channels; 0 for texts.
+        outputs: computes the outputs of values (b, time, channels) or texts string[b].
+        step_outputs: computes those of the vectors of steps, (b, steps, width).
+        answer: makes the answers of outputs.
+        step_answer: makes the answers of a stream's outputs.
+        stream: reads chunks; None for a network that needs later steps.
+        settings: the asset settings.json; names of states and limits are added.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: what clients need beside the signatures.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        vocabulary: words.Vocabulary | None,
+        channels: int,
+        *,
+        outputs: Callable[[tf.Tensor], tf.Tensor],
+        step_outputs: Callable[[tf.Tensor], tf.Tensor],
+        answer: Answer,
+        step_answer: Answer,
+        stream: sequence_encoder.Stream | None,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self._channels, self._stream = channels, stream
+        self._outputs, self._step_outputs = outputs, step_outputs
+        self._answer, self._step_answer = answer, step_answer
+        self.saved = tf.Module(name="served_sequences")
+        self.saved.weights = [weight.value for weight in network.weights]
+        self.saved.vocabulary = vocabulary
+        states = list(stream.initial_states(1)) if stream else []
+        self.settings = {**settings, "states": states, "limits": LIMITS}
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns a traced or traceable function by the name of its signature."""
+        answer: Answer = self.texts
+        given = tf.TensorSpec([None], tf.string, "text")
+        if self._channels:
+            answer = self.sequences
+            given = tf.TensorSpec([None, None, self._channels], tf.float32, "values")
+        found = {
+            "serving_default": tf.function(answer, autograph=False, input_signature=[given]),
+            "assets": self.assets.signature(),
+        }
+        if self._stream is not None:
+            states = {
+                name: tf.TensorSpec([None, None], tf.float32, name)
+                for name in self.settings["states"]
+            }
+            chunk = tf.TensorSpec([None, None, self._channels], tf.float32, "chunk")
+            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
+                chunk=chunk, **states
+            )
+        return found
+
+    def sequences(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default` of a network of numbers."""
+        rows = tf.shape(values)[0]
+        known = tf.reduce_any(~tf.math.is_nan(values), axis=[1, 2])
+        values = limits.checked(
+            _checked(values, "values"),
+            tf.reduce_all(known),
+            "values: a sequence without any value; leave it out",
+        )
+        return self._answer(self._outputs(_one_row(values))[:rows])
+
+    def texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default` of a network of texts."""
+        rows = tf.shape(text)[0]
+        longest = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
+        text = limits.at_most(
+            text,
+            [rows, longest],
+            LIMITS["rows_times_bytes_of_text"],
+            "text: rows times bytes of the longest one",
+        )
+        missing = tf.cast(rows == 0, tf.int32)
+        padded = tf.concat([text, tf.fill([missing], "")], axis=0)
+        return self._answer(self._outputs(padded)[:rows])
+
+    def stream(self, chunk: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `stream`: the answers after each step of the chunk."""
+        assert self._stream is not None
+        rows = tf.shape(chunk)[0]
+        chunk = _one_row(_checked(chunk, "chunk"))
+        given = {name: _one_row(limits.finite(state, name)) for name, state in states.items()}
+        first = self._stream.initial_states(tf.shape(chunk)[0])
+        vectors, after = self._stream.advance(chunk, streaming.unpacked(given, first))
+        return {
+            **self._step_answer(self._step_outputs(vectors)[:rows]),
+            **{name: state[:rows] for name, state in streaming.packed(after).items()},
+        }
+
+
+def _checked(values: tf.Tensor, name: str) -> tf.Tensor:
+    """Returns values after checks of their number, and that none is infinite."""
+    rows, steps, channels = tf.unstack(tf.shape(values))
+    told = f"{name}: rows times steps"
+    values = limits.at_most(values, [rows, steps], LIMITS["rows_times_steps"], told)
+    told = f"{name}: how many numbers"
+    values = limits.at_most(values, [rows, steps, channels], LIMITS["numbers"], told)
+    values = limits.checked(values, steps > 0, f"{name}: no steps; give at least one")
+    return limits.checked(
+        values,
+        tf.reduce_all(~tf.math.is_inf(values)),
+        f"{name}: one is infinite, or beyond float32; a missing value is NaN",
+    )
+
+
+def _one_row(values: tf.Tensor) -> tf.Tensor:
+    """Returns the rows, or one row of zeros: fused convolutions refuse an empty batch."""
+    added = tf.cast(tf.shape(values)[0] == 0, tf.int32)
+    return tf.pad(values, [[0, added], *([0, 0] for _ in values.shape[1:])])
+
+
+class Requests:
+    """Makes warm-up requests of one and of several sequences or texts, answered by Keras.
+
+    Args:
+        network: as Keras runs it.
+        vocabulary, stream: as in `ServedSequences`.
+        answers: makes the named answers of outputs in NumPy.
+        step_answers: makes those of a stream.
+        step_outputs: as in `ServedSequences`.
+        outputs: of values float32 (b, time, channels); the network's own if it is not given.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        vocabulary: words.Vocabulary | None,
+        stream: sequence_encoder.Stream | None,
+        *,
+        answers: Callable[[np.ndarray], dict[str, np.ndarray]],
+        step_answers: Callable[[np.ndarray], dict[str, np.ndarray]],
+        step_outputs: Callable[[tf.Tensor], tf.Tensor],
+        outputs: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._network, self._vocabulary, self._chunks = network, vocabulary, stream
+        self._answers, self._step_answers = answers, step_answers
+        self._step_outputs, self._outputs = step_outputs, outputs
+
+    def all(self) -> list[warmup_requests.Request]:
+        """Returns at least one request for each signature."""
+        if self._vocabulary is not None:
+            known = self._vocabulary.words[:2]
+            texts = ["one two three", "", "What is this? It is a text.", *known]
+            return [self._texts(texts[:1]), self._texts(texts), assets.request()]
+        drawn = self._drawn()
+        found = [self._sequences(drawn[:1, :9]), self._sequences(drawn)]
+        if self._chunks is not None:
+            for values in (drawn[:1], drawn):
+                found += self._stream(self._chunks, values)
+        return [*found, assets.request()]
+
+    def _drawn(self) -> np.ndarray:
+        """Returns three sequences of the training's level and spread, two of them shorter."""
+        layer = self._network.get_layer("sequence_inputs")
+        channels = self._network.inputs[0].shape[-1]
+        mean = np.array(layer.mean or [0.0] * channels)
+        deviation = np.array(layer.deviation or [1.0] * channels)
+        draw = np.random.default_rng(0)
+        normal = draw.normal(size=(3, _EXAMPLE_STEPS, channels))
+        drawn = (mean + deviation * normal).astype(np.float32)
+        drawn[1, 14:] = drawn[2, 20:] = np.nan
+        drawn[0, 3, 0] = np.nan
+        return drawn
+
+    def _texts(self, texts: list[str]) -> warmup_requests.Request:
+        assert self._vocabulary is not None
+        inputs = self._vocabulary.inputs(tf.constant(texts))
+        outputs = np.asarray(self._network(inputs, training=False))
+        given = np.array([text.encode() for text in texts], object)
+        answers = self._answers(outputs)
+        return warmup_requests.Request("serving_default", {"text": given}, answers)
+
+    def _sequences(self, values: np.ndarray) -> warmup_requests.Request:
+        if self._outputs is not None:
+            outputs = self._outputs(values)
+        else:
+            outputs = np.asarray(self._network(tf.constant(values), training=False))
+        answers = self._answers(outputs)
+        return warmup_requests.Request("serving_default", {"values": values}, answers)
+
+    def _stream(
+        self, stream: sequence_encoder.Stream, values: np.ndarray
+    ) -> list[warmup_requests.Request]:
+        """Returns requests for a first chunk and a second."""
+        after = stream.initial_states(len(values))
+        states = {name: np.zeros((len(values), 0), np.float32) for name in after}
+        found = []
+        for chunk in np.split(values, [_FIRST_CHUNK], axis=1):
+            vectors, after = stream.advance(tf.constant(chunk), after)
+            outputs = np.asarray(self._step_outputs(vectors))
+            rows = {name: state.numpy() for name, state in streaming.packed(after).items()}
+            answers = {**self._step_answers(outputs), **rows}
+            found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
+            states = rows
+        return found
