@@ -62,7 +62,7 @@ _TINY = Config(
 _DEFAULT = Config(
     data_format=SequenceFormatConfig(validation_fraction=0.08),
     alteration=AlterationConfig(noise_deviations=0.3, level_deviations=0.2, shortest_share=0.7),
-    model=EncoderConfig(layer="bilstm", units=64, dropout=0.5),
+    model=EncoderConfig(layer="bilstm", units=128, dropout=0.5),
     training=TrainingConfig(label_smoothing=0.1),
 )
 # Has not been measured yet.
@@ -88,14 +88,14 @@ _EXERCISES = Config(
         convolution_steps=9,
         pool_steps=2,
         dropout=0.4,
-    ),  # fmt: skip
+    ),
     training=TrainingConfig(
         batch_size=16,
         steps=400,
         steps_per_checkpoint=50,
         longest_steps=2_400,
         label_smoothing=0.05,
-    ),  # fmt: skip
+    ),
 )
 # The intent of a sentence, from some ten thousand labelled ones.
 _INTENTS = Config(
@@ -107,7 +107,7 @@ _INTENTS = Config(
         steps_per_checkpoint=200,
         learning_rate=2e-3,
         label_smoothing=0.05,
-    ),  # fmt: skip
+    ),
 )
 
 PRESETS = {
