@@ -14,9 +14,7 @@ from apps.suite.export import asking
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequence regression"
-EXPLAINED = (
-    "Paste the steps of a sequence, or a text: the model says its value, and how sure it is."
-)
+EXPLAINED = "Paste the steps of a sequence, or a text: the model says its value and how sure it is."
 MOST_STEPS = 50_000
 _EXAMPLE_STEPS = 100
 

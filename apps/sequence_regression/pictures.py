@@ -106,14 +106,13 @@ def drawn(found: Course, names: Sequence[str]) -> plot_style.Draw:
         shown = min(_MOST_TARGETS, found.truth.shape[1])
         shift = 0.0
         for at in range(shown):
-            own = (found.truth[:, at], found.answers.lower[:, at], found.answers.upper[:, at])
-            lower = np.nanmin([np.nanmin(each) for each in own])
-            upper = np.nanmax([np.nanmax(each) for each in own])
+            ends = (found.answers.lower[:, at], found.answers.upper[:, at])
+            lower, upper = float(ends[0].min()), float(ends[1].max())
             moved = shift - lower if shown > 1 else 0.0  # one target above the other
             axes.fill_between(
                 steps,
-                found.answers.lower[:, at] + moved,
-                found.answers.upper[:, at] + moved,
+                ends[0] + moved,
+                ends[1] + moved,
                 color=theme.model,
                 alpha=0.2,
                 linewidth=0,

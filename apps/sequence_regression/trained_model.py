@@ -66,7 +66,9 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
             f"{folder.model_file}: answers {known} targets, {folder.config_file} names "
             f"{len(names)} and {INTERVALS_FILE} {len(offsets)}; train the model again"
         )
-    return TrainedModel(trained, folder.config, names, tuple(folder.data["channel_names"]), offsets)
+    channels = tuple(folder.data["channel_names"])
+    vocabulary = None if channels else words.load(folder.path)
+    return TrainedModel(trained, folder.config, names, channels, offsets, vocabulary)
 
 
 def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:

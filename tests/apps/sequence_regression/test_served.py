@@ -1,5 +1,7 @@
 """Every kind of model answers alike whole, padded, in batches, and as a stream."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ NUMERIC = [name for name in small_run.KINDS if name != "text"]
 STREAMING = [name for name in NUMERIC if small_run.KINDS[name].get("layer") != "bilstm"]
 
 
+@functools.cache
 def model_of(name):
     trained = small_run.trained(**small_run.KINDS[name])
     return trained, asking.of_served("sequence_regression", serving.of_model(trained))
@@ -112,7 +115,5 @@ def test_the_scorer_of_evaluation_says_what_is_served(name):
     arrays = [small_run.a_sequence(steps, steps) for steps in (5, 17, 11)]
     sequences = ragged.of_arrays(arrays, ["a", "b", "c"], small_run.CHANNELS)
     found = scoring.answered(trained, targets.Part(sequences, np.zeros((3, 1)), np.arange(3)))
-    rows = []
-    for array in arrays:
-        rows.append(np.reshape(model.ask(values=array[None])["value"], -1))
+    rows = [np.reshape(model.ask(values=array[None])["value"], -1) for array in arrays]
     np.testing.assert_allclose(found.value.reshape(-1), np.concatenate(rows), rtol=2e-4, atol=2e-4)
