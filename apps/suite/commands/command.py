@@ -44,7 +44,7 @@ class TrainOptions(Generic[Config]):
     run: Path
     """Folder of this run: created, or resumed where it was interrupted."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace the run that the folder holds."""
+    """Replace the run that the folder holds; given again after an interruption, it goes on."""
     distribute: distribution.Kind = "none"
     """Over the devices of this machine, or over the machines of TF_CONFIG (docs/scaling.md)."""
 

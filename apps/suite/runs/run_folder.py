@@ -24,6 +24,7 @@ from apps.suite.runs import record as run_record
 
 Config = TypeVar("Config")
 write_atomically = files.write_atomically
+_REPLACES = "replaces"  # in the record of a run that `overwrite` began
 _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
 
 
@@ -112,7 +113,10 @@ class RunFolder(Generic[Config]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Where the run itself is at fault, as with a damaged checkpoint, repeating it leads nowhere
+        if kind is not None and issubclass(kind, errors.UserError) and self._lock is not None:
+            _forget_replacing(self.path)
         self.close()
 
 
@@ -138,6 +142,9 @@ def start(
     does, when another training writes to the folder, and when the run was begun with another
     config or other data, naming the first field that differs with both values.
 
+    With `overwrite`, what the folder holds is replaced, finished or not, but for an unfinished run
+    that `overwrite` began with the same config and data: that one was interrupted, and is reopened.
+
     Of several workers that train together the chief alone writes to the folder: the others get
     one whose files are in a folder of their own that goes when it is closed, all but
     `checkpoints`, the chief's, to be read. Raises errors.UserError on a worker whose config or
@@ -162,12 +169,14 @@ def _start(
     lock = files.WriterLock(path)
     try:
         refuse_finished(path, task, overwrite)  # again: now nobody else can change it
-        if overwrite:
+        if overwrite and not _was_replacing(path, task, config, data):
             _clear(path)
         files.remove_partial(path)
         record = run_record.existing(path, task)
         if record is None:
             record = run_record.new(task, config, data)
+            if overwrite:
+                record[_REPLACES] = True
             files.write_json(path / "config.json", record)
         else:
             run_record.refuse_other(path, record, config, data)
@@ -243,8 +252,29 @@ def open_finished(path: Path, task: str, kind: type[Config]) -> RunFolder[Config
     return folder
 
 
+def _was_replacing(path: Path, task: str, config: Any, data: Mapping[str, Any]) -> bool:
+    """Returns True for an unfinished run of this config and data that `overwrite` began."""
+    record = run_record.existing(path, task)
+    if record is None or _REPLACES not in record or run_record.is_finished(path, record):
+        return False
+    try:
+        run_record.refuse_other(path, record, config, data)
+    except errors.UserError:
+        return False
+    return True
+
+
+def _forget_replacing(path: Path) -> None:
+    """Has the next `overwrite` replace this run even if it is unfinished."""
+    file = path / "config.json"
+    record = files.read_json(file) if file.is_file() else {}
+    if record.pop(_REPLACES, False):
+        files.write_json(file, record)
+
+
 def _clear(path: Path) -> None:
     """Empties the folder; what marks a finished run goes first and what marks ours goes last."""
+    _forget_replacing(path)  # or a run that is half gone would be taken for an interrupted one
     entries = [entry for entry in path.iterdir() if entry.name != files.LOCK_NAME]
     order = {"metrics.json": 0, "config.json": 2}
     for entry in sorted(entries, key=lambda entry: order.get(entry.name, 1)):

@@ -6,6 +6,7 @@ The messages and stubs are those of the package tensorflow-serving-api.
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
@@ -21,6 +22,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from apps.suite.serving import request_tensors
 from apps.suite.serving.models import Admission, Refusal, ServedModels
 
 _SIGNATURES = "signature_def"
@@ -42,7 +44,7 @@ def server(
     made = grpc.server(futures.ThreadPoolExecutor(64), options=limits)
     port = made.add_insecure_port(address)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _Prediction(models, admission), made
+        _Prediction(models, admission, largest_request_bytes), made
     )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Status(models), made)
     return made, port
@@ -51,9 +53,10 @@ def server(
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; the other methods of the service are unimplemented."""
 
-    def __init__(self, models: ServedModels, admission: Admission) -> None:
+    def __init__(self, models: ServedModels, admission: Admission, most_bytes: int) -> None:
         self.models = models
         self.admission = admission
+        self.most_bytes = most_bytes
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         spec = request.model_spec
@@ -63,14 +66,15 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             self.models.using(spec.name, _version(spec)) as served,
         ):
             signature = spec.signature_name or "serving_default"
-            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            wanted = served.named_inputs(signature, request.inputs.keys())
+            inputs = request_tensors.read(request.inputs, wanted, self.most_bytes)
             outputs = served.answer(signature, inputs)
-            wanted = set(request.output_filter) or outputs.keys()
-            if wanted - outputs.keys():
-                told = f"no output {', '.join(sorted(wanted - outputs.keys()))}"
+            asked = set(request.output_filter) or outputs.keys()
+            if asked - outputs.keys():
+                told = f"no output {', '.join(sorted(asked - outputs.keys()))}"
                 raise Refusal("INVALID_ARGUMENT", told)
             answer = predict_pb2.PredictResponse()
-            for name in wanted:
+            for name in asked:
                 _write(outputs[name], answer.outputs[name])
             answer.model_spec.name = spec.name
             answer.model_spec.signature_name = signature
@@ -131,8 +135,12 @@ def _version(spec: Any) -> int | None:
 
 @contextlib.contextmanager
 def _told(context: grpc.ServicerContext) -> Iterator[None]:
-    """Ends the call with the status of a refusal."""
+    """Ends the call with the status of a refusal, or as a mistake of ours, which is printed."""
     try:
         yield
     except Refusal as refusal:
         context.abort(grpc.StatusCode[refusal.code], str(refusal))
+    except Exception as error:
+        traceback.print_exception(error)
+        told = "the server failed at this request; its log says more"
+        context.abort(grpc.StatusCode.INTERNAL, told)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Tensor(NamedTuple):
     def described(self) -> str:
         """Returns both as text: `float32[any, 3]`."""
         shape = "" if self.shape is None else _shape_name(self.shape)
-        return f"{_kind_name(self.kind)}{shape}"
+        return f"{kind_name(self.kind)}{shape}"
 
 
 class Signature(NamedTuple):
@@ -62,8 +62,8 @@ class ServedVersion:
         warm_up: answer the version's own warm-up requests first.
 
     Raises:
-        tf.errors.OpError, OSError, RuntimeError, ValueError: it does not load, or fails at one of
-            its warm-up requests.
+        Exception: it does not load, or fails at one of its warm-up requests; what TensorFlow and
+            protobuf raise for a damaged file is not limited to errors of a kind.
     """
 
     def __init__(self, folder: Path, warm_up: bool = True) -> None:
@@ -73,6 +73,18 @@ class ServedVersion:
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._session = tf.compat.v1.Session()
+        try:
+            self._load(folder)
+            file = folder / warmup_requests.FILE
+            if warm_up and file.exists():
+                for request in _warm_up_requests(file):
+                    self.answer(request.signature, request.inputs)
+        except BaseException:
+            self._session.close()
+            raise
+
+    def _load(self, folder: Path) -> None:
+        with self._graph.as_default():
             loaded = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
         self.described = public(loaded.signature_def)
         self.inputs = {name: tensors(each.inputs) for name, each in self.described.items()}
@@ -84,10 +96,6 @@ class ServedVersion:
             )
             for name, each in self.described.items()
         }
-        file = folder / warmup_requests.FILE
-        if warm_up and file.exists():
-            for request in warmup_requests.read(file):
-                self.answer(request.signature, request.inputs)
 
     def answer(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Returns the outputs of a signature by name, given its inputs by name.
@@ -113,10 +121,13 @@ class ServedVersion:
             self._held -= 1
             self._free.notify_all()
 
-    def close(self) -> None:
-        """Frees the memory as soon as nobody holds the version."""
+    def close(self, grace_seconds: float | None = None) -> None:
+        """Frees the memory as soon as nobody holds the version.
+
+        After the grace, requests that are still being answered are cancelled; None waits for them.
+        """
         with self._free:
-            self._free.wait_for(lambda: self._held == 0)
+            self._free.wait_for(lambda: self._held == 0, grace_seconds)
         self._session.close()
 
     def signature_inputs(self, signature: str) -> dict[str, Tensor]:
@@ -126,18 +137,33 @@ class ServedVersion:
             raise Refusal("INVALID_ARGUMENT", f"no signature {signature!r}; there is {known}")
         return self.inputs[signature]
 
-    def _checked(self, signature: str, inputs: Mapping[str, Any]) -> list[np.ndarray]:
-        """Returns the inputs as arrays, in the signature's order."""
+    def named_inputs(self, signature: str, given: Collection[str]) -> dict[str, Tensor]:
+        """Returns the inputs of a signature; Refusal where other names are given."""
         wanted = self.signature_inputs(signature)
         for said, names in (
-            ("missing", wanted.keys() - inputs.keys()),
-            ("unknown", inputs.keys() - wanted.keys()),
+            ("missing", wanted.keys() - set(given)),
+            ("unknown", set(given) - wanted.keys()),
         ):
             if names:
                 has = ", ".join(sorted(wanted))
                 told = f"{said} input {', '.join(sorted(names))}; {signature} takes {has}"
                 raise Refusal("INVALID_ARGUMENT", told)
+        return wanted
+
+    def _checked(self, signature: str, inputs: Mapping[str, Any]) -> list[np.ndarray]:
+        """Returns the inputs as arrays, in the signature's order."""
+        wanted = self.named_inputs(signature, inputs.keys())
         return [_fitting(name, inputs[name], tensor) for name, tensor in wanted.items()]
+
+
+def _warm_up_requests(file: Path) -> Iterator[warmup_requests.Request]:
+    """Yields the requests of a version's file; ValueError where it is another kind of file."""
+    try:
+        yield from warmup_requests.read(file)
+    except Refusal:
+        raise
+    except Exception as error:  # whatever the readers of records, messages and tensors raise
+        raise ValueError(f"{warmup_requests.FILE} is not a file of warm-up requests") from error
 
 
 def refusal(error: tf.errors.OpError | ValueError) -> Refusal:
@@ -160,7 +186,7 @@ def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:
     else:
         fits = array.size == 0 or array.dtype == wanted.kind
     if not fits:
-        told = f"{name} is {array.dtype.name}, and has to be {_kind_name(wanted.kind)}"
+        told = f"{name} is {array.dtype.name}, and has to be {kind_name(wanted.kind)}"
         raise Refusal("INVALID_ARGUMENT", told)
     if wanted.shape is not None:
         alike = len(wanted.shape) == array.ndim and all(
@@ -196,7 +222,8 @@ def tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
     return found
 
 
-def _kind_name(kind: np.dtype) -> str:
+def kind_name(kind: np.dtype) -> str:
+    """Returns the name of a dtype as messages say it."""
     return "string" if kind == np.dtype(object) else kind.name
 
 
@@ -279,24 +306,24 @@ class ServedModels:
             raise Refusal("NOT_FOUND", f"no model {model!r}")
         return [self._states[model][number] for number in sorted(self._states[model], reverse=True)]
 
-    def close(self) -> None:
-        """Drops all models."""
+    def close(self, grace_seconds: float | None = None) -> None:
+        """Drops all models; see `ServedVersion.close`."""
         with self._changing:
             with self._choosing:
                 dropped, self._serving = self._serving, {}
             for model, version in dropped.items():
-                self._drop(model, version)
+                self._drop(model, version, grace_seconds)
 
     def _load(self, model: str, number: int) -> list[str]:
         folder = self.folder / model / str(number)
+        written = _written(folder)
+        if self._failed.get((model, number)) == written:
+            return []
+        self._note(model, State(number, "LOADING"))
         try:
-            written = folder.stat().st_mtime
-            if self._failed.get((model, number)) == written:
-                return []
-            self._note(model, State(number, "LOADING"))
             loaded = ServedVersion(folder)
-        except (tf.errors.OpError, OSError, RuntimeError, ValueError, Refusal) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # one version's fault, of whatever kind, is not the others'
+            reason = " ".join(str(error).split()) or type(error).__name__
             self._failed[model, number] = written
             self._note(model, State(number, "END", reason))
             return [f"{folder} does not load: {reason}"]
@@ -307,11 +334,19 @@ class ServedModels:
         told = [f"{model}: version {number} is served"]
         return told if before is None else [*told, self._drop(model, before)]
 
-    def _drop(self, model: str, version: ServedVersion) -> str:
+    def _drop(self, model: str, version: ServedVersion, grace_seconds: float | None = None) -> str:
         self._note(model, State(version.number, "UNLOADING"))
-        version.close()
+        version.close(grace_seconds)
         self._note(model, State(version.number, "END"))
         return f"{model}: version {version.number} is dropped"
 
     def _note(self, model: str, state: State) -> None:
         self._states.setdefault(model, {})[state.version] = state
+
+
+def _written(folder: Path) -> float:
+    """Returns when a folder was changed, 0 where it has vanished meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -4,7 +4,7 @@
     GET  /v1/models/NAME[/versions/V]/metadata   signatures
     POST /v1/models/NAME[/versions/V]:predict    values as below
 
-An error is `{"error": …}` with the HTTP status that belongs to the gRPC one.
+An error is `{"error": …}` with the HTTP status that belongs to the gRPC one, for unknown paths too.
 
 A request holds rows (`"instances"`: a list, of values where there is one input, else of objects by
 input) or columns (`"inputs"`: a value where there is one input, else an object by input). Rows are
@@ -15,15 +15,17 @@ in `_bytes`.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
-from starlette import applications, concurrency, requests, responses, routing
+from starlette import applications, concurrency, exceptions, requests, responses, routing
 
 from apps.suite.serving.models import Admission, Refusal, ServedModels, Tensor
 
@@ -38,6 +40,13 @@ def read_values(body: Any, wanted: Mapping[str, Tensor]) -> tuple[dict[str, np.n
     """
     if not isinstance(body, dict) or (_ROWS in body) == (_COLUMNS in body):
         raise _refusal(f'needs an object with either "{_ROWS}" (rows) or "{_COLUMNS}" (columns)')
+    try:
+        return _read(body, wanted)
+    except RecursionError as error:
+        raise _refusal("the values are nested too deeply") from error
+
+
+def _read(body: Any, wanted: Mapping[str, Tensor]) -> tuple[dict[str, np.ndarray], bool]:
     by_rows = _ROWS in body
     columns = _of_rows(body[_ROWS], wanted) if by_rows else _of_columns(body[_COLUMNS], wanted)
     unknown = columns.keys() - wanted.keys()
@@ -112,7 +121,11 @@ def _array(name: str, value: Any, wanted: Tensor) -> np.ndarray:
         limits = np.iinfo(wanted.kind)
         if array.min() < limits.min or array.max() > limits.max:
             raise _refusal(f"{name}: beyond {wanted.kind.name}, {limits.min} to {limits.max}")
-    return array.astype(wanted.kind)
+    with np.errstate(over="ignore"):
+        found = array.astype(wanted.kind)
+    if found.dtype.kind == "f" and np.any(np.isinf(found) & np.isfinite(array)):
+        raise _refusal(f"{name}: beyond {wanted.kind.name}, whose greatest is 3.4e38")
+    return found
 
 
 def _bytes(name: str, value: Any) -> Any:
@@ -120,7 +133,10 @@ def _bytes(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_bytes(name, each) for each in value]
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise _refusal(f"{name}: {value!r:.40} holds half a character") from error
     if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
         try:
             return base64.b64decode(value["b64"], validate=True)
@@ -154,30 +170,40 @@ _STATUS = {
     "FAILED_PRECONDITION": 412,
     "INTERNAL": 500,
 }
-_TOO_LARGE = 413
+_TOO_LARGE, _TOO_SLOW = 413, 408
+_BODIES_AT_ONCE = 4  # of the largest size, whose bytes may be in memory, not counting those at work
+_STALLED_SECONDS, _LONGEST_BODY_SECONDS = 10.0, 300.0
 
 
-class _TooLarge(Exception):
-    pass
+class _Unread(Exception):
+    """A body that is not read to its end, with the HTTP status for it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def application(
     models: ServedModels, admission: Admission, largest_request_bytes: int
 ) -> applications.Starlette:
-    """Returns an ASGI application; larger requests are not read to their end."""
+    """Returns an ASGI application.
+
+    Requests that are larger, or that stop arriving, are not read to their end; nor are further ones
+    while the bodies that arrive take the memory of four of the largest.
+    """
+    bodies = _Bodies(largest_request_bytes)
 
     def answered(work: Callable[..., Any]) -> Callable[[requests.Request], Any]:
         async def handle(request: requests.Request) -> responses.Response:
             try:
                 model, version = _asked(request)
-                body = await _body(request, largest_request_bytes)
+                body = await bodies.read(request)
                 content = await concurrency.run_in_threadpool(work, model, version, body)
                 return responses.Response(content, media_type="application/json")
             except Refusal as refusal:
                 return _error(str(refusal), _STATUS[refusal.code])
-            except _TooLarge:
-                told = f"a request has at most {largest_request_bytes} bytes"
-                return _error(told, _TOO_LARGE)
+            except _Unread as unread:
+                return _error(str(unread), unread.status)
 
         return handle
 
@@ -187,6 +213,8 @@ def application(
                 asked = json.loads(body)
             except ValueError as error:
                 raise Refusal("INVALID_ARGUMENT", f"the request is not JSON: {error}") from error
+            except RecursionError as error:
+                raise Refusal("INVALID_ARGUMENT", "the request is nested too deeply") from error
             named = isinstance(asked, dict) and asked.get("signature_name")
             signature = str(named or "serving_default")
             inputs, by_rows = read_values(asked, served.signature_inputs(signature))
@@ -229,23 +257,71 @@ def application(
             routing.Route(f"{path}/metadata", answered(metadata), methods=["GET"]),
             routing.Route(path, answered(status), methods=["GET"]),
         ]
-    return applications.Starlette(routes=routes)
+    handlers = {exceptions.HTTPException: _elsewhere, Exception: _failed}
+    return applications.Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _asked(request: requests.Request) -> tuple[str, int | None]:
     version = request.path_params.get("version")
-    if version is not None and not version.isdecimal():
-        raise Refusal("INVALID_ARGUMENT", f"a version is a number, not {version!r}")
+    if version is not None and not (version.isdecimal() and len(version) < _MOST_DIGITS):
+        raise Refusal("INVALID_ARGUMENT", f"a version is a number, not {version!r:.40}")
     return request.path_params["model"], None if version is None else int(version)
 
 
-async def _body(request: requests.Request, largest: int) -> bytes:
-    content = bytearray()
-    async for piece in request.stream():
-        content += piece
-        if len(content) > largest:
-            raise _TooLarge
-    return bytes(content)
+_MOST_DIGITS = 19  # of an int64
+
+
+class _Bodies:
+    """Reads the bodies of requests, which together take a bounded memory.
+
+    Args:
+        largest_bytes: of one.
+    """
+
+    def __init__(self, largest_bytes: int) -> None:
+        self._largest_bytes = largest_bytes
+        self._bytes = 0  # of all that are arriving; read and written by the one event loop
+
+    async def read(self, request: requests.Request) -> bytes:
+        """Returns the body; raises _Unread for one that is too large, or comes too slowly."""
+        content = bytearray()
+        pieces = request.stream()
+        try:
+            async with asyncio.timeout(_LONGEST_BODY_SECONDS):
+                while True:
+                    async with asyncio.timeout(_STALLED_SECONDS):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        return bytes(content)
+                    content += piece
+                    self._bytes += len(piece)
+                    if len(content) > self._largest_bytes:
+                        told = f"a request has at most {self._largest_bytes} bytes"
+                        raise _Unread(_TOO_LARGE, told)
+                    if self._bytes > _BODIES_AT_ONCE * self._largest_bytes:
+                        told = "too many large requests arrive at once; ask later"
+                        raise _Unread(_STATUS["RESOURCE_EXHAUSTED"], told)
+        except TimeoutError as error:
+            told = "the request stopped arriving before its end"
+            raise _Unread(_TOO_SLOW, told) from error
+        except requests.ClientDisconnect as error:
+            raise _Unread(_TOO_SLOW, "the client has gone") from error
+        finally:
+            self._bytes -= len(content)
+
+
+def _elsewhere(request: requests.Request, error: Exception) -> responses.Response:
+    """Answers a path or a method that there is not."""
+    assert isinstance(error, exceptions.HTTPException)
+    told = f"{request.method} {request.url.path!r:.200}: {error.detail}"
+    hint = "; ask POST /v1/models/NAME:predict, or GET /v1/models/NAME"
+    return _error(told + hint, error.status_code)
+
+
+def _failed(_: requests.Request, error: Exception) -> responses.Response:
+    """Answers after a mistake of ours, which the terminal shows."""
+    traceback.print_exception(error)
+    return _error("the server failed at this request; its log says more", 500)
 
 
 def _error(message: str, status: int) -> responses.JSONResponse:

@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 from apps.suite import errors
 
+GRACE_SECONDS = 10
+"""Time that requests under way have when the server ends; then they are broken off."""
+
 if typing.TYPE_CHECKING:
     from apps.suite.serving.models import ServedModels
 
@@ -62,7 +65,9 @@ class Serving(NamedTuple):
 
 @contextlib.contextmanager
 def serving(options: Options) -> Iterator[Serving]:
-    """Serves from threads of its own until the block ends; requests under way are answered first.
+    """Serves from threads of its own until the block ends.
+
+    Requests under way are answered first, for up to `GRACE_SECONDS`, and broken off after that.
 
     Raises:
         UserError: the folder is missing, a port is taken, or a package is not installed.
@@ -96,11 +101,14 @@ def serving(options: Options) -> Iterator[Serving]:
         raise errors.UserError(f"--grpc_port: nothing can listen at {address}") from error
     app = rest_service.application(models, admission, options.largest_request_bytes)
     # Its own log_config would make Python's logging close all handlers and absl's streams.
-    config = uvicorn.Config(app, log_config=None, log_level="error", access_log=False)
+    config = uvicorn.Config(
+        app, log_config=None, log_level="critical", access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
     rest = uvicorn.Server(config)
     ended = threading.Event()
     with contextlib.ExitStack() as stack:
-        stack.callback(models.close)
+        stack.callback(models.close, GRACE_SECONDS)
         _report(models)
         watch = threading.Thread(target=_watch, args=(models, options.poll_seconds, ended))
         ask = threading.Thread(target=rest.run, kwargs={"sockets": [listening]})
@@ -109,9 +117,10 @@ def serving(options: Options) -> Iterator[Serving]:
         stack.callback(ended.set)
         ask.start()
         stack.callback(ask.join)
-        stack.callback(lambda: setattr(rest, "should_exit", True))
         grpc_server.start()
-        stack.callback(lambda: grpc_server.stop(grace=10).wait())
+        stack.callback(lambda: grpc_server.stop(GRACE_SECONDS).wait())
+        stack.callback(lambda: grpc_server.stop(GRACE_SECONDS))  # both refuse from now on
+        stack.callback(lambda: setattr(rest, "should_exit", True))
         yield Serving(models, listening.getsockname()[1], grpc_port)
 
 
@@ -155,7 +164,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _watch(models: ServedModels, poll_seconds: float, ended: threading.Event) -> None:
     while not ended.wait(poll_seconds):
-        _report(models)
+        try:
+            _report(models)
+        except Exception as error:  # a folder that changes under the look, for example
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(f"{models.folder}: {reason}; looking again", flush=True)
 
 
 def _report(models: ServedModels) -> None:

@@ -60,6 +60,7 @@ def test_inputs_and_outputs_have_their_names(signatures):
         ),
         "step": ([*states, "token"], ["logits", *states, "token"]),
         "score": (["text"], ["nats_per_character"]),
+        "assets": (["name"], ["content"]),
     }
 
 

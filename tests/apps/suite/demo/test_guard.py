@@ -10,6 +10,7 @@ import requests
 
 from tests.apps import echo_model, task_folders
 
+pytestmark = pytest.mark.slow
 FOREIGN = "machines.example"
 
 

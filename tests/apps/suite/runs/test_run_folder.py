@@ -123,6 +123,47 @@ def test_a_finished_run_is_replaced_only_when_asked(run):
         assert json.loads(folder.config_file.read_text())["config"]["seed"] == 1
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_replacing_run_that_was_killed_goes_on_by_the_same_command(run, trained):
+    finish(run)
+    with begin(run, Config(seed=1), overwrite=True) as folder:
+        (folder.checkpoints / "10.npz").write_bytes(b"state")
+        if trained:
+            folder.model_file.write_bytes(b"model")
+            folder.finish_training(1.0)
+    before = contents(run)
+    begin(run, Config(seed=1), overwrite=True).close()
+    begin(run, Config(seed=1)).close()
+    assert contents(run) == before
+
+
+def test_a_replacing_run_is_replaced_itself_where_it_is_finished_or_of_another_config(run):
+    with begin(run, overwrite=True) as folder:
+        (folder.checkpoints / "10.npz").write_bytes(b"state")
+    with begin(run, Config(seed=1), overwrite=True) as folder:
+        assert not list(folder.checkpoints.iterdir())
+        folder.model_file.write_bytes(b"model")
+        folder.finish_training(1.0)
+        folder.write_metrics(METRICS)
+    with begin(run, Config(seed=1), overwrite=True) as folder:
+        assert not folder.model_file.exists()
+
+
+def test_an_interrupted_run_that_did_not_replace_is_replaced_when_asked(run):
+    with begin(run) as folder:
+        (folder.checkpoints / "10.npz").write_bytes(b"state")
+    with begin(run, overwrite=True) as folder:
+        assert not list(folder.checkpoints.iterdir())
+
+
+def test_a_replacing_run_that_is_refused_itself_is_replaced_by_the_next(run):
+    with pytest.raises(errors.UserError), begin(run, overwrite=True) as folder:
+        (folder.checkpoints / "10.npz").write_bytes(b"damaged")
+        raise errors.UserError("its checkpoint is damaged: start anew with --overwrite")
+    with begin(run, overwrite=True) as folder:
+        assert not list(folder.checkpoints.iterdir())
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_not_ours_is_never_touched(tmp_path, overwrite):
     file = tmp_path / "notes.txt"
