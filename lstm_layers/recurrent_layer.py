@@ -280,6 +280,9 @@ class RecurrentLayer(keras.layers.RNN):
             self.implementation, cell, inputs, bool(training), self.unroll
         )
         self.implementation_used = implementation
+        if implementation == "portable" and mask is not None:
+            # Else the backend's gradient would multiply NaN in masked steps with zero: NaN.
+            inputs = ops.where(mask[:, :, None], inputs, ops.zeros_like(inputs))
         run = Run(
             inputs,
             recurrent_kernel,

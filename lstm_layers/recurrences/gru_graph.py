@@ -18,14 +18,16 @@ from lstm_layers.recurrences.gru_step import (
     gru_step,
     gru_step_backward,
 )
-from lstm_layers.recurrences.portable import input_products
 from lstm_layers.recurrences.scan import (
     given,
+    masked_products,
+    of_real_steps,
     present,
     product,
     restored,
     scan,
     step_count,
+    steps_before,
     weight_gradient,
 )
 
@@ -49,7 +51,7 @@ def run(
     Returns:
         h at every step (time, batch, units), and the last h (batch, units) as a tuple of one.
     """
-    a = input_products(x, weights.kernel, weights.bias)
+    a = masked_products(x, weights.kernel, weights.bias, mask)
     of_the_loop = weights._replace(kernel=None, bias=None)
     which = given(of_the_loop)
 
@@ -60,11 +62,12 @@ def run(
         h_last, steps = _forward(a, w, h_0, mask, options)
 
         def gradient(d_h, d_h_last):
-            h_before = tf.concat([h_0[None], steps.h[:-1]], axis=0)
+            h_before = steps_before(h_0, steps.h)
             d_a, d_products, d_h_0 = _backward(steps, h_before, w, mask, options, d_h, d_h_last)
             fed_back = h_before if m is None else h_before * m
+            r = steps.r if options.reset_after else of_real_steps(steps.r, mask)
             d_recurrent_kernel = recurrent_kernel_gradient(
-                fed_back, steps.r, d_products, recurrent_kernel.dtype, options
+                fed_back, r, d_products, recurrent_kernel.dtype, options
             )
             of_others = []
             if w.recurrent_bias is not None:

@@ -105,7 +105,7 @@ def _fastest(possible: list[str], cell: Any, inputs, training: bool) -> str:
     steps = inputs.shape[0]
     # Products of 16 bits are faster outside XLA, where oneDNN does them.
     wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")
-    if "xla" in possible and training and wide and steps is not None and _in_cpu_graph():
+    if "xla" in possible and training and wide and steps and _in_cpu_graph():
         return "xla"
     if "block" in possible and (_eager() or _weights(cell, inputs) <= _BLOCK_WEIGHTS):
         return "block"

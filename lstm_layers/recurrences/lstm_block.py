@@ -21,6 +21,7 @@ from lstm_layers.recurrences.scan import (
     given,
     gradients_of_unrecorded,
     not_recorded,
+    of_real_steps,
     present,
     restored,
     weight_gradient,
@@ -40,6 +41,8 @@ def run(
     only, and no unrolling: `implementations.choose` sees to that.
     """
     which = given(weights)
+    if mask is not None and (mask.shape[1] is None or mask.shape[1] != x.shape[1]):
+        mask = tf.broadcast_to(mask, tf.shape(x)[:2])  # one row may stand for all
 
     @tf.custom_gradient
     def recurrence(x, h_0, c_0, *tensors):
@@ -101,7 +104,7 @@ def _backward(steps, x, weights, initial, mask, arriving):
     return (
         tf.reshape(d_x, tf.shape(x)),
         *found.state,
-        weight_gradient(x, found.z, weights.kernel.dtype),
+        weight_gradient(of_real_steps(x, mask), found.z, weights.kernel.dtype),
         found.recurrent_kernel,
         *([] if weights.bias is None else [tf.reduce_sum(rows, axis=0)]),
         *found.peepholes,

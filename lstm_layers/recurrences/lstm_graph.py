@@ -25,14 +25,15 @@ from lstm_layers.recurrences.lstm_step import (
     lstm_step_backward,
     peephole_terms,
 )
-from lstm_layers.recurrences.portable import input_products
 from lstm_layers.recurrences.scan import (
     given,
+    masked_products,
     present,
     product,
     restored,
     scan,
     step_count,
+    steps_before,
     weight_gradient,
 )
 
@@ -57,7 +58,7 @@ def run(
     Returns:
         h at every step (time, batch, units), and the last h and c, each (batch, units).
     """
-    z = input_products(x, weights.kernel, weights.bias)
+    z = masked_products(x, weights.kernel, weights.bias, mask)
     of_the_loop = weights._replace(kernel=None, bias=None)
     which = given(of_the_loop)
 
@@ -105,8 +106,7 @@ def gradients(
         arriving: gradients of h at every step, and of the last h and c.
     """
     h_0, c_0 = initial
-    h_before = tf.concat([h_0[None], steps.h[:-1]], axis=0)
-    c_before = tf.concat([c_0[None], steps.c[:-1]], axis=0)
+    h_before, c_before = steps_before(h_0, steps.h), steps_before(c_0, steps.c)
     d_z, d_h_0, d_c_0 = _backward(steps, c_before, weights, mask, options, *arriving)
     cells = c_before, steps.c
     terms = peephole_terms(Gates(*tf.split(d_z, 4, axis=-1)), cells, weights.peepholes)

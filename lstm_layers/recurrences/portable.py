@@ -75,12 +75,16 @@ def _written_out(step, carry, sequences):
     for values in zip(*(keras.ops.unstack(each, axis=0) for each in sequences), strict=True):
         carry = tuple(step(carry, *values))
         outputs.append(carry[0])
+    if not outputs:
+        return keras.ops.zeros((0, *keras.ops.shape(carry[0])), carry[0].dtype), carry
     return keras.ops.stack(outputs), carry
 
 
 def _while_loop(step, carry, sequences):
     """Loops with a bound on the steps, which `keras.ops.scan` lacks and XLA's gradient needs."""
     import tensorflow as tf
+
+    from lstm_layers.recurrences.scan import stacked
 
     time = tf.shape(sequences[0])[0] if sequences[0].shape[0] is None else sequences[0].shape[0]
     arrays = [
@@ -96,4 +100,4 @@ def _while_loop(step, carry, sequences):
     _, carry, outputs = tf.while_loop(
         lambda t, *_: t < time, body, (tf.constant(0), carry, outputs), maximum_iterations=time
     )
-    return outputs.stack(), carry
+    return stacked(outputs, carry[0]), carry

@@ -16,6 +16,8 @@ import tensorflow as tf
 from tensorflow.python.eager import record
 from tensorflow.python.ops import control_flow_util
 
+from lstm_layers.recurrences.portable import input_products
+
 Tensors = Sequence[tf.Tensor]
 Weights = TypeVar("Weights", bound=tuple)  # a named tuple of tensors and None
 
@@ -57,6 +59,8 @@ def scan(
             collected.append(values)
         if reverse:
             collected.reverse()
+        if not collected:
+            return carry, [none_of(output) for output in outputs]
         return carry, [tf.stack(values) for values in zip(*collected, strict=True)]
 
     arrays = tuple(
@@ -82,7 +86,61 @@ def scan(
         (tf.convert_to_tensor(begin), carry, arrays),
         maximum_iterations=time,
     )
-    return carry, [array.stack() for array in arrays]
+    return carry, [stacked(*pair) for pair in zip(arrays, outputs, strict=True)]
+
+
+def none_of(like: tf.Tensor) -> tf.Tensor:
+    """Returns the stack of no tensor of this shape: (0, *shape)."""
+    return tf.zeros(tf.concat([[0], tf.shape(like)], axis=0), like.dtype)
+
+
+def stacked(array: tf.TensorArray, like: tf.Tensor) -> tf.Tensor:
+    """Stacks an array whose elements have the shape of `like`; there may be no element.
+
+    `TensorArray.stack` knows the static part of that shape alone, too little for an empty array in
+    a graph for any number of rows.
+    """
+    if tf.executing_eagerly() or like.shape.is_fully_defined() or compiled_by_xla():
+        return array.stack()
+    values = tf.raw_ops.TensorListStack(
+        input_handle=array.flow, element_shape=tf.shape(like), element_dtype=like.dtype
+    )
+    values.set_shape([None, *like.shape])
+    return values
+
+
+def steps_before(first: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Returns for each step the value before it, `first` (batch, size) for the first one."""
+    return tf.concat([first[None], values], axis=0)[:-1]
+
+
+def of_real_steps(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Returns values (time, batch, size) with zeros at masked steps.
+
+    A gradient of weights is a product over all steps. Those of masked steps are multiplied with
+    zero, which is no zero where they hold NaN or infinity.
+    """
+    return values if mask is None else tf.where(mask[:, :, None], values, tf.zeros_like(values))
+
+
+def masked_products(
+    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, mask: tf.Tensor | None
+) -> tf.Tensor:
+    """Returns x W + b as `input_products` does, with a gradient of W over real steps alone."""
+    if mask is None:
+        return input_products(x, kernel, bias)
+
+    @tf.custom_gradient
+    def products(x, kernel):
+        def gradient(d_z):
+            rows = tf.reshape(d_z, [-1, d_z.shape[-1]])
+            d_x = tf.reshape(tf.matmul(rows, kernel, transpose_b=True), tf.shape(x))
+            return d_x, weight_gradient(of_real_steps(x, mask), d_z, kernel.dtype)
+
+        return input_products(x, kernel, None), gradient
+
+    z = products(x, kernel)
+    return z if bias is None else z + bias
 
 
 def step_count(values: tf.Tensor, unroll: bool) -> tf.Tensor | int:
@@ -143,6 +201,20 @@ def not_recorded() -> AbstractContextManager:
     XLA cannot compile for a loop. `tf.custom_gradient` does not keep the tape out by itself.
     """
     return record.stop_recording()
+
+
+def within_this_graph(tensors: Any) -> Any:
+    """Returns tensors, any structure of them, as tensors of the graph that is being traced.
+
+    A compiled function captures tensors of another graph by itself, but in XLA's context, where
+    the gradient of `tf.cond` and `tf.switch_case` cannot find them again.
+    """
+    if tf.executing_eagerly():
+        return tensors
+    graph = tf.compat.v1.get_default_graph()
+    return tf.nest.map_structure(
+        lambda each: each if getattr(each, "graph", graph) is graph else tf.identity(each), tensors
+    )
 
 
 def compiled_by_xla() -> bool:

@@ -17,7 +17,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from lstm_layers.recurrences.scan import Tensors, gradients_of_unrecorded, not_recorded, scan
+from lstm_layers.recurrences.scan import (
+    Tensors,
+    gradients_of_unrecorded,
+    not_recorded,
+    of_real_steps,
+    scan,
+    within_this_graph,
+)
 
 
 class Cell(abc.ABC):
@@ -100,10 +107,12 @@ def run(
     """
     count = len(initial)
     masks = mask, recurrent_dropout_mask
+    if inputs.shape[0] == 0:  # there is no loop to compile
+        return cell.recorded(inputs, initial, weights, *masks)
 
     @tf.custom_gradient
     def recurrence(inputs, *tensors):
-        read = inputs, tensors[:count], tensors[count:], *masks
+        read = within_this_graph((inputs, tensors[:count], tensors[count:], *masks))
         with not_recorded():
             h, last, kept = _compiled_forward(cell, keep)(*read)
         # The function may have been traced for other sizes as well, and know none.
@@ -112,8 +121,9 @@ def run(
             each.set_shape([inputs.shape[1], cell.units])
 
         def gradients(arriving):
-            values = kept if keep else _compiled_forward(cell, True)(*read)[2]
-            return _compiled_backward(cell)(arriving, h, values, *read)
+            given = within_this_graph(read)
+            values = kept if keep else _compiled_forward(cell, True)(*given)[2]
+            return _compiled_backward(cell)(*within_this_graph((arriving, h, values)), *given)
 
         def recorded(inputs, *tensors):
             return cell.recorded(inputs, tensors[:count], tensors[count:], *masks)
@@ -199,6 +209,7 @@ def _compiled_backward(cell: Cell):
         if mask is not None:
             d_h_0 += tf.reduce_sum(tf.where(t_all < first, d_h_all, 0.0), axis=0)
         sums = [tf.reduce_sum(total, axis=0) for total in sums]
+        inputs, kept = of_real_steps(inputs, mask), [of_real_steps(each, mask) for each in kept]
         d_inputs, *d_weights = cell.weight_gradients(weights, inputs, fed_back, kept, written, sums)
         return d_inputs, d_h_0, *others, *d_weights
 
