@@ -38,7 +38,7 @@ class Options:
     """Say which word a clip is, or which words are in a recording and when."""
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sound files (wav, flac, ogg), folders of them, or -: raw 16-bit mono from standard input."""
+    """Sound files (wav, flac, mp3 …), folders of them, or -: raw 16-bit mono of standard input."""
     run: Path = Path("runs") / TASK
     """Folder of a finished run."""
     model: Path | None = None
@@ -156,7 +156,11 @@ def _object(answer: Answer) -> dict[str, Any]:
 
 
 def _inputs(names: Sequence[str]) -> Iterator[str]:
-    """Yields the sound files; a folder stands for all sound files in it, in order."""
+    """Yields the sound files; a folder stands for all sound files in it, in order.
+
+    Files of a folder that are not sounds are told on standard error.
+    """
+    from apps.suite.data import account, labelled_files
     from apps.suite.sounds import sound_files
 
     for name in names:
@@ -164,12 +168,12 @@ def _inputs(names: Sequence[str]) -> Iterator[str]:
         if name == STANDARD_INPUT:
             yield name
         elif path.is_dir():
-            found = sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in sound_files.SUFFIXES
-            )
+            found, others = labelled_files.below(path, sound_files.SUFFIXES)
             if not found:
-                raise errors.UserError(f"{path}: no wav, flac or ogg file in this folder")
-            yield from map(str, found)
+                raise errors.UserError(f"{path}: no {sound_files.KINDS} file in this folder")
+            if others:
+                print(account.left_out(path, others), file=sys.stderr)
+            yield from map(str, sorted(found))
         elif path.is_file():
             yield name
         else:

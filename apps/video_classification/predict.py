@@ -15,6 +15,8 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.data import account, labelled_files
+from apps.suite.videos import config as videos
 from apps.video_classification import config as configs
 
 if typing.TYPE_CHECKING:
@@ -172,13 +174,6 @@ def _object(answer: Answer) -> dict[str, Any]:
     return found
 
 
-SUFFIXES = (
-    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-    ".mts", ".ogv", ".ts", ".webm", ".wmv",
-)  # fmt: skip
-"""Suffixes of the files that a folder stands for; a file given by name may have any."""
-
-
 class AskedVideo(NamedTuple):
     """A video file, and the paths of its picture and its copy; None where they are not wanted."""
 
@@ -200,6 +195,8 @@ def find_videos(
 ) -> list[AskedVideo]:
     """Returns the videos to ask about; a folder stands for all videos in it, in order.
 
+    Files of a folder that are not videos are told on standard error.
+
     Args:
         inputs: files and folders.
         timeline, annotated: folders for pictures and copies, in which a video lies as it does in
@@ -212,12 +209,15 @@ def find_videos(
     found: list[AskedVideo] = []
     for given in inputs:
         if given.is_dir():
-            files = sorted(file for file in given.rglob("*") if _is_video(file))
+            files, others = labelled_files.below(given, videos.SUFFIXES)
+            files.sort()
             if not files:
                 raise errors.UserError(
                     f"{given}: no video in this folder; give files by name if they do not end in "
-                    f"{', '.join(SUFFIXES)}"
+                    f"{', '.join(videos.SUFFIXES)}"
                 )
+            if others:
+                print(account.left_out(given, others), file=sys.stderr)
         elif given.is_file():
             files = [given]
         else:
@@ -240,10 +240,6 @@ def find_videos(
             )
         taken.add(written.resolve())
     return found
-
-
-def _is_video(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and file.is_file()
 
 
 _ROWS = 16  # windows that are asked together

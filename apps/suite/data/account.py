@@ -23,6 +23,12 @@ def named(names: Sequence[str]) -> str:
     return f"{len(names):,} {'file' if len(names) == 1 else 'files'}: {shown}"
 
 
+def left_out(folder: PurePath, names: Sequence[PurePath]) -> str:
+    """Returns a note on files of a folder that are not read; "" without names."""
+    told = named([str(name.relative_to(folder)) for name in names])
+    return told and f"note: {folder}: not read: {told}"
+
+
 def endings(paths: Iterable[PurePath | str]) -> str:
     """Returns `16 wav, 4 mp3`, the most frequent first; "" without paths."""
     found = Counter(PurePath(path).suffix.lower().removeprefix(".") or "other" for path in paths)

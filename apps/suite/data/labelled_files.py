@@ -138,7 +138,7 @@ def _of_folder(folder: Path, kind: Kind) -> Found:
     _refuse_parts(folder, labels, kind)
     nested: dict[str, int] = {}
     for label in labels:
-        files, others = _files(label, kind)
+        files, others = below(label, kind.suffixes)
         if not files:
             raise errors.UserError(_without_files(label, others, kind))
         for file in files:
@@ -167,7 +167,7 @@ def _of_folder(folder: Path, kind: Kind) -> Found:
             f"{sum(nested.values()):,} {kind.noun}s lie in folders below their label's, such as "
             f"{first}; they have the label of the topmost folder"
         )
-    aside, others = _files(folder / kind.aside, kind) if kind.aside else ([], [])
+    aside, others = below(folder / kind.aside, kind.suffixes) if kind.aside else ([], [])
     unread += others
     unread += [file for file in entries if file.is_file() and file.name not in _LISTS]
     return Found(
@@ -186,10 +186,15 @@ def _is_passed_over(path: Path) -> bool:
     return path.name[0] == "." or path.name.lower() in _OF_SYSTEMS
 
 
-def _files(folder: Path, kind: Kind) -> tuple[list[Path], list[Path]]:
-    """Returns the files in and below a folder: those of the kind, and others, both sorted.
+def below(folder: Path, suffixes: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Returns the files in and below a folder: those with such an ending, and others.
 
-    Both are empty if the folder does not exist.
+    Hidden files and what operating systems leave are in neither. Both are sorted, the files of a
+    folder before those of the folders in it; both are empty if the folder does not exist.
+
+    Args:
+        folder: to look into.
+        suffixes: endings of the wanted files, such as ".wav", in any case; none stands for all.
     """
     of_kind, others = [], []
     # The files of a folder come before those of the folders in it.
@@ -197,11 +202,11 @@ def _files(folder: Path, kind: Kind) -> tuple[list[Path], list[Path]]:
         if _is_passed_over(entry):
             continue
         if entry.is_dir():
-            below = _files(entry, kind)
-            of_kind += below[0]
-            others += below[1]
+            wanted, left = below(entry, suffixes)
+            of_kind += wanted
+            others += left
         elif entry.is_file():
-            counts = not kind.suffixes or entry.suffix.lower() in kind.suffixes
+            counts = not suffixes or entry.suffix.lower() in suffixes
             (of_kind if counts else others).append(entry)
     return of_kind, others
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
+from apps.suite.data import account
+from apps.suite.sounds import sound_files
 from apps.suite.tables import reader
+from apps.suite.videos import config as videos
 
 SUFFIXES = {
     "table": reader.SUFFIXES,
-    "sound": (".flac", ".ogg", ".wav"),
-    "video": (
-        ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-        ".mts", ".ogv", ".ts", ".webm", ".wmv",
-    ),
-}  # fmt: skip
+    "sound": sound_files.SUFFIXES,
+    "video": videos.SUFFIXES,
+}
 """Endings of the files of each kind; a job reads one kind."""
 
 
@@ -35,19 +36,25 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
 
     Args:
         patterns: files, folders (for all that is in them and can be scored) or glob patterns
-            (`**` for folders of any depth). Hidden files and folders are passed over.
+            (`**` for folders of any depth). Hidden files and folders are passed over; other files
+            that cannot be scored are told on standard error.
         leave_out: a folder to pass over: the job's own output.
 
     Raises:
         UserError: nothing matches, or files of several kinds do.
     """
     found: dict[str, str] = {}
+    others: list[str] = []
     for pattern in patterns:
-        matching = list(_matching(pattern, leave_out.resolve()))
+        every = list(_matching(pattern, leave_out.resolve()))
+        others += [path for path, kind in every if not kind]
+        matching = [(path, kind) for path, kind in every if kind]
         if not matching:
-            known = ", ".join(suffix for kind in SUFFIXES.values() for suffix in kind[:6])
+            known = "csv, tsv, parquet; wav, flac, ogg, mp3; mp4, mkv, gif and others"
             raise errors.UserError(f"--input {pattern}: matches no file that can be read ({known})")
         found.update(matching)
+    if others:
+        print(f"note: --input: not read: {account.named(sorted(set(others)))}", file=sys.stderr)
     kinds = {kind: [path for path in found if found[path] == kind] for kind in SUFFIXES}
     several = [
         f"{len(paths):,} {kind}{'s' if len(paths) > 1 else ''}"
@@ -102,7 +109,7 @@ def settings(model: Path) -> dict[str, Any]:
 
 
 def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
-    """Yields (path, kind) of each file that a pattern means."""
+    """Yields (path, kind) of each file that a pattern means; "" is the kind of unknown endings."""
     path = Path(pattern)
     if path.is_file():
         kind = _kind(path)
@@ -117,8 +124,7 @@ def _matching(pattern: str, leave_out: Path) -> Iterator[tuple[str, str]]:
         hidden = any(part.startswith(".") for part in inside)
         if hidden or leave_out in entry.resolve().parents or not entry.is_file():
             continue
-        if kind := _kind(entry):
-            yield str(entry), kind
+        yield str(entry), _kind(entry)
 
 
 def _globbed(pattern: Path) -> Iterator[Path]:

@@ -19,7 +19,7 @@ class Options:
     model: Path
     """Version folder of an export, such as exports/recommendation/1."""
     input: tuple[str, ...]
-    """Files, folders or patterns of one kind: csv, tsv, parquet; wav, flac, ogg; or videos."""
+    """Files, folders or patterns of one kind: csv, tsv, parquet; wav, flac, ogg, mp3; or videos."""
     to: Path
     """Folder for the scores: part-….parquet (or .jsonl), _bad_rows.jsonl, _manifest.json."""
     signature: str = "serving_default"

@@ -57,7 +57,9 @@ def read(
         piece: which rows.
         binding: the inputs that they fill.
         keep: columns whose cells go into the output.
-        settings: of the export: sample_rate_hz, frames, clip_seconds, data_format.
+        settings: of the export: sample_rate_hz, frames, clip_seconds, clips_per_video,
+            data_format. A video
+            whose clips are spread over all of it is one row of several clips, as `predict` asks.
 
     Raises:
         UserError: a table that cannot be read any more.
@@ -164,6 +166,9 @@ def _media(path: str, layout: str, settings: dict[str, Any]) -> Iterator[Any]:
         from apps.suite.videos import video_files
 
         frames, seconds = settings.get("frames"), settings.get("clip_seconds")
+        if frames and not seconds:
+            yield video_files.clips(Path(path), frames, settings.get("clips_per_video", 1))
+            return
         yield from video_files.rows(Path(path), frames, seconds)
 
 
@@ -228,11 +233,51 @@ def inputs(rows: Sequence[Row], binding: Binding) -> dict[str, Any]:
     found: dict[str, Any] = dict(binding.constants)
     for name, wanted in binding.wanted.items():
         values = [row.values[name] for row in rows]
+        if binding.layout == "frames":
+            found[name] = np.concatenate([_clips(value) for value in values])
+            continue
         found[name] = _array(values, wanted.kind, len(wanted.sides))
     for name, value in binding.repeated.items():
         kind = value.dtype if isinstance(value, np.ndarray) else np.dtype(object)
         found[name] = _array([value] * len(rows), kind, int(not isinstance(value, bytes)))
     return found
+
+
+def averaged(answers: dict[str, Any], rows: Sequence[Row], binding: Binding) -> dict[str, Any]:
+    """Returns the answers to rows of several clips: the mean of the numbers of a row's clips.
+
+    `label` becomes the one of `label_names` whose mean probability is the highest; other texts are
+    the first clip's.
+
+    Args:
+        answers: of a request of `inputs`, a row for each clip.
+        rows: of the request.
+        binding: of the job.
+    """
+    if binding.layout != "frames":
+        return answers
+    counts = [len(_clips(next(iter(row.values.values())))) for row in rows]
+    total, first = sum(counts), np.cumsum([0, *counts[:-1]])
+    found = dict(answers)
+    for name, value in answers.items():
+        if name.endswith("_names") or np.ndim(value) == 0 or len(value) != total:
+            continue
+        found[name] = value[first]
+        if value.dtype.kind == "f":
+            means = np.add.reduceat(value, first) / np.reshape(
+                counts, [-1] + [1] * (value.ndim - 1)
+            )
+            found[name] = means.astype(value.dtype)
+    if {"label", "label_names", "probabilities"} <= found.keys():
+        names = np.asarray(found["label_names"])
+        best = found["probabilities"].argmax(axis=-1)
+        found["label"] = names[best] if names.ndim == 1 else names[0][best]
+    return found
+
+
+def _clips(value: np.ndarray) -> np.ndarray:
+    """Returns [clips, frames, height, width, 3] of a row of one clip or of several."""
+    return value if value.ndim == 5 else value[None]
 
 
 def _array(values: list[Any], kind: np.dtype, sides: int) -> np.ndarray:

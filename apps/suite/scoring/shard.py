@@ -129,8 +129,10 @@ def _asked(
     from apps.suite.serving.models import Refusal
 
     try:
-        request = row_batches.inputs([window[at] for at in batch], work.binding)
-        yield batch, model.answer(work.binding.signature, request)
+        rows = [window[at] for at in batch]
+        request = row_batches.inputs(rows, work.binding)
+        answers = model.answer(work.binding.signature, request)
+        yield batch, row_batches.averaged(answers, rows, work.binding)
     except Refusal as error:
         if len(batch) == 1:
             yield batch, _in_plain_words(str(error))

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,8 @@ def read(
             _check_clip(declared, path)
         count = declared.frames - first_frame if frames is None else frames
         with _explained(path):
-            file.seek(first_frame)
+            if first_frame:
+                file.seek(first_frame)
             content = file.read(count, dtype="float32", always_2d=True)
     samples = _mono(content, path, first_frame)
     _check_count(path, first_frame + count, first_frame + len(samples))
@@ -200,19 +202,21 @@ def _opened(path: Path) -> Iterator[Any]:
 
     if not path.is_file():
         raise errors.UserError(f"{path}: no such file")
-    with _explained(path):
-        check_header(path)
-        opened = soundfile.SoundFile(path)
-        if opened.frames > _UNKNOWN_LENGTH:
-            opened.close()
-            opened = _streamed(path)
-    with opened as file:
+    with contextlib.ExitStack() as stack:
+        with _explained(path):
+            check_header(path)
+            # By name, libsndfile also reads a file ._name, as macOS leaves it beside the sound.
+            descriptor = stack.enter_context(path.open("rb")).fileno()
+            file = stack.enter_context(soundfile.SoundFile(descriptor, closefd=False))
+            if file.frames > _UNKNOWN_LENGTH:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                file = stack.enter_context(_streamed(descriptor))
         if file.frames == 0:
             raise errors.UserError(f"{path}: holds no sample (empty, or cut off); remove the file")
         yield file
 
 
-def _streamed(path: Path) -> Any:
+def _streamed(descriptor: int) -> Any:
     """Opens a file without a length, which libsndfile reads in order and cannot seek in."""
     import soundfile
 
@@ -226,7 +230,7 @@ def _streamed(path: Path) -> Any:
                 read += block
             return read
 
-    return Streamed(path)
+    return Streamed(descriptor, closefd=False)
 
 
 @contextlib.contextmanager

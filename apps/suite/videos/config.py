@@ -6,6 +6,12 @@ from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
 
+SUFFIXES = (
+    ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+"""Endings of the videos that a folder stands for; a file given by name may have any."""
+
 
 @dataclass(frozen=True)
 class ClipConfig:

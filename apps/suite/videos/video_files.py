@@ -118,6 +118,30 @@ def choose(
     return Chosen(kept, chosen, seconds, length)
 
 
+def clips(path: Path, frames: int, count: int) -> np.ndarray:
+    """Returns the clips of a whole video that `read` chooses, in the video's own size.
+
+    Args:
+        path: of the file.
+        frames: of a clip.
+        count: of the clips, each spread over the whole video (`sampling.frame_indices`).
+
+    Returns:
+        Uint8 [clips, frames, height, width, 3], RGB. A video with no more frames than a clip is
+        one clip of all of them.
+
+    Raises:
+        UnreadableError: as `choose` does.
+    """
+
+    def plan(frame_count: int, _: float) -> sampling.Sample:
+        return sampling.frame_indices(frame_count, frames, count)
+
+    found = choose(path, plan, _unchanged, most_bytes=_MOST_BYTES)
+    chosen = found.sample.indices[:, : found.sample.length].tolist()
+    return np.stack([[found.frames[at] for at in clip] for clip in chosen])
+
+
 def rows(path: Path, frames: int | None, clip_seconds: float | None) -> Iterator[np.ndarray]:
     """Yields the rows of a video: uint8 [frames, height, width, 3], RGB, in the video's own size.
 

@@ -39,7 +39,8 @@ def ask(capsys, *arguments):
 
 def objects(capsys, *arguments):
     status, out, err = ask(capsys, *arguments, "--json")
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert all(line.startswith("note: ") for line in err.splitlines())
     return [json.loads(line) for line in out.splitlines()]
 
 
@@ -184,11 +185,21 @@ def test_sound_that_cannot_be_read_is_one_line_with_its_file(capsys, run, tmp_pa
         ([broken], "broken.wav: sample 1 is not a number"),
         ([cut], "cut.wav: the header declares"),
         ([long, "--mode", "clip"], "long.wav: longer than 60 s"),
-        ([tmp_path / "empty"], "no wav, flac or ogg file in this folder"),
+        ([tmp_path / "empty"], "no wav, flac, ogg, mp3 or aiff file in this folder"),
     ):
         status, out, err = ask(capsys, "--run", run, *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert told in err
+
+
+def test_mp3_is_answered_and_files_of_a_folder_that_are_not_sounds_are_named(capsys, run, tmp_path):
+    soundfile.write(tmp_path / "a.mp3", small_run.sound(0.5), RATE)
+    for name in ("b.m4a", "._a.mp3"):
+        (tmp_path / name).write_text("not sound")
+    status, out, err = ask(capsys, "--run", run, "--json", tmp_path)
+    assert status == 0
+    assert [json.loads(line)["input"] for line in out.splitlines()] == [str(tmp_path / "a.mp3")]
+    assert err == f"note: {tmp_path}: not read: 1 file: b.m4a\n"
 
 
 def test_a_pipe_without_samples_is_one_line(capsys, run, monkeypatch):

@@ -38,7 +38,8 @@ def ask(capsys, *arguments):
 
 def objects(capsys, *arguments):
     status, out, err = ask(capsys, *arguments, "--json")
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert all(line.startswith("note: ") for line in err.splitlines())
     return [json.loads(line) for line in out.splitlines()]
 
 
@@ -194,3 +195,13 @@ def test_a_file_with_an_unusual_name_is_read(capsys, run, videos, tmp_path):
     (answer,) = objects(capsys, "--run", run, tmp_path / "100%d Ärger")
     (plain,) = objects(capsys, "--run", run, videos / "long.mp4")
     assert answer["probabilities"] == plain["probabilities"]
+
+
+def test_files_of_a_folder_that_are_not_asked_are_named(tmp_path, capsys):
+    for name in ("a.mp4", "sub/b.GIF", "sub/notes.txt", "c.rm", ".d.mp4", "__MACOSX/a.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = predict.find_videos([tmp_path], None, None)
+    assert [each.path.name for each in found] == ["a.mp4", "b.GIF"]
+    told = capsys.readouterr().err
+    assert told == f"note: {tmp_path}: not read: 2 files: c.rm, sub/notes.txt\n"

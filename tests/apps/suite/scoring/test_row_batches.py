@@ -56,6 +56,26 @@ def test_lists_of_texts_are_padded_with_nothing_and_constants_join_them():
     assert alone["names"].shape == (1, 0)
 
 
+def test_the_clips_of_a_video_are_asked_together_and_answered_as_one():
+    drawn = np.random.default_rng(0)
+    films = [drawn.integers(0, 255, (clips, 2, 4, 4, 3), np.uint8) for clips in (3, 1)]
+    rows = [row(at, frames=film) for at, film in enumerate(films)]
+    wanted = {"frames": Wanted(np.dtype(np.uint8), (None, None, None, 3))}
+    bound = Binding("serving_default", "frames", wanted, {}, {}, {}, " ")
+    asked = row_batches.inputs(rows, bound)["frames"]
+    np.testing.assert_array_equal(asked, np.concatenate(films))
+    shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]], np.float32)
+    answers = {
+        "probabilities": shares,
+        "label": np.array([b"dark", b"bright", b"bright", b"bright"], object),
+        "label_names": np.array([b"dark", b"bright"], object),
+    }
+    found = row_batches.averaged(answers, rows, bound)
+    np.testing.assert_allclose(found["probabilities"], [[1.4 / 3, 1.6 / 3], [0.1, 0.9]], rtol=1e-6)
+    assert found["label"].tolist() == [b"bright", b"bright"]
+    assert found["label_names"].tolist() == [b"dark", b"bright"]
+
+
 def test_rows_that_are_large_are_not_in_memory_together():
     drawn = (row(at, x=np.zeros(5_000_000, np.float32)) for at in range(10))  # 20 MB each
     sizes = [len(good) for good, _ in row_batches.windows(drawn, 64)]

@@ -37,6 +37,22 @@ def test_what_is_meant(folder, patterns, found):
     assert (kind, paths) == ("table", found)
 
 
+def test_files_that_are_not_read_are_named(folder, capsys):
+    inputs.find(["."], folder / "scores")
+    assert capsys.readouterr().err == "note: --input: not read: 1 file: notes.txt\n"
+    inputs.find(["*.csv"], folder / "scores")
+    assert not capsys.readouterr().err
+
+
+def test_every_sound_that_is_read_is_scored(tmp_path):
+    from apps.suite.sounds import sound_files
+
+    for suffix in sound_files.SUFFIXES:
+        (tmp_path / f"a{suffix}").touch()
+    kind, paths = inputs.find([str(tmp_path)], tmp_path / "scores")
+    assert (kind, len(paths)) == ("sound", len(sound_files.SUFFIXES))
+
+
 def test_absolute_patterns_below_a_hidden_folder(folder):
     _, paths = inputs.find([f"{folder}/*.csv"], folder / "scores")
     assert paths == [f"{folder}/[1].csv", f"{folder}/b.csv"]

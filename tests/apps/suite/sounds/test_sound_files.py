@@ -263,6 +263,14 @@ def test_zeros_and_tags_behind_the_samples_pass(wav, tail):
     np.testing.assert_array_equal(sound_files.read(wav, 8_000), whole)
 
 
+@pytest.mark.parametrize("suffix", ["mp3", "wav", "flac"])
+def test_a_file_that_macos_leaves_beside_a_sound_changes_nothing(tmp_path, suffix):
+    file = write(tmp_path / f"a.{suffix}", NOISE)
+    whole = sound_files.read(file, 8_000)
+    (tmp_path / f"._a.{suffix}").write_text("not a sound")
+    np.testing.assert_array_equal(sound_files.read(file, 8_000), whole)
+
+
 def test_samples_behind_zeros_are_a_wrong_header(wav):
     declare(wav, 800)
     wav.write_bytes(wav.read_bytes()[:844] + bytes(64) + wav.read_bytes()[844:])

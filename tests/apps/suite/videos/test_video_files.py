@@ -162,6 +162,13 @@ def test_a_row_of_a_whole_video(film):
     assert rows(film, 60) == [list(range(50))]
 
 
+def test_the_clips_of_a_whole_video_are_those_that_are_read_for_training(film, tmp_path):
+    found = numbers_in(video_files.clips(film, 8, 3))
+    np.testing.assert_array_equal(found, numbers_in(video_files.read(film, EIGHT, 3).frames))
+    short = write(tmp_path / "short.avi", numbered(3))
+    assert numbers_in(video_files.clips(short, 8, 3)).tolist() == [[0, 1, 2]]
+
+
 def test_a_row_for_each_stretch_of_so_many_seconds(film):
     assert rows(film, 2, 0.8) == [[5, 15], [25, 35]]  # and ten frames of no whole stretch
     assert rows(film, 2, 1.0) == [[6, 18], [31, 43]]
