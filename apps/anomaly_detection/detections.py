@@ -62,7 +62,12 @@ def detect(
     alarms = []
     for one, each in zip(collection.series, scores, strict=True):
         is_over = thresholds.flags(threshold, config.threshold, each)[one.validation_end :]
-        found = events.intervals(is_over, config.events.merge_steps, config.events.cool_down_steps)
+        found = events.intervals(
+            is_over,
+            config.events.merge_steps,
+            config.events.cool_down_steps,
+            observed(one, collection.scored_count)[one.validation_end :],
+        )
         alarms.append([(one.validation_end + at, one.validation_end + end) for at, end in found])
     return Detection(threshold, list(scores), alarms, steps_behind)
 

@@ -15,6 +15,7 @@ from apps.anomaly_detection import (
     detections,
     measures,
     scoring,
+    thresholds,
     trained_model,
 )
 from apps.anomaly_detection import config as configs
@@ -107,7 +108,7 @@ def card(
                 f"Every detector's threshold was found by {words(threshold.method)} "
                 "on the scores of its validation part, without a label, and alarms became events "
                 "in the same way. Random scores are uniform noise: a measure that they do well in "
-                "says nothing."
+                f"says nothing. {thresholds.told(threshold, config.threshold.alarms_per_week)}"
             ),
             methods(measured, config),
             *by_kind(measured),

@@ -25,7 +25,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps.anomaly_detection import calibration, data, evaluate, model, trained_model
+    from apps.anomaly_detection import calibration, data, evaluate, model, thresholds, trained_model
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
     from apps.suite.runs import files, run_folder
@@ -99,6 +99,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"threshold {threshold.value:.4g} ({threshold.method}): "
             f"{threshold.expected_alarms_per_week:.2g} alarms a week expected"
         )
+        if raised := thresholds.told(threshold, config.threshold.alarms_per_week):
+            print(raised)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 
