@@ -12,7 +12,7 @@ import numpy as np
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import forms, large_arrays, seasons, series, steps
+from apps.suite.tables import forms, large_arrays, scaling, seasons, series, steps
 from apps.suite.tables import times as timestamps
 
 _STEPS_WITHOUT_SEASON = 48
@@ -48,6 +48,8 @@ def injected(
         room, day = len(one) - one.validation_end, max(4, season or _STEPS_WITHOUT_SEASON)
         if 2 * room < 3 * day:  # not even one fault would fit
             day = max(4, 2 * room // 9)
+        if len(collection.series) > 1:  # at levels of their own
+            deviations = scaling.statistics_of_training([one]).deviation
         faults = make(
             values[one.validation_end :, : collection.scored_count],
             deviations,

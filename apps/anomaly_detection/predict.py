@@ -133,7 +133,23 @@ def _of_export(options: Options) -> Iterator[Found]:
         model.setting("threshold")  # an export that is too old says so before files are read
         for collection in _read(options.inputs, model.settings):
             for one in collection.series:
-                yield _found(one, *_scores(model, one), model.settings)
+                yield _found(one, *_asked(model, one), model.settings)
+
+
+def _asked(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scores and contributions of a series, which is brought to the model's scale first."""
+    import numpy as np
+
+    from apps.anomaly_detection import series_scales
+
+    settings = model.settings
+    scales = {
+        name: series_scales.Scale(**scale) for name, scale in settings.get("series", {}).items()
+    }
+    common = (np.array(settings.get(name, [])) for name in ("mean", "deviation"))
+    ready, level = series_scales.brought(one, scales, *common)
+    scores, contributions = _scores(model, ready)
+    return scores / np.float32(level), contributions / np.float32(level)
 
 
 def _scores(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.ndarray]:
