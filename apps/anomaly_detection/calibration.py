@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector, scoring, thresholds
+from apps.anomaly_detection import detector, scoring, series_scales, thresholds
 from apps.suite import errors
 from apps.suite.tables import series
 
@@ -33,9 +33,15 @@ def mean_square(
 
 
 def fit(
-    network: keras.Model, config: configs.Config, collection: series.Collection
-) -> tuple[detector.Normaliser, thresholds.Threshold]:
+    network: keras.Model,
+    config: configs.Config,
+    collection: series.Collection,
+    by_series: bool = False,
+) -> tuple[detector.Normaliser, thresholds.Threshold, list[float]]:
     """Fits normaliser and threshold on the validation parts' residuals and scores, not on labels.
+
+    Returns also the level of each series' scores: 1, or `series_scales.levels` with `by_series`.
+    The threshold is for scores that are divided by them.
 
     Raises:
         UserError: validation parts without any value that has a score.
@@ -50,7 +56,10 @@ def fit(
             "nothing to fit a threshold on; give a larger data_format.validation_fraction"
         )
     step_seconds = collection.series[0].step_seconds
-    return normaliser, thresholds.fit(config.threshold, scores, step_seconds, config.events)
+    levels = series_scales.levels(scores) if by_series else [1.0] * len(scores)
+    scores = [each / level for each, level in zip(scores, levels, strict=True)]
+    threshold = thresholds.fit(config.threshold, scores, step_seconds, config.events)
+    return normaliser, threshold, levels
 
 
 def _residuals(

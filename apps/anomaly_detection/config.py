@@ -24,6 +24,8 @@ class ModelConfig:
     window_steps: fields.Count = 192
     # Steps from one window to the next when scoring; not for the forecaster
     stride_steps: fields.Count = 1
+    # Of several series: scale and level of scores of each by itself, or one for all
+    scale: Literal["by_series", "common"] = "by_series"
     clip_deviations: fields.Positive = 10.0  # scaled inputs are cut to this many deviations
 
     def __post_init__(self) -> None:

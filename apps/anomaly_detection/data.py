@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import labels
+from apps.suite import errors
 from apps.suite.tables import reader, scaling, seasons, series, series_files
 
 DEFAULT = "half_hourly_demand"
@@ -36,12 +37,27 @@ def load(config: configs.Config) -> series.Collection:
         collection = series_files.read_named(name)
     advice = "give more rows, or smaller model.window_steps and training.burn_in_steps"
     series.check_parts(collection, (config.stretch_steps, 2, 2), advice)
+    if not _can_be_measured(collection):
+        raise errors.UserError(
+            f"{collection.source}: no labelled anomaly in the test part, and fewer than "
+            f"{labels.LEAST_STEPS} steps there to make faults into; give labels, more rows, or a "
+            "larger data_format.test_fraction"
+        )
     found = scaling.check_statistics(collection, settings.constant_columns == "keep")
     if settings.injected_faults:
         collection = labels.injected(
             collection, found.deviation, settings.injected_faults, config.seed
         )
     return collection
+
+
+def _can_be_measured(collection: series.Collection) -> bool:
+    """Returns true if a test part has a labelled event, or room for faults that are made."""
+    longest = max(len(one) - one.validation_end for one in collection.series)
+    return longest >= labels.LEAST_STEPS or any(
+        one.labels is not None and bool(one.labels[one.validation_end :].any())
+        for one in collection.series
+    )
 
 
 def preprocess(

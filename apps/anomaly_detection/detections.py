@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import events, measures, thresholds
+from apps.anomaly_detection import events, measures, series_scales, thresholds
 from apps.suite.tables import series
 
 PRIMARY = "vus_pr"
@@ -62,7 +62,12 @@ def detect(
     alarms = []
     for one, each in zip(collection.series, scores, strict=True):
         is_over = thresholds.flags(threshold, config.threshold, each)[one.validation_end :]
-        found = events.intervals(is_over, config.events.merge_steps, config.events.cool_down_steps)
+        found = events.intervals(
+            is_over,
+            config.events.merge_steps,
+            config.events.cool_down_steps,
+            observed(one, collection.scored_count)[one.validation_end :],
+        )
         alarms.append([(one.validation_end + at, one.validation_end + end) for at, end in found])
     return Detection(threshold, list(scores), alarms, steps_behind)
 
@@ -80,6 +85,17 @@ def fit_threshold(
     ]
     step_seconds = collection.series[0].step_seconds
     return thresholds.fit(config.threshold, parts, step_seconds, config.events)
+
+
+def levelled(
+    collection: series.Collection, scores: Sequence[np.ndarray], valid: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Returns scores float [time] divided by the level of each series, as those of a model are."""
+    parts = [
+        each[one.train_end : one.validation_end][ok[one.train_end : one.validation_end]]
+        for one, each, ok in zip(collection.series, scores, valid, strict=True)
+    ]
+    return [each / level for each, level in zip(scores, series_scales.levels(parts), strict=True)]
 
 
 def observed(one: series.Series, scored_count: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from apps.suite.runs import run_folder as run_folders
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.anomaly_detection import trained_model
+    from apps.anomaly_detection import detections, trained_model
     from apps.suite.tables import series
 
 
@@ -68,15 +68,23 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
                 found = baselines.scores(one, collection.scored_count, config.seed)
                 for name, values in found.items():
                     named.setdefault(name, []).append(values)
+        plain = {comparison.MODEL: [each.scores for each in scored], **named}
+        if trained.scales:
+            named = {
+                name: detections.levelled(collection, values, seen)
+                for name, values in named.items()
+            }
         named[detections.RANDOM] = detections.random_scores(collection, config.seed)
         others = {
             name: detections.detect(collection, config, values, seen)
             for name, values in named.items()
         }
         metrics = _metrics(collection, model, others)
-        measured = report.Measured(collection, scored, model, others, trained, faults)
+        alike = _alike(run, collection, plain, seen) if trained.scales else {}
+        measured = report.Measured(collection, scored, model, others, trained, faults, alike)
         card = report.card(folder, metrics, measured)
-    return evaluation.finish(folder, metrics, card, [], shown=report.narrow(metrics))
+    note = report.why(folder, trained, metrics, len(collection.series))
+    return evaluation.finish(folder, metrics, card, [], note=note, shown=report.narrow(metrics))
 
 
 def _load(
@@ -85,6 +93,30 @@ def _load(
     from apps.anomaly_detection import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
+
+
+def _alike(
+    run: evaluation.Run[configs.Config, trained_model.TrainedModel, series.Collection],
+    collection: series.Collection,
+    plain: dict[str, list[np.ndarray]],
+    seen: list[np.ndarray],
+) -> dict[str, detections.Detection]:
+    """Returns the alarms of one threshold on scores that are not brought to one level."""
+    import numpy as np
+
+    from apps.anomaly_detection import detections, series_scales
+
+    scales = run.trained.scales
+    found = {}
+    for name, scores in plain.items():
+        if name == comparison.MODEL:
+            scales_of = (series_scales.of_name(scales, one.name) for one in collection.series)
+            scores = [
+                each * np.float32(scale.level if scale else 1)
+                for each, scale in zip(scores, scales_of, strict=True)
+            ]
+        found[name] = detections.detect(collection, run.config, scores, seen)
+    return found
 
 
 def _labelled(collection: series.Collection, config: configs.Config) -> series.Collection:

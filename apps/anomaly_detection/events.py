@@ -69,6 +69,7 @@ def from_flags(
     cool_down_steps: int = 0,
     contributions: np.ndarray | None = None,
     names: Sequence[str] = (),
+    has_row: np.ndarray | None = None,
 ) -> list[Event]:
     """Returns the events of one series, in order.
 
@@ -81,19 +82,31 @@ def from_flags(
             there are dropped; a step still over it afterwards begins the next event.
         contributions: float [time, features], for `Event.worst_channels`.
         names: of the features.
+        has_row: bool [time], false for steps without a value; see `intervals`.
     """
     return [
         _event(start, end, scores, contributions, names)
-        for start, end in intervals(is_over, merge_steps, cool_down_steps)
+        for start, end in intervals(is_over, merge_steps, cool_down_steps, has_row)
     ]
 
 
 def intervals(
-    is_over: np.ndarray, merge_steps: int = 0, cool_down_steps: int = 0
+    is_over: np.ndarray,
+    merge_steps: int = 0,
+    cool_down_steps: int = 0,
+    has_row: np.ndarray | None = None,
 ) -> list[tuple[int, int]]:
-    """Returns [start, end) of each event; see `from_flags`."""
+    """Returns [start, end) of each event; see `from_flags`.
+
+    With `has_row`, bool [time], steps without a row do not count: an event lasts through them, and
+    merging and cool-down are counted in rows.
+    """
+    if has_row is not None and not has_row.all():
+        places = np.flatnonzero(has_row)
+        found = intervals(np.asarray(is_over)[places], merge_steps, cool_down_steps)
+        return [(int(places[start]), int(places[end - 1]) + 1) for start, end in found]
     edges = np.flatnonzero(np.diff(np.concatenate([[False], is_over, [False]]).astype(np.int8)))
-    found: list[tuple[int, int]] = []
+    found = []
     for start, end in edges.reshape(-1, 2).tolist():
         if not found:
             found.append((start, end))

@@ -12,10 +12,12 @@ import numpy as np
 from apps.anomaly_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.tables import forms, large_arrays, seasons, series, steps
+from apps.suite.tables import forms, large_arrays, scaling, seasons, series, steps
 from apps.suite.tables import times as timestamps
 
 _STEPS_WITHOUT_SEASON = 48
+LEAST_STEPS = 6
+"""Length of a test part that a fault can be made into."""
 
 
 def injected(
@@ -24,8 +26,9 @@ def injected(
     """Returns the collection with `count` faults in the test part of each unlabelled series.
 
     The faults are of the kinds of `half_hourly_demand` (see its README) and as long, in days; the
-    season of the first scored column's train part counts as the day. Only scored columns have
-    faults, and fewer than `count` if the series has no room for more.
+    season of the first scored column's train part counts as the day, or less where the test part
+    is too short for one fault. Only scored columns have faults, and fewer than `count` if the
+    series has no room for more.
 
     Args:
         deviations: of each column, float [features].
@@ -42,10 +45,15 @@ def injected(
         season = seasons.find(one.values[train, 0], one.observed[train, 0])
         labels = np.zeros(len(one), np.bool_)
         values = large_arrays.writable_copy(one.values)
+        room, day = len(one) - one.validation_end, max(4, season or _STEPS_WITHOUT_SEASON)
+        if 2 * room < 3 * day:  # not even one fault would fit
+            day = max(4, 2 * room // 9)
+        if len(collection.series) > 1:  # at levels of their own
+            deviations = scaling.statistics_of_training([one]).deviation
         faults = make(
             values[one.validation_end :, : collection.scored_count],
             deviations,
-            max(4, season or _STEPS_WITHOUT_SEASON),
+            day,
             count,
             seed + at,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import dataclasses
 import json
 import sys
 import tempfile
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -42,6 +44,9 @@ class Options:
     """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
     events: Path | None = None
     """Write the events to this .csv or .json file as well."""
+    scores: Path | None = None
+    """Write the score of every row to this .csv file: series, time, score, is_anomaly, and the
+    column that contributed most."""
     plot: Path | None = None
     """Write a .png with the series, its scores, the threshold and the events; of several series,
     the one with the highest score."""
@@ -51,6 +56,7 @@ class Options:
     def __post_init__(self) -> None:
         for name, file, suffixes in (
             ("events", self.events, (".csv", ".json")),
+            ("scores", self.scores, (".csv",)),
             ("plot", self.plot, (".png",)),
         ):
             if file is not None and file.suffix.lower() not in suffixes:
@@ -127,7 +133,23 @@ def _of_export(options: Options) -> Iterator[Found]:
         model.setting("threshold")  # an export that is too old says so before files are read
         for collection in _read(options.inputs, model.settings):
             for one in collection.series:
-                yield _found(one, *_scores(model, one), model.settings)
+                yield _found(one, *_asked(model, one), model.settings)
+
+
+def _asked(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scores and contributions of a series, which is brought to the model's scale first."""
+    import numpy as np
+
+    from apps.anomaly_detection import series_scales
+
+    settings = model.settings
+    scales = {
+        name: series_scales.Scale(**scale) for name, scale in settings.get("series", {}).items()
+    }
+    common = (np.array(settings.get(name, [])) for name in ("mean", "deviation"))
+    ready, level = series_scales.brought(one, scales, *common)
+    scores, contributions = _scores(model, ready)
+    return scores / np.float32(level), contributions / np.float32(level)
 
 
 def _scores(model: asking.Model, one: series.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -171,8 +193,14 @@ def _found(
     is_over = thresholds.flags(threshold, judged, scores)
     is_over[: one.validation_end] = False
     names = tuple(settings["channel_names"])
+    scored = settings["scored_channels"]
     found = events.from_flags(
-        is_over, scores, **settings["events"], contributions=contributions, names=names
+        is_over,
+        scores,
+        **settings["events"],
+        contributions=contributions,
+        names=names,
+        has_row=one.observed[:, :scored].any(axis=1),
     )
     return Found(one, found, scores, contributions, threshold.value, one.validation_end, names)
 
@@ -211,11 +239,55 @@ def _read(inputs: Sequence[Path], settings: Mapping[str, Any]) -> list[series.Co
 
 def _print(options: Options) -> None:
     from apps.anomaly_detection import alarm_examples, events
+    from apps.suite.runs import files
+
+    with contextlib.ExitStack() as opened:
+        write = None
+        if options.scores is not None:
+            files.make_folder(options.scores.parent)
+            partial = opened.enter_context(files.replacing(options.scores))
+            file = opened.enter_context(partial.open("w", encoding="utf-8", newline=""))
+            write = csv.writer(file, lineterminator="\n").writerows
+            write([_SCORE_COLUMNS])
+        rows, chosen = _told(options, write)
+    if options.events is not None:
+        events.write_events(options.events, rows)
+    if options.plot is not None and chosen is not None:
+        alarm_examples.write_png(options.plot, f"Events of {chosen.one.name}", chosen)
+
+
+_SCORE_COLUMNS = ("series", "time", "score", "is_anomaly", "worst_column")
+
+
+def _score_rows(found: Found) -> Iterator[tuple[str, str | int, str, int, str]]:
+    """Yields the rows of the table of scores, for each step that is judged and has a value."""
+    import numpy as np
+
+    from apps.anomaly_detection import events
+
+    one, is_anomaly = found.one, np.zeros(len(found.scores), np.bool_)
+    for event in found.events:
+        is_anomaly[event.start : event.end] = True
+    for step in range(found.start, len(found.scores)):
+        if one.observed[step].any():
+            parts = found.contributions[step]
+            worst = found.names[int(np.argmax(parts))] if parts.any() else ""
+            score = f"{found.scores[step]:.6g}"
+            yield one.name, events.moment(one, step), score, int(is_anomaly[step]), worst
+
+
+def _told(
+    options: Options, write: Callable[[Iterable[Sequence[object]]], object] | None
+) -> tuple[list[events.EventRow], alarm_examples.Shown | None]:
+    """Prints what is found, series by series; returns all events, and the series for the plot."""
+    from apps.anomaly_detection import events
 
     rows: list[events.EventRow] = []
     chosen: alarm_examples.Shown | None = None
     highest = -1.0
     for found in predict(options):
+        if write is not None:
+            write(_score_rows(found))
         listed = events.event_rows(found.one, found.events)
         rows += listed
         if options.json:
@@ -225,10 +297,7 @@ def _print(options: Options) -> None:
         peak = float(found.scores[found.start :].max(initial=0.0))
         if options.plot is not None and peak > highest:
             highest, chosen = peak, _shown(found)
-    if options.events is not None:
-        events.write_events(options.events, rows)
-    if options.plot is not None and chosen is not None:
-        alarm_examples.write_png(options.plot, f"Events of {chosen.one.name}", chosen)
+    return rows, chosen
 
 
 def _object(found: Found, listed: Sequence[events.EventRow]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from apps.anomaly_detection import (
     detections,
     measures,
     scoring,
+    thresholds,
     trained_model,
 )
 from apps.anomaly_detection import config as configs
@@ -71,6 +73,7 @@ class Measured(NamedTuple):
     baselines: Mapping[str, detections.Detection]
     trained: trained_model.TrainedModel
     faults: Sequence[Fault]
+    alike: Mapping[str, detections.Detection] = {}  # scores of all series as they come
 
 
 def card(
@@ -107,11 +110,17 @@ def card(
                 f"Every detector's threshold was found by {words(threshold.method)} "
                 "on the scores of its validation part, without a label, and alarms became events "
                 "in the same way. Random scores are uniform noise: a measure that they do well in "
-                "says nothing."
+                f"says nothing. {thresholds.told(threshold, config.threshold.alarms_per_week)}"
+            ),
+            *(
+                [report.Paragraph(reason)]
+                if (reason := why(folder, measured.trained, metrics, len(collection.series)))
+                else []
             ),
             methods(measured, config),
             *by_kind(measured),
             *by_series(measured),
+            *by_level(measured),
         ],
         learning=[
             plots.learning_curve(
@@ -130,6 +139,48 @@ def card(
         serving=_serving(folder),
         presets=configs.PRESETS,
     )
+
+
+_ADVANTAGES = {
+    "seasonal naive": "it repeats the season before, {season}",
+    "moving z-score": "what matters here is the distance from the steps just before",
+    "PCA": "columns that move together in short windows say most here",
+    "isolation forest": "unusual values stand out by themselves here",
+    "random scores": "no detector tells the labelled events from the rest here",
+}
+
+
+def why(
+    folder: run_folder.RunFolder[configs.Config],
+    trained: trained_model.TrainedModel,
+    metrics: Mapping[str, Any],
+    series_count: int,
+) -> str:
+    """Returns likely reasons why a baseline is better than the model; "" if none is."""
+    first = comparison.standings(metrics)[0]
+    if first.is_model:
+        return ""
+    season, training = trained.season_steps, folder.config.training
+    read = (
+        f"which the model reads too, {season} steps back" if season else "and the model reads none"
+    )
+    told = [_ADVANTAGES[first.name].format(season=read)]
+    if not trained.scales and series_count > 1:
+        told.append("it was fitted to each series by itself, and the model to all of them alike")
+    with folder.history_file.open(encoding="utf-8", newline="") as file:
+        losses = [float(row["validation_loss"]) for row in csv.DictReader(file)]
+    if len(losses) > 1 and losses[-1] <= min(losses):
+        told.append(
+            f"the model was still getting better when its {training.steps:,} steps were over: "
+            "raise training.steps"
+        )
+    steps = metrics["data"]["examples"]["train"]
+    if steps < _FEW_STEPS:
+        told.append(f"{steps:,} steps are few for a network to learn from")
+    return f"Likely why {first.name} is better: {'; '.join(told)}."
+
+
+_FEW_STEPS = 2_000
 
 
 def _season(network: keras.Model) -> str:
@@ -298,6 +349,29 @@ def by_series(measured: Measured) -> list[report.Block]:
         report.Table(
             f"VUS-PR by series; this model is best in {best} of {len(of_model)}.",
             ["", comparison.MODEL, *others],
+            rows,
+        )
+    ]
+
+
+def by_level(measured: Measured) -> list[report.Block]:
+    """Returns the alarms with scores brought to one level, series by series, and without."""
+    if not measured.alike:
+        return []
+    detectors = {comparison.MODEL: measured.model, **measured.baselines}
+    rows = []
+    for name, plain in measured.alike.items():
+        by, without = (
+            detections.event_counts(measured.collection, each) for each in (detectors[name], plain)
+        )
+        rows.append([name, *map(comparison.number, (by.f1, without.f1)),
+                     f"{by.false_alarms}", f"{without.false_alarms}"])  # fmt: skip
+    return [
+        report.Table(
+            "Scale and level by series: each series is scaled by its own train part, by the model "
+            "and the baselines alike, and its scores are divided by their usual height in its "
+            "validation part. Beside it the same scores with one threshold as they come.",
+            ["", "event F1", "as they come", "false alarms", "as they come "],
             rows,
         )
     ]

@@ -38,18 +38,31 @@ class Span(NamedTuple):
 
 def score(trained: trained_model.TrainedModel, one: series.Series) -> Scored:
     """Scores every step of a series, read once from its start."""
-    return score_spans(trained.detector, [Span(one, 0, len(one))])[0]
+    return score_all(trained, [one])[0]
 
 
 def score_all(trained: trained_model.TrainedModel, many: Sequence[series.Series]) -> list[Scored]:
     """Scores each series as `score` does, but side by side, which is much faster."""
-    return score_spans(trained.detector, [Span(one, 0, len(one)) for one in many])
+    ready = [trained.brought(one) for one in many]
+    found = score_spans(trained.detector, [Span(one, 0, len(one)) for one, _ in ready])
+    return [_levelled(each, level) for each, (_, level) in zip(found, ready, strict=True)]
 
 
 def blocks(trained: trained_model.TrainedModel, one: series.Series) -> Iterator[Scored]:
     """Scores a series that is too long for memory, in blocks that follow each other."""
+    one, level = trained.brought(one)
     for _, found in _side_by_side(trained.detector, [Span(one, 0, len(one))]):
-        yield found
+        yield _levelled(found, level)
+
+
+def _levelled(found: Scored, level: float) -> Scored:
+    """Returns scores and contributions divided by the level of their series."""
+    if level == 1:
+        return found
+    scores, contributions = (
+        each / np.float32(level) for each in (found.scores, found.contributions)
+    )
+    return found._replace(scores=scores, contributions=contributions)
 
 
 def score_spans(detector: detector.Detector, spans: Sequence[Span]) -> list[Scored]:

@@ -160,6 +160,8 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "season_steps": trained.season_steps,  # 0: none is known
         "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
         "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
+        # Of each series that was scaled by itself; requests are on the common scale
+        "series": {name: scale._asdict() for name, scale in trained.scales.items()},
         # How `predict` reads files and finds events
         "least_steps": 2 if model.kind == "forecaster" else model.window_steps,
         "steps_behind": trained.detector.steps_behind,

@@ -6,7 +6,8 @@
     dynamic               ε of Hundman et al. (2018) on each series' validation part, the highest of
                           them; a whole series is judged by thresholds of its own, see `flags`
     alarm_budget          the lowest one with at most `alarms_per_week`: as many events as the
-                          validation part may have; where that is not even one, from their tail
+                          validation part may have; where that is not even one, from their tail,
+                          which tells of events up to ten times rarer than the part is long
 
 Each comes with the alarms a week that are to be expected: the events of the validation part, or,
 where there are fewer than five, what the tail of their peaks says.
@@ -116,6 +117,10 @@ def _fit(start: float, values: np.ndarray) -> Tail:
 
 
 WEEK_SECONDS = 604_800.0
+_RAREST = 0.1  # events in the validation part; its tail says nothing about rarer ones
+RAISED = "allowed_alarms_per_week"
+"""Parameter of an alarm budget that was too small for the validation part: the one in its place."""
+
 _ENOUGH_EVENTS = 5  # with fewer, a count says less than the tail
 
 
@@ -181,6 +186,17 @@ def fit(
     )
 
 
+def told(threshold: Threshold, asked_per_week: float) -> str:
+    """Returns a sentence on a budget that the validation part was too short for; or ""."""
+    allowed = threshold.parameters.get(RAISED)
+    if allowed is None:
+        return ""
+    return (
+        f"the validation part is too short for {asked_per_week:g} alarms a week: the threshold is "
+        f"set for {allowed:.3g} a week, the rarest that it can tell; more rows allow fewer"
+    )
+
+
 def flags(
     threshold: Threshold, settings: configs.ThresholdConfig, scores: np.ndarray
 ) -> np.ndarray:
@@ -233,7 +249,11 @@ def _alarm_budget(
     budget = settings.alarms_per_week * validation.weeks
     if budget < 1:
         highest = max(float(each.max()) for each in validation.scores)
-        return max(highest, validation.peaks.value_of(budget)), _described(validation.peaks)
+        allowed = max(budget, _RAREST)
+        found = _described(validation.peaks)
+        if allowed > budget:
+            found[RAISED] = allowed / validation.weeks
+        return max(highest, validation.peaks.value_of(allowed)), found
     scores = np.concatenate(validation.scores)
     return lowest(scores, lambda value: validation.events_above(value) <= budget), {}
 

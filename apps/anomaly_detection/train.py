@@ -25,7 +25,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps.anomaly_detection import calibration, data, evaluate, model, trained_model
+    from apps.anomaly_detection import (
+        calibration,
+        data,
+        evaluate,
+        model,
+        series_scales,
+        thresholds,
+        trained_model,
+    )
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
     from apps.suite.runs import files, run_folder
@@ -34,6 +42,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     collection = data.load(config)
     statistics = scaling.statistics_of_training(collection.series)
+    by_series = config.model.scale == "by_series"
+    scales = series_scales.of_training(collection, statistics) if by_series else {}
+    collection = series_scales.brought_together(collection, scales, statistics)
     fit.seed_everything(config.seed)
     settings = config.training
     learned = data.with_season(config, collection)
@@ -59,6 +70,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{len(collection.feature_names)} columns, {train_steps:,} steps to learn from; "
             f"{network.count_params():,} parameters; {settings.steps:,} training steps"
         )
+        if scales:
+            print(
+                "each series is scaled by its own train part; model.scale common scales all alike"
+            )
         if learned.model.season_steps:
             limits = seasons.limits(collection, learned.model.season_steps, statistics.deviation)
             network.get_layer("season").fit(limits)
@@ -84,7 +99,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             patience_checkpoints=settings.patience_checkpoints,
         )
         best = trained_run.model(folder)
-        normaliser, threshold = calibration.fit(best, learned, collection)
+        normaliser, threshold, levels = calibration.fit(best, learned, collection, bool(scales))
         trained = trained_model.TrainedModel(
             best,
             config,
@@ -93,12 +108,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             collection.feature_names,
             collection.scored_count,
             collection.series[0].step_seconds,
+            {
+                name: scale._replace(level=level)
+                for (name, scale), level in zip(scales.items(), levels, strict=False)
+            },
         )
         trained_model.write(folder, trained)
         print(
             f"threshold {threshold.value:.4g} ({threshold.method}): "
             f"{threshold.expected_alarms_per_week:.2g} alarms a week expected"
         )
+        if raised := thresholds.told(threshold, config.threshold.alarms_per_week):
+            print(raised)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

@@ -13,10 +13,11 @@ import lstm_layers  # noqa: F401  (registers its layers, which model.keras names
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import model as models  # noqa: F401  (as above)
-from apps.anomaly_detection import thresholds
+from apps.anomaly_detection import series_scales, thresholds
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder
+from apps.suite.tables import series
 
 _FILE = "detector.json"
 
@@ -32,6 +33,7 @@ class TrainedModel:
         feature_names: of the columns that it reads, in order.
         scored_count: number of columns that are scored, the first ones.
         step_seconds: from a step to the next, in the data it has learned from.
+        scales: of the series of the training, by name; none where all have one.
     """
 
     network: keras.Model
@@ -41,6 +43,13 @@ class TrainedModel:
     feature_names: tuple[str, ...]
     scored_count: int
     step_seconds: float
+    scales: dict[str, series_scales.Scale] = dataclasses.field(default_factory=dict)
+
+    def brought(self, one: series.Series) -> tuple[series.Series, float]:
+        """Returns a series on the scale of the network, and the level of its scores."""
+        scaler = self.network.get_layer("scaling")
+        mean, deviation = np.asarray(scaler.mean), np.asarray(scaler.deviation)
+        return series_scales.brought(one, self.scales, mean, deviation)
 
     @property
     def season_steps(self) -> int:
@@ -75,6 +84,7 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
             tuple(kept["feature_names"]),
             int(kept["scored_count"]),
             float(kept["step_seconds"]),
+            {name: series_scales.Scale(**scale) for name, scale in kept.get("series", {}).items()},
         )
         sizes = len(trained.feature_names), trained.scored_count, len(trained.normaliser.scale)
     except (KeyError, TypeError, ValueError) as error:
@@ -96,6 +106,7 @@ def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -
             "feature_names": trained.feature_names,
             "scored_count": trained.scored_count,
             "step_seconds": trained.step_seconds,
+            "series": {name: scale._asdict() for name, scale in trained.scales.items()},
             "normaliser": {
                 name: values.tolist() for name, values in trained.normaliser._asdict().items()
             },

@@ -89,6 +89,8 @@ class SeasonBefore(keras.layers.Layer):
 _MOST_STEPS = 20_000  # that are looked at, the last ones
 _SCALES = (1, 4, 16)  # steps that are averaged: noise hides a long season's small changes
 _LEAST_CORRELATIONS = (0.3, 0.5, 0.5)  # fewer means than steps are alike by chance more easily
+_DEVIATIONS = 4.0  # of the correlation of noise, 1 / sqrt(steps), that a peak must be above
+_KEPT = 0.7  # of the correlation, two seasons apart
 _LEAST_MEANS = 200  # on the larger scales
 _LIMIT = 4.0  # medians
 _MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
@@ -97,9 +99,10 @@ _MOST_CARRIED = 2_048  # steps that a forecaster keeps in mind
 def find(values: np.ndarray, observed: np.ndarray) -> int:
     """Returns the season length: the lag with the highest autocorrelation of the differences, or 0.
 
-    The peak must reach 0.3 between steps, or else 0.5 between means of 4 or of 16 steps. Lags must
-    fit into the steps three times; of lags nearly as high, the first counts. Missing values
-    continue the last one.
+    The peak must reach 0.3 between steps, or else 0.5 between means of 4 or of 16 steps, and stand
+    out of the noise of so few; two seasons apart the steps must be alike as well, as those of an
+    oscillation that dies away are not. Lags must fit into the steps three times; of lags nearly as
+    high, the first counts. Missing values continue the last one.
 
     Args:
         values: float [time].
@@ -181,8 +184,15 @@ def _highest_peak(changes: np.ndarray, least: float) -> int:
 
     if np.ptp(changes) <= 1e-6 * np.abs(changes).max():  # nothing but a drift
         return 0
-    correlation = stattools.acf(changes, nlags=len(changes) // 3, fft=True)[1:]
-    peaks, _ = signal.find_peaks(correlation, height=least)
+    count = len(changes)
+    correlation = stattools.acf(changes, nlags=2 * (count // 3), fft=True)[1:]
+    within = correlation[: count // 3]
+    peaks, _ = signal.find_peaks(within, height=max(least, _DEVIATIONS / np.sqrt(count)))
+    # Fewer pairs are as far apart as two seasons are: a sum of them is less, a mean is not
+    lags = peaks + 1
+    twice = correlation[2 * lags - 1] * count / (count - 2 * lags)
+    once = correlation[lags - 1] * count / (count - lags)
+    peaks = peaks[twice >= _KEPT * once]
     if not len(peaks):
         return 0
     highest = float(correlation[peaks].max())

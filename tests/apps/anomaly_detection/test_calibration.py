@@ -48,7 +48,7 @@ def test_the_loss_is_the_mean_square_of_all_validation_residuals(kind):
 @every_kind
 def test_most_validation_scores_are_about_1_and_few_are_above_the_threshold(kind):
     trained, given = made(kind), many()
-    normaliser, threshold = calibration.fit(trained.network, trained.config, given)
+    normaliser, threshold, _ = calibration.fit(trained.network, trained.config, given)
     parts = [residuals(trained, one) for one in given.series]
     values, valid = (np.concatenate(each) for each in zip(*parts, strict=True))
     for channel in range(small_model.SCORED):
@@ -72,7 +72,7 @@ def test_labels_and_test_parts_are_not_read():
     ]
     for one in spoilt:
         one.values[one.validation_end :] = np.nan
-    normaliser, threshold = calibration.fit(trained.network, trained.config, collection(*spoilt))
+    normaliser, threshold, _ = calibration.fit(trained.network, trained.config, collection(*spoilt))
     np.testing.assert_array_equal(normaliser, expected[0])
     assert threshold == expected[1]
 

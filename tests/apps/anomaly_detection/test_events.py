@@ -70,3 +70,11 @@ def test_a_threshold_may_be_one_for_each_step():
 def test_padding_unites_what_meets_and_stays_within_the_series():
     assert events.padded([(2, 3), (7, 8), (20, 21)], 2, 22) == [(0, 10), (18, 22)]
     assert events.padded([(2, 3), (8, 9)], 2, 22) == [(0, 5), (6, 11)]
+
+
+def test_an_event_lasts_through_steps_without_a_row():
+    over = np.array([0, 1, 0, 1, 0, 0, 1, 1, 0], bool)
+    has_row = np.array([1, 1, 0, 1, 1, 0, 1, 1, 1], bool)
+    assert events.intervals(over, has_row=has_row) == [(1, 4), (6, 8)]
+    assert events.intervals(over, 1, has_row=has_row) == [(1, 8)]
+    assert events.intervals(over, has_row=np.ones(9, bool)) == [(1, 2), (3, 4), (6, 8)]

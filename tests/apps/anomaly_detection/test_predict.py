@@ -130,3 +130,22 @@ def test_arguments_that_do_not_fit_are_one_line(run, arguments, said, capsys):
     given = arguments if "--run" in arguments else [*arguments, "--run", str(run)]
     assert predict.main(given) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_score_of_every_row_is_written(run, readings, tmp_path):
+    (found,) = found_in(run, readings)
+    file = tmp_path / "new" / "scores.csv"
+    assert predict.main(["--run", str(run), str(readings), "--scores", str(file)]) == 0
+    with file.open(newline="") as opened:
+        table = list(csv.DictReader(opened))
+    kept = np.flatnonzero(found.one.observed.any(axis=1))
+    assert len(table) == len(kept)
+    np.testing.assert_allclose(
+        [float(row["score"]) for row in table], found.scores[kept], rtol=1e-5, atol=1e-6
+    )
+    assert table[0]["time"] == events.moment(found.one, int(kept[0]))
+    steps = sum(int(row["is_anomaly"]) for row in table)
+    assert steps == sum(
+        found.one.observed[each.start : each.end].any(1).sum() for each in found.events
+    )
+    assert {row["worst_column"] for row in table} <= {*found.names, ""}

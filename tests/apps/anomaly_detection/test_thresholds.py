@@ -58,9 +58,20 @@ def test_a_budget_takes_the_lowest_threshold_that_keeps_it():
 
 def test_a_budget_below_one_event_reaches_beyond_the_highest_score():
     validation = scores(1_000)  # three weeks
-    threshold = fitted("alarm_budget", validation, alarms_per_week=0.02)
+    threshold = fitted("alarm_budget", validation, alarms_per_week=0.05)
     assert threshold.value > validation[0].max()
-    assert threshold.expected_alarms_per_week == pytest.approx(0.02, rel=1e-3)
+    assert threshold.expected_alarms_per_week == pytest.approx(0.05, rel=1e-3)
+    assert thresholds.told(threshold, 0.05) == ""
+
+
+def test_a_budget_that_the_validation_part_is_too_short_for_is_raised_and_told():
+    validation = scores(200)
+    minutes = thresholds.fit(configs.ThresholdConfig(), validation, step_seconds=1.0)
+    rarest = 0.1 * thresholds.WEEK_SECONDS / 200
+    assert minutes.expected_alarms_per_week == pytest.approx(rarest, rel=1e-3)
+    assert validation[0].max() <= minutes.value < 3 * validation[0].max()
+    assert "too short for 1 alarms a week" in thresholds.told(minutes, 1.0)
+    assert f"{rarest:.3g} a week" in thresholds.told(minutes, 1.0)
 
 
 def test_a_budget_counts_events_and_not_steps():

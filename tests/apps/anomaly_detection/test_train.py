@@ -54,7 +54,7 @@ def test_scaler_normaliser_and_threshold_come_from_training_and_validation_alone
     spoilt = dataclasses.replace(one, values=one.values.copy(), labels=~one.labels)
     spoilt.values[test] = 1e6
     changed = dataclasses.replace(collection, series=(spoilt,))
-    normaliser, threshold = calibration.fit(trained.network, settings, changed)
+    normaliser, threshold, _ = calibration.fit(trained.network, settings, changed)
     np.testing.assert_allclose(normaliser.scale, trained.normaliser.scale, rtol=1e-5)
     assert threshold.value == pytest.approx(trained.threshold.value, rel=1e-5)
 
@@ -80,7 +80,7 @@ def test_the_other_kinds_train_too(kind, settings, tmp_path):
 def test_every_threshold_has_its_expected_alarms(method, run, settings):
     made = dataclasses.replace(settings, threshold=configs.ThresholdConfig(method=method))
     network = trained_model.load(run).network
-    _, threshold = calibration.fit(network, made, data.load(made))
+    _, threshold, _ = calibration.fit(network, made, data.load(made))
     assert threshold.method == method
     assert threshold.value > 0
     assert threshold.expected_alarms_per_week >= 0

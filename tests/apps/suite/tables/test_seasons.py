@@ -42,3 +42,23 @@ def test_a_week_comes_before_a_day_where_days_differ():
     values = one.values + (6 * (weekday >= 5))[:, None].astype(np.float32)
     assert seasons.lag(values, 24) == 168
     assert seasons.lag(np.zeros((100, 1)), 0) == 0
+
+
+@pytest.mark.parametrize("count", [300, 3_000])
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_has_no_season(count, seed):
+    random = np.random.default_rng(seed)
+    white = random.normal(size=count)
+    dying = np.zeros(count)  # an oscillation of three steps that each shock begins anew
+    for at in range(2, count):
+        dying[at] = -0.7 * dying[at - 1] - 0.6 * dying[at - 2] + white[at]
+    for values in (white, white.cumsum(), dying):
+        assert seasons.find(values, np.ones(count, bool)) == 0
+
+
+@pytest.mark.parametrize("steps", [3, 7, 24])
+def test_a_short_season_is_found_in_noise(steps):
+    random = np.random.default_rng(0)
+    values = np.tile(random.normal(size=steps), 400 // steps) * 3
+    values += random.normal(size=len(values)) * 0.5
+    assert seasons.find(values, np.ones(len(values), bool)) == steps

@@ -10,6 +10,7 @@ from apps.suite.tables import config as configs
 from apps.suite.tables import large_arrays
 from apps.suite.tables import rows as table_rows
 from apps.suite.tables import steps as resampling
+from tests.apps.anomaly_detection import own_files
 
 SECOND = 1_000_000
 
@@ -110,3 +111,20 @@ def test_without_resampling_each_row_is_a_step_in_whatever_order():
 def test_times_too_uneven_to_be_steps_are_refused():
     with pytest.raises(errors.UserError, match=r"mine\.csv: 4 rows over .* steps of 1 seconds"):
         steps([0, 1, 2, 1e6])
+
+
+@pytest.mark.parametrize("block", [2, 1000])
+def test_a_label_lasts_through_steps_without_a_row(tmp_path, monkeypatch, block):
+    """Events are counted in rows, however many seconds are missing."""
+    monkeypatch.setattr(large_arrays, "_MOST_ROWS", block)
+    random = np.random.default_rng(0)
+    kept = np.sort(random.choice(np.arange(1, 200), 120, replace=False))
+    kept = np.r_[0, 1, kept[kept > 1], 200]
+    labels = (kept // 20) % 2
+    times = np.array(own_files.times(201, 1))[kept]
+    text = own_files.rows("time,a,label", times, random.normal(size=len(kept)), labels)
+    (one,) = own_files.load(own_files.written(tmp_path, text)).series
+    assert len(one) == 201
+    events = np.count_nonzero(np.diff(one.labels.astype(int)) == 1)
+    assert events == np.count_nonzero(np.diff(labels) == 1) == 5
+    np.testing.assert_array_equal(one.labels[kept], labels)
