@@ -122,14 +122,20 @@ def learned(
     asked = [(*row, column) for row in rows for column in range(targets)]
 
     def pieces(windows: Sequence[tuple[int, int, int]]) -> tuple[np.ndarray, ...]:
-        inputs, y, found = data.examples(panel, layout, config, windows)
-        context, ahead, _ = (each.numpy() for each in inputs)
+        _, y, found = data.examples(panel, layout, config, windows)
+        context, ahead = (found[name].numpy() for name in ("context", "ahead"))
         scale = (found[name].numpy()[:, None] for name in ("location", "spread"))
         z = context[:, :, 0]
         last = z[:, -1:]
         step = np.broadcast_to(np.arange(horizon)[None, :, None], (*ahead.shape[:2], 1))
         recent = np.repeat(z[:, None, -8:], horizon, axis=1)
-        return z - last, last, np.concatenate([ahead, step, recent], axis=2), y.numpy(), *scale
+        return (
+            z - last,
+            last,
+            np.concatenate([ahead, step, recent], axis=2),
+            y[:, -horizon:].numpy(),
+            *scale,
+        )
 
     parts = [pieces(starts[at : at + _ROWS]) for at in range(0, len(starts), _ROWS)]
     x, last, steps, y, *_ = map(np.concatenate, zip(*parts, strict=True))

@@ -38,17 +38,18 @@ class Validation:
         ]
         rows = rows[:: -(-len(rows) // _MOST_ROWS)]
         self.batches = [
-            data.examples(panel, layout, config, rows[start : start + _BATCH])[:2]
+            data.examples(panel, layout, config, rows[start : start + _BATCH])
             for start in range(0, len(rows), _BATCH)
         ]
 
-    def loss(self, network: keras.Model) -> float:
-        """Returns the mean of the training's loss over all targets that are there."""
+    def loss(self, learner: keras.Model) -> float:
+        """Returns the mean of the training's loss over the future targets that are there."""
+        horizon = self.config.forecast.horizon_steps
         of = models.loss(self.config.forecast.levels)
-        sums = [
-            (float(of(y, self._answer(network, inputs))), float(tf.math.count_nonzero(y[..., 1])))
-            for inputs, y in self.batches
-        ]
+        sums = []
+        for inputs, targets, _ in self.batches:
+            said, y = (each[:, -horizon:] for each in (learner(inputs, training=False), targets))
+            sums.append((float(of(y, said)), float(tf.math.count_nonzero(y[..., 1]))))
         return sum(mean * count for mean, count in sums) / sum(count for _, count in sums)
 
     def offsets(self, network: keras.Model) -> tuple[np.ndarray, str]:
@@ -58,8 +59,14 @@ class Validation:
         (`intervals.conformal_offset`), and so on inwards; the median stays.
         """
         levels = self.config.forecast.levels
-        z = np.concatenate([self._answer(network, inputs)[..., 1:] for inputs, _ in self.batches])
-        y = np.concatenate([targets.numpy() for _, targets in self.batches])
+        horizon = self.config.forecast.horizon_steps
+        z = np.concatenate(
+            [
+                models.answer(network, found, inputs[-1], self.config).numpy()[..., 1:]
+                for inputs, _, found in self.batches
+            ]
+        )
+        y = np.concatenate([targets[:, -horizon:].numpy() for _, targets, _ in self.batches])
         truth = np.where(y[..., 1] > 0, y[..., 0], np.nan).ravel()
         z = z.reshape(-1, len(levels))
         moves = np.zeros(len(levels), np.float32)
@@ -75,6 +82,3 @@ class Validation:
             moves[low], moves[high] = -offset, offset
             said.append(f"{wanted:.0%} covered {intervals.coverage(*ends):.1%}")
         return moves, f"validation part, before the intervals were moved: {', '.join(said)}"
-
-    def _answer(self, network: keras.Model, inputs: tuple) -> tf.Tensor:
-        return network(list(inputs), training=False)

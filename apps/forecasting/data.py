@@ -116,7 +116,8 @@ def preprocess(
 
     Returns:
         location and spread float32 (batch,); context float32 (batch, context, …); ahead float32
-        (batch, horizon, …), whose first number is the mean of the seasons before.
+        (batch, horizon, …), whose first number is the mean of the seasons before; and `asked` of an
+        autoregressive model, the same of all steps but the first.
     """
     values = window["values"]
     length, horizon = values.shape[1], window["known"].shape[1] - values.shape[1]
@@ -140,48 +141,67 @@ def preprocess(
         both.append(_scaled(window["known"], layout.known_scale))
     if layout.dated:
         both.append(calendar(window["times"], layout.step_seconds))
-    always = tf.concat(both, axis=-1) if both else None
+    always = tf.concat(both, axis=-1) if both else tf.zeros((tf.shape(z)[0], length + horizon, 0))
     context = [z[:, :, None], observed[:, :, None]]
     if layout.past_names:
         context.append(_scaled(window["past"], layout.past_scale))
-    if always is not None:
-        context.append(always[:, :length])
-    anchor = tf.zeros((tf.shape(z)[0], horizon, 1))
-    ahead = []
+    is_direct = model.kind == "direct"
+    steps = range(length if is_direct else 1, length + horizon)
+    asked = _asked(z, observed, always, window["static"], layout, model, length, steps)
+    found = {"location": location, "spread": spread, "ahead": asked[:, -horizon:]}
+    if is_direct:
+        return {**found, "context": tf.concat([*context, always[:, :length]], axis=-1)}
+    return {**found, "asked": asked, "context": tf.concat(context, axis=-1)}
+
+
+def _asked(
+    z: tf.Tensor,
+    observed: tf.Tensor,
+    always: tf.Tensor,
+    static: tf.Tensor,
+    layout: layouts.Layout,
+    model: configs.ModelConfig,
+    length: int,
+    steps: range,
+) -> tf.Tensor:
+    """Returns what is known of steps before they are there, float32 (batch, steps, …)."""
+    anchor = tf.zeros((tf.shape(z)[0], len(steps), 1))
+    found = []
     if layout.season:
-        repeated, is_known = season_before(
-            z, observed, layout.season, model.season_count, length, range(length, length + horizon)
-        )
-        known_count = tf.reduce_sum(is_known, axis=-1, keepdims=True)
-        anchor = tf.reduce_sum(repeated, axis=-1, keepdims=True) / tf.maximum(known_count, 1.0)
-        ahead += [repeated, is_known]
-        if layout.known_names:  # a plan of then tells how far to trust what came of it
-            for at in range(len(layout.known_names)):
-                column = _scaled(window["known"], layout.known_scale)[:, :, at]
-                ahead.append(
-                    season_before(
-                        column, tf.ones_like(column), layout.season, model.season_count, length,
-                        range(length, length + horizon),
-                    )[0]
-                )  # fmt: skip
-    if always is not None:
-        ahead.append(always[:, length:])
+        season = layout.season, model.season_count, length, steps
+        repeated, is_known = season_before(z, observed, *season)
+        count = tf.reduce_sum(is_known, axis=-1, keepdims=True)
+        anchor = tf.reduce_sum(repeated, axis=-1, keepdims=True) / tf.maximum(count, 1.0)
+        found += [repeated, is_known]
+        for at in range(len(layout.known_names)):  # a plan of then tells what it was worth
+            column = always[:, :, at]
+            found.append(season_before(column, tf.ones_like(column), *season)[0])
+    found.append(always[:, steps.start : steps.stop])
     if layout.static_count:
-        static = window["static"][:, None]
-        ahead.append(tf.repeat(static, horizon, axis=1))
-    return {
-        "location": location,
-        "spread": spread,
-        "context": tf.concat(context, axis=-1),
-        "ahead": tf.concat([anchor, *ahead], axis=-1),
-    }
+        found.append(tf.repeat(static[:, None], len(steps), axis=1))
+    return tf.concat([anchor, *found], axis=-1)
 
 
-def widths(layout: layouts.Layout, model: configs.ModelConfig) -> tuple[int, int]:
-    """Returns the last sides of `context` and of `ahead`."""
+def fed(
+    asked: tf.Tensor, z: tf.Tensor, observed: tf.Tensor, before: tf.Tensor, past: tf.Tensor
+) -> tf.Tensor:
+    """Returns what the autoregressive network reads for some steps, float32 (batch, steps, …).
+
+    Args:
+        asked: what is known of the steps; its first number is the anchor.
+        z, observed: (batch, steps), of the step before each.
+        before: (batch, steps), the anchor of the step before.
+        past: (batch, steps, columns), of the step before; 0 where nobody knows it.
+    """
+    return tf.concat([asked, z[..., None], before[..., None], observed[..., None], past], axis=-1)
+
+
+def widths(layout: layouts.Layout, model: configs.ModelConfig) -> tuple[int, ...]:
+    """Returns the last sides of what the network reads: context and ahead, or the steps."""
     always = len(layout.known_names) + layout.calendar_count
     before = model.season_count * (2 + len(layout.known_names)) if layout.season else 0
-    return 2 + len(layout.past_names) + always, 1 + before + always + layout.static_count
+    asked, past = 1 + before + always + layout.static_count, len(layout.past_names)
+    return (2 + past + always, asked) if model.kind == "direct" else (asked + 3 + past,)
 
 
 def static_in_graph(static: tf.Tensor, layout: layouts.Layout) -> tf.Tensor:
@@ -291,14 +311,30 @@ def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config)
 def _training_example(
     window: dict[str, tf.Tensor], layout: layouts.Layout, config: configs.Config
 ) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
-    """Returns the inputs of the network, its targets with their weights, and the window's scale."""
+    """Returns the inputs of the network, its targets with their weights, and all of the window.
+
+    The autoregressive network has a target at each step, and is fed the truth of the step before.
+    Where the mean is subtracted, the second half of the history counts as the future does.
+    """
     found = preprocess(window, layout, config.model)
     location, spread = found["location"][:, None], found["spread"][:, None]
     is_there = tf.math.is_finite(window["truth"])
     z = tf.where(is_there, (window["truth"] - location) / spread, 0.0)
-    weight = tf.where(is_there, spread / window["unit"][:, None], 0.0)
-    inputs = (found["context"], found["ahead"], window["series"])
-    return inputs, tf.stack([z, weight], axis=-1), found
+    scale = spread / window["unit"][:, None]
+    weight = tf.where(is_there, scale, 0.0)
+    if config.model.kind == "direct":
+        inputs = (found["context"], found["ahead"], window["series"])
+        return inputs, tf.stack([z, weight], axis=-1), found
+    length = config.model.context_steps
+    whole = tf.concat([found["context"][:, :, 0], tf.clip_by_value(z, -_CLIP, _CLIP)], axis=1)
+    observed = tf.concat([found["context"][:, :, 1], tf.cast(is_there, tf.float32)], axis=1)
+    past = tf.pad(found["context"][:, :, 2:], [[0, 0], [0, z.shape[1]], [0, 0]])
+    before = tf.pad(found["asked"][:, :-1, 0], [[0, 0], [1, 0]])
+    steps = fed(found["asked"], whole[:, :-1], observed[:, :-1], before, past[:, :-1])
+    counts = np.arange(1, length) >= (length // 2 if layout.location == "mean" else length)
+    weight = tf.concat([observed[:, 1:length] * counts.astype(np.float32) * scale, weight], axis=1)
+    z = tf.concat([whole[:, 1:length], z], axis=1)
+    return (steps, window["series"]), tf.stack([z, weight], axis=-1), found
 
 
 def _units(one: panels.Series, config: configs.Config) -> np.ndarray:

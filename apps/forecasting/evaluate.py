@@ -53,6 +53,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         **measures.points(test, median, found.mean),
         **measures.bands(test, found.quantiles, levels),
     }
+    if config.model.kind == "autoregressive":
+        one_step = scoring.open_loop(trained, panel, test.rows)
+        points = measures.points(test, one_step)
+        measured |= {f"open_loop_{name}": points[name] for name in ("mae", "smape")}
     of_baselines = {name: measures.points(test, each) for name, each in others.items()}
     naive = others.get(baselines.SEASONAL, others[baselines.LAST])
     better, counted = report.better_series(test, median, naive)

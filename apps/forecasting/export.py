@@ -7,11 +7,13 @@
                      -> mean float32[b, horizon, targets], quantiles float32[b, horizon, targets,
                         levels], quantile_levels float32[b, levels], unseen bool[b]
 
+    stream           the same of one new step or more, and the states, each [b, …]
+                     -> the same, after all steps so far, and the new states under their names
+
 A history of any length is read, its last `model.context_steps` steps. A horizon beyond that of the
 training is reached in closed loop: the medians stand in for the truth. `unseen` marks series that
-training has not seen; they are forecast by what all have in common.
-
-`assets/settings.json` names the columns and says how files were read.
+training has not seen; they are forecast by what all have in common. A stream begins with states of
+zeros. `assets/settings.json` names the columns and says how files were read.
 
 What `python -m apps.export_onnx` writes of a run: the network's word on a prepared window.
 """
@@ -23,6 +25,7 @@ import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.suite.commands import command
 
@@ -75,10 +78,22 @@ def _tell(version: Path) -> None:
     from apps.suite.export import saved_model
 
     settings = json.loads((version / "assets" / "settings.json").read_text("utf-8"))
-    level = round(settings["level"], 3)
-    values = [[[level] * len(settings["target_names"])] * 3]
-    body = json.dumps({"inputs": {"values": values, "horizon": 1}})
-    saved_model.tell(version, "quantiles", body)
+    level, steps = round(settings["level"], 3), 3
+    inputs: dict[str, Any] = {
+        "values": [[[level] * len(settings["target_names"])] * steps],
+        "horizon": 1,
+    }
+    for name, more in (("past", 0), ("known", 1)):
+        if settings[f"{name}_names"]:
+            inputs[name] = [[[0.0] * len(settings[f"{name}_names"])] * (steps + more)]
+    if settings["dated"]:
+        step = round(settings["step_seconds"])
+        inputs["times"] = [[1_700_000_000 + step * at for at in range(steps + 1)]]
+    if settings["series_count"] > 1:
+        inputs["series"] = ["a new one"]
+    if settings["static_names"]:
+        inputs["static"] = [[""] * len(settings["static_names"])]
+    saved_model.tell(version, "quantiles", json.dumps({"inputs": inputs}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

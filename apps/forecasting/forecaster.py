@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,6 +9,7 @@ import tensorflow as tf
 from apps.forecasting import config as configs
 from apps.forecasting import data
 from apps.forecasting import layout as layouts
+from apps.forecasting import model as models
 
 NAN = float("nan")
 
@@ -126,21 +125,6 @@ class Forecaster:
     def _block(self, window: dict[str, tf.Tensor], series: tf.Tensor) -> tf.Tensor:
         """Returns mean and quantiles of one trained horizon, float32 (rows, block, 1 + levels)."""
         found = data.preprocess(window, self.layout, self.config.model)
-        z = self.network([found["context"], found["ahead"], series], training=False)
-        z = z + self.offsets
+        z = models.answer(self.network, found, series, self.config) + self.offsets
         z = tf.concat([z[..., :1], tf.sort(z[..., 1:], axis=-1)], axis=-1)
         return found["location"][:, None, None] + found["spread"][:, None, None] * z
-
-
-def empty_window(values: Any, horizon: int, layout: layouts.Layout) -> dict[str, tf.Tensor]:
-    """Returns the window of values (batch, time, targets) of which nothing else is known."""
-    batch, time = tf.unstack(tf.shape(values)[:2])
-    whole = time + horizon
-    return {
-        "values": values,
-        "past": tf.fill([batch, time, len(layout.past_names)], NAN),
-        "known": tf.fill([batch, whole, len(layout.known_names)], NAN),
-        "times": tf.zeros([batch, whole], tf.float64),
-        "static": tf.zeros([batch, layout.static_count]),
-        "series": tf.ones([batch], tf.int32),
-    }

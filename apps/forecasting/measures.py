@@ -8,6 +8,8 @@ are not missing:
     smape     mean of 200 |y - f| / (|y| + |f|), 0 where both are 0; of each series, then the mean
     mase      mean |y - f| / s of each series, then the mean over series; s = mean |y_t - y_{t-m}|
               over all steps before the test part, m the season or 1
+    scaled_mae, scaled_mse    mae, and mean (y - f)² of the mean, in deviations (variances) of the
+              train part of each series, as papers on ETT have them
     weighted_quantile_loss    2 Σ max(a (y - q), (a - 1) (y - q)) / Σ |y|, the mean over the levels
     coverage_80               share of y between the quantiles 0.1 and 0.9; 50 and 90 likewise
 """
@@ -33,11 +35,13 @@ class Test(NamedTuple):
         rows: (place of the series, origin) of each window.
         truth: float32 [rows, horizon, targets], NaN where missing.
         scales: float64 [series, targets], s of the MASE; NaN of a constant series.
+        deviations: float64 [series, targets], of the train part; NaN of a constant series.
     """
 
     rows: list[tuple[int, int]]
     truth: np.ndarray
     scales: np.ndarray
+    deviations: np.ndarray
 
     @property
     def series(self) -> np.ndarray:
@@ -53,7 +57,16 @@ def test_of(panel: panels.Panel, horizon: int, every: int, season: int) -> Test:
         for origin in panels.origins(one, "test", horizon, every)
     ]
     scales = np.stack([_scale(one.target[: one.validation_end], season) for one in panel.series])
-    return Test(rows, panels.windows(panel, rows, 1, horizon)["truth"], scales)
+    deviations = np.stack([_deviation(one.target[: one.train_end]) for one in panel.series])
+    return Test(rows, panels.windows(panel, rows, 1, horizon)["truth"], scales, deviations)
+
+
+def _deviation(part: np.ndarray) -> np.ndarray:
+    known = np.isfinite(part)
+    counts = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, part, 0).sum(axis=0, dtype=np.float64) / counts
+    square = (np.where(known, part - mean, 0) ** 2).sum(axis=0) / counts
+    return np.where(square > 0, np.sqrt(square), np.nan)
 
 
 def _scale(history: np.ndarray, season: int) -> np.ndarray:
@@ -72,11 +85,17 @@ def points(test: Test, median: np.ndarray, mean: np.ndarray | None = None) -> di
     share = np.where(size > 0, 200 * error / np.where(size > 0, size, 1), 0.0)
     square = (test.truth - (median if mean is None else mean)) ** 2
     mase = by_series(test, error) / test.scales
+    unit = test.deviations[test.series][:, None]
+    scaled = {}
+    if np.isfinite(test.deviations).any():
+        scaled["scaled_mae"] = np.nanmean(error / unit)
+        scaled["scaled_mse"] = np.nanmean(square / unit**2)
     return {
         "mae": float(error[known].mean()),
         "rmse": float(np.sqrt(square[known].mean(dtype=np.float64))),
         # Undefined where all series are constant
         **({"mase": float(np.nanmean(mase))} if np.isfinite(mase).any() else {}),
+        **{name: float(value) for name, value in scaled.items()},
         "smape": float(np.nanmean(by_series(test, np.where(known, share, np.nan)))),
         "wape": float(100 * error[known].sum() / max(np.abs(test.truth[known]).sum(), 1e-12)),
     }

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 import lstm_layers
+from apps.forecasting import closed_loop, data
 from apps.forecasting import config as configs
-from apps.forecasting import data
 from apps.forecasting import layout as layouts
 from apps.suite.distribution import replicas
 from apps.suite.networks import quantiles
 
 
-def build(config: configs.Config, layout: layouts.Layout) -> keras.Model:
-    """Builds the uncompiled network of one target of one series; see `direct`."""
-    return direct(config, layout)
+class Networks(NamedTuple):
+    """A network as it learns, and as it is saved and asked; both have the same weights."""
+
+    learner: keras.Model
+    network: keras.Model
+
+
+def build(config: configs.Config, layout: layouts.Layout) -> Networks:
+    """Builds the uncompiled networks of one target of one series; see the two kinds."""
+    if config.model.kind == "autoregressive":
+        return autoregressive(config, layout)
+    network = direct(config, layout)
+    return Networks(network, network)
 
 
 def direct(config: configs.Config, layout: layouts.Layout) -> keras.Model:
@@ -79,15 +90,85 @@ def direct(config: configs.Config, layout: layouts.Layout) -> keras.Model:
     if model.linear:
         linear = dense(horizon, kernel_initializer="zeros", use_bias=False, name="linear")
         moved = moved + linear(context[:, :, 0])[:, :, None]
-    return keras.Model([context, ahead, series], _head(config, hidden) + moved, name="direct")
+    head = _new_head(config)
+    network = keras.Model([context, ahead, series], head(hidden)[:, :, 0] + moved, name="direct")
+    _begin(head)
+    return network
 
 
-def _head(config: configs.Config, hidden: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns mean and quantiles (batch, time, 1 + levels), which begin around 0."""
-    head = quantiles.QuantileHead(config.forecast.levels, [0.0], [1.0], name="head")
-    found = head(hidden)[:, :, 0]
+def autoregressive(config: configs.Config, layout: layouts.Layout) -> Networks:
+    """Builds the network that goes on from its own last step (after Salinas et al. 2020).
+
+        y_t, state_t = recurrent([relu(W x_t), series], state_{t-1})
+        [mean, quantiles]_t = head(relu(U y_t + A x_t)) + a · (anchor_t, z_{t-1}, anchor_{t-1})
+
+    x_t is what `data.fed` makes of a step. In open loop z_{t-1} is the truth, in closed loop what
+    the network said. a begins as (1, 0, 0), or (0, 1, 0) without a season.
+
+    Returns:
+        The learner: a model of [steps, series], float32 (batch, time, …) and int32 (batch,), to
+        mean and quantiles (batch, time, 1 + levels), from states of zeros. The network: the same
+        of [steps, series, *states], with the states after it.
+    """
+    model = config.model
+    (width,) = data.widths(layout, model)
+    asked = width - 3 - len(layout.past_names)
+    steps = keras.Input((None, width), name="steps")
+    series = keras.Input((), dtype="int32", name="series")
+    dense = keras.layers.Dense
+    read = dense(model.units, activation="relu", name="read")(steps)
+    if model.series_units:
+        names = (len(layout.series_names) + 1) * len(layout.target_names)
+        known = keras.layers.Embedding(names, model.series_units, name="series_embedding")(series)
+        read = read + dense(model.units, name="series_read")(known)[:, None]
+    recurrent = lstm_layers.StackedLSTM(
+        model.units, model.layer_count, cell=model.layer, dropout_between=model.dropout,
+        return_sequences=True, return_state=True, name="recurrent",
+    )  # fmt: skip
+    before = [
+        keras.Input((size,), name=f"recurrent_{place}")
+        for place, size in enumerate(recurrent.state_size)
+    ]
+    said, beside = dense(model.units, name="said"), dense(model.units, name="beside")(steps)
+    dropout, head = keras.layers.Dropout(model.dropout, name="dropout"), _new_head(config)
+    moved = dense(1, use_bias=False, name="moved")
+    last = ops.concatenate([steps[:, :, :1], steps[:, :, asked : asked + 2]], axis=-1)
+
+    def answer(outputs: keras.KerasTensor) -> keras.KerasTensor:
+        hidden = ops.relu(said(dropout(outputs)) + beside)
+        return head(hidden)[:, :, 0] + moved(last)
+
+    learner = keras.Model([steps, series], answer(recurrent(read)[0]), name="learner")
+    _begin(head)
+    moved.kernel.assign([[1.0], [0.0], [0.0]] if layout.season else [[0.0], [1.0], [0.0]])
+    outputs, *after = recurrent(read, initial_state=before)
+    network = keras.Model([steps, series, *before], [answer(outputs), *after], name="steps")
+    return Networks(learner, network)
+
+
+def answer(
+    network: keras.Model, found: dict[str, tf.Tensor], series: tf.Tensor, config: configs.Config
+) -> tf.Tensor:
+    """Returns mean and quantiles of z of the next steps, float32 (batch, horizon, 1 + levels).
+
+    Args:
+        network: that is saved.
+        found: of `data.preprocess`.
+        series: int32 (batch,).
+        config: of the run.
+    """
+    if config.model.kind == "direct":
+        return network([found["context"], found["ahead"], series], training=False)
+    return closed_loop.forecast(network, found, series, config)
+
+
+def _new_head(config: configs.Config) -> quantiles.QuantileHead:
+    return quantiles.QuantileHead(config.forecast.levels, [0.0], [1.0], name="head")
+
+
+def _begin(head: quantiles.QuantileHead) -> None:
+    """Makes a new head say 0, with the same small steps between the quantiles everywhere."""
     head.kernel.assign(ops.zeros_like(head.kernel))
-    return found
 
 
 @keras.saving.register_keras_serializable(package="forecasting")

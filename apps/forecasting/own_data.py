@@ -171,8 +171,9 @@ def _targets(
 
 
 def _median_spacing(found: list[_Rows]) -> float:
-    spacings = [np.median(np.diff(rows.times)) for rows in found if len(rows.times) > 1]
-    return float(np.median(spacings)) if spacings else 1.0
+    """Returns the median of all spacings, the lower one of two."""
+    spacings = np.sort(np.concatenate([np.diff(rows.times) for rows in found]))
+    return float(spacings[(len(spacings) - 1) // 2]) if len(spacings) else 1.0
 
 
 def _joined(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from apps.forecasting import data, trained_model
 from apps.forecasting import panel as panels
 from apps.suite.export import asking
 
@@ -63,3 +65,25 @@ def request(
     }
     wanted = model.inputs["serving_default"]
     return {name: array for name, array in inputs.items() if name in wanted}
+
+
+def open_loop(
+    trained: trained_model.TrainedModel, panel: panels.Panel, rows: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """Returns medians of one step ahead, float32 [rows, horizon, targets], of a model of steps.
+
+    Each step of the horizon is forecast with the truth of the steps before it fed back.
+    """
+    targets, config = len(panel.target_names), trained.config
+    horizon, middle = config.forecast.horizon_steps, config.forecast.levels.index(0.5)
+    asked = [(*row, column) for row in rows for column in range(targets)]
+    found = []
+    for start in range(0, len(asked), _ROWS):
+        part = asked[start : start + _ROWS]
+        (steps, series), _, window = data.examples(panel, trained.layout, config, part)
+        zeros = [tf.zeros((len(part), each.shape[-1])) for each in trained.network.inputs[2:]]
+        said, *_ = trained.network([steps, series, *zeros], training=False)
+        z = said[:, -horizon:, 1 + middle]
+        found.append((window["location"][:, None] + window["spread"][:, None] * z).numpy())
+    whole = np.concatenate(found).reshape(len(rows), targets, horizon)
+    return np.asarray(whole.transpose(0, 2, 1))

@@ -24,14 +24,28 @@ SIGNATURES = {
             "unseen": "bool[b]",
         },
     ),
+    "stream": signatures.Signature(
+        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
+        {
+            "mean": "float32[b, horizon, targets]",
+            "quantiles": "float32[b, horizon, targets, levels]",
+            "quantile_levels": "float32[b, levels]",
+            "unseen": "bool[b]",
+            signatures.STATES: "any[…]",
+        },
+    ),
     "assets": signatures.ASSETS,
 }
 """NaN is a missing value. What else `serving_default` takes depends on the data of the training:
 
 past float32[b, time, columns]; known float32[b, time + horizon, columns]; times int64[b, time +
 horizon], seconds since 1970 on the clocks of the data; series string[b], its name; static string[b,
-columns].
+columns]. A stream is fed one step or more at a time; its states, what it has read so far, begin as
+zeros and are the client's to keep.
 """
+
+_STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
+_RECENT = "recent_"  # begins the names of a stream's states
 
 
 class ServedForecaster:
@@ -84,6 +98,9 @@ class ServedForecaster:
             "serving_default": tf.function(self.forecast, autograph=False).get_concrete_function(
                 **self.specs()
             ),
+            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
+                **self.specs(), **self.states()
+            ),
             "assets": self.assets.signature(),
         }
 
@@ -91,7 +108,46 @@ class ServedForecaster:
         """Answers signature `serving_default`."""
         window, horizon, checks = self.window(inputs)
         with tf.control_dependencies(checks):
-            mean, quantiles = self.forecaster.forecast(window, tf.identity(horizon))
+            return self._answer(window, tf.identity(horizon))
+
+    def states(self) -> dict[str, tf.TensorSpec]:
+        """Returns the states of a stream: its last `context_steps` steps, and their number."""
+        steps = self.forecaster.context
+        specs = {f"{_RECENT}count": tf.TensorSpec([None], tf.int32, f"{_RECENT}count")}
+        for name, spec in self.specs().items():
+            if name in _STEPS:
+                shape = [None, steps, *spec.shape[2:]]
+                specs[_RECENT + name] = tf.TensorSpec(shape, spec.dtype, _RECENT + name)
+        return specs
+
+    def stream(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `stream`: the forecast after all steps so far."""
+        window, horizon, checks = self.window(inputs)
+        length = self.forecaster.context
+        with tf.control_dependencies(checks):
+            time = tf.shape(window["values"])[1]
+        count = inputs[f"{_RECENT}count"]
+        places = tf.range(length)[None]
+        is_there = places >= length - count[:, None]
+        step = tf.cast(tf.range(-length, 0), tf.float64)[None] * self.layout.step_seconds
+        after = {f"{_RECENT}count": tf.minimum(count + time, length)}
+        for name in _STEPS:
+            if name not in inputs:
+                blank = tf.zeros([tf.shape(count)[0], length, *window[name].shape[2:]])
+                before = tf.cast(blank, window[name].dtype)
+            elif name == "times":
+                before = tf.cast(inputs[_RECENT + name], tf.float64)
+                before = tf.where(is_there, before, window[name][:, :1] + step)
+            else:
+                before = tf.where(is_there[:, :, None], inputs[_RECENT + name], float("nan"))
+            window[name] = tf.concat([before, window[name]], axis=1)
+            if name in inputs:
+                recent = window[name][:, time : time + length]
+                after[_RECENT + name] = tf.cast(recent, inputs[name].dtype)
+        return {**self._answer(window, horizon), **after}
+
+    def _answer(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
+        mean, quantiles = self.forecaster.forecast(window, horizon)
         batch = tf.shape(mean)[0]
         return {
             "mean": mean,
@@ -145,6 +201,7 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "known_names": layout.known_names,
         "static_names": layout.static_names,
         "dated": layout.dated,
+        "series_count": len(layout.series_names),
         "step_seconds": layout.step_seconds,
         "time_zone": layout.time_zone,
         "level": layout.level,
@@ -181,7 +238,48 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
             name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]
         }
         found.append(warmup_requests.Request("serving_default", inputs, joined))
+    for rows in (1, 3):
+        found += _streamed(made, rows)
     return [*found, assets.request()]
+
+
+def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request]:
+    """Returns requests for a first chunk, from states of zeros, and for one step after it.
+
+    The answers are those of the whole history so far, and states that NumPy keeps.
+    """
+    time, horizon, length = 7, 3, made.forecaster.context
+    whole = example(made, rows, time, horizon)
+    states = {
+        name: np.zeros([rows, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
+        for name, spec in made.states().items()
+    }
+    found = []
+    for start, end in ((0, time - 1), (time - 1, time)):
+        until = {
+            name: array[:, : end + (horizon if name in ("known", "times") else 0)]
+            if name in _STEPS
+            else array
+            for name, array in whole.items()
+        }
+        chunk = {name: array[:, start:] if name in _STEPS else array
+                 for name, array in until.items()}  # fmt: skip
+        answers = made.forecast(**{name: tf.constant(array) for name, array in until.items()})
+        after = {f"{_RECENT}count": np.full(rows, min(end, length), np.int32)}
+        for name in states:
+            of = name.removeprefix(_RECENT)
+            if of in _STEPS:
+                array = until[of][:, :end]
+                blank = np.full([rows, length, *array.shape[2:]], np.nan)
+                if of == "times":
+                    step = np.arange(-length, 0) * made.layout.step_seconds
+                    blank = until[of][:, :1] + step
+                joined = np.concatenate([blank, array], axis=1)[:, -length:]
+                after[name] = joined.astype(states[name].dtype)
+        told = {name: each.numpy() for name, each in answers.items()} | after
+        found.append(warmup_requests.Request("stream", {**chunk, **states}, told))
+        states = after
+    return found
 
 
 def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     }
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         with distribution.scope():
-            learner = model.build(config, layout)
+            learner, network = model.build(config, layout)
             learner.compile(
                 optimizer.optimizer(settings),
                 model.loss(config.forecast.levels),
@@ -60,9 +60,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         validate = calibration.Validation(panel, layout, config)
 
-        def save_best(best: keras.Model) -> None:
+        def save_best(_: keras.Model) -> None:
             with files.replacing(folder.model_file) as partial:
-                best.save(partial)
+                network.save(partial)
 
         record = fit.fit(
             learner,

@@ -12,7 +12,6 @@ import numpy as np
 from apps.forecasting import config as configs
 from apps.forecasting import data, forecaster
 from apps.forecasting import layout as layouts
-from apps.forecasting import model as models  # noqa: F401  (registers layers of model.keras)
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder

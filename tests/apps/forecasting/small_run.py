@@ -69,7 +69,7 @@ def trained(seed=0, of=None, **sizes):
     made, of = config(**sizes), of or panel()
     layout = layouts.of_training(of, made)
     keras.utils.set_random_seed(seed)
-    network = model.build(made, layout)
+    network = model.build(made, layout).network
     draw = np.random.default_rng(seed)
     for weight in network.trainable_weights:
         weight.assign(draw.normal(0, 0.3, weight.shape))
