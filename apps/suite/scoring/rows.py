@@ -58,8 +58,8 @@ def read(
         binding: the inputs that they fill.
         keep: columns whose cells go into the output.
         settings: of the export: sample_rate_hz, frames, clip_seconds, clips_per_video,
-            data_format. A video
-            whose clips are spread over all of it is one row of several clips, as `predict` asks.
+            data_format. A video whose clips are spread over all of it is one row of several clips,
+            as `predict` asks.
 
     Raises:
         UserError: a table that cannot be read any more.
