@@ -12,7 +12,7 @@ from apps.suite.texts import words
 
 
 class Examples(NamedTuple):
-    """What is learned from.
+    """Sequences or texts with their targets.
 
     Attributes:
         sequences: of numbers, or texts.

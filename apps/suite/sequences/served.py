@@ -123,7 +123,7 @@ class ServedSequences:
         rows = tf.shape(values)[0]
         known = tf.reduce_any(~tf.math.is_nan(values), axis=[1, 2])
         values = limits.checked(
-            _checked(values, "values"),
+            self._checked(values, "values"),
             tf.reduce_all(known),
             "values: a sequence without any value; leave it out",
         )
@@ -147,7 +147,7 @@ class ServedSequences:
         """Answers signature `stream`: the answers after each step of the chunk."""
         assert self._stream is not None
         rows = tf.shape(chunk)[0]
-        chunk = _one_row(_checked(chunk, "chunk"))
+        chunk = _one_row(self._checked(chunk, "chunk"))
         given = {name: _one_row(limits.finite(state, name)) for name, state in states.items()}
         first = self._stream.initial_states(tf.shape(chunk)[0])
         vectors, after = self._stream.advance(chunk, streaming.unpacked(given, first))
@@ -156,20 +156,21 @@ class ServedSequences:
             **{name: state[:rows] for name, state in streaming.packed(after).items()},
         }
 
-
-def _checked(values: tf.Tensor, name: str) -> tf.Tensor:
-    """Returns values after checks of their number, and that none is infinite."""
-    rows, steps, channels = tf.unstack(tf.shape(values))
-    told = f"{name}: rows times steps"
-    values = limits.at_most(values, [rows, steps], LIMITS["rows_times_steps"], told)
-    told = f"{name}: how many numbers"
-    values = limits.at_most(values, [rows, steps, channels], LIMITS["numbers"], told)
-    values = limits.checked(values, steps > 0, f"{name}: no steps; give at least one")
-    return limits.checked(
-        values,
-        tf.reduce_all(~tf.math.is_inf(values)),
-        f"{name}: one is infinite, or beyond float32; a missing value is NaN",
-    )
+    def _checked(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns values after checks of their number, and that none is infinite."""
+        rows, steps, channels = tf.unstack(tf.shape(values))
+        told = f"{name}: rows times steps"
+        needed = f"{name}: the model reads {self._channels} channels; here are"
+        values = limits.checked(values, channels == self._channels, needed, channels)
+        values = limits.at_most(values, [rows, steps], LIMITS["rows_times_steps"], told)
+        told = f"{name}: how many numbers"
+        values = limits.at_most(values, [rows, steps, channels], LIMITS["numbers"], told)
+        values = limits.checked(values, steps > 0, f"{name}: no steps; give at least one")
+        return limits.checked(
+            values,
+            tf.reduce_all(~tf.math.is_inf(values)),
+            f"{name}: one is infinite, or beyond float32; a missing value is NaN",
+        )
 
 
 def _one_row(values: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from apps.sequence_classification import export, predict, serving
 from apps.suite import errors
 from apps.suite.export import asking
+from apps.suite.sequences import questions
 from tests.apps import served_contract
 from tests.apps.sequence_classification import small_run
 
@@ -26,7 +27,7 @@ def made(request):
 
 
 def asked(trained):
-    return asking.of_served("small", serving.ServedClassifier(trained))
+    return asking.of_served("small", serving.of_model(trained))
 
 
 @pytest.mark.slow
@@ -57,7 +58,7 @@ def test_a_stream_ends_with_the_answer_to_the_whole():
         model = asked(small_run.trained(per, convolution_count=1))
         values = small_run.sequence(23)
         whole = model.ask(values=values[None])["probabilities"][0]
-        found = predict.streamed(model, values, chunk_steps=5)
+        found = questions.streamed(model, values, ["probabilities"], chunk_steps=5)["probabilities"]
         np.testing.assert_allclose(found[-1], whole if per == "sequence" else whole[-1], atol=1e-5)
         if per == "step":
             np.testing.assert_allclose(found, whole, atol=1e-5)
