@@ -159,7 +159,7 @@ def _why(metrics: dict[str, Any], config: configs.Config) -> str:
         f"{settings.batch_size} clips, {passes:,.2g} passes over {clips:,} clips and copies",
         "--preset default"
         if config.preset == "tiny"
-        else "more recordings and more training.steps",
+        else "more recordings and training.steps",
     )
 
 
