@@ -157,9 +157,7 @@ def _why(metrics: dict[str, Any], config: configs.Config) -> str:
         metrics,
         f"simpler models need fewer clips and steps; this one learned {settings.steps:,} steps of "
         f"{settings.batch_size} clips, {passes:,.2g} passes over {clips:,} clips and copies",
-        "--preset default"
-        if config.preset == "tiny"
-        else "more recordings and training.steps",
+        "--preset default" if config.preset == "tiny" else "more recordings and training.steps",
     )
 
 
