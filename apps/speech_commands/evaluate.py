@@ -155,9 +155,9 @@ def _why(metrics: dict[str, Any], config: configs.Config) -> str:
     passes = settings.steps * settings.batch_size / clips
     return comparison.why(
         metrics,
-        f"baselines see every training clip until they have learned it, the model learned "
-        f"{settings.steps:,} steps of {settings.batch_size} clips, {passes:,.2g} passes",
-        "more recordings and more training.steps",
+        f"simpler models need fewer clips and steps; this one learned {settings.steps:,} steps of "
+        f"{settings.batch_size} clips, {passes:,.2g} passes over {clips:,} clips and copies",
+        "--preset default" if config.preset == "tiny" else "more recordings and training.steps",
     )
 
 

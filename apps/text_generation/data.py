@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite import errors
-from apps.suite.data import named_sets, text_files
-from apps.suite.texts import tokenizer
+from apps.suite.data import named_sets
+from apps.suite.texts import text_files, tokenizer
 from apps.text_generation import config as configs
 
 DEFAULT = "king_james_bible"
@@ -156,7 +156,7 @@ def evaluation_batches(tokens: np.ndarray, batch_size: int, window_tokens: int) 
 def _read_path(path: Path) -> tuple[str, tuple[Path, ...], tuple[Path, ...]]:
     """Returns the text of a file or a folder, the files that were read, and those that were not."""
     if not path.is_dir():
-        return _read_file(path), (path,), ()
+        return text_files.read(path), (path,), ()
     found = sorted(
         file
         for file in path.rglob("*")
@@ -167,14 +167,7 @@ def _read_path(path: Path) -> tuple[str, tuple[Path, ...], tuple[Path, ...]]:
     if not texts:
         named = f", only {others[0].relative_to(path)}; give a file by its name" if others else ""
         raise errors.UserError(f"{path}: no {SUFFIX} file in this folder{named}")
-    return _join([_read_file(file) for file in texts]), texts, others
-
-
-def _read_file(file: Path) -> str:
-    text = text_files.read(file)
-    if not text.strip():
-        raise errors.UserError(f"{file}: empty; give text, or take the file out of its folder")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _join([text_files.read(file) for file in texts]), texts, others
 
 
 def _read_set(name: str) -> tuple[str, str, str]:

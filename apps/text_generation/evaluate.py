@@ -147,7 +147,7 @@ def _note(metrics: dict[str, Any], config: configs.Config, train_tokens: int) ->
         metrics,
         f"the n-gram counts every token of the training part, the model read it {read:,.2g} times "
         f"in {settings.steps:,} steps",
-        "more training.steps or a larger preset",
+        "--preset default" if config.preset == "tiny" else "more training.steps or a larger preset",
     )
 
 

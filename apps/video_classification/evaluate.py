@@ -104,9 +104,9 @@ def _why(metrics: dict[str, Any], config: configs.Config) -> str:
     passes = settings.steps * settings.batch_size / videos
     return comparison.why(
         metrics,
-        f"baselines need few videos, the model learned {settings.steps:,} steps of "
+        f"simpler models need fewer videos and steps; this one learned {settings.steps:,} steps of "
         f"{settings.batch_size} clips, {passes:,.2g} passes over {videos:,} training videos",
-        "more videos and more training.steps",
+        "--preset default" if config.preset == "tiny" else "more videos and more training.steps",
     )
 
 

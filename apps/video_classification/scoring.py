@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.commands import progress
 from apps.suite.evaluation import classification
 from apps.video_classification import config as configs
 from apps.video_classification import model
@@ -65,7 +66,9 @@ def of_videos(probabilities: np.ndarray, clips: Clips) -> np.ndarray:
 def features(trained: keras.Model, clips: Clips) -> np.ndarray:
     """Computes the output of `model.encoder`, float32 [clips, time, features]."""
     encode = _encoding(trained)
-    return np.concatenate([encode(tf.constant(frames)).numpy() for _, frames, _ in _batches(clips)])
+    title, total = f"features of {len(clips):,} clips", -(-len(clips) // _ROWS)
+    batches = progress.watched(_batches(clips), title, total)
+    return np.concatenate([encode(tf.constant(frames)).numpy() for _, frames, _ in batches])
 
 
 def by_frames_seen(trained: keras.Model, config: configs.Config, clips: Clips) -> np.ndarray:

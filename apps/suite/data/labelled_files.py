@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from apps.suite import errors
-from apps.suite.data import text_files
+from apps.suite.texts import text_files
 
 PARTS = ("train", "validation", "test")
 
@@ -364,5 +364,5 @@ def _rows(path: Path, kind: Kind) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Returns the lines of a text file with their ends. Raises UserError as `text_files.read`."""
-    return text_files.read(path).splitlines(keepends=True)
+    """Returns the lines of a text file with their ends; raises as `text_files.decoded`."""
+    return text_files.decoded(path).splitlines(keepends=True)

@@ -53,8 +53,6 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
             known = "csv, tsv, parquet; wav, flac, ogg, mp3; mp4, mkv, gif and others"
             raise errors.UserError(f"--input {pattern}: matches no file that can be read ({known})")
         found.update(matching)
-    if others:
-        print(f"note: --input: not read: {account.named(sorted(set(others)))}", file=sys.stderr)
     kinds = {kind: [path for path in found if found[path] == kind] for kind in SUFFIXES}
     several = [
         f"{len(paths):,} {kind}{'s' if len(paths) > 1 else ''}"
@@ -65,6 +63,8 @@ def find(patterns: Sequence[str], leave_out: Path) -> tuple[str, list[str]]:
         raise errors.UserError(
             f"--input: matches {' and '.join(several)}; a job reads one kind: give a pattern"
         )
+    if others:
+        print(f"note: --input: not read: {account.named(sorted(set(others)))}", file=sys.stderr)
     return found[next(iter(found))], sorted(found)
 
 

@@ -57,9 +57,7 @@ def read(
         piece: which rows.
         binding: the inputs that they fill.
         keep: columns whose cells go into the output.
-        settings: of the export: sample_rate_hz, frames, clip_seconds, clips_per_video,
-            data_format. A video whose clips are spread over all of it is one row of several clips,
-            as `predict` asks.
+        settings: of the export: sample_rate_hz, frames, clip_seconds, data_format.
 
     Raises:
         UserError: a table that cannot be read any more.
@@ -166,7 +164,7 @@ def _media(path: str, layout: str, settings: dict[str, Any]) -> Iterator[Any]:
         from apps.suite.videos import video_files
 
         frames, seconds = settings.get("frames"), settings.get("clip_seconds")
-        if frames and not seconds:
+        if frames and not seconds:  # one row of several clips, as `predict` asks
             yield video_files.clips(Path(path), frames, settings.get("clips_per_video", 1))
             return
         yield from video_files.rows(Path(path), frames, seconds)

@@ -1,1 +1,1 @@
-"""Reads texts: tokenizers, subwords, vocabularies."""
+"""Reads texts: files, tokenizers, subwords, vocabularies."""

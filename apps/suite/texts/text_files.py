@@ -15,6 +15,17 @@ _MARKS = (
 
 
 def read(path: Path) -> str:
+    """Returns the text of a file, with a line feed at each line end and no byte order mark.
+
+    Raises UserError as `decoded`, and for a file without text.
+    """
+    text = decoded(path)
+    if not text.strip():
+        raise errors.UserError(f"{path}: empty; give text, or take the file out of its folder")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(path: Path) -> str:
     """Returns the text of a file without its byte order mark; line ends stay.
 
     Raises:

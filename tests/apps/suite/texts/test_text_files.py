@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from apps.suite import errors
-from apps.suite.data import text_files
+from apps.suite.texts import text_files
 
 TEXT = "zoë\r\nµ 🛶\n"
 
@@ -23,7 +23,8 @@ TEXT = "zoë\r\nµ 🛶\n"
 )
 def test_the_text_is_the_same_in_every_encoding_that_names_itself(tmp_path, content):
     (tmp_path / "a.txt").write_bytes(content)
-    assert text_files.read(tmp_path / "a.txt") == TEXT
+    assert text_files.decoded(tmp_path / "a.txt") == TEXT
+    assert text_files.read(tmp_path / "a.txt") == TEXT.replace("\r", "")
 
 
 @pytest.mark.parametrize(
@@ -39,4 +40,10 @@ def test_the_text_is_the_same_in_every_encoding_that_names_itself(tmp_path, cont
 def test_what_is_not_text_is_refused_with_its_place(tmp_path, content, message):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(errors.UserError, match=rf"a\.txt: .*{message}"):
+        text_files.decoded(tmp_path / "a.txt")
+
+
+def test_a_file_without_text_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_bytes(codecs.BOM_UTF16_LE + "\r\n".encode("utf-16-le"))
+    with pytest.raises(errors.UserError, match=r"a\.txt: empty"):
         text_files.read(tmp_path / "a.txt")
