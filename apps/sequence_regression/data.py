@@ -335,7 +335,10 @@ def batches(
                 draw,
             )
             arrays.append(array)
-            wanted.append(train.targets[index] if by_step is None else by_step)
+            if by_step is None:
+                pace = len(array) / (rows.stop - rows.start) if config.target.paced else 1.0
+                by_step = train.targets[index] * pace
+            wanted.append(by_step)
         made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
         every = np.arange(len(arrays))
         values = sequence_batches.padded(made, every)

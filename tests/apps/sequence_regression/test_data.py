@@ -99,6 +99,19 @@ def test_batches_hold_each_sequence_with_its_target_and_go_on_exactly(tmp_path):
         np.testing.assert_array_equal(steps, 20 + wanted[:, 0])
 
 
+def test_a_copy_at_another_pace_has_a_target_as_much_longer(tmp_path):
+    made = config(write(tmp_path / "a.csv", units(target="each")), paced=True)
+    made = dataclasses.replace(made, alteration=configs.AlterationConfig(speed_deviation=0.3))
+    paces = []
+    for values, wanted in data.batches(data.load(made), made).take(5):
+        for row, (target,) in zip(values.numpy(), wanted.numpy(), strict=True):
+            unit = int(row[0, 0])
+            steps = np.isfinite(row[:, 0]).sum()
+            np.testing.assert_allclose(target, unit * steps / (20 + unit), rtol=1e-5)
+            paces.append(steps / (20 + unit))
+    assert np.std(paces) > 0.15
+
+
 def test_crops_carry_the_targets_of_their_steps(tmp_path):
     file = write(tmp_path / "a.csv", units(target="step"))
     made = config(file, {"crop_steps": 7}, per="step")
