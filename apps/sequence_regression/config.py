@@ -113,19 +113,19 @@ _TINY = Config(
 _DEFAULT = Config(
     target=TargetConfig(paced=True),
     alteration=AlterationConfig(
-        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=60.0
+        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=30.0
     ),
-    model=ModelConfig(layer="bilstm", units=64, convolution_count=1, pool_steps=2),
-    training=TrainingConfig(batch_size=32, steps=1_500, steps_per_checkpoint=150),
+    model=ModelConfig(layer="bilstm", units=64, convolution_count=3, pool_steps=2),
+    training=TrainingConfig(batch_size=32, steps=2_400, steps_per_checkpoint=200),
 )
 # Has not been measured yet.
 _LARGE = Config(
     preset="large",
     target=TargetConfig(paced=True),
     alteration=AlterationConfig(
-        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=60.0
+        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=30.0
     ),
-    model=ModelConfig(layer="bilstm", layer_count=2, units=256, convolution_count=1, pool_steps=2),
+    model=ModelConfig(layer="bilstm", layer_count=2, units=256, convolution_count=3, pool_steps=2),
     training=TrainingConfig(batch_size=64, steps=20_000, steps_per_checkpoint=500),
 )
 
