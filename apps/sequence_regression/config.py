@@ -84,8 +84,6 @@ class Config:
                 "target.remaining needs a model that reads no later step (not bilstm, "
                 "normalisation sequence or pool_steps): the end of a sequence is its failure"
             )
-        if self.target.paced and self.alteration.shortest_share < 1:
-            raise ValueError("target.paced needs alteration.shortest_share 1: a cut is no pace")
         if self.training.crop_steps and not self.per_step:
             raise ValueError("training.crop_steps needs a target for each step")
 
@@ -109,13 +107,19 @@ _TINY = Config(
     training=TrainingConfig(batch_size=8, steps=40, steps_per_checkpoint=20),
 )
 # Learns two and a half thousand crops of four seconds in minutes on two cores. Six people are few:
-# copies at another pace, with the watch turned on the wrist, stand for others.
+# cuts at another pace, with the watch turned on the wrist, stand for others.
 _DEFAULT = Config(
     target=TargetConfig(paced=True),
     alteration=AlterationConfig(
-        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=30.0
+        noise_deviations=0.1,
+        scale_deviation=0.1,
+        speed_deviation=0.25,
+        rotation_degrees=180.0,
+        shortest_share=0.6,  # the length of a copy must not give its pace away
     ),
-    model=ModelConfig(layer="bilstm", units=64, convolution_count=3, pool_steps=2),
+    model=ModelConfig(
+        normalisation="sequence", layer="bilstm", units=64, convolution_count=3, pool_steps=2
+    ),
     training=TrainingConfig(batch_size=32, steps=2_400, steps_per_checkpoint=200),
 )
 # Has not been measured yet.
@@ -123,9 +127,20 @@ _LARGE = Config(
     preset="large",
     target=TargetConfig(paced=True),
     alteration=AlterationConfig(
-        noise_deviations=0.1, scale_deviation=0.1, speed_deviation=0.25, rotation_degrees=30.0
+        noise_deviations=0.1,
+        scale_deviation=0.1,
+        speed_deviation=0.25,
+        rotation_degrees=180.0,
+        shortest_share=0.6,  # the length of a copy must not give its pace away
     ),
-    model=ModelConfig(layer="bilstm", layer_count=2, units=256, convolution_count=3, pool_steps=2),
+    model=ModelConfig(
+        normalisation="sequence",
+        layer="bilstm",
+        layer_count=2,
+        units=256,
+        convolution_count=3,
+        pool_steps=2,
+    ),
     training=TrainingConfig(batch_size=64, steps=20_000, steps_per_checkpoint=500),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -315,6 +315,8 @@ def batches(
         np.minimum(lengths, crop) if crop else lengths, size, (config.seed, _ORDER_SEED)
     )
     deviation = sequence_statistics.of_channels(sequences.values).deviation
+    cuts = alteration.AlterationConfig(shortest_share=config.alteration.shortest_share)
+    others = replace(config.alteration, shortest_share=1.0)
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         del draw  # the network itself hides words
@@ -327,16 +329,19 @@ def batches(
             if crop and rows.stop - rows.start > crop:
                 first = int(draw.integers(rows.start, rows.stop - crop + 1))
                 rows = slice(first, first + crop)
+            # Cut apart from the rest, so that a change of length is one of pace
             array, by_step = alteration.altered(
                 np.asarray(sequences.values[rows]),
                 train.targets[rows] if config.per_step else None,
-                config.alteration,
+                cuts,
                 deviation,
                 draw,
             )
+            steps = len(array)
+            array, by_step = alteration.altered(array, by_step, others, deviation, draw)
             arrays.append(array)
             if by_step is None:
-                pace = len(array) / (rows.stop - rows.start) if config.target.paced else 1.0
+                pace = len(array) / steps if config.target.paced else 1.0
                 by_step = train.targets[index] * pace
             wanted.append(by_step)
         made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
