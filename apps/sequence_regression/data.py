@@ -271,7 +271,9 @@ def batches(
     train = corpus.train
     deviation = sequence_statistics.of_channels(train.sequences.values).deviation
     return examples.endless(
-        examples.Examples(train.sequences, train.targets, config.per_step, np.nan),
+        examples.Examples(
+            train.sequences, train.targets, config.per_step, np.nan, config.target.paced
+        ),
         config.alteration,
         deviation,
         known,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +20,14 @@ class Examples(NamedTuple):
         targets: [sequences, …], or [steps, …] where `by_step`.
         by_step: each step has a target of its own.
         nothing: the target of a step after the end of a sequence.
+        paced: targets of sequences are times, which grow as a sequence is drawn out.
     """
 
     sequences: ragged.Sequences
     targets: np.ndarray
     by_step: bool
     nothing: float
+    paced: bool = False
 
 
 def endless(
@@ -63,6 +66,8 @@ def endless(
     if longest_steps:
         lengths = np.minimum(lengths, longest_steps)
     buckets = batches.Buckets(lengths, batch_size, seed, sort)
+    cuts = alteration.AlterationConfig(shortest_share=settings.shortest_share)
+    others = dataclasses.replace(settings, shortest_share=1.0)
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         del draw
@@ -72,15 +77,20 @@ def endless(
         arrays, wanted = [], []
         for index in chosen:
             rows = _cut(sequences.rows(index), longest_steps, draw)
+            # Cut apart from the rest, so that a change of length is one of pace
             array, of_steps = alteration.altered(
                 np.asarray(sequences.values[rows]),
                 targets[rows] if examples.by_step else None,
-                settings,
+                cuts,
                 deviation,
                 draw,
             )
+            steps = len(array)
+            array, of_steps = alteration.altered(array, of_steps, others, deviation, draw)
             arrays.append(array)
-            wanted.append(targets[index] if of_steps is None else of_steps)
+            if of_steps is None:
+                of_steps = targets[index] * (len(array) / steps) if examples.paced else targets[index]
+            wanted.append(of_steps)
         made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
         every = np.arange(len(arrays))
         values = batches.padded(made, every)

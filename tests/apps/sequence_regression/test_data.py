@@ -99,6 +99,23 @@ def test_batches_hold_each_sequence_with_its_target_and_go_on_exactly(tmp_path):
         np.testing.assert_array_equal(steps, 20 + wanted[:, 0])
 
 
+def test_a_cut_at_another_pace_has_a_target_as_much_longer(tmp_path):
+    """Channel b counts the steps, so that the pace can be read off its slope."""
+    made = config(write(tmp_path / "a.csv", units(target="each")), paced=True)
+    altered = configs.AlterationConfig(speed_deviation=0.3, shortest_share=0.5)
+    made = dataclasses.replace(made, alteration=altered)
+    paces, lengths = [], []
+    for values, wanted in data.batches(data.load(made), made).take(5):
+        for row, (target,) in zip(values.numpy(), wanted.numpy(), strict=True):
+            kept = row[np.isfinite(row[:, 1])]
+            shown = (kept[-1, 1] - kept[0, 1] + 1) / len(kept)
+            paces.append(target / int(kept[0, 0]))
+            lengths.append(len(kept) / (20 + int(kept[0, 0])))
+            np.testing.assert_allclose(paces[-1], 1 / shown, rtol=1e-4)
+    assert np.std(paces) > 0.15
+    assert abs(np.corrcoef(paces, lengths)[0, 1]) < 0.9
+
+
 def test_crops_carry_the_targets_of_their_steps(tmp_path):
     file = write(tmp_path / "a.csv", units(target="step"))
     made = config(file, {"crop_steps": 7}, per="step")
