@@ -45,9 +45,10 @@ LIMITS = {
     "length": 10_000,
     "rows_times_longest_length": 2**20,
     "prompt_bytes": 2**16,
-    "text_bytes": 2**18,  # of `score`
+    "text_bytes": 2**16,  # of `score`
     "rows_times_longest_text_bytes": 2**20,
     "rows_times_vocabulary": 2**24,
+    "rows": 2**14,
 }
 """Bounds of a request, which the graph holds; also in the asset settings.json."""
 
@@ -145,12 +146,7 @@ class ServedText:
 
     def step(self, token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `step`."""
-        token = limits.at_most(
-            token,
-            [tf.size(token), self.tokenizer.vocabulary_size],
-            LIMITS["rows_times_vocabulary"],
-            "token: rows times the size of the vocabulary",
-        )
+        token = self._few(token, "token")
         before = [limits.finite(states[name], name) for name in self.state_names]
         logits, after = model.step(self.streaming, token, before)
         following = tf.argmax(logits[:, 1:], axis=1, output_type=tf.int32) + 1
@@ -186,12 +182,7 @@ class ServedText:
 
     def _rows_within(self, texts: tf.Tensor, name: str) -> tf.Tensor:
         """Returns string[b] after a check of the time and memory that reading it takes."""
-        texts = limits.at_most(
-            texts,
-            [tf.size(texts), self.tokenizer.vocabulary_size],
-            LIMITS["rows_times_vocabulary"],
-            f"{name}: rows times the size of the vocabulary",
-        )
+        texts = self._few(texts, name)
         longest = _longest(tf.strings.length(texts))
         texts = limits.at_most(
             texts, [longest], LIMITS[f"{name}_bytes"], f"{name}: bytes of the longest one"
@@ -201,6 +192,16 @@ class ServedText:
             [tf.size(texts), longest],
             LIMITS["rows_times_longest_text_bytes"],
             f"{name}: rows times bytes of the longest one",
+        )
+
+    def _few(self, rows: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns a value for each row after a check of how many there are."""
+        rows = limits.at_most(rows, [tf.size(rows)], LIMITS["rows"], f"{name}: rows")
+        return limits.at_most(
+            rows,
+            [tf.size(rows), self.tokenizer.vocabulary_size],
+            LIMITS["rows_times_vocabulary"],
+            f"{name}: rows times the size of the vocabulary",
         )
 
 

@@ -74,8 +74,9 @@ class Guard:
             kept = [each for each in scope["headers"] if each[0] != b"accept-encoding"]
             scope = {**scope, "headers": kept}
         token = cookie if cookie in self._files else None
-        told = _Listening(self, send, token)
-        await self._app(scope, receive if content is None else _again(content, receive), told.send)
+        answer = _Listening(self, send, token)
+        body = receive if content is None else _again(content, receive)
+        await self._app(scope, body, answer.send)
 
     def remember(self, cookie: str, paths: Iterator[str]) -> None:
         """Adds paths to the files of a browser."""

@@ -118,3 +118,39 @@ def test_windows_are_exported_and_checked_in_a_clean_process_too(kind, tmp_path)
         served.saved, served.signatures(), requests, tmp_path, "anomaly_detection"
     )
     assert (version / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize("kind", small_model.KINDS)
+@pytest.mark.parametrize("extreme", [3e38, -3e38, 1e20])
+def test_an_extreme_value_is_an_alarm_with_finite_scores_and_leaves_a_stream_usable(kind, extreme):
+    served = serving.ServedDetector(made(kind))
+    values = np.tile(small_model.MEAN, (1, 40, 1)).astype(np.float32)
+    values[0, 30, 0] = extreme
+    answer = {name: each.numpy() for name, each in served.whole(tf.constant(values)).items()}
+    assert answer["is_anomaly"][0, 30]
+    states = served.detector.initial_states(1)
+    live = {name: each.numpy() for name, each in served.stream(values, **states).items()}
+    for found in (answer, live):
+        for name, each in found.items():
+            assert each.dtype.kind != "f" or np.isfinite(each).all(), name
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf])
+def test_an_infinite_value_is_refused_and_a_missing_one_is_not(loaded, wrong):
+    values = np.tile(small_model.MEAN, (2, 9, 1)).astype(np.float32)
+    values[0, 3] = np.nan
+    whole, live = (loaded.signatures[name] for name in ("serving_default", "stream"))
+    states = made().detector.initial_states(2)
+    whole(values=tf.constant(values))
+    live(values=tf.constant(values), **states)
+    values[1, 4, 1] = wrong
+    for ask in (whole, lambda values: live(values=values, **states)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="values: one is infinite"):
+            ask(values=tf.constant(values))
+
+
+def test_a_series_beyond_the_bound_is_refused_and_told_to_come_in_parts(loaded):
+    steps = serving.LIMITS["rows_times_steps"] + 1
+    values = tf.zeros([1, steps, small_model.FEATURES])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="signature stream"):
+        loaded.signatures["serving_default"](values=values)

@@ -235,3 +235,44 @@ def test_the_assets_are_the_names_and_titles_in_the_order_of_popularity(exported
     titles = (exported / "assets" / "titles.json").read_text("utf-8")
     assert json.loads(titles) == list(small_run.TITLES)
     assert not hasattr(served(trained, titles=None).saved, "titles")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "told"),
+    [
+        (40_000, {"k": COUNT}, "k: rows times k"),
+        (2**22 // 2 + 1, {"k": 1}, "history: rows"),
+        (2, {"k": [1, 0]}, "k: has to be at least 1"),
+    ],
+)
+def test_more_than_the_bounds_is_refused(signatures, rows, options, told):
+    history = tf.fill([rows, 2], NAMES[0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        signatures["serving_default"](
+            history=history,
+            k=tf.constant(options["k"], tf.int32),
+            exclude_seen=tf.constant(False),
+        )
+
+
+@pytest.mark.parametrize("name", ["include", "exclude"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_lists_for_other_rows_than_the_histories_are_refused(signatures, name, rows):
+    lists = {"include": table([[]] * 2), "exclude": table([[]] * 2)}
+    lists[name] = table([[NAMES[3]]] * rows)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name}: needs a row"):
+        signatures["candidates"](
+            history=table([HISTORY] * 2),
+            k=tf.constant(3),
+            exclude_seen=tf.constant(False),
+            **lists,
+        )
+
+
+def test_histories_are_read_in_blocks_that_fit_and_answered_as_alone(trained, monkeypatch):
+    rows = [HISTORY, [], HISTORY[:2], ["never seen"], HISTORY[3:]]
+    monkeypatch.setattr(serving, "_STEPS_AT_ONCE", 2 * small_run.HISTORY_ITEMS)
+    kept = served(trained)  # the signatures hold no reference to the variables
+    blocks = kept.signatures()
+    whole, *alone = (ask(blocks, *asked) for asked in (rows, *([row] for row in rows)))
+    assert whole[0] == [items for found, _, _ in alone for items in found]

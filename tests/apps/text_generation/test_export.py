@@ -1,5 +1,6 @@
 """The export answers as Keras does, in a process of its own, in batches and texts of any size."""
 
+import json
 import shutil
 
 import numpy as np
@@ -170,11 +171,11 @@ def test_a_model_that_was_trained_in_16_bits_is_served_in_32(tmp_path):
     made = trained_model.load(tmp_path)
     assert made.config.training.precision == "mixed_bfloat16"
     served = serving.ServedText(made.streaming, made.tokenizer)
-    for signature in served.signatures().values():
+    for name, signature in served.signatures().items():
         traced = getattr(signature, "get_concrete_function", lambda signature=signature: signature)
         operations = traced().graph.get_operations()
         dtypes = {output.dtype for operation in operations for output in operation.outputs}
-        assert tf.float32 in dtypes
+        assert tf.float32 in dtypes or name == "assets"
         assert tf.bfloat16 not in dtypes
 
 
@@ -185,3 +186,40 @@ def test_the_command_tells_where_it_is_and_how_to_ask(capsys, monkeypatch, run, 
     out = capsys.readouterr().out
     assert f"exported to {exported}" in out
     assert '"instances": [{"prompt"' in out
+
+
+@pytest.mark.parametrize(
+    ("prompts", "length", "told"),
+    [
+        (["a"], 10_001, "length"),
+        (["a"], 10**9, "length"),
+        (["a"], 2**31 - 300, "length"),
+        (["a", "b"], [10**9, 1], "length"),
+        (["a"] * 105, 10_000, "rows times the longest one"),
+        (["a" * (2**16 + 1)], 1, "prompt: bytes"),
+        (["a" * 2**16, *["a"] * 16], 1, "prompt: rows times bytes"),
+    ],
+)
+def test_more_than_the_bounds_is_refused_at_once(signatures, prompts, length, told):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        continuations(signatures, prompts, length=np.array(length, np.int32))
+
+
+def test_the_bounds_are_said_in_an_asset(signatures):
+    (content,) = signatures["assets"](name=tf.constant(["settings.json"]))["content"].numpy()
+    assert json.loads(content)["limits"] == serving.LIMITS
+
+
+def test_the_score_of_a_text_that_is_too_long_is_refused(signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="text: bytes"):
+        signatures["score"](text=tf.constant(["a" * (serving.LIMITS["text_bytes"] + 1)]))
+
+
+def test_many_rows_are_read_in_windows_that_fit_and_score_as_one_row_does(signatures):
+    texts = ["In the beginning God said, " * 12, "Let there be light"] * 70  # beyond 128 rows
+    together = signatures["score"](text=tf.constant(texts))["nats_per_character"].numpy()
+    alone = [
+        signatures["score"](text=tf.constant([text]))["nats_per_character"].numpy()[0]
+        for text in texts[:2]
+    ]
+    np.testing.assert_allclose(together, np.tile(alone, 70), rtol=1e-5)
