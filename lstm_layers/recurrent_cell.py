@@ -135,7 +135,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             options["initializer"] = initializer
         else:
             shared = options["initializer"]
-            same = sum(each is shared and size == shape for each, size in self._initialized)
+            same = sum(
+                size == shape and initializers.alike(each, shared)
+                for each, size in self._initialized
+            )
             self._initialized = (*self._initialized, (shared, shape))
             options["initializer"] = initializers.another(shared, same)
         if self.variable_dtype == "bfloat16":
