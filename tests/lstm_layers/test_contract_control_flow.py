@@ -85,7 +85,9 @@ def _fitted(make, sequences, mode, **options):
 
 
 @pytest.mark.parametrize("mode", ["full", "activations", "larger_than"])
-def test_rematerialised_training_is_the_training_without(make, sequences, mode):
+@pytest.mark.parametrize("name", ["auto", "variant"])
+def test_rematerialised_training_is_the_training_without(name, sequences, mode):
+    make = IMPLEMENTATIONS[name]
     options = {"dropout": 0.3, "recurrent_dropout": 0.0, "weight_dropout": 0.3, "seed": 1}
     plain = _fitted(make, sequences, None, **options)
     for one, other in zip(_fitted(make, sequences, mode, **options), plain, strict=True):
