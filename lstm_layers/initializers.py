@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+_BETWEEN_LAYERS = 1000
+
 
 def another(initializer: Any, position: int) -> Any:
     """Returns an initializer like this one that draws other values.
@@ -34,9 +36,22 @@ def another(initializer: Any, position: int) -> Any:
     return found
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Returns True where two initializers return the same values for the same shape."""
+    if one is other:
+        return True
+    if type(one) is not type(other) or not isinstance(one, keras.initializers.Initializer):
+        return False
+    config = one.get_config()
+    return isinstance(config.get("seed"), int) and config == other.get_config()
+
+
 def others(options: dict[str, Any], position: int) -> dict[str, Any]:
-    """Returns the options of a layer with `another` for every initializer among them."""
+    """Returns the options of a layer, one of several, with `another` for every initializer.
+
+    Seeds of two layers are far apart, since the weights of one layer take the ones in between.
+    """
     return {
-        name: another(value, position) if name.endswith("_initializer") else value
+        name: another(value, _BETWEEN_LAYERS * position) if name.endswith("_initializer") else value
         for name, value in options.items()
     }

@@ -135,9 +135,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             options["initializer"] = initializer
         else:
             shared = options["initializer"]
-            same = sum(each is shared and size == shape for each, size in self._initialized)
+            same = sum(
+                size == shape and initializers.alike(each, shared)
+                for each, size in self._initialized
+            )
             self._initialized = (*self._initialized, (shared, shape))
             options["initializer"] = initializers.another(shared, same)
+        if self.variable_dtype == "bfloat16":
+            options["initializer"] = _in_32_bits(options["initializer"])
         return self.add_weight(name=name, shape=shape, autocast=autocast, **options)
 
     def initial(self, weight: str):
@@ -188,6 +193,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             for kind, module in _KINDS.items():
                 config[f"{weight}_{kind}"] = module.serialize(getattr(self, f"{weight}_{kind}"))
         return {**super().get_config(), **config}
+
+
+def _in_32_bits(initializer):
+    """Returns an initializer that computes in float32: TensorFlow orthogonalises no bfloat16."""
+    return lambda shape, dtype=None: ops.cast(initializer(shape, dtype="float32"), dtype)
 
 
 def options_of_weights(cell_class: type[RecurrentCell]) -> list[str]:

@@ -328,6 +328,23 @@ class RecurrentLayer(keras.layers.RNN):
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         return self.cell(inputs, list(state), training=False)
 
+    def save_own_variables(self, store):
+        """Saves the states of a stateful layer, so that a copy goes on where this layer is."""
+        super().save_own_variables(store)
+        for position, state in enumerate(self.states or ()):
+            store[f"state_{position}"] = state
+
+    def load_own_variables(self, store):
+        """Loads what `save_own_variables` saved; a state for another number of rows is left out."""
+        names = store.keys()
+        given = {name: store[name] for name in names}
+        for position, state in enumerate(self.states or ()):
+            value = given.get(f"state_{position}")
+            if value is not None and tuple(value.shape) == tuple(state.shape):
+                state.assign(value)
+        others = {name: value for name, value in given.items() if not name.startswith("state_")}
+        super().load_own_variables(others)
+
     def get_config(self):
         config = super().get_config()
         del config["cell"]

@@ -12,10 +12,10 @@
 "portable"  `keras.ops`, and the backend's own gradient: the only one on backends other than
             TensorFlow, and for layers without a derived gradient.
 
-"auto" takes "xla" in the training of a graph whose number of steps is static, in 32 or 64 bits on
-CPU; else "block" where it can run, in a graph for weights that stay in the processor's cache; else
-"graph"; else "portable". It never takes "xla" when `training` is not true, so that exports run
-anywhere.
+"auto" takes "portable" while a model is traced to be written as ONNX. Else it takes "xla" in the
+training of a graph whose number of steps is static, in 32 or 64 bits on CPU; else "block" where it
+can run, in a graph for weights that stay in the processor's cache; else "graph"; else "portable".
+It never takes "xla" when `training` is not true, so that exports run anywhere.
 
 An implementation that is requested by name and cannot run a call raises a ValueError with the
 reason.
@@ -24,6 +24,7 @@ reason.
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import keras
@@ -46,6 +47,9 @@ IMPLEMENTATIONS = ("auto", *LOOPS["lstm"])
 # with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
 # 1.2 MB, the block is faster; with 400,000 it is level, with more it loses (`benchmarks/loops.py`).
 _BLOCK_WEIGHTS = 300_000
+
+# The modules that trace a model in order to write it as ONNX: of Keras, and of its converter.
+_ONNX_WRITERS = frozenset({"keras.src.export.onnx", "tf2onnx.convert"})
 
 
 def run(equations: str, chosen: str, x, mask, initial: tuple, weights, options) -> tuple:
@@ -102,6 +106,8 @@ def choose(implementation: str, cell: Any, inputs, training: bool, unroll: bool)
 
 
 def _fastest(possible: list[str], cell: Any, inputs, training: bool) -> str:
+    if len(possible) > 1 and _for_onnx():
+        return "portable"
     steps = inputs.shape[0]
     # Products of 16 bits are faster outside XLA, where oneDNN does them.
     wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")
@@ -122,6 +128,21 @@ def _eager() -> bool:
     import tensorflow as tf
 
     return bool(tf.executing_eagerly())
+
+
+def _for_onnx() -> bool:
+    """Returns True while a model is traced to be written as ONNX.
+
+    tf2onnx has no counterpart for the block operation, and what it makes of the loop of "graph"
+    has types that ONNX Runtime refuses. Nothing but the callers tells a layer for what it is
+    traced.
+    """
+    frame = None if _eager() else inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _ONNX_WRITERS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _in_cpu_graph() -> bool:

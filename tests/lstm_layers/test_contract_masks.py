@@ -149,3 +149,95 @@ def test_inside_time_distributed_in_a_functional_model(make_layer, sequences):
     x = np.stack([sequences, sequences[::-1], 2 * sequences], axis=1)
     result = keras.Model(inputs, outputs)(x)
     np.testing.assert_allclose(result[:, 1], layer(x[:, 1]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("upstream", ["masking", "embedding"])
+@pytest.mark.parametrize("functional", [False, True])
+def test_the_mask_that_sequences_carry_acts_when_states_are_given(
+    make_layer, masks, upstream, functional
+):
+    """A decoder reads padded sequences from an encoder's states. Keras's layers lose the mask."""
+    mask = masks["mixed"]
+    if upstream == "masking":
+        inputs = keras.Input((None, 2))
+        masking = keras.layers.Masking()
+        values = (mask[..., None] * np.ones((1, 1, 2))).astype("float32")
+    else:
+        inputs = keras.Input((None,), dtype="int32")
+        masking = keras.layers.Embedding(5, 2, mask_zero=True)
+        values = mask * np.array([1, 2, 3, 4, 1, 2])
+    layer = make_layer(return_sequences=True)
+    sizes = layer.state_size
+    states = [np.full((4, size), 0.1 * n + 0.1, "float32") for n, size in enumerate(sizes)]
+    expected = layer(np.asarray(masking(values)), initial_state=states, mask=tf.constant(mask))
+    if functional:
+        given = [keras.Input((size,)) for size in sizes]
+        model = keras.Model([inputs, *given], layer(masking(inputs), initial_state=given))
+        outputs = model([values, *states])
+    else:
+        outputs = layer(masking(values), initial_state=states)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    unmasked = layer(np.asarray(masking(values)), initial_state=states)
+    assert np.abs(outputs - unmasked).max() > 1e-3
+
+
+def test_it_acts_inside_bidirectional_too(make_causal_layer, masks):
+    tokens = masks["right"] * np.array([1, 2, 3, 4, 1, 2])
+    embedding = keras.layers.Embedding(5, 2, mask_zero=True)
+    layer = keras.layers.Bidirectional(make_causal_layer())
+    sizes = layer.forward_layer.state_size * 2
+    states = [np.full((4, size), 0.2, "float32") for size in sizes]
+    expected = layer(
+        np.asarray(embedding(tokens)), initial_state=states, mask=tf.constant(masks["right"])
+    )
+    np.testing.assert_allclose(
+        layer(embedding(tokens), initial_state=states), expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_mask_that_is_given_goes_before_the_one_that_sequences_carry(make_layer, masks):
+    embedded = keras.layers.Embedding(5, 2, mask_zero=True)(masks["right"].astype("int32"))
+    layer = make_layer()
+    states = [np.zeros((4, size), "float32") for size in layer.state_size]
+    mask = tf.constant(masks["gaps"])
+    expected = layer(np.asarray(embedded), mask=mask)
+    given = layer(embedded, mask=mask, initial_state=states)
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_a_mask_of_one_row_is_that_of_all_rows(make_layer, sequences, masks, static):
+    layer = make_layer(return_sequences=True)
+    row = masks["gaps"][:1]
+    layer.build((None, None, 2))
+    expected = layer(sequences, mask=tf.constant(np.repeat(row, 4, axis=0)))
+    signature = [tf.TensorSpec([None, None, 2]), tf.TensorSpec([None, None], tf.bool)]
+    traced = tf.function(lambda x, mask: layer(x, mask=mask), input_signature=signature)
+    run = (lambda x, mask: layer(x, mask=mask)) if static else traced
+    np.testing.assert_allclose(run(sequences, tf.constant(row)), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 5), (4, 7), (3, 6), (4, 6, 1), (6, 4)])
+def test_a_mask_of_another_shape_is_refused(make_layer, sequences, shape):
+    with pytest.raises(ValueError, match=r"mask of .* expected \(batch, time\) = \(4, 6\)"):
+        make_layer()(sequences, mask=tf.ones(shape, tf.bool))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("graph", [False, True])
+def test_nan_in_masked_steps_reaches_no_gradient(make_layer, sequences, masks, value, graph):
+    layer = make_layer(return_sequences=True)
+    layer.build(sequences.shape)
+    mask = masks["mixed"]
+    weights = [weight.value for weight in layer.trainable_weights]
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, mask=tf.constant(mask), training=graph) ** 2)
+        return tape.gradient(loss, [x, *weights])
+
+    run = tf.function(gradients) if graph else gradients
+    holed = np.where(mask[..., None], sequences, value).astype("float32")
+    for one, other in zip(run(tf.constant(holed)), run(tf.constant(sequences)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
