@@ -185,6 +185,8 @@ def _found(
     contributions: np.ndarray,
     settings: Mapping[str, Any],
 ) -> Found:
+    import numpy as np
+
     from apps.anomaly_detection import config as configs
     from apps.anomaly_detection import events, thresholds
 
@@ -200,7 +202,7 @@ def _found(
         **settings["events"],
         contributions=contributions,
         names=names,
-        has_row=one.observed[:, :scored].any(axis=1),
+        has_row=np.any(one.observed[:, :scored], axis=1),
     )
     return Found(one, found, scores, contributions, threshold.value, one.validation_end, names)
 

@@ -111,6 +111,8 @@ def _told(log: Log, counts: dict[str, int]) -> list[str]:
     )
     parts = ("train", "validation", "test")
     lines.append("parts: " + ", ".join(f"{part} {counts[f'{part}_events']:,}" for part in parts))
+    if counts["test_cold_targets"] == counts["test_targets"]:
+        lines.append("no right item of the test part is in the train part: every method scores 0")
     return lines
 
 

@@ -30,7 +30,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
     write_csv(tmp_path / "row.csv", ["row", "values"], [[1, 2]])
     (tmp_path / "bad.parquet").write_text("PAR1")
     (tmp_path / "a.wav").write_text("RIFF")
-    (tmp_path / "wide.csv").write_text("values\n1\n", "utf-16")
+    (tmp_path / "wide.csv").write_bytes("values\n1\n".encode("utf-16")[:-1])
     (tmp_path / "a.doc").write_text("text")
     write_parquet(tmp_path / "a.parquet", id=[1], values=[[1.0]])
 
@@ -64,7 +64,7 @@ def refused(model, tmp_path, monkeypatch, capsys):
         ("--input a.csv a.parquet --keep id", "a.parquet: id is int64"),
         ("--input none.csv", "--input none.csv: holds no row"),
         ("--input empty.csv", "empty.csv: empty"),
-        ("--input wide.csv", "wide.csv: is UTF-16"),
+        ("--input wide.csv", "wide.csv: cannot be read: damaged, or cut off"),
         ("--input twice.csv", "twice.csv: two columns are named 'values'"),
         ("--input bad.parquet", "bad.parquet: is not a valid parquet file"),
         ("--input a.csv --signature x", "--signature x: "),

@@ -144,8 +144,8 @@ def numbers(block: Block, name: str) -> np.ndarray:
         text = column[row].as_py()
         raise errors.UserError(
             f"{block.place(row)}: {name} is {shown(text)}, and other cells are below 1000: is it "
-            f"{text.replace(',', '').replace('.', '')} or {text.replace(',', '.')}? Say "
-            '--data_format.decimal_mark "." or ","'
+            f"{text.replace(',', '').replace('.', '')} or {text.replace(',', '.')}? Write no mark "
+            'between thousands, or say --data_format.decimal_mark "." or ","'
         )
 
     def read(part: pa.Array) -> np.ndarray:

@@ -135,7 +135,7 @@ def calendar_of(values: np.ndarray) -> str:
     form = _CALENDARS.get(digits, "")
     if not form or values.min() < 10 ** (digits - 1):
         return ""
-    parts, rest = [], values
+    parts, rest = list[np.ndarray](), values
     for _ in range((digits - 4) // 2):
         rest, part = np.divmod(rest, 100)
         parts.insert(0, part)

@@ -268,7 +268,7 @@ def _check_cells(
     for cell in row:
         inside = cell.splitlines()
         for text in inside[1:]:
-            values = next(_reader([text], form.delimiter, has_quotes=False), [])
+            values: list[str] = next(_reader([text], form.delimiter, has_quotes=False), [])
             alike = usual or [True] * len(form.names)
             if len(values) == len(form.names) and any(
                 of_row and _is_value(value) for of_row, value in zip(alike, values, strict=True)

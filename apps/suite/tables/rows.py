@@ -78,6 +78,9 @@ def read(
     return rows, roles, clock.reading if clock else ""
 
 
+written = forms.written
+
+
 class Measurements(NamedTuple):
     """Steps of some channels, as a person brings them.
 

@@ -95,3 +95,27 @@ def test_a_folder_of_pumps_is_trained_measured_and_asked_series_by_series(tmp_pa
     found = list(predict.predict(predict.Options(run=tmp_path / "run")))
     for one in found:
         assert any(each.start < 355 and each.end > 350 for each in one.events), one.one.name
+
+
+@pytest.mark.slow
+def test_a_short_series_without_labels_is_measured_and_a_winner_told_with_reasons(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    values = (np.sin(np.arange(200) / 8) + random.normal(0, 0.1, 200)).round(4)
+    file = own_files.written(tmp_path, own_files.rows("time,p", own_files.times(200, 600), values))
+    run = tmp_path / "run"
+    assert train.main(["--preset", "tiny", "--data", str(file), "--run", str(run)]) == 0
+    told = capsys.readouterr().out
+    primary = json.loads((run / "metrics.json").read_text())["primary"]
+    wins = primary["baseline"]["value"] >= primary["model"]
+    assert ("Likely why" in told) == wins
+    assert ("steps are few" in told) == wins
+    assert json.loads((run / "metrics.json").read_text())["test"]["events"] >= 1
+
+
+def test_a_test_part_without_room_for_a_fault_is_refused_before_training(tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=200).round(3)
+    file = own_files.written(tmp_path, own_files.rows("time,p", own_files.times(200), values))
+    options = ["--preset", "tiny", "--data", str(file), "--run", str(tmp_path / "run")]
+    assert train.main([*options, "--data_format.test_fraction", "0.02"]) == 2
+    assert "data_format.test_fraction" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.recommendation import config as configs
-from apps.recommendation import data, log, train
+from apps.recommendation import data, log, report, train
 from apps.suite import errors
 
 HEADER = "user,item,time"
@@ -268,3 +268,12 @@ def test_what_was_understood_is_told(tmp_path):
         "events: 96 of 12 users and 9 items in 12 histories",
         "parts: train 76, validation 10, test 10",
     )
+
+
+def test_a_test_part_of_new_items_alone_is_told_and_has_a_report(tmp_path):
+    rows = lines((user, f"deal {time // 86_400}", time) for user, _, time in good_rows(users=20))
+    dataset = loaded(csv_file(tmp_path, rows))
+    assert dataset.counts["test_cold_targets"] == len(dataset.test.targets) > 0
+    assert "no right item of the test part is in the train part" in dataset.understood[-2]
+    (block,) = report._by_popularity(None, dataset, {}, None)
+    assert "none of the right items" in block.text
