@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 COPIES = {
     "deepcopy": copy.deepcopy,
-    "pickle": lambda layer: pickle.loads(pickle.dumps(layer)),  # noqa: S301 - our own bytes
+    "pickle": lambda layer: pickle.loads(pickle.dumps(layer)),
 }
 
 

@@ -89,7 +89,9 @@ def endless(
             array, of_steps = alteration.altered(array, of_steps, others, deviation, draw)
             arrays.append(array)
             if of_steps is None:
-                of_steps = targets[index] * (len(array) / steps) if examples.paced else targets[index]
+                of_steps = (
+                    targets[index] * (len(array) / steps) if examples.paced else targets[index]
+                )
             wanted.append(of_steps)
         made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
         every = np.arange(len(arrays))
