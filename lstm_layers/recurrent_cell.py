@@ -155,8 +155,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         bias = None if self.input_bias is None else ops.cast(self.input_bias, dtype)
         return input_products(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype), bias)
 
-    def draw(self, time, batch) -> Any:
-        """Draws what the steps of a run in training need at random, dropout masks aside."""
+    def draw(self, inputs) -> Any:
+        """Draws what the steps over inputs (time, batch, …) in training need at random.
+
+        Dropout masks are drawn by the layer.
+        """
         return None
 
     def recurrence(self, run: Run) -> tuple:

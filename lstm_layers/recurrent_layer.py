@@ -253,10 +253,9 @@ class RecurrentLayer(keras.layers.RNN):
 
         # Drawn in inference as well: which mask a step of training gets does not depend on whether
         # the model was evaluated before it in a graph of its own.
-        of_step = (ops.shape(sequences)[0], sequences.shape[-1])
-        dropout_mask = self._drawn_mask(cell.dropout, of_step, dtype)
         h = initial_state[0]
-        recurrent_dropout_mask = self._drawn_mask(cell.recurrent_dropout, ops.shape(h), h.dtype)
+        dropout_mask = self._drawn_mask(cell.dropout, sequences, dtype)
+        recurrent_dropout_mask = self._drawn_mask(cell.recurrent_dropout, h, h.dtype)
         recurrent_kernel = ops.cast(cell.recurrent_kernel, dtype)
         drawn = None
         if not training:
@@ -274,7 +273,7 @@ class RecurrentLayer(keras.layers.RNN):
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = ops.cast(recurrent_dropout_mask, state_dtype)
         if training:
-            drawn = cell.draw(*ops.shape(inputs)[:2])
+            drawn = cell.draw(inputs)
 
         implementation = implementations.choose(
             self.implementation, cell, inputs, bool(training), self.unroll
@@ -306,11 +305,13 @@ class RecurrentLayer(keras.layers.RNN):
             outputs.set_shape([*sequences.shape[:2], cell.output_size])
         return last_output, outputs, list(states)
 
-    def _drawn_mask(self, rate: float, shape, dtype):
+    def _drawn_mask(self, rate: float, values, dtype):
+        """Draws a mask (batch, size) for values (batch, …, size), None for a rate of zero."""
         # Not kept on the cell, as Keras has it: calls in other threads would take it for theirs.
         if not rate:
             return None
-        return keras.random.dropout(ops.ones(shape, dtype), rate, seed=self.cell.seed_generator)
+        ones = ops.ones((ops.shape(values)[0], values.shape[-1]), dtype)
+        return keras.random.dropout(ones, rate, seed=self.cell.seed_generator)
 
     def step(self, inputs, state):
         """Runs one step of a stream, without dropout.

@@ -168,8 +168,8 @@ class VariantLSTMCell(RecurrentCell):
 
         return scan(step, run.state, [z, *present], unroll=run.unroll)
 
-    def draw(self, time, batch) -> Zoned:
-        return self._zoned((time, batch))
+    def draw(self, inputs) -> Zoned:
+        return self._zoned(ops.shape(inputs)[:2])
 
     def _zoned(self, shape) -> Zoned:
         rates = (self.variant.zoneout_c, self.units), (self.variant.zoneout_h, self.output_size)

@@ -79,8 +79,8 @@ def test_an_exported_stateful_model_keeps_its_state(make_layer, sequences, tmp_p
     layer = model.layers[1]
     layer.reset_state()
     model.export(tmp_path / "model", verbose=False)
-    serve = tf.saved_model.load(str(tmp_path / "model")).serve
-    first, second = serve(sequences), serve(sequences)
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    first, second = loaded.serve(sequences), loaded.serve(sequences)
     layer.reset_state()
     np.testing.assert_allclose(first, model(sequences), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(second, model(sequences), rtol=1e-5, atol=1e-6)
