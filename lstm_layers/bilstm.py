@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 
 from lstm_layers import arguments, initializers
+from lstm_layers.attributes import reading
 from lstm_layers.layer_kinds import OPTIONS, layer_of_kind
-from lstm_layers.recurrent_layer import reading
 
 _OWN_OPTIONS = {"go_backwards", "zero_output_for_mask"}
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)

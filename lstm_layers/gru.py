@@ -8,11 +8,12 @@ from typing import ClassVar
 import keras
 from keras import ops
 
+from lstm_layers.attributes import reading
 from lstm_layers.recurrences import implementations
 from lstm_layers.recurrences.gru_step import Options, Step, Weights, factors, gru_step
 from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run
-from lstm_layers.recurrent_layer import RecurrentLayer, reading
+from lstm_layers.recurrent_layer import RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="lstm_layers")

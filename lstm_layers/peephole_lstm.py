@@ -7,11 +7,12 @@ from typing import ClassVar
 import keras
 from keras import ops
 
+from lstm_layers.attributes import reading
 from lstm_layers.recurrences import implementations
 from lstm_layers.recurrences.lstm_step import Options, Peepholes, Step, Weights, lstm_step
 from lstm_layers.recurrences.portable import product
 from lstm_layers.recurrent_cell import RecurrentCell, Run, options_of_weights
-from lstm_layers.recurrent_layer import RecurrentLayer, reading
+from lstm_layers.recurrent_layer import RecurrentLayer
 
 # Weights by gate letter, in the order in which they are made.
 _PEEPHOLES = {"i": "input_peephole", "f": "forget_peephole", "o": "output_peephole"}

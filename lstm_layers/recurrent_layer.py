@@ -10,40 +10,19 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from lstm_layers import arguments
+from lstm_layers.attributes import reading
 from lstm_layers.recurrences import implementations
 from lstm_layers.recurrent_cell import RecurrentCell, Run, layers_within, options_of_weights
 
 # Whether the call that runs in this thread computes its loop again for a gradient.
 _REMATERIALIZED = contextvars.ContextVar("rematerialized", default=False)
-
-
-def reading(holder: str, names: Iterable[str]) -> Callable[[type], type]:
-    """Makes a class decorator that adds properties which read attributes of `holder`.
-
-    Options are read on a layer, as on those of Keras, wherever they are kept. Their names are
-    collected in the class attribute `options_read`.
-
-    Args:
-        holder: path from the layer, "cell" or "cell.variant".
-        names: of the attributes.
-    """
-
-    def decorated(layer_class):
-        for name in names:
-            if not hasattr(layer_class, name):
-                setattr(layer_class, name, property(operator.attrgetter(f"{holder}.{name}")))
-        layer_class.options_read = (*getattr(layer_class, "options_read", ()), *names)
-        return layer_class
-
-    return decorated
 
 
 @reading(

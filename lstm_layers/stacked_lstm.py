@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from lstm_layers import arguments, initializers
+from lstm_layers.attributes import reading
 from lstm_layers.layer_kinds import OPTIONS, layer_of_kind
-from lstm_layers.recurrent_layer import reading
 
 
 @reading("lowest_layer", OPTIONS)

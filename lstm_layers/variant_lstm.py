@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from lstm_layers.attributes import reading
 from lstm_layers.recurrences import activations
 from lstm_layers.recurrences.portable import product, scan
 from lstm_layers.recurrent_cell import RecurrentCell, Run, options_of_weights
-from lstm_layers.recurrent_layer import RecurrentLayer, reading
+from lstm_layers.recurrent_layer import RecurrentLayer
 from lstm_layers.variant_equations import (
     FIELDS,
     Functions,

@@ -18,9 +18,9 @@ from lstm_layers.recurrences.gru_step import (
     gru_step,
     gru_step_backward,
 )
+from lstm_layers.recurrences.masked_products import masked_products
 from lstm_layers.recurrences.scan import (
     given,
-    masked_products,
     of_real_steps,
     present,
     product,

@@ -25,9 +25,9 @@ from lstm_layers.recurrences.lstm_step import (
     lstm_step_backward,
     peephole_terms,
 )
+from lstm_layers.recurrences.masked_products import masked_products
 from lstm_layers.recurrences.scan import (
     given,
-    masked_products,
     present,
     product,
     restored,

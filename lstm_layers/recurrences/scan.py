@@ -16,8 +16,6 @@ import tensorflow as tf
 from tensorflow.python.eager import record
 from tensorflow.python.ops import control_flow_util
 
-from lstm_layers.recurrences.portable import input_products
-
 Tensors = Sequence[tf.Tensor]
 Weights = TypeVar("Weights", bound=tuple)  # a named tuple of tensors and None
 
@@ -121,26 +119,6 @@ def of_real_steps(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     zero, which is no zero where they hold NaN or infinity.
     """
     return values if mask is None else tf.where(mask[:, :, None], values, tf.zeros_like(values))
-
-
-def masked_products(
-    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, mask: tf.Tensor | None
-) -> tf.Tensor:
-    """Returns x W + b as `input_products` does, with a gradient of W over real steps alone."""
-    if mask is None:
-        return input_products(x, kernel, bias)
-
-    @tf.custom_gradient
-    def products(x, kernel):
-        def gradient(d_z):
-            rows = tf.reshape(d_z, [-1, d_z.shape[-1]])
-            d_x = tf.reshape(tf.matmul(rows, kernel, transpose_b=True), tf.shape(x))
-            return d_x, weight_gradient(of_real_steps(x, mask), d_z, kernel.dtype)
-
-        return input_products(x, kernel, None), gradient
-
-    z = products(x, kernel)
-    return z if bias is None else z + bias
 
 
 def step_count(values: tf.Tensor, unroll: bool) -> tf.Tensor | int:
