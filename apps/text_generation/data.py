@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.texts import tokenizer
+from apps.suite.texts import text_files, tokenizer
 from apps.text_generation import config as configs
 
 DEFAULT = "king_james_bible"
@@ -147,34 +147,11 @@ def evaluation_batches(tokens: np.ndarray, batch_size: int, window_tokens: int) 
 
 def _read_path(path: Path) -> str:
     if not path.is_dir():
-        return _read_file(path)
+        return text_files.read(path)
     files = sorted(path.glob("*.txt"))
     if not files:
         raise errors.UserError(f"{path}: no .txt file in this folder")
-    return _join([_read_file(file) for file in files])
-
-
-def _read_file(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise errors.UserError(f"{file}: cannot be read: {error.strerror}") from None
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise errors.UserError(f"{file}: is UTF-16; save it as UTF-8")
-    if b"\0" in content:
-        raise errors.UserError(
-            f"{file}: NUL byte at offset {content.index(0)}: binary, not text; give text in UTF-8"
-        )
-    try:
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise errors.UserError(
-            f"{file}: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8; "
-            "save the file as UTF-8"
-        ) from None
-    if not text.strip():
-        raise errors.UserError(f"{file}: empty; give text, or take the file out of its folder")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _join([text_files.read(file) for file in files])
 
 
 def _read_set(name: str) -> tuple[str, str, str]:
