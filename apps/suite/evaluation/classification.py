@@ -120,3 +120,39 @@ def metrics(
         "test": test,
         "baselines": of_baselines,
     }
+
+
+def further_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Returns the balanced accuracy, and the expected calibration error in ten bins.
+
+    Balanced accuracy is the mean over the labels that occur of the share of their examples that is
+    found. The calibration error is the mean distance of confidence and accuracy (Guo et al. 2017).
+    """
+    return {
+        "balanced_accuracy": float(
+            np.mean(
+                [
+                    np.mean(probabilities[labels == label].argmax(axis=1) == label)
+                    for label in np.unique(labels)
+                ]
+            )
+        ),
+        "calibration_error": sum(
+            share * abs(confidence - accuracy)
+            for confidence, accuracy, share in reliability(labels, probabilities)
+        ),
+    }
+
+
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = 10
+) -> list[tuple[float, float, float]]:
+    """Returns mean confidence, accuracy and share of the examples in bins of the confidence."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        (float(confidence[here].mean()), float(right[here].mean()), float(here.mean()))
+        for here in (place == at for at in range(bins))
+        if here.any()
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -86,13 +87,16 @@ class Sequences:
         return self.words[name].text(int(self.starts[index]))
 
     def taken(self, indices: Sequence[int] | np.ndarray) -> Sequences:
-        """Returns some of the sequences, in this order; their rows are copied into memory."""
+        """Returns some of the sequences, in this order.
+
+        Their rows are copied into memory; values that are mapped from a file, into another one.
+        """
         chosen = np.asarray(indices, np.int64)
         rows = rows_of(self.starts, chosen)
         return dataclasses.replace(
             self,
             names=tuple(self.names[index] for index in chosen),
-            values=np.asarray(self.values[rows]),
+            values=_rows_of(self.values, rows),
             starts=starts_of(self.lengths[chosen]),
             groups=self.groups and tuple(self.groups[index] for index in chosen),
             parts=tuple(self.parts[index] for index in chosen),
@@ -103,6 +107,16 @@ class Sequences:
                 for name, column in self.words.items()
             },
         )
+
+
+def _rows_of(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    if not isinstance(array, np.memmap):
+        return array[rows]
+    with tempfile.TemporaryFile() as file:  # mapped on after its name and handle are gone
+        taken = np.memmap(file, array.dtype, "w+", shape=(len(rows), *array.shape[1:]))
+        for start in range(0, len(rows), _BLOCK):
+            taken[start : start + _BLOCK] = array[rows[start : start + _BLOCK]]
+    return taken
 
 
 def starts_of(lengths: np.ndarray) -> np.ndarray:
@@ -148,3 +162,10 @@ def fingerprint(sequences: Sequences) -> str:
         for start in range(0, len(array), _BLOCK):
             digest.update(np.ascontiguousarray(array[start : start + _BLOCK]).data)
     return digest.hexdigest()
+
+
+def words_of(texts: Sequence[str], lengths: Sequence[int] | np.ndarray) -> Words:
+    """Returns a column of text in which each text stands for so many rows; "" is a missing one."""
+    known = {text: number for number, text in enumerate(dict.fromkeys(t for t in texts if t))}
+    numbers = np.array([known.get(text, -1) for text in texts], np.int32)
+    return Words(np.repeat(numbers, np.asarray(lengths, np.int64)), tuple(known))

@@ -1,0 +1,72 @@
+"""Declares the config of a sequence classification run; `PRESETS` holds its sizes."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.data.config import OwnConfig
+from apps.suite.networks.config import EncoderConfig
+from apps.suite.runs import config as fields
+from apps.suite.sequences.alteration import AlterationConfig
+from apps.suite.sequences.config import SequenceFormatConfig
+from apps.suite.texts.config import TextConfig
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    per: Literal["sequence", "step"] = "sequence"  # what has a label of its own
+    column: str = "label"  # holds the labels, in tables, JSON lines and sets by name
+
+
+@dataclass(frozen=True)
+class TrainingConfig(fields.TrainingConfig):
+    batch_size: fields.Count = 32
+    steps: fields.Count = 1_000
+    steps_per_checkpoint: fields.Count = 50
+    label_smoothing: fields.Share = 0.0  # share of each label spread over all labels
+    sort_by_length: bool = True  # batches of about equal length, which are padded less
+    # Most steps of a training example, cut at random; 0 = whole sequences
+    longest_steps: fields.CountOrZero = 0
+    balanced: bool = False  # rare labels weigh as much in the loss as frequent ones
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: str = "default"
+    data: str = ""  # "" = japanese_vowels; a TFDS name; a .ts, csv, parquet or JSON lines; a folder
+    seed: int = 0
+    data_format: SequenceFormatConfig = SequenceFormatConfig()
+    own: OwnConfig = OwnConfig()
+    target: TargetConfig = TargetConfig()
+    text: TextConfig = TextConfig()
+    alteration: AlterationConfig = AlterationConfig()
+    model: EncoderConfig = EncoderConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def per_step(self) -> bool:
+        """Returns whether each step has a label of its own."""
+        return self.target.per == "step"
+
+
+# Runs every step in seconds; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    data="japanese_vowels/small",
+    model=EncoderConfig(units=16),
+    training=TrainingConfig(batch_size=16, steps=60, steps_per_checkpoint=20),
+)
+# Learns to tell nine voices apart, in about a minute on two cores.
+_DEFAULT = Config(
+    alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
+    model=EncoderConfig(layer="bilstm", units=64, dropout=0.3),
+)
+# Has not been measured yet.
+_LARGE = Config(
+    preset="large",
+    alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
+    model=EncoderConfig(layer="bilstm", units=256, layer_count=2, dropout=0.4),
+    training=TrainingConfig(steps=5_000, steps_per_checkpoint=100),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}

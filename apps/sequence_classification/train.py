@@ -1,0 +1,110 @@
+"""Learns labels of sequences or of their steps: `python -m apps.sequence_classification.train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps.sequence_classification import config as configs
+from apps.suite.commands import command
+
+TASK = "sequence_classification"
+
+
+def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
+
+    The weights with the lowest loss on the validation part are saved in model.keras; labels and
+    channels are in config.json, the words of texts in words.txt and letters.txt.
+
+    Raises:
+        UserError: data that cannot be read, a run folder of another run, a full disk.
+    """
+    # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
+    import numpy as np
+
+    from apps.sequence_classification import data, evaluate, model, scoring
+    from apps.suite.distribution import distribution
+    from apps.suite.evaluation import classification
+    from apps.suite.runs import files, run_folder
+    from apps.suite.sequences import sequence_statistics
+    from apps.suite.training import fit, optimizer
+
+    corpus = data.load(config)
+    for note in corpus.notes:
+        print(note)
+    fit.seed_everything(config.seed)
+    settings, classes = config.training, len(corpus.label_names)
+    values = corpus.train.sequences.values
+    channel_names = corpus.train.sequences.channel_names
+    description = {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "label_names": list(corpus.label_names),
+        "channel_names": list(channel_names),
+    }
+    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        vocabulary = data.vocabulary(corpus, config) if corpus.is_text else None
+        if vocabulary is not None and distribution.is_chief():
+            vocabulary.save(folder.path)
+        learned = sequence_statistics.of_channels(values)
+        with distribution.scope():
+            network = model.build(
+                config,
+                classes,
+                len(channel_names),
+                learned.mean.tolist(),
+                learned.deviation.tolist(),
+                indicators=bool((learned.counts < len(values)).any()),
+                vocabulary=vocabulary,
+            )
+            network.compile(
+                optimizer.optimizer(settings),
+                model.loss(config),
+                jit_compile=settings.jit_compile,
+            )
+        print(
+            f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, "
+            f"{len(corpus.train.labels):,} labels of {classes} kinds; "
+            f"{network.count_params():,} parameters; {settings.steps:,} steps"
+        )
+        score = scoring.Scorer(network, vocabulary)
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            labels, answers = scoring.known_steps(corpus.validation, score(corpus.validation))
+            return {
+                "loss": classification.cross_entropy(labels, answers),
+                "accuracy": float(np.mean(answers.argmax(axis=1) == labels)),
+            }
+
+        def save_best(trained: keras.Model) -> None:
+            with files.replacing(folder.model_file) as partial:
+                trained.save(partial)
+
+        record = fit.fit(
+            network,
+            lambda first_step: data.batches(
+                corpus.train, classes, config, learned.deviation, vocabulary, first_step
+            ),
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
+            patience_checkpoints=settings.patience_checkpoints,
+        )
+        folder.finish_training(record.train_seconds)
+    evaluate.evaluate(folder.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Declares the options of the networks that read sequences."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Options of `sequence_encoder`."""
+
+    # Values that are taken off each channel: the train part's mean and deviation (z_score), its
+    # mean alone (centre), mean and deviation of the sequence itself (sequence), or nothing (none)
+    normalisation: Literal["z_score", "centre", "sequence", "none"] = "z_score"
+    convolution_count: fields.CountOrZero = 0  # convolutions before the recurrent layers
+    convolution_filters: fields.Count = 64  # filters of each convolution
+    convolution_steps: fields.Count = 5  # steps that a filter covers
+    # Steps that are pooled to one after each convolution, or once where there is none; 1 = off
+    pool_steps: fields.Count = 1
+    pool: Literal["max", "average"] = "max"  # rule that pools these steps
+    layer: Literal["peephole_lstm", "lstm", "gru", "bilstm"] = "peephole_lstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 64  # units of each recurrent layer, in each direction
+    # Rule that makes one vector of a sequence's steps
+    pooling: Literal["last", "mean", "max", "attention", "mean_max"] = "mean_max"
+    dropout: fields.Share = 0.2  # share of the units dropped in training
+    input_dropout: fields.Share = (
+        0.0  # share of the values that the recurrent layers read, likewise
+    )
+
+    @property
+    def streams(self) -> bool:
+        """Returns whether the network answers a stream: no part of it needs later steps."""
+        reads_ahead = self.layer == "bilstm" or self.normalisation == "sequence"
+        return not reads_ahead and self.pool_steps == 1

@@ -1,0 +1,171 @@
+"""Encodes texts, word by word: a vector of each word from its number and from its letters.
+
+    e_t = E[word_t]                                 words that training has seen often enough
+    c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word
+    y = sequence encoder([e, c])                    see `sequence_encoder`
+
+Training reads a share of the words as unknown (`WordDropout`), so that the network learns what the
+letters of an unknown word tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from apps.suite.networks import sequence_encoder
+from apps.suite.networks.config import EncoderConfig
+from apps.suite.networks.pooling import NOTHING
+from apps.suite.texts.config import TextConfig
+from apps.suite.texts.words import UNKNOWN
+
+_KERNEL_LETTERS = 3
+
+
+def encode(
+    words: Any,
+    letters: Any,
+    text: TextConfig,
+    config: EncoderConfig,
+    *,
+    word_count: int,
+    letter_count: int,
+    seed: int = 0,
+) -> Any:
+    """Adds the encoder of texts to a functional model.
+
+    Args:
+        words: a Keras input of word ids, int32 (batch, time), 0 after the end.
+        letters: a Keras input of letter ids, int32 (batch, time, letters), likewise.
+        text, config: kinds and sizes.
+        word_count, letter_count: number of ids, of `words.Vocabulary`.
+        seed: of the words that training reads as unknown.
+
+    Returns:
+        Vectors float32 (batch, width).
+    """
+    vectors, counted = embed(
+        words, letters, text, word_count=word_count, letter_count=letter_count, seed=seed
+    )
+    return sequence_encoder.encode_vectors(vectors, counted, config, per_step=False)
+
+
+def embed(
+    words: Any,
+    letters: Any,
+    text: TextConfig,
+    *,
+    word_count: int,
+    letter_count: int,
+    seed: int = 0,
+) -> tuple[Any, Any]:
+    """Adds the vectors of words to a functional model.
+
+    Args:
+        words, letters, text, word_count, letter_count, seed: see `encode`.
+
+    Returns:
+        Vectors float32 (batch, time, features), and bool (batch, time), True at words.
+    """
+    counted = ops.not_equal(words, 0)
+    shown = WordDropout(text.word_dropout, seed=seed, name="word_dropout")(words)
+    vectors = keras.layers.Embedding(word_count, text.word_units, name="words")(shown)
+    if text.character_units:
+        read = LetterFilters(
+            letter_count, text.character_units, text.character_filters, name="letters"
+        )(letters)
+        vectors = keras.layers.Concatenate(name="word_vectors")([vectors, read])
+    return vectors, counted
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class WordDropout(keras.layers.Layer):
+    """Replaces ids of words by that of the unknown, in training only.
+
+    Args:
+        rate: share of the words that are replaced; padding stays.
+        seed: of the draws.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        words: int32 (batch, time).
+        training: whether words are replaced.
+
+    Returns:
+        int32 (batch, time).
+    """
+
+    def __init__(self, rate: float, seed: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        self.rate = rate
+        self.seed = seed
+        self.generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def build(self, *_: Any) -> None:
+        self.built = True
+
+    def call(self, words: Any, training: bool = False) -> Any:
+        if not training or not self.rate:
+            return words
+        drawn = keras.random.uniform(ops.shape(words), seed=self.generator)
+        replaced = ops.logical_and(drawn < self.rate, ops.not_equal(words, 0))
+        return ops.where(replaced, UNKNOWN, words)
+
+    def compute_output_spec(self, words: Any, **_: Any) -> Any:
+        return keras.KerasTensor(words.shape, words.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class LetterFilters(keras.layers.Layer):
+    """Reads the letters of words by filters, and takes the greatest value of each in a word.
+
+    Args:
+        letter_count: number of letter ids, 0 for padding included.
+        units: size of a letter's vector.
+        filters: size of a word's vector.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        letters: int32 (batch, time, letters), 0 after a word's end.
+
+    Returns:
+        float32 (batch, time, filters), zeros for a word without letters.
+    """
+
+    def __init__(self, letter_count: int, units: int, filters: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.letter_count, self.units, self.filters = letter_count, units, filters
+        self.supports_masking = True
+
+    def build(self, *_: Any) -> None:
+        self.vectors = self.add_weight(
+            name="vectors", shape=(self.letter_count, self.units), initializer="random_normal"
+        )
+        self.kernel = self.add_weight(
+            name="kernel", shape=(_KERNEL_LETTERS, self.units, self.filters)
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self.built = True
+
+    def call(self, letters: Any) -> Any:
+        batch, time, count = ops.shape(letters)
+        flat = ops.reshape(letters, (batch * time, count))
+        is_letter = ops.cast(ops.not_equal(flat, 0), self.vectors.dtype)[..., None]
+        read = ops.take(self.vectors, flat, axis=0) * is_letter
+        read = ops.conv(read, self.kernel, padding="same") + self.bias
+        best = ops.max(ops.where(is_letter > 0, ops.relu(read), NOTHING), axis=1)
+        best = best * ops.max(is_letter, axis=1)
+        return ops.reshape(best, (batch, time, self.filters))
+
+    def compute_output_spec(self, letters: Any) -> Any:
+        return keras.KerasTensor((*letters.shape[:2], self.filters), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("letter_count", "units", "filters")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

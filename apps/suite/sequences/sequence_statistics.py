@@ -1,0 +1,135 @@
+"""Describes sequences by numbers: channels over a part, whole sequences, windows of steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.suite.sequences import ragged
+from apps.suite.tables import large_arrays
+
+
+class ChannelStatistics(NamedTuple):
+    """Statistics of each channel's values in a part, [channels] each."""
+
+    counts: np.ndarray  # int64, values that are there
+    mean: np.ndarray  # float64, 0 of an empty channel
+    deviation: np.ndarray  # float64, above 0: 1 of a constant or empty channel
+
+
+def of_channels(values: np.ndarray) -> ChannelStatistics:
+    """Computes statistics of float32 [steps, channels] in blocks; NaN are left out.
+
+    Means and squares are joined block by block (Chan, Golub and LeVeque 1983), in float64.
+    """
+    width = values.shape[1]
+    counts, means, squares = np.zeros(width, np.int64), np.zeros(width), np.zeros(width)
+    for block in large_arrays.blocks(len(values), width):
+        part = values[block].astype(np.float64)
+        there = ~np.isnan(part)
+        added = there.sum(axis=0)
+        mean = np.where(there, part, 0).sum(axis=0) / np.maximum(added, 1)
+        square = np.where(there, (part - mean) ** 2, 0).sum(axis=0)
+        total = np.maximum(counts + added, 1)
+        change = mean - means
+        squares += square + change**2 * counts * added / total
+        means += change * added / total
+        counts += added
+    deviation = np.sqrt(squares / np.maximum(counts, 1))
+    return ChannelStatistics(
+        counts, means, np.where(deviation > 1e-9 * (1 + np.abs(means)), deviation, 1)
+    )
+
+
+STATISTICS = (
+    "mean", "deviation", "minimum", "maximum", "first", "last", "slope", "roughness",
+    "skewness", "missing",
+)  # fmt: skip
+"""Numbers that describe a channel of a sequence; `describe` returns them in this order."""
+
+
+def describe(values: np.ndarray) -> np.ndarray:
+    """Describes sequences of one length.
+
+    Args:
+        values: float32 [sequences, steps, channels], NaN where missing.
+
+    Returns:
+        float32 [sequences, channels · 10 + 1]: for each channel the `STATISTICS`, and at the end
+        the number of steps. The slope is that of a line over the steps; the roughness is the mean
+        absolute difference from step to step; a channel without a value has zeros.
+    """
+    values = np.asarray(values, np.float64)
+    rows, steps, _ = values.shape
+    there = ~np.isnan(values)
+    filled = np.where(there, values, 0)
+    count = np.maximum(there.sum(axis=1), 1)
+    any_there = there.any(axis=1)
+    mean = filled.sum(axis=1) / count
+    apart = np.where(there, values - mean[:, None], 0)
+    deviation = np.sqrt((apart**2).sum(axis=1) / count)
+    time = np.arange(steps)[None, :, None]
+    middle = np.where(there, time, 0).sum(axis=1) / count
+    from_middle = np.where(there, time - middle[:, None], 0)
+    slope = (apart * from_middle).sum(axis=1) / np.maximum((from_middle**2).sum(axis=1), 1e-12)
+    pairs = there[:, 1:] & there[:, :-1]
+    changes = np.where(pairs, np.abs(np.diff(filled, axis=1)), 0)
+    roughness = changes.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    first = np.take_along_axis(filled, there.argmax(axis=1)[:, None], axis=1)[:, 0]
+    last_place = steps - 1 - there[:, ::-1].argmax(axis=1)
+    last = np.take_along_axis(filled, last_place[:, None], axis=1)[:, 0]
+    cubed = (apart**3).sum(axis=1) / count
+    skewness = np.divide(
+        cubed, deviation**3, out=np.zeros_like(cubed), where=deviation > 1e-9 * (1 + np.abs(mean))
+    )
+    least = np.where(any_there, np.where(there, values, np.inf).min(axis=1), 0)
+    greatest = np.where(any_there, np.where(there, values, -np.inf).max(axis=1), 0)
+    missing = 1 - there.mean(axis=1)
+    all_of_them = (
+        mean, deviation, least, greatest, first, last, slope, roughness, skewness, missing
+    )  # fmt: skip
+    found = np.stack(all_of_them, axis=2).reshape(rows, -1)
+    return np.concatenate([found, np.full((rows, 1), steps)], axis=1).astype(np.float32)
+
+
+def of_sequences(sequences: ragged.Sequences, last_steps: int = 0) -> np.ndarray:
+    """Describes each sequence, or its last steps: see `describe`.
+
+    Returns:
+        float32 [sequences, numbers]; the last number is that of the steps of the whole sequence.
+    """
+    found = []
+    for index, length in enumerate(sequences.lengths):
+        values = sequences.at(index)[-last_steps:] if last_steps else sequences.at(index)
+        numbers = describe(values[None])[0]
+        numbers[-1] = length
+        found.append(numbers)
+    return np.stack(found)
+
+
+def of_windows(
+    sequences: ragged.Sequences, window_steps: int, stride_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Describes windows of steps around every `stride_steps`th step of each sequence.
+
+    Steps beyond the ends of a sequence are missing.
+
+    Returns:
+        float32 [windows, numbers], and the row of the step in each window's middle, int64
+        [windows], in rising order.
+    """
+    numbers, rows = [], []
+    half = window_steps // 2
+    for index, length in enumerate(sequences.lengths):
+        edge = np.full((half, sequences.values.shape[1]), np.nan, np.float32)
+        tail = np.full((window_steps - half, sequences.values.shape[1]), np.nan, np.float32)
+        padded = np.concatenate([edge, sequences.at(index), tail])
+        middles = np.arange(min(stride_steps // 2, length - 1), length, stride_steps)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, window_steps, axis=0)
+        numbers += [
+            describe(windows[part].transpose(0, 2, 1))
+            for part in np.split(middles, range(256, len(middles), 256))
+        ]
+        rows.append(sequences.starts[index] + middles)
+    return np.concatenate(numbers), np.concatenate(rows)

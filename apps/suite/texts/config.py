@@ -1,0 +1,21 @@
+"""Group of a config for networks that read texts word by word."""
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Options of `words.Vocabulary` and of `networks.text_encoder`."""
+
+    lowercase: bool = True  # reads capitals as small letters
+    vocabulary_size: fields.Count = (
+        20_000  # most words; the others are unknown, and read by letters
+    )
+    least_count: fields.Count = 2  # occurrences in the train part that make a word known
+    most_words: fields.Count = 400  # words of a text that are read; of a longer one its first
+    word_units: fields.Count = 128  # size of a word's vector
+    character_units: fields.CountOrZero = 32  # size of a letter's vector; 0 = letters are not read
+    character_filters: fields.Count = 64  # filters that read the letters of a word
+    word_dropout: fields.Share = 0.1  # share of the words that training reads as unknown ones
