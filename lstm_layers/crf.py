@@ -101,6 +101,9 @@ class CRF(keras.layers.Layer):
         forbidden_starts, forbidden_ends: tags that no sequence begins or ends with.
         transition_initializer: of T, a and b; Lample et al. begin like "glorot_uniform".
         transition_regularizer: of T, a and b.
+        returns: "tags", or "scores": the call then returns the scores as they are, for a model
+            that is compiled with a loss, `lambda tags, scores: crf.negative_log_likelihood(scores,
+            tags)`, and asked by `decode` and `marginals`.
 
     Call arguments:
         scores: float (batch, time, tags).
@@ -128,17 +131,21 @@ class CRF(keras.layers.Layer):
         forbidden_ends: Iterable[int] = (),
         transition_initializer: Any = "zeros",
         transition_regularizer: Any = None,
+        returns: str = "tags",
         **options: Any,
     ) -> None:
         super().__init__(**options)
         if tags < 1:
             raise ValueError(f"tags must be at least 1, got {tags}")
+        if returns not in ("tags", "scores"):
+            raise ValueError(f"returns must be tags or scores, got {returns!r}")
         self.tags = int(tags)
         self.forbidden_transitions = [(int(i), int(j)) for i, j in forbidden_transitions]
         self.forbidden_starts = [int(tag) for tag in forbidden_starts]
         self.forbidden_ends = [int(tag) for tag in forbidden_ends]
         self.transition_initializer = keras.initializers.get(transition_initializer)
         self.transition_regularizer = keras.regularizers.get(transition_regularizer)
+        self.returns = returns
         self.supports_masking = True
         self._refused = self._penalties()
 
@@ -171,7 +178,8 @@ class CRF(keras.layers.Layer):
     ) -> Any:
         mask = scores_mask if mask is None else mask
         if tags is None:
-            return self.decode(scores, mask)
+            # A copy of scores, which does not carry the mask that a loss would look for
+            return self.decode(scores, mask) if self.returns == "tags" else scores + 0.0
         nats = self.negative_log_likelihood(scores, tags, mask)
         weighted = nats if weights is None else nats * ops.cast(weights, nats.dtype)
         self.add_loss(ops.mean(weighted))
@@ -182,8 +190,10 @@ class CRF(keras.layers.Layer):
         return
 
     def compute_output_spec(self, scores: Any, tags: Any = None, **others: Any) -> Any:
+        if tags is None and self.returns == "scores":
+            return keras.KerasTensor(scores.shape, scores.dtype)
         if tags is None:
-            return keras.KerasTensor(tuple(scores.shape[:2]), "int32")
+            return keras.KerasTensor(scores.shape[:2], "int32")
         return keras.KerasTensor(tuple(scores.shape[:1]), self._dtype_of(scores))
 
     def negative_log_likelihood(self, scores: Any, tags: Any, mask: Any = None) -> Any:
@@ -276,6 +286,7 @@ class CRF(keras.layers.Layer):
             "forbidden_ends": self.forbidden_ends,
             "transition_initializer": keras.initializers.serialize(self.transition_initializer),
             "transition_regularizer": keras.regularizers.serialize(self.transition_regularizer),
+            "returns": self.returns,
         }
 
     def _forward(self, scores: Any, keep: Any) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from apps.suite.texts.config import TextConfig
 class DataFormatConfig:
     word_column: int = 0  # number of the column that holds the words, from 0; -1 = the last
     tag_column: int = -1  # number of the column that holds the tags, likewise
+    tag_feature: str = ""  # of a TFDS set, the feature with the tags; "" = ner, tags, upos or pos
     # Scheme that the tags are written in; auto: found by the tags
     scheme: Literal["auto", "IO", "IOB1", "IOB2", "BIOES", "BILOU", "plain"] = "auto"
     repair: bool = False  # reads tags that break their scheme as conlleval does

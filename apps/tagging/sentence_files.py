@@ -1,11 +1,11 @@
 """Reads tagged sentences: columns, JSON lines, and folders of seq.in, seq.out and label.
 
-    columns         a word and its tag on each line, other columns between them, and an empty line
-                    after each sentence: CoNLL, IOB files, CoNLL-U
-    JSON lines      {"tokens": ["to", "Rome"], "tags": ["O", "B-city"], "label": "travel"}
-                    {"text": "to Rome", "spans": [[3, 7, "city"]]}
-    folder          seq.in with a sentence on each line, seq.out with its tags, label with its
-                    label (Goo et al. 2018)
+columns         a word and its tag on each line, other columns between them, and an empty line
+after each sentence: CoNLL, IOB files, CoNLL-U
+JSON lines      {"tokens": ["to", "Rome"], "tags": ["O", "B-city"], "label": "travel"}
+{"text": "to Rome", "spans": [[3, 7, "city"]]}
+folder          seq.in with a sentence on each line, seq.out with its tags, label with its
+label (Goo et al. 2018)
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def read_parts(path: Path, settings: configs.DataFormatConfig) -> dict[str, list
     parts: dict[str, list[Sentence]] = {}
     for entry in sorted(path.iterdir()):
         part = next(
-            (PARTS[word] for word in re.split(r"[^a-z]+", entry.stem.lower()) if word in PARTS), None
+            (PARTS[word] for word in re.split(r"[^a-z]+", entry.stem.lower()) if word in PARTS),
+            None,
         )
         if part and (entry.is_file() or (entry / "seq.in").is_file()):
             if part in parts:
