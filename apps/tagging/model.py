@@ -49,7 +49,7 @@ def build(
     Returns:
         A model of "word_ids" int32 (batch, time) and "letter_ids" int32 (batch, time, letters),
         both 0 after the end, to scores float32 (batch, time, tags); with labels to a list of
-        these scores and logits float32 (batch, labels). The layer "crf", where there is one, decodes.
+        these scores and logits float32 (batch, labels). The layer "crf", if any, decodes.
 
     Raises:
         UserError: the file of word vectors cannot be read.

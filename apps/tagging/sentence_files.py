@@ -19,15 +19,13 @@ from typing import Any, NamedTuple
 from apps.suite import errors
 from apps.suite.texts import text_files
 from apps.tagging import config as configs
-from apps.tagging import schemes
+from apps.tagging import cutting, schemes
 
 PARTS = {
     "train": "train", "training": "train", "valid": "validation", "validation": "validation",
     "dev": "validation", "val": "validation", "testa": "validation", "test": "test",
     "testb": "test",
 }  # fmt: skip
-_SIGNS = re.compile(r"[^\W]+(?:['’][^\W\d_]+)*|[^\w\s]")
-_CUT = {"space": re.compile(r"\S+"), "signs": _SIGNS}
 
 
 class Sentence(NamedTuple):
@@ -66,11 +64,6 @@ def read_parts(path: Path, settings: configs.DataFormatConfig) -> dict[str, list
             f"{path}: has no file of the part train; name the files train, validation and test"
         )
     return parts
-
-
-def cut(text: str, tokenizer: str) -> list[tuple[str, int, int]]:
-    """Cuts a text into words, each with its first character and the one after its last."""
-    return [(found.group(), *found.span()) for found in _CUT[tokenizer].finditer(text)]
 
 
 def _read_file(file: Path, settings: configs.DataFormatConfig) -> list[Sentence]:
@@ -167,9 +160,8 @@ def _from_spans(place: str, value: dict[str, Any], tokenizer: str) -> tuple[list
             f"{place}: spans has to be a list of [first character, character after the last, type] "
             "within text"
         )
-    words = cut(text, tokenizer)
-    starts = {start: at for at, (_, start, _) in enumerate(words)}
-    ends = {end: at + 1 for at, (_, _, end) in enumerate(words)}
+    words, *places = cutting.cut_one(text, tokenizer)
+    starts, ends = ({place: at for at, place in enumerate(each)} for each in places)
     spans: list[schemes.Span] = []
     for start, end, kind in sorted(given):
         if start not in starts or end not in ends:
@@ -179,8 +171,8 @@ def _from_spans(place: str, value: dict[str, Any], tokenizer: str) -> tuple[list
             )
         if spans and spans[-1].end > starts[start]:
             raise errors.UserError(f"{place}: the span {text[start:end]!r} overlaps another one")
-        spans.append(schemes.Span(starts[start], ends[end], kind))
-    return [word for word, _, _ in words], schemes.write(spans, len(words), "IOB2")
+        spans.append(schemes.Span(starts[start], ends[end] + 1, kind))
+    return words, schemes.write(spans, len(words), "IOB2")
 
 
 def _read_triple(folder: Path, settings: configs.DataFormatConfig) -> list[Sentence]:
