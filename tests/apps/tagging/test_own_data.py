@@ -91,7 +91,7 @@ def test_files_of_parts_and_other_schemes(tmp_path):
 
 def test_broken_tags_are_refused_with_their_line_and_repaired_on_request(tmp_path):
     file = write(tmp_path / "a.conll", CONLL + "the DT O\nold JJ I-LOC\n\n")
-    with pytest.raises(errors.UserError, match=r"a.conll:27: I-LOC breaks the scheme IOB2"):
+    with pytest.raises(errors.UserError, match=r"a.conll:28: I-LOC breaks the scheme IOB2"):
         load(file)
     assert ("the old", "O B-LOC", "") in found(load(file, repair=True))
 
