@@ -251,13 +251,14 @@ class CRF(keras.layers.Layer):
         """Returns the tags of the highest score, int32 (batch, time), -1 at masked steps."""
         scores, keep = self._in_full(scores), self._keep(scores, mask)
         transitions, starts, ends = self._weights(scores.dtype)
+        into = ops.transpose(transitions)  # from the last axis: reductions are fastest along it
         here = ops.arange(self.tags, dtype="int32")[None]
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             _, best, begun = carry
-            paths = best[:, :, None] + transitions
-            moved = ops.where(begun[:, None], ops.max(paths, axis=1), starts) + x
-            come_from = ops.cast(ops.argmax(paths, axis=1), "int32")
+            paths = best[:, None] + into
+            moved = ops.where(begun[:, None], ops.max(paths, axis=2), starts) + x
+            come_from = ops.cast(ops.argmax(paths, axis=2), "int32")
             come_from = ops.where(ops.logical_and(begun, kept)[:, None], come_from, here)
             best = ops.where(kept[:, None], moved, best)
             return come_from, best, ops.logical_or(begun, kept)
@@ -292,10 +293,11 @@ class CRF(keras.layers.Layer):
     def _forward(self, scores: Any, keep: Any) -> tuple[Any, Any]:
         """Returns α (time, batch, tags), that of the step before at masked ones; and log Z."""
         transitions, starts, ends = self._weights(scores.dtype)
+        into = ops.transpose(transitions)  # from the last axis: reductions are fastest along it
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             alpha, begun = carry
-            moved = ops.logsumexp(alpha[:, :, None] + transitions, axis=1)
+            moved = ops.logsumexp(alpha[:, None] + into, axis=2)
             new = ops.where(begun[:, None], moved, starts) + x
             return ops.where(kept[:, None], new, alpha), ops.logical_or(begun, kept)
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import lstm_layers
 from apps.tagging import data, model, schemes, trained_model
 
 ROWS = 64
@@ -30,17 +31,26 @@ class Tagged(NamedTuple):
 
 def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged:
     """Tags words int32 (batch, time), with letters int32 (batch, time, letters), 0 for padding."""
-    found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
-    scores, *label = found if isinstance(found, list) else [found]
+    scores, *label = _outputs(network, words, letters)
     mask, crf = words != 0, model.crf_of(network)
-    if crf is None:
-        every = tf.nn.softmax(scores)
-        tags = tf.where(mask, tf.argmax(scores, axis=2, output_type=tf.int32), -1)
-    else:
-        tags, every = crf.decode(scores, mask), crf.marginals(scores, mask)
+    every = tf.nn.softmax(scores) if crf is None else crf.marginals(scores, mask)
+    tags = _best(crf, scores, mask)
     chosen = tf.gather(every, tf.maximum(tags, 0), axis=2, batch_dims=2)
     labels = tf.nn.softmax(label[0]) if label else tf.zeros([tf.shape(words)[0], 0])
     return Tagged(tags, tf.where(mask, chosen, 0.0), labels)
+
+
+def _outputs(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> list[tf.Tensor]:
+    """Returns scores (batch, time, tags) and, of a model with labels, their logits."""
+    found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
+    return found if isinstance(found, list) else [found]
+
+
+def _best(crf: lstm_layers.CRF | None, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns the best tags int32 (batch, time), -1 at padding."""
+    if crf is not None:
+        return crf.decode(scores, mask)
+    return tf.where(mask, tf.argmax(scores, axis=2, output_type=tf.int32), -1)
 
 
 class Answers(NamedTuple):
@@ -96,44 +106,45 @@ def asking(network: keras.Model) -> Any:
     )
 
 
-def losses(network: keras.Model, encoded: data.Encoded) -> dict[str, float]:
-    """Returns the mean nats of a word's tag, its accuracy, and those of the labels if there are.
+class Validation:
+    """Scores a network on encoded sentences, as often as it is called, by one graph.
 
     Args:
-        network: a tagger.
+        network: a tagger that is being trained.
         encoded: sentences of the validation part.
     """
-    from apps.suite.sequences import batches
 
-    lengths = np.diff(encoded.starts)
-    right = nats = known = label_right = label_nats = 0.0
-    of_scores = _nats(network)
-    ask = asking(network)
-    for chosen in batches.in_order(lengths, ROWS):
-        words, letters, tags = data.padded(encoded, chosen)
-        found = ask(words, letters)
-        nats += float(tf.reduce_sum(of_scores(words, letters, tags)))
-        right += float(((found.tags.numpy() == tags) & (tags >= 0)).sum())
-        known += float((tags >= 0).sum())
-        if found.labels.shape[1]:
-            of_rows, true = found.labels.numpy(), encoded.labels[chosen]
-            label_right += float((of_rows.argmax(axis=1) == true).sum())
-            shares = of_rows[np.arange(len(true)), np.maximum(true, 0)]
-            label_nats -= float(np.log(np.maximum(shares, 1e-30)).sum())
-    values = {"loss": nats / max(known, 1.0), "accuracy": right / max(known, 1.0)}
-    if found.labels.shape[1]:
-        values["loss"] += label_nats / len(lengths)
-        values["label_accuracy"] = label_right / len(lengths)
-    return values
+    def __init__(self, network: keras.Model, encoded: data.Encoded) -> None:
+        self._encoded = encoded
+        crf, nats = model.crf_of(network), model.tag_nats(network)
 
+        def answer(words: tf.Tensor, letters: tf.Tensor, tags: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            scores, *label = _outputs(network, words, letters)
+            right = (_best(crf, scores, words != 0) == tags) & (tags >= 0)
+            logits = label[0] if label else tf.zeros([tf.shape(words)[0], 0])
+            return tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right), logits
 
-def _nats(network: keras.Model) -> Any:
-    """Returns a function of words, letters and tags to the nats of the tags, float32 (batch,)."""
-    nats = model.tag_nats(network)
+        spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2)]
+        self._answer = tf.function(answer, autograph=False, input_signature=spec)
 
-    def asked(words: tf.Tensor, letters: tf.Tensor, tags: tf.Tensor) -> tf.Tensor:
-        found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
-        return nats(tags, found[0] if isinstance(found, list) else found)
+    def __call__(self) -> dict[str, float]:
+        """Returns the mean nats of a word, with those of a label, and the shares that are right."""
+        from apps.suite.sequences import batches
 
-    spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2)]
-    return tf.function(asked, autograph=False, input_signature=spec)
+        lengths, labels = np.diff(self._encoded.starts), self._encoded.labels
+        nats = right = label_nats = label_right = 0.0
+        for chosen in batches.in_order(lengths, ROWS):
+            found = self._answer(*data.padded(self._encoded, chosen))
+            nats, right = nats + float(found[0]), right + float(found[1])
+            if found[2].shape[1]:
+                true = np.maximum(labels[chosen], 0)
+                label_nats += float(
+                    tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(true, found[2]))
+                )
+                label_right += float((found[2].numpy().argmax(axis=1) == labels[chosen]).sum())
+        known = max(1, int((self._encoded.tags >= 0).sum()))
+        values = {"loss": nats / known, "accuracy": right / known}
+        if found[2].shape[1]:
+            values["loss"] += label_nats / len(lengths)
+            values["label_accuracy"] = label_right / len(lengths)
+        return values

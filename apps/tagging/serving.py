@@ -34,7 +34,7 @@ SIGNATURES = {
     "tokens": signatures.Signature({"tokens": "string[b, time]"}, _ANSWER),
     "assets": signatures.ASSETS,
 }
-"""Rows are padded with "", 0 and, in the places of spans, -1."""
+"""Rows are padded with "", 0 and, in the places of spans, -1; there is one span at least."""
 
 
 class ServedTags:
@@ -176,7 +176,10 @@ class _Spans:
 
         def rows(values: tf.Tensor, fill: Any) -> tf.Tensor:
             ragged = tf.RaggedTensor.from_row_lengths(values, counts, validate=False)
-            return ragged.to_tensor(fill)
+            dense = ragged.to_tensor(fill)
+            # One column of padding where no row has a span
+            missing = tf.cast(tf.shape(dense)[1] == 0, tf.int32)
+            return tf.pad(dense, [[0, 0], [0, missing]], constant_values=fill)
 
         return {
             "span_text": rows(text, ""),
@@ -242,7 +245,8 @@ def _expected(
         inside = names[tags[0].numpy()][: len(words)]
         sure = probabilities[0].numpy()[: len(words)]
         spelled = schemes.from_inside(list(inside), trained.scheme)
-        spans = schemes.read(spelled, trained.scheme, strict=False)
+        plain = trained.scheme == "plain"
+        spans = schemes.read(inside, "plain" if plain else schemes.INSIDE, strict=False)
         places, end = [], 0
         for word in words if texts else ():
             start = texts[at].index(word, end) if texts else 0
@@ -275,7 +279,7 @@ def _padded(rows: list[Any], fill: Any, dtype: Any) -> np.ndarray:
     """Returns rows of unequal length as an array, or one value of each row."""
     if not isinstance(rows[0], list | np.ndarray):
         return np.array(rows, dtype)
-    found = np.full((len(rows), max(map(len, rows))), fill, dtype)
+    found = np.full((len(rows), max(1, *map(len, rows))), fill, dtype)
     for at, row in enumerate(rows):
         found[at, : len(row)] = row
     return found

@@ -68,8 +68,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
 
-        def validate(trained: keras.Model) -> dict[str, float]:
-            return scoring.losses(trained, held_out)
+        validation = scoring.Validation(network, held_out)
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            return validation()
 
         def save_best(trained: keras.Model) -> None:
             with files.replacing(folder.model_file) as partial:
