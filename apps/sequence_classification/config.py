@@ -1,5 +1,6 @@
 """Declares the config of a sequence classification run; `PRESETS` holds its sizes."""
 
+import dataclasses
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -53,20 +54,68 @@ class Config:
 _TINY = Config(
     preset="tiny",
     data="japanese_vowels/small",
+    data_format=SequenceFormatConfig(validation_fraction=0.08),
     model=EncoderConfig(units=16),
     training=TrainingConfig(batch_size=16, steps=60, steps_per_checkpoint=20),
 )
 # Learns to tell nine voices apart, in about a minute on two cores.
 _DEFAULT = Config(
-    alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
-    model=EncoderConfig(layer="bilstm", units=64, dropout=0.3),
+    data_format=SequenceFormatConfig(validation_fraction=0.08),
+    alteration=AlterationConfig(noise_deviations=0.3, level_deviations=0.2, shortest_share=0.7),
+    model=EncoderConfig(
+        layer="bilstm", units=64, convolution_count=2, convolution_filters=96, dropout=0.5
+    ),
+    training=TrainingConfig(steps=500, label_smoothing=0.1),
 )
 # Has not been measured yet.
-_LARGE = Config(
+_LARGE = dataclasses.replace(
+    _DEFAULT,
     preset="large",
-    alteration=AlterationConfig(noise_deviations=0.1, shortest_share=0.7),
-    model=EncoderConfig(layer="bilstm", units=256, layer_count=2, dropout=0.4),
-    training=TrainingConfig(steps=5_000, steps_per_checkpoint=100),
+    model=EncoderConfig(layer="bilstm", units=256, layer_count=2, dropout=0.5),
+    training=TrainingConfig(steps=5_000, steps_per_checkpoint=100, label_smoothing=0.1),
+)
+# The exercise of each step of a smartwatch's measurements, 50 a second.
+_EXERCISES = Config(
+    preset="exercises",
+    data="watch_exercises/sessions",
+    target=TargetConfig(per="step"),
+    alteration=AlterationConfig(
+        noise_deviations=0.05, scale_deviation=0.1, speed_deviation=0.15, rotation_degrees=15.0
+    ),
+    model=EncoderConfig(
+        layer="bilstm",
+        units=64,
+        convolution_count=3,
+        convolution_filters=64,
+        convolution_steps=9,
+        pool_steps=2,
+        dropout=0.4,
+    ),
+    training=TrainingConfig(
+        batch_size=16,
+        steps=400,
+        steps_per_checkpoint=50,
+        longest_steps=2_400,
+        label_smoothing=0.05,
+    ),
+)
+# The intent of a sentence, from some ten thousand labelled ones.
+_INTENTS = Config(
+    preset="intents",
+    model=EncoderConfig(layer="bilstm", units=128, dropout=0.5, input_dropout=0.3),
+    training=TrainingConfig(
+        batch_size=64,
+        steps=1_200,
+        steps_per_checkpoint=200,
+        learning_rate=2e-3,
+        label_smoothing=0.05,
+    ),
 )
 
-PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}
+PRESETS = {
+    "tiny": _TINY,
+    "default": _DEFAULT,
+    "large": _LARGE,
+    "exercises": _EXERCISES,
+    "intents": _INTENTS,
+}

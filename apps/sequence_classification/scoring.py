@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from apps.sequence_classification import data
 from apps.suite.evaluation import classification, segments
-from apps.suite.sequences import batches, ragged
+from apps.suite.sequences import batches
 from apps.suite.texts import words
 
 _ROWS, _STEPS = 64, 65_536  # of a batch, at most
@@ -77,7 +78,7 @@ def by_length(part: data.Part, right: np.ndarray, bins: int = 4) -> list[tuple[s
     lengths = counted if part.texts else part.sequences.lengths
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)).round().astype(int))
     found = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         last = high == edges[-1]
         here = (lengths >= low) & ((lengths <= high) if last else (lengths < high))
         if here.any():
@@ -144,8 +145,3 @@ def metrics(
         more |= segment_scores(test, each) if by_step else {}
         found["baselines"][name] |= more
     return found
-
-
-def first_rows(sequences: ragged.Sequences) -> np.ndarray:
-    """Returns the row of each sequence's first step."""
-    return sequences.starts[:-1]

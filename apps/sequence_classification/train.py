@@ -15,6 +15,18 @@ TASK = "sequence_classification"
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
+    Raises:
+        UserError: data that cannot be read, a run folder of another run, a full disk.
+    """
+    fit(config, run, overwrite=overwrite)
+    from apps.sequence_classification import evaluate
+
+    evaluate.evaluate(run)
+
+
+def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run` as `train` does, and does not evaluate.
+
     The weights with the lowest loss on the validation part are saved in model.keras; labels and
     channels are in config.json, the words of texts in words.txt and letters.txt.
 
@@ -25,17 +37,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     import keras
     import numpy as np
 
-    from apps.sequence_classification import data, evaluate, model, scoring
+    from apps.sequence_classification import data, model, scoring
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
     from apps.suite.runs import files, run_folder
     from apps.suite.sequences import sequence_statistics
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit as training
+    from apps.suite.training import optimizer
 
     corpus = data.load(config)
     for note in corpus.notes:
         print(note)
-    fit.seed_everything(config.seed)
+    training.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
     values = corpus.train.sequences.values
     channel_names = corpus.train.sequences.channel_names
@@ -85,7 +98,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             with files.replacing(folder.model_file) as partial:
                 trained.save(partial)
 
-        record = fit.fit(
+        record = training.fit(
             network,
             lambda first_step: data.batches(
                 corpus.train, classes, config, learned.deviation, vocabulary, first_step
@@ -98,7 +111,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             patience_checkpoints=settings.patience_checkpoints,
         )
         folder.finish_training(record.train_seconds)
-    evaluate.evaluate(folder.path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

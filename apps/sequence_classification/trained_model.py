@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 
 from apps.sequence_classification import config as configs
-from apps.sequence_classification import model  # noqa: F401  (registers the layers)
+from apps.sequence_classification import model
 from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
 from apps.suite.texts import words

@@ -156,3 +156,11 @@ def reliability(
         for here in (place == at for at in range(bins))
         if here.any()
     ]
+
+
+def disagreements(
+    labels: np.ndarray, probabilities: np.ndarray, others: np.ndarray
+) -> tuple[int, int]:
+    """Returns how many examples only the first is right on, and how many only the other one."""
+    first, second = (each.argmax(axis=1) == labels for each in (probabilities, others))
+    return int((first & ~second).sum()), int((second & ~first).sum())

@@ -7,6 +7,7 @@ Source: Lea et al., "Temporal convolutional networks for action segmentation and
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ def of_labels(labels: np.ndarray) -> list[Segment]:
     edges = [0, *changes.tolist(), len(labels)]
     return [
         Segment(int(labels[start]), start, end)
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        for start, end in itertools.pairwise(edges)
         if labels[start] >= 0
     ]
 

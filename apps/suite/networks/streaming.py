@@ -39,3 +39,29 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
         for layer in recurrent_layers(trained)
         for name, size in zip(state_names(layer), layer.state_size, strict=True)
     }
+
+
+def packed(states: States) -> States:
+    """Flattens states to rows of numbers, float32 [b, n], as signatures exchange them."""
+    found = {}
+    for name, state in states.items():
+        sizes = tf.shape(state)
+        found[name] = tf.reshape(state, [sizes[0], tf.reduce_prod(sizes[1:])])
+    return found
+
+
+def unpacked(rows: States, first: States) -> States:
+    """Undoes `packed`; empty rows stand for the `first` states, before any step.
+
+    Args:
+        rows: float32 [b, n] by name, [b, 0] at the start of a stream.
+        first: initial states of b streams, of fixed inner sizes.
+    """
+    found = {}
+    for name, state in first.items():
+        start = packed({name: state})[name]
+        given = rows[name]
+        begins = tf.shape(given)[1] == 0
+        whole = tf.concat([start[:, : tf.where(begins, tf.shape(start)[1], 0)], given], axis=1)
+        found[name] = tf.reshape(whole, [-1, *state.shape[1:]])
+    return found

@@ -71,10 +71,10 @@ def embed(
     """
     counted = ops.not_equal(words, 0)
     shown = WordDropout(text.word_dropout, seed=seed, name="word_dropout")(words)
-    vectors = keras.layers.Embedding(word_count, text.word_units, name="words")(shown)
+    vectors = keras.layers.Embedding(word_count, text.word_units, name="word_embedding")(shown)
     if text.character_units:
         read = LetterFilters(
-            letter_count, text.character_units, text.character_filters, name="letters"
+            letter_count, text.character_units, text.character_filters, name="letter_filters"
         )(letters)
         vectors = keras.layers.Concatenate(name="word_vectors")([vectors, read])
     return vectors, counted

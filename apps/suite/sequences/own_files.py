@@ -55,3 +55,77 @@ def read(
     if text_tables.text_column(reader.open_table(path), settings):
         return text_tables.read(path, settings, further)
     return long_tables.read(path, settings, further, constant=constant)
+
+
+def asked(
+    path: Path, channels: Sequence[str], settings: configs.SequenceFormatConfig | None = None
+) -> ragged.Sequences:
+    """Reads sequences of numbers that a trained model is asked about; labels may be there or not.
+
+    Args:
+        path: of a file, or of a folder with one table for each sequence in it. A table without a
+            column that names the sequences holds one of them.
+        channels: those of the training, by name in a table, in this order in other files.
+        settings: name the columns of tables.
+
+    Raises:
+        UserError: no such file, no sequence in it, a channel that is missing, and as the readers.
+    """
+    settings = settings or configs.SequenceFormatConfig()
+    if not path.exists():
+        raise errors.UserError(f"{path}: no such file or folder")
+    if ts_files.is_ts(path) or path.suffix.lower() in json_lines.SUFFIXES:
+        found = ts_files.read(path) if ts_files.is_ts(path) else json_lines.read(path, {})
+        if len(found.channel_names) != len(channels):
+            raise errors.UserError(
+                f"{path}: has {len(found.channel_names)} channels, the model has learned "
+                f"{len(channels)}: {', '.join(channels)}"
+            )
+        return found
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if reader.suffix(each) and each.is_file())
+        if not files:
+            raise errors.UserError(f"{path}: no csv or parquet file in this folder")
+        arrays = [table_folders.read_table(file, channels)[0] for file in files]
+        return ragged.of_arrays(arrays, [str(file) for file in files], channels)
+    names = {name.lower() for name in reader.open_table(path).names}
+    if settings.sequence_column or names & set(long_tables.SEQUENCE_NAMES) - {*channels}:
+        return long_tables.read(path, settings, {}, learned=channels)
+    array, _ = table_folders.read_table(path, channels)
+    return ragged.of_arrays([array], [str(path)], channels)
+
+
+def asked_texts(given: str) -> list[tuple[str, str]]:
+    """Returns names and texts of an input: a file of texts, or a text itself.
+
+    A csv or parquet file has a column `text`, JSON lines have the field, any other file has a text
+    in each line that is not blank.
+
+    Raises UserError for a file without a text, and as the readers.
+    """
+    path = Path(given)
+    try:
+        is_file = path.is_file()
+    except OSError:  # a long text is not a name
+        is_file = False
+    if not is_file:
+        return [("text", given)]
+    settings = configs.SequenceFormatConfig()
+    if path.suffix.lower() in json_lines.SUFFIXES or reader.suffix(path):
+        found = (
+            text_tables.read(path, settings, {})
+            if reader.suffix(path)
+            else json_lines.read(path, {})
+        )
+        column = found.words.get(text_tables.TEXT)
+        if column is None:
+            raise errors.UserError(f"{path}: holds numbers, and the model has learned from texts")
+        return [(f"{path} {name}", column.text(row)) for row, name in enumerate(found.names)]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise errors.UserError(f"{path}: cannot be read as UTF-8 text") from None
+    texts = [(f"{path} line {at}", line) for at, line in enumerate(lines, 1) if line.strip()]
+    if not texts:
+        raise errors.UserError(f"{path}: has no text in it")
+    return texts

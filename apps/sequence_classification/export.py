@@ -1,0 +1,86 @@
+"""Exports a run for TensorFlow Serving: `python -m apps.sequence_classification.export`.
+
+Signatures, all for any number of rows:
+
+    serving_default  values float32[b, time, channels], NaN after the end and where missing, or
+                     text string[b]
+                     -> label string[b], label_names string[labels], probabilities
+                        float32[b, labels]; with labels by step string[b, time] and
+                        float32[b, time, labels]
+    stream           chunk float32[b, n, channels] (n at least 1) and the states, float32[b, …] each
+                     -> probabilities float32[b, n, labels] after each step, label string[b] (of
+                        the newest), label_names, and the new states under the names of the old
+                        ones; not of a model that needs what comes later
+
+A stream begins with states of empty rows, float32[b, 0]. `assets/settings.json` holds the labels,
+the channels and the states' names. What `python -m apps.export_onnx` writes of a run: values, or
+numbers of words and letters, in; logits out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+TASK = "sequence_classification"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/sequence_classification/<version>`, and returns it.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.sequence_classification import serving, trained_model
+    from apps.suite.export import saved_model
+
+    trained = trained_model.load(run_folder)
+    served = serving.ServedClassifier(trained)
+    return saved_model.export(
+        TASK, trained.model, served, lambda: serving.requests(trained), destination
+    )
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """Maps `values`, or `words` and `letters`, to `logits`."""
+    import tensorflow as tf
+
+    from apps.sequence_classification import data, serving, trained_model
+    from apps.suite.export import onnx_file
+
+    trained = trained_model.load(run)
+    examples = []
+    for request in serving.requests(trained):
+        if request.signature == "serving_default" and trained.vocabulary is None:
+            examples.append(dict(request.inputs))
+        elif request.signature == "serving_default" and trained.vocabulary is not None:
+            given = data.text_inputs(trained.vocabulary, tf.constant(request.inputs["text"]))
+            examples.append({name: each.numpy() for name, each in given.items()})
+    return onnx_file.Network(trained.model, "logits", examples)
+
+
+def _tell(version: Path) -> None:
+    from apps.suite.export import saved_model
+
+    settings = json.loads((version / "assets" / "settings.json").read_text("utf-8"))
+    step = [0.0] * len(settings["channel_names"])
+    inputs = {"values": [[step, step]]} if step else {"text": ["some words"]}
+    saved_model.tell(version, "a label", json.dumps({"inputs": inputs}))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Labels sequences, steps or texts: `python -m apps.sequence_classification.predict walk.csv`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import tyro
+
+from apps.suite import errors
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    import numpy as np
+
+    from apps.suite.export import asking
+    from apps.suite.sequences import ragged
+
+TASK = "sequence_classification"
+_ROWS = 32  # sequences that are asked together
+
+
+@dataclass(frozen=True)
+class Options:
+    """Label sequences, each of their steps, or texts, as the model has learned."""
+
+    inputs: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Files (csv, parquet, .ts, JSON lines), folders of tables; texts, or files of them."""
+    run: Path = Path("runs") / TASK
+    """Folder of a finished run."""
+    model: Path | None = None
+    """Ask this version folder of an export instead of a run."""
+    server: str = ""
+    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    top: int = 2
+    """Number of labels to show."""
+    stream: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Read each sequence step by step, and tell when the label changes."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print a JSON object on each line, one for each answer."""
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise ValueError("inputs: name a file, a folder or a text")
+        if self.top < 1:
+            raise ValueError(f"--top must be at least 1, is {self.top}")
+
+
+class Segment(NamedTuple):
+    """Steps of one label, from 1 on, and the mean of its probability there."""
+
+    first: int
+    last: int
+    label: str
+    probability: float
+
+
+class Answer(NamedTuple):
+    """The labels of a sequence or text, or the segments of its steps."""
+
+    name: str
+    labels: dict[str, float]  # their probabilities, the likeliest first; {} of segments
+    steps: int
+    segments: tuple[Segment, ...] = ()
+
+
+def predict(options: Options) -> Iterator[Answer]:
+    """Yields an answer for each sequence or text, in the order of the inputs.
+
+    Raises:
+        UserError: no finished run, export or server; an input that cannot be read; a stream of a
+            model that needs whole sequences.
+    """
+    from apps.sequence_classification import serving
+    from apps.suite.export import asking
+    from apps.suite.sequences import own_files
+
+    with asking.model(TASK, serving.served, options) as model:
+        channels = model.setting("channel_names")
+        if options.stream and not model.setting("states"):
+            raise errors.UserError("--stream: this model needs a sequence as a whole; leave it out")
+        for given in options.inputs:
+            if not channels:
+                yield from _texts(model, own_files.asked_texts(given), options.top)
+                continue
+            sequences = own_files.asked(Path(given), channels)
+            if options.stream:
+                for index, name in enumerate(sequences.names):
+                    likely = streamed(model, sequences.at(index))
+                    yield _segments(name, likely, model.setting("label_names"))
+            else:
+                yield from _sequences(model, sequences, options.top)
+
+
+def streamed(model: asking.Model, values: np.ndarray, chunk_steps: int = 16) -> np.ndarray:
+    """Returns the probabilities after each step, float32 [steps, labels], of a stream.
+
+    Args:
+        model: answers the signature `stream`.
+        values: float32 [steps, channels].
+        chunk_steps: steps that are sent together; the answer does not depend on it.
+    """
+    import numpy as np
+
+    states: dict[str, Any] = {name: np.zeros([1, 0]) for name in model.setting("states")}
+    found = []
+    for start in range(0, len(values), chunk_steps):
+        asked = model.ask("stream", chunk=values[None, start : start + chunk_steps], **states)
+        states = {name: asked[name] for name in states}
+        found.append(asked["probabilities"][0])
+    return np.concatenate(found)
+
+
+def _sequences(model: asking.Model, sequences: ragged.Sequences, top: int) -> Iterator[Answer]:
+    import numpy as np
+
+    from apps.suite.sequences import batches
+
+    names, lengths = model.setting("label_names"), sequences.lengths
+    empty = [
+        name
+        for index, name in enumerate(sequences.names)
+        if not np.isfinite(sequences.at(index)).any()
+    ]
+    if empty:
+        raise errors.UserError(f"{empty[0]}: a sequence without any value; leave it out")
+    for chosen in np.split(np.arange(len(sequences)), range(_ROWS, len(sequences), _ROWS)):
+        found = model.ask(values=batches.padded(sequences, chosen))["probabilities"]
+        for index, likely in zip(chosen, found, strict=True):
+            name, steps = sequences.names[index], int(lengths[index])
+            if likely.ndim == 2:
+                yield _segments(name, likely[:steps], names)
+            else:
+                yield Answer(name, _likeliest(likely, names, top), steps)
+
+
+def _texts(model: asking.Model, texts: list[tuple[str, str]], top: int) -> Iterator[Answer]:
+    names = model.setting("label_names")
+    for start in range(0, len(texts), _ROWS):
+        part = texts[start : start + _ROWS]
+        found = model.ask(text=[text for _, text in part])["probabilities"]
+        for (name, text), likely in zip(part, found, strict=True):
+            yield Answer(name, _likeliest(likely, names, top), len(text.split()))
+
+
+def _likeliest(likely: np.ndarray, names: Sequence[str], top: int) -> dict[str, float]:
+    return {names[at]: float(likely[at]) for at in (-likely).argsort(kind="stable")[:top]}
+
+
+def _segments(name: str, likely: np.ndarray, names: Sequence[str]) -> Answer:
+    from apps.suite.evaluation import segments
+
+    found = segments.of_labels(likely.argmax(axis=1))
+    return Answer(
+        name,
+        {},
+        len(likely),
+        tuple(
+            Segment(
+                each.start + 1,
+                each.end,
+                names[each.label],
+                float(likely[each.start : each.end, each.label].mean()),
+            )
+            for each in found
+        ),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    return command.run_command(TASK, "predict", Options, _print, arguments)
+
+
+def _print(options: Options) -> None:
+    for answer in predict(options):
+        if options.json:
+            print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
+        elif answer.segments:
+            print(f"{answer.name}  {answer.steps:,} steps")
+            for part in answer.segments:
+                place = f"{part.first:>8,} to {part.last:,}"
+                print(f"{place}  {part.label} {part.probability:.2f}", flush=True)
+        else:
+            (label, sure), *others = answer.labels.items()
+            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
+            print(f"{answer.name}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    if answer.segments:
+        parts = [
+            {**part._asdict(), "probability": round(part.probability, 4)}
+            for part in answer.segments
+        ]
+        return {"input": answer.name, "steps": answer.steps, "segments": parts}
+    shares = {name: round(share, 4) for name, share in answer.labels.items()}
+    label = next(iter(shares))
+    return {
+        "input": answer.name, "label": label, "probabilities": shares, "steps": answer.steps
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Draws what a network reads in sequences: channels and steps that decided, states over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import matplotlib.axes
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.evaluation import plot_style, plots
+
+_PATH_STEPS = 24  # of the integral
+
+
+def contributions(
+    model: keras.Model, values: np.ndarray, output: int, base: np.ndarray
+) -> np.ndarray:
+    """Returns the part of each value in a logit or value, by integrated gradients.
+
+        g_tc = (x_tc - x'_c) ∫ ∂f(x' + a (x - x')) / ∂x_tc da,  a from 0 to 1
+
+    They add up to f(x) - f(x'). Source: Sundararajan, Taly and Yan, "Axiomatic attribution for deep
+    networks", 2017.
+
+    Args:
+        model: of values (1, steps, channels), NaN where missing, to (1, outputs); with outputs by
+            step, their mean is explained.
+        values: float32 [steps, channels].
+        output: which of the outputs is explained.
+        base: x', such as the mean of each channel, [channels].
+
+    Returns:
+        float32 [steps, channels], 0 where a value is missing.
+    """
+    base = np.where(np.isnan(values), np.nan, base).astype(np.float32)
+    shares = (np.arange(_PATH_STEPS, dtype=np.float32) + 0.5) / _PATH_STEPS
+    path = tf.constant(base + shares[:, None, None] * (values - base))
+    with tf.GradientTape() as tape:
+        tape.watch(path)
+        outputs = model(path, training=False)[..., output]
+        outputs = (
+            tf.reduce_sum(outputs)
+            if outputs.shape.rank == 1
+            else tf.reduce_sum(tf.reduce_mean(outputs, axis=1))
+        )
+    gradients = tape.gradient(outputs, path).numpy().mean(axis=0)
+    return np.nan_to_num((values - base) * gradients)
+
+
+def activations(model: keras.Model, values: np.ndarray) -> np.ndarray:
+    """Returns the outputs of the last recurrent layer, float32 [steps, units].
+
+    Args:
+        model: of which a layer is named `recurrent_…`.
+        values: its inputs for one sequence, with a batch of 1.
+    """
+    layer = [each for each in model.layers if each.name.startswith("recurrent_")][-1]
+    output = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
+    found = keras.Model(model.input, output)(values, training=False).numpy()[0]
+    return found if found.ndim == 2 else found[None]
+
+
+def heat(
+    folder: Path,
+    name: str,
+    title: str,
+    values: np.ndarray,
+    rows: Sequence[str] | None,
+    *,
+    x_label: str = "step",
+    y_label: str = "",
+    unit: str = "",
+) -> plots.Plot:
+    """Draws numbers over time as colours, 0 in the middle.
+
+    Args:
+        folder, name, title: of the picture.
+        values: [steps, rows].
+        rows: their names, from the top; None numbers them.
+        x_label, y_label, unit: of the axes and the colours.
+    """
+    most = float(np.abs(values).max()) or 1.0
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        image = axes.imshow(
+            values.T, aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest"
+        )
+        axes.grid(visible=False)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        if rows is not None and len(rows) <= 24:
+            axes.set_yticks(range(len(rows)), rows)
+        bar = axes.figure.colorbar(image, ax=axes, pad=0.01)
+        bar.set_label(unit, color=theme.ink)
+        bar.outline.set_edgecolor(theme.faint)
+
+    strongest = np.unravel_index(int(np.abs(values).argmax()), values.shape)
+    where = rows[strongest[1]] if rows is not None else f"row {strongest[1] + 1}"
+    told = (
+        f"{values.shape[0]} steps of {values.shape[1]} rows; the strongest is {where} at step "
+        f"{strongest[0] + 1} with {values[strongest]:.3g} {unit}."
+    )
+    return plots.save(folder, name, title, told, draw, 1.6 + 0.16 * min(24, values.shape[1]))
+
+
+def strips(
+    folder: Path,
+    name: str,
+    title: str,
+    labels: Mapping[str, np.ndarray],
+    label_names: Sequence[str],
+) -> plots.Plot:
+    """Draws labels over time as strips of colour, one strip for each entry of `labels`.
+
+    Args:
+        folder, name, title: of the picture.
+        labels: int [steps] by what they are, such as truth and answer; -1 stays empty.
+        label_names: of the labels.
+    """
+    import matplotlib
+    from matplotlib.patches import Patch
+
+    colours = matplotlib.colormaps["tab20" if len(label_names) > 10 else "tab10"]
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        for row, each in enumerate(labels.values()):
+            shown = np.ma.masked_less(each[None].astype(float), 0)
+            axes.imshow(
+                shown, aspect="auto", cmap=colours, vmin=0, vmax=colours.N - 1,
+                interpolation="nearest", extent=(0, len(each), row + 0.42, row - 0.42),
+            )  # fmt: skip
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.set_yticks(range(len(labels)), list(labels))
+        axes.set_xlabel("step")
+        axes.grid(visible=False)
+        used = sorted({int(at) for each in labels.values() for at in np.unique(each) if at >= 0})
+        handles = [Patch(color=colours(at % colours.N), label=label_names[at]) for at in used[:12]]
+        axes.legend(
+            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=4,
+            frameon=False, labelcolor=theme.ink,
+        )  # fmt: skip
+
+    first, *others = labels.values()
+    same = [f"{100 * float(np.mean(first == each)):.1f} %" for each in others]
+    told = f"{len(first):,} steps; " + ", ".join(
+        f"{name} agrees in {share}" for name, share in zip(list(labels)[1:], same, strict=True)
+    )
+    return plots.save(folder, name, title, f"{told}.", draw, 1.6 + 0.4 * len(labels))

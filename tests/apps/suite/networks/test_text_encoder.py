@@ -1,0 +1,71 @@
+"""Texts are encoded without regard to padding; training hides words, and letters tell them."""
+
+import keras
+import numpy as np
+import pytest
+
+from apps.suite.networks import text_encoder
+from apps.suite.networks.config import EncoderConfig
+from apps.suite.texts.config import TextConfig
+
+WORDS = np.array([[3, 4, 1, 0], [2, 0, 0, 0]], np.int32)
+LETTERS = np.array(
+    [[[2, 3, 0], [4, 0, 0], [5, 5, 5], [0, 0, 0]], [[3, 4, 0], [0, 0, 0]] + [[0, 0, 0]] * 2],
+    np.int32,
+)
+
+
+def model_of(character_units=4):
+    keras.utils.set_random_seed(0)
+    words = keras.Input((None,), dtype="int32", name="words")
+    letters = keras.Input((None, None), dtype="int32", name="letters")
+    text = TextConfig(word_units=6, character_units=character_units, word_dropout=0.5)
+    vectors = text_encoder.encode(
+        words, letters, text, EncoderConfig(units=5), word_count=6, letter_count=7
+    )
+    return keras.Model({"words": words, "letters": letters}, vectors)
+
+
+def test_padding_of_words_and_letters_changes_nothing():
+    model = model_of()
+    expected = model({"words": WORDS, "letters": LETTERS})
+    wide = {
+        "words": np.pad(WORDS, ((0, 0), (0, 3))),
+        "letters": np.pad(LETTERS, ((0, 0), (0, 3), (0, 2))),
+    }
+    np.testing.assert_allclose(model(wide), expected, atol=1e-6)
+    alone = {"words": WORDS[1:, :1], "letters": LETTERS[1:, :1, :2]}
+    np.testing.assert_allclose(model(alone), expected[1:], atol=1e-6)
+
+
+def test_letters_tell_unknown_words_apart():
+    others = LETTERS.copy()
+    others[0, 2] = [6, 6, 2]
+    for units, differs in ((4, True), (0, False)):
+        model = model_of(units)
+        one, other = (model({"words": WORDS, "letters": each}) for each in (LETTERS, others))
+        assert np.allclose(one[0], other[0]) != differs
+
+
+def test_words_are_hidden_in_training_alone_and_padding_stays():
+    hide = text_encoder.WordDropout(0.5, seed=1)
+    words = np.tile(np.int32([5, 5, 5, 0]), (500, 1))
+    np.testing.assert_array_equal(hide(words), words)
+    hidden = np.asarray(hide(words, training=True))
+    assert set(np.unique(hidden[:, :3])) == {1, 5}
+    assert 0.4 < np.mean(hidden[:, :3] == 1) < 0.6
+    assert not hidden[:, 3].any()
+
+
+def test_a_text_without_a_word_is_encoded_as_zeros():
+    nothing = {"words": np.zeros((1, 1), np.int32), "letters": np.zeros((1, 1, 1), np.int32)}
+    np.testing.assert_array_equal(model_of()(nothing), 0)
+
+
+@pytest.mark.slow
+def test_the_file_answers_alike(tmp_path):
+    model = model_of()
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    given = {"words": WORDS, "letters": LETTERS}
+    np.testing.assert_allclose(again(given), model(given), atol=1e-6)
