@@ -122,7 +122,7 @@ def scores(
 
 
 def confusions(right: Tags, given: Tags, scheme: str) -> collections.Counter[tuple[str, str]]:
-    """Counts (right type, given type) of words on which the two differ; "O" is none."""
+    """Counts (right type, given type) of words; "O" is none."""
 
     def kind(tag: str) -> str:
         return tag if scheme == "plain" or tag == "O" else schemes.split(tag)[1]
@@ -131,7 +131,7 @@ def confusions(right: Tags, given: Tags, scheme: str) -> collections.Counter[tup
         (kind(true), kind(tag))
         for sentence in zip(right, given, strict=True)
         for true, tag in zip(*sentence, strict=True)
-        if true and kind(true) != kind(tag)
+        if true
     )
 
 

@@ -89,7 +89,9 @@ def build(
         answer = [scores, keras.layers.Dense(label_count, name="label")(summary)]
     built = keras.Model({"word_ids": words, "letter_ids": letters}, answer, name="tagger")
     if settings.vectors:
-        _begin_with(built.get_layer("words"), Path(settings.vectors).expanduser(), vocabulary)
+        _begin_with(
+            built.get_layer("word_embedding"), Path(settings.vectors).expanduser(), vocabulary
+        )
     return built
 
 

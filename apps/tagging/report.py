@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apps.suite.evaluation import comparison, plots, report
+import numpy as np
+
+from apps.suite.evaluation import comparison, matrix_plots, plots, report
 from apps.suite.runs import run_folder
 from apps.tagging import config as configs
 from apps.tagging import data, measures, schemes, scoring
 
 _SHOWN = 12  # rows of a table
+_KINDS = 16  # types in the picture of confusions
 _MEANING = {
     "strict F1": "Harmonic mean of precision and recall of whole spans: a span is right if its "
     "type and both borders are, and it counts only where it is written as the scheme wants.",
@@ -62,7 +66,7 @@ def card(
             ["type", "precision", "recall", "F1", "in the test part"],
             [_row(kind, by_type[kind]) for kind in order],
         ),
-        _confused(measures.confusions(right, answers.tags, scheme)),
+        *_confused(folder, measures.confusions(right, answers.tags, scheme)),
     ]
     if scheme != "plain":
         borders = measures.border_errors(right, answers.tags, scheme)
@@ -104,13 +108,25 @@ def _row(kind: str, score: measures.Score) -> list[str]:
     return [kind, *numbers, f"{score.there:,}"]
 
 
-def _confused(counts: Mapping[tuple[str, str], int]) -> report.Table:
-    first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_SHOWN]
-    return report.Table(
-        "The most frequent confusions, counted by words.",
-        ["right", "given", "words"],
-        [[right, given, f"{count:,}"] for (right, given), count in first],
-    )
+def _confused(
+    folder: run_folder.RunFolder[configs.Config], counts: Mapping[tuple[str, str], int]
+) -> list[report.Block]:
+    """Shows the most frequent types against what they were taken for, and the worst pairs."""
+    support: collections.Counter[str] = collections.Counter()
+    for (right, _), count in counts.items():
+        support[right] += count
+    kinds = [kind for kind, _ in support.most_common(_KINDS)]
+    matrix = np.array([[counts.get((one, other), 0) for other in kinds] for one in kinds])
+    wrong = [(pair, count) for pair, count in counts.items() if pair[0] != pair[1]]
+    first = sorted(wrong, key=lambda each: (-each[1], each[0]))[:_SHOWN]
+    return [
+        matrix_plots.confusion(folder.plots, matrix, kinds, unit="words"),
+        report.Table(
+            "The most frequent confusions, counted by words.",
+            ["right", "given", "words"],
+            [[right, given, f"{count:,}"] for (right, given), count in first],
+        ),
+    ]
 
 
 def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:

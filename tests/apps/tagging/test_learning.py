@@ -93,7 +93,7 @@ def test_word_vectors_come_from_a_file(made, tmp_path, capsys):
     )
     vocabulary = vocabulary_of(made)
     network = model.build(settings, vocabulary, made.tag_names, made.scheme)
-    table = np.array(network.get_layer("words").embeddings)
+    table = np.array(network.get_layer("word_embedding").embeddings)
     assert table[2 + vocabulary.words.index("the")].tolist() == [1, 2, 3, 4, 5, 6]
     assert "vectors of 1 of the" in capsys.readouterr().out
     for text, told in (("the 1 2\n", ":1: holds 2 numbers"), ("the 1 2 3 4 5 x\n", "not a number"),

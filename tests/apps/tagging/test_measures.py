@@ -71,5 +71,5 @@ def test_what_became_of_spans():
         "made up": 1,
     }
     assert measures.confusions(right, given, "IOB2") == {
-        ("x", "O"): 3, ("y", "x"): 1, ("x", "y"): 1, ("O", "x"): 1,
+        ("x", "O"): 3, ("y", "x"): 1, ("x", "y"): 1, ("O", "x"): 1, ("x", "x"): 1, ("O", "O"): 2,
     }  # fmt: skip
