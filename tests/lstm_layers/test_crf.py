@@ -185,8 +185,29 @@ def test_a_sequence_counts_by_its_weight(scores):
     assert float(loss) == pytest.approx((2 * nats[1] + nats[3]) / 4, rel=1e-5)
 
 
+def test_a_model_of_scores_learns_by_a_loss_that_masks_negative_tags(scores):
+    layer = CRF(4, returns="scores")
+    inputs = keras.Input((None, 4))
+    masked = keras.layers.Masking(mask_value=9.0)(inputs)  # a mask that the loss does not see
+    model = keras.Model(inputs, layer(keras.layers.Dense(4)(masked)))
+    tags = np.array([[1, 2, 2, 0, 3], [0, -1, -1, 1, 2], [3, 3, -1, -1, -1], [-1] * 5])
+    model.compile("sgd", lambda tags, scores: layer.negative_log_likelihood(scores, tags))
+    given = np.where(tags[..., None] < 0, 9.0, scores).astype("float32")
+    nats = array(layer.negative_log_likelihood(model(given), tags))
+    assert nats[3] == 0.0
+    before = layer.get_weights()
+    assert model.train_on_batch(given, tags) == pytest.approx(nats.mean(), rel=1e-5)
+    assert all((one != other).any() for one, other in zip(before, layer.get_weights(), strict=True))
+
+
 def test_options_are_read_back():
-    layer = CRF(4, **RULES["IOB2"], transition_regularizer="l2", transition_initializer="ones")
+    layer = CRF(
+        4,
+        **RULES["IOB2"],
+        transition_regularizer="l2",
+        transition_initializer="ones",
+        returns="scores",
+    )
     read = CRF.from_config(layer.get_config())
     assert read.get_config() == layer.get_config()
     assert read.forbidden_starts == [2]
@@ -240,6 +261,7 @@ def test_a_saved_model_decodes_by_stock_operations_at_any_size(crf, scores, tmp_
     ("options", "told"),
     [
         ({"tags": 0}, "at least 1"),
+        ({"tags": 2, "returns": "paths"}, "returns must be tags or scores"),
         ({"tags": 2, "forbidden_starts": [2]}, "0 to 1"),
         ({"tags": 2, "forbidden_starts": [0, 1]}, "no sequence of 1 steps"),
         ({"tags": 1, "forbidden_transitions": [(0, 0)]}, "no sequence of 2 steps"),
