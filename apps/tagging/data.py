@@ -150,7 +150,7 @@ def _divided(
     split = "the parts that the data name"
     if missing:
         split = f"{' and '.join(missing)} drawn from train, sentence by sentence"
-    scheme = settings.scheme
+    scheme: str = settings.scheme
     if scheme == "auto":
         scheme = schemes.find([each.tags for each in found["train"]])
     return Corpus(name, licence, source, split, scheme, **found)
@@ -186,9 +186,8 @@ def _checked(corpus: Corpus, settings: configs.DataFormatConfig) -> Corpus:
         tags = schemes.write(spans, len(sentence.tags), corpus.scheme)
         return sentence._replace(tags=tuple(tags))
 
-    return replace(
-        corpus, **{name: [repaired(x) for x in part] for name, part in corpus.parts.items()}
-    )
+    train, validation, test = ([repaired(each) for each in part] for part in corpus.parts.values())
+    return replace(corpus, train=train, validation=validation, test=test)
 
 
 def place_of(sentence: Sentence, word: int) -> str:

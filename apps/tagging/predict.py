@@ -88,10 +88,10 @@ def answers(model: Any, texts: Sequence[str], cut: bool = False) -> Iterator[Ans
     import numpy as np
 
     if cut:
-        words = [text.split(" ") for text in texts]
-        table = np.full((len(texts), max(map(len, words))), b"", object)
-        for at, row in enumerate(words):
-            table[at, : len(row)] = [word.encode() for word in row]
+        cut_texts = [[word.encode() for word in text.split(" ")] for text in texts]
+        table = np.full((len(texts), max(map(len, cut_texts))), b"", object)
+        for at, words in enumerate(cut_texts):
+            table[at, : len(words)] = words
         found = {"tokens": table, **model.ask("tokens", tokens=table)}
     else:
         found = model.ask(text=np.array([text.encode() for text in texts], object))

@@ -141,8 +141,8 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
     bad = sorted((each for each in found if each[0]), key=lambda each: -each[1])
     blocks: list[report.Block] = []
     for caption, chosen in (("Right: ", good[:3]), ("Wrong, and sure of it: ", bad[:4])):
-        for _, sure, sentence, tags in chosen:
-            said = caption + f"least probability of a word's tag {sure:.2f}"
+        for _, least, sentence, tags in chosen:
+            said = caption + f"least probability of a word's tag {least:.2f}"
             shown = marked(sentence.words, tags, corpus.scheme)
             true = marked(sentence.words, sentence.tags, corpus.scheme)
             blocks.append(report.Passage(said, shown if shown == true else f"{shown}\n({true})"))

@@ -132,7 +132,7 @@ def _json_lines(
         if not isinstance(label, str):
             raise errors.UserError(f"{place}: label is {label!r}, and has to be text")
         if "tokens" in value:
-            tags = value.get("tags", value.get("labels"))
+            tags: Any = value.get("tags", value.get("labels"))
             for name, given in (("tokens", value["tokens"]), ("tags", tags)):
                 if not isinstance(given, list) or not all(
                     isinstance(each, str) and each.strip() for each in given
@@ -148,7 +148,8 @@ def _json_lines(
 
 def _from_spans(place: str, value: dict[str, Any], tokenizer: str) -> tuple[list[str], list[str]]:
     """Returns words and tags (IOB2) of a text with spans of characters."""
-    text, given = value["text"], value.get("spans")
+    text: Any = value["text"]
+    given: Any = value.get("spans")
     shapes = isinstance(text, str) and isinstance(given, list)
     if not shapes or not all(
         isinstance(span, list)
