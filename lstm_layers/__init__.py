@@ -1,6 +1,7 @@
-"""Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks."""
+"""Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks; a CRF."""
 
 from lstm_layers.bilstm import BiLSTM
+from lstm_layers.crf import CRF, forbidden_by
 from lstm_layers.gru import GRU, GRUCell
 from lstm_layers.layer_kinds import layer_of_kind
 from lstm_layers.layer_trace import trace
@@ -32,6 +33,7 @@ from lstm_layers.weights.tensorflow_weights import (
 from lstm_layers.weights.torch_weights import from_torch, to_torch
 
 __all__ = [
+    "CRF",
     "GREFF_VARIANTS",
     "GRU",
     "LSTM1997",
@@ -51,6 +53,7 @@ __all__ = [
     "ZoneoutLSTM",
     "computed_by",
     "export_onnx",
+    "forbidden_by",
     "from_addons",
     "from_keras",
     "from_onnx",

@@ -20,7 +20,7 @@ def config_of(task: str, **training: Any) -> Any:
     changes = importlib.import_module(f"tests.apps.{task}.small_run").WITHOUT_DRAWS
     small = {"batch_size": BATCH, "steps": 8, "steps_per_checkpoint": 4, "precision": "float32"}
     groups = {
-        "model": changes.get("model", {}),
+        **changes,
         "training": {**small, **changes.get("training", {}), **training},
     }
     for name, values in groups.items():

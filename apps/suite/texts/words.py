@@ -70,23 +70,30 @@ class Vocabulary(tf.Module):
             Word ids int32 [b, words], one word at least, and letter ids int32 [b, words, letters],
             both padded with 0.
         """
-        found = cut(texts, self.lowercase)[:, : self.most_words]
-        ids = tf.ragged.map_flat_values(self._word_ids.lookup, found)
-        letters = tf.strings.unicode_split(found.flat_values, "UTF-8", errors="replace")
-        letters = tf.ragged.map_flat_values(self._letter_ids.lookup, letters[:, :_LONGEST_WORD])
+        found = cut(texts, self.lowercase)[:, : self.most_words].to_tensor("")
         # Of a text without a word, one word of padding is left: no dimension is 0.
-        width = tf.maximum(tf.cast(found.bounding_shape()[1], tf.int64), 1)
-        lengths = tf.maximum(tf.cast(letters.bounding_shape()[1], tf.int64), 1)
-        table = letters.to_tensor(shape=[None, None])
-        table = tf.pad(table, [[0, 0], [0, lengths - tf.shape(table, tf.int64)[1]]])
-        of_words = tf.RaggedTensor.from_row_splits(table, found.row_splits, validate=False)
-        rows = found.nrows()
-        dense = of_words.to_tensor(shape=[None, None, None])
-        missing = width - tf.shape(dense, tf.int64)[1]
-        dense = tf.pad(dense, [[0, 0], [0, missing], [0, 0]])
-        dense = tf.reshape(dense, [rows, width, lengths])
-        padded = tf.pad(ids.to_tensor(), [[0, 0], [0, missing]])
-        return tf.cast(padded, tf.int32), tf.cast(dense, tf.int32)
+        missing = tf.cast(tf.shape(found)[1] == 0, tf.int32)
+        return self.encode_words(tf.pad(found, [[0, 0], [0, missing]], constant_values=""))
+
+    def encode_words(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encodes words that are cut already, string [b, words] padded with "".
+
+        With `lowercase`, words are looked up in small letters, and letters as they stand.
+
+        Returns:
+            Word ids int32 [b, words] and letter ids int32 [b, words, letters], one letter at
+            least; 0 for padding.
+        """
+        shape = tf.shape(tokens)
+        flat = tf.reshape(tokens, [-1])
+        looked_up = tf.strings.lower(flat, encoding="utf-8") if self.lowercase else flat
+        ids = tf.where(flat == "", PADDING, tf.cast(self._word_ids.lookup(looked_up), tf.int32))
+        letters = tf.strings.unicode_split(flat, "UTF-8", errors="replace")[:, :_LONGEST_WORD]
+        letter_ids = tf.ragged.map_flat_values(self._letter_ids.lookup, letters).to_tensor()
+        missing = tf.cast(tf.shape(letter_ids)[1] == 0, tf.int32)
+        letter_ids = tf.cast(tf.pad(letter_ids, [[0, 0], [0, missing]]), tf.int32)
+        sides = tf.concat([shape, tf.shape(letter_ids)[1:]], axis=0)
+        return tf.reshape(ids, shape), tf.reshape(letter_ids, sides)
 
     def inputs(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `encode` as the inputs of a network, `words` and `letters`."""
@@ -154,10 +161,48 @@ def learn(
         if len(block) == 1024:
             count()
     count()
+    return _of_counts(counted, letters, size, least_count, lowercase, most_words)
+
+
+def learn_words(
+    sentences: Iterable[Sequence[str]],
+    *,
+    size: int,
+    least_count: int,
+    lowercase: bool,
+    most_words: int,
+) -> Vocabulary:
+    """Returns the vocabulary of sentences that are cut already; see `learn` for the arguments.
+
+    Letters are counted as they stand, and so are words without `lowercase`.
+    """
+    counted = collections.Counter(word for words in sentences for word in words)
+    letters: collections.Counter[str] = collections.Counter()
+    for word, times in counted.items():
+        for letter in word[:_LONGEST_WORD]:
+            letters[letter] += times
+    if lowercase:
+        words = [*counted]
+        small = tf.strings.lower(tf.constant(words or [""]), encoding="utf-8").numpy()
+        merged: collections.Counter[str] = collections.Counter()
+        for one, word in zip(small, words, strict=False):
+            merged[one.decode()] += counted[word]
+        counted = merged
+    return _of_counts(counted, letters, size, least_count, lowercase, most_words)
+
+
+def _of_counts(
+    words: collections.Counter[str],
+    letters: collections.Counter[str],
+    size: int,
+    least_count: int,
+    lowercase: bool,
+    most_words: int,
+) -> Vocabulary:
     known = [
         [each for each, times in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
          if times >= least_count]
-        for found in (counted, letters)
+        for found in (words, letters)
     ]  # fmt: skip
     return Vocabulary(sorted(known[0][:size]), sorted(known[1]), lowercase, most_words)
 

@@ -90,3 +90,25 @@ def test_what_was_saved_is_loaded_and_damage_is_told(tmp_path):
     (tmp_path / words.SETTINGS_FILE).write_text("{")
     with pytest.raises(errors.UserError, match="train again"):
         words.load(tmp_path)
+
+
+def test_words_that_are_cut_already_are_the_ones_of_a_text():
+    vocabulary = learned()
+    tokens = words.cut(tf.constant(TEXTS), lowercase=True).to_tensor("")
+    ids, letters = vocabulary.encode_words(tokens)
+    for found, expected in zip((ids, letters), vocabulary.encode(tf.constant(TEXTS)), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_cut_words_keep_their_places_their_signs_and_the_case_of_their_letters():
+    sentences = [["New York", "I-Land"], ["i-land", "it's"], ["I-land"]]
+    vocabulary = words.learn_words(sentences, size=10, least_count=2, lowercase=True, most_words=50)
+    assert vocabulary.words == ("i-land",)
+    assert set("ILand-") - {"I", "L"} <= set(vocabulary.letters)
+    ids, letters = vocabulary.encode_words(
+        tf.constant([["", "I-LAND", "new", ""], ["", "", "", ""]])
+    )
+    np.testing.assert_array_equal(ids, [[0, 2, 1, 0], [0] * 4])
+    assert letters.shape == (2, 4, 6)
+    capital, small = (vocabulary.encode_words(tf.constant([[word]]))[1] for word in ("I", "i"))
+    assert (capital != small).numpy().all()

@@ -1,0 +1,1 @@
+"""Learns to label each word of a sentence: punctuation, entities, slots, parts of speech."""

@@ -1,0 +1,87 @@
+"""Declares the config of a tagging run; `PRESETS` holds its sizes."""
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+from apps.suite.texts.config import TextConfig
+
+
+@dataclass(frozen=True)
+class DataFormatConfig:
+    word_column: int = 0  # number of the column that holds the words, from 0; -1 = the last
+    tag_column: int = -1  # number of the column that holds the tags, likewise
+    tag_feature: str = ""  # of a TFDS set, the feature with the tags; "" = ner, tags, upos or pos
+    # Scheme that the tags are written in; auto: found by the tags
+    scheme: Literal["auto", "IO", "IOB1", "IOB2", "BIOES", "BILOU", "plain"] = "auto"
+    repair: bool = False  # reads tags that break their scheme as conlleval does
+    # Cut of a text into words: at spaces alone, or also before and after each sign
+    tokenizer: Literal["space", "signs"] = "space"
+    validation_fraction: fields.Share = 0.1  # of the sentences, where the data have no such part
+    test_fraction: fields.Share = 0.1
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    layer: Literal["bilstm", "peephole_lstm", "lstm", "gru"] = "bilstm"  # recurrent layer
+    layer_count: fields.Count = 1  # number of recurrent layers
+    units: fields.Count = 128  # units of each recurrent layer, in each direction
+    # Output: a conditional random field over the whole sentence, or each word by itself
+    output: Literal["crf", "softmax"] = "crf"
+    dropout: fields.Share = 0.4  # share of the units dropped in training
+    input_dropout: fields.Share = 0.3  # share of the values of word vectors dropped in training
+    vectors: str = ""  # file of word vectors to begin with, a word and its numbers on each line
+    # Weight of the sentence's label in the loss, where the sentences have one
+    label_weight: fields.Positive = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig(fields.TrainingConfig):
+    batch_size: fields.Count = 32  # sentences
+    average_fraction: fields.Share = 0.2
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: str = "default"
+    data: str = ""  # "" = punctuation of the King James Bible; a TFDS name; a file; a folder
+    seed: int = 0
+    data_format: DataFormatConfig = DataFormatConfig()
+    text: TextConfig = TextConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+# Runs every step in seconds; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    data="king_james_bible/few",
+    text=TextConfig(word_units=16, character_units=8, character_filters=8),
+    model=ModelConfig(units=16),
+    training=TrainingConfig(batch_size=8, steps=20, steps_per_checkpoint=10),
+)
+# Restores the punctuation of 600,000 words in minutes on two cores.
+_DEFAULT = Config(
+    training=TrainingConfig(batch_size=64, steps=2_400, steps_per_checkpoint=400),
+)
+# Slots, entities and parts of speech in some ten thousand sentences: small vectors of frequent
+# words, letters for all others, many passes.
+_SENTENCES = Config(
+    preset="sentences",
+    text=TextConfig(word_dropout=0.15),
+    model=ModelConfig(units=200, dropout=0.5, input_dropout=0.4),
+    training=TrainingConfig(batch_size=32, steps=8_000, steps_per_checkpoint=400),
+)
+# Nobody has measured it yet.
+_LARGE = Config(
+    preset="large",
+    text=TextConfig(vocabulary_size=50_000, word_units=300),
+    model=ModelConfig(layer_count=2, units=512, dropout=0.5, input_dropout=0.4),
+    training=TrainingConfig(batch_size=64, steps=20_000, steps_per_checkpoint=1_000),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "sentences": _SENTENCES, "large": _LARGE}

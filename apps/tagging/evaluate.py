@@ -1,0 +1,92 @@
+"""Measures a trained run on its test sentences: `python -m apps.tagging.evaluate`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison, evaluation
+from apps.suite.runs import run_folder as run_folders
+from apps.tagging import config as configs
+
+if typing.TYPE_CHECKING:
+    from apps.tagging import data, trained_model
+
+TASK = "tagging"
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    The test sentences are tagged once, by the model and by the baselines alike, whole, and
+    measured over all of them together. Prints who is better, and what to do next.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.tagging import baselines, data, measures, report, scoring
+
+    trained, corpus = run.trained, run.data
+    test, scheme, names = corpus.test, corpus.scheme, trained.tag_names
+    seen = data.seen_words(corpus.train)
+    print(f"tagging {sum(len(each.words) for each in test):,} test words", flush=True)
+    encoded = data.encode(test, corpus, trained.vocabulary)
+    answers, words_a_second = scoring.timed_answers(trained, encoded)
+    evaluation.refuse_diverged(run.folder, *answers.probabilities, answers.labels)
+    result = measures.scores(test, answers.tags, scheme, names, seen)
+    print("training the baselines", flush=True)
+    given = {
+        baselines.FREQUENT: baselines.most_frequent(corpus.train, test),
+        baselines.CRFSUITE: baselines.crfsuite(corpus.train, test, run.config.seed),
+    }
+    of_baselines = {
+        name: measures.scores(test, tags, scheme, names, seen) for name, tags in given.items()
+    }
+    if trained.label_names:
+        chosen = [trained.label_names[at] for at in answers.labels.argmax(axis=1)]
+        result["label_accuracy"] = _share(test, chosen)
+        for name, labels in baselines.labels(corpus.train, test).items():
+            of_baselines.setdefault(name, {})["label_accuracy"] = _share(test, labels)
+    metrics = {
+        "data": {
+            "examples": {name: len(part) for name, part in corpus.parts.items()},
+            "unit": "sentences",
+            "split": corpus.split,
+        },
+        "primary": comparison.primary(
+            measures.primary(scheme, names), result, of_baselines, higher_is_better=True
+        ),
+        "test": result,
+        "baselines": of_baselines,
+    }
+    card = report.card(run.folder, corpus, metrics, answers, trained.model.count_params())
+    text = " ".join(test[0].words[:12])
+    note = f"It tags {words_a_second:,.0f} words a second here, in batches of {scoring.ROWS}."
+    return evaluation.finish(run.folder, metrics, card, [text], note=note)
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Corpus]:
+    from apps.tagging import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def _share(test: Sequence[Any], labels: Sequence[str]) -> float:
+    """Returns the share of the sentences whose label is right."""
+    return sum(each.label == label for each, label in zip(test, labels, strict=True)) / len(test)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

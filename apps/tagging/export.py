@@ -1,0 +1,91 @@
+"""Exports a run for TensorFlow Serving: `python -m apps.tagging.export`.
+
+Signatures, all for any number of rows:
+
+    serving_default  text string[b]
+                     -> tokens string[b, time], the words of the text, and as below; spans are
+                        told by characters
+    tokens           tokens string[b, time], padded with ""
+                     -> tags string[b, time], probabilities float32[b, time] of these tags,
+                        span_text, span_label string[b, spans], span_start, span_end
+                        int32[b, spans], the end being the one after the last, span_probability
+                        float32[b, spans], label string[b], label_probability float32[b]
+
+Tags are written in the scheme of the training data. Rows are padded with "", with 0, and with -1
+in the places of spans. The label is "" for a model that learned none. `assets/settings.json` holds
+the scheme, the tokenizer, the types of spans and the labels.
+
+What `python -m apps.export_onnx` writes of a run: word and letter ids in, scores of tags out.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+TASK = "tagging"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/tagging/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.suite.export import saved_model
+    from apps.tagging import serving, trained_model
+
+    trained = trained_model.load(run_folder)
+    served = serving.ServedTags(trained)
+    return saved_model.export(
+        TASK, trained.model, served, lambda: serving.requests(trained), destination
+    )
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """Maps `word_ids` int32 (b, time), `letter_ids` int32 (b, time, letters) to `scores`.
+
+    The scores are float32 (b, time, tags), those that the recurrent layers give each word; the
+    transitions of a CRF are added where its best path is looked for.
+    """
+    import keras
+    import numpy as np
+
+    from apps.suite.export import onnx_file
+    from apps.tagging import trained_model
+
+    trained = trained_model.load(run)
+    model = keras.Model(trained.model.inputs, trained.model.outputs[0])
+    draw = np.random.default_rng(0)
+    examples = []
+    for rows, time, letters in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
+        words = draw.integers(1, trained.vocabulary.word_count, (rows, time), np.int32)
+        spelled = draw.integers(1, trained.vocabulary.letter_count, (rows, time, letters), np.int32)
+        if rows > 1:
+            words[1, 4:], spelled[1, 4:] = 0, 0
+        examples.append({"word_ids": words, "letter_ids": spelled})
+    return onnx_file.Network(model, "scores", examples)
+
+
+def _tell(version: Path) -> None:
+    from apps.suite.export import saved_model
+
+    body = '{"instances": ["In the beginning God created the heaven and the earth"]}'
+    saved_model.tell(version, "tags and spans", body, '"In the beginning God created the heaven"')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""The tagger: vectors of words and letters, recurrent layers, scores of tags for each word.
+
+e_t = [E[word_t], max over the letters of word_t]     `networks.text_encoder`
+y_t = recurrent(e)_t                                  in both directions, one layer or several
+x_t = W y_t + b                                       the scores of the tags
+tags                                                  best path of a CRF, or best score of each
+label                                                 softmax(V summary(y) + d), where asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+import lstm_layers
+from apps.suite import errors
+from apps.suite.networks import sequence_encoder, text_encoder
+from apps.suite.networks.config import EncoderConfig
+from apps.suite.networks.step_summary import StepSummary
+from apps.suite.texts import text_files
+from apps.suite.texts import words as vocabularies
+from apps.tagging import config as configs
+from apps.tagging import schemes
+
+CRF = "crf"  # name of the layer that others look for
+
+
+def build(
+    config: configs.Config,
+    vocabulary: vocabularies.Vocabulary,
+    tag_names: Sequence[str],
+    scheme: str,
+    label_count: int = 0,
+) -> keras.Model:
+    """Builds the network.
+
+    Args:
+        config: kinds and sizes.
+        vocabulary: that numbers words and letters.
+        tag_names: of the model's tags, `Corpus.tag_names`.
+        scheme: of the data; "plain" has no rules for the CRF.
+        label_count: labels of sentences; 0 = none is asked for.
+
+    Returns:
+        A model of "word_ids" int32 (batch, time) and "letter_ids" int32 (batch, time, letters),
+        both 0 after the end, to scores float32 (batch, time, tags); with labels to a list of
+        these scores and logits float32 (batch, labels). The layer "crf", if any, decodes.
+
+    Raises:
+        UserError: the file of word vectors cannot be read.
+    """
+    settings = config.model
+    words = keras.Input((None,), dtype="int32", name="word_ids")
+    letters = keras.Input((None, None), dtype="int32", name="letter_ids")
+    vectors, counted = text_encoder.embed(
+        words,
+        letters,
+        config.text,
+        word_count=vocabulary.word_count,
+        letter_count=vocabulary.letter_count,
+        seed=config.seed,
+    )
+    encoder = EncoderConfig(
+        layer=settings.layer,
+        layer_count=settings.layer_count,
+        units=settings.units,
+        dropout=settings.dropout,
+        input_dropout=settings.input_dropout,
+    )
+    encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
+    scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
+    if settings.output == "crf":
+        rules: Mapping[str, Any] = (
+            lstm_layers.forbidden_by(schemes.INSIDE, tag_names)
+            if scheme != "plain" and "B" not in tag_names
+            else {}
+        )
+        scores = lstm_layers.CRF(len(tag_names), returns="scores", name=CRF, **rules)(scores)
+    else:
+        scores = scores + 0.0  # an operation hands no mask on, and the loss has none of its own
+    answer: Any = scores
+    if label_count:
+        summary = StepSummary("mean_max", name="summary")(encoded, counted)
+        answer = [scores, keras.layers.Dense(label_count, name="label")(summary)]
+    built = keras.Model({"word_ids": words, "letter_ids": letters}, answer, name="tagger")
+    if settings.vectors:
+        _begin_with(
+            built.get_layer("word_embedding"), Path(settings.vectors).expanduser(), vocabulary
+        )
+    return built
+
+
+def compiled(
+    network: keras.Model, optimizer: Any, config: configs.Config, mean_words: float
+) -> keras.Model:
+    """Compiles a network: the nats of a sentence's tags and those of its label.
+
+    Args:
+        network: what `build` returned.
+        optimizer: of Keras.
+        config: of the run.
+        mean_words: by which the nats of the tags are divided, so that they are about those of a
+            word; a constant, since long sentences count by their words.
+    """
+    nats = tag_nats(network)
+
+    def of_tags(tags: Any, scores: Any) -> Any:
+        return nats(tags, scores) / mean_words
+
+    loss: Any = of_tags
+    weights = None
+    if len(network.outputs) > 1:
+        loss = [of_tags, keras.losses.SparseCategoricalCrossentropy(from_logits=True)]
+        weights = [1.0, config.model.label_weight]
+    network.compile(optimizer, loss, loss_weights=weights, jit_compile=config.training.jit_compile)
+    return network
+
+
+def tag_nats(network: keras.Model) -> Callable[[Any, Any], Any]:
+    """Returns a function of tags (batch, time) and scores to nats (batch,), but those below 0."""
+    crf = crf_of(network)
+
+    def nats(tags: Any, scores: Any) -> Any:
+        if crf is not None:
+            return crf.negative_log_likelihood(scores, tags)
+        each = keras.losses.sparse_categorical_crossentropy(
+            ops.maximum(tags, 0), scores, from_logits=True
+        )
+        return ops.sum(ops.where(tags >= 0, each, 0.0), axis=1)
+
+    return nats
+
+
+def crf_of(network: keras.Model) -> lstm_layers.CRF | None:
+    """Returns the layer that decodes, or None where each word is tagged by itself."""
+    return next((layer for layer in network.layers if layer.name == CRF), None)
+
+
+def _begin_with(layer: Any, file: Path, vocabulary: vocabularies.Vocabulary) -> None:
+    """Puts the vectors of a file in GloVe's or fastText's text format into an embedding."""
+    number = {word: 2 + at for at, word in enumerate(vocabulary.words)}
+    table = np.array(layer.embeddings)
+    found = 0
+    for line, text in enumerate(text_files.read(file).split("\n"), 1):
+        word, *values = text.rstrip().split(" ")
+        if (line == 1 and len(values) == 1) or not word:
+            continue  # fastText begins with the numbers of words and of dimensions
+        if len(values) != table.shape[1]:
+            raise errors.UserError(
+                f"{file}:{line}: holds {len(values)} numbers, and --text.word_units is "
+                f"{table.shape[1]}"
+            )
+        key = word.lower() if vocabulary.lowercase else word
+        if key in number:
+            try:
+                table[number[key]] = np.array(values, np.float32)
+            except ValueError:
+                raise errors.UserError(f"{file}:{line}: holds what is not a number") from None
+            found += 1
+    if not found:
+        raise errors.UserError(f"{file}: has a vector of none of the {len(number):,} words")
+    print(f"{file}: vectors of {found:,} of the {len(number):,} words")
+    layer.embeddings.assign(table)

@@ -1,0 +1,185 @@
+"""Builds the task's part of the model card: by type, by errors, sentences right and wrong."""
+
+from __future__ import annotations
+
+import collections
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from apps.suite.evaluation import comparison, matrix_plots, plots, report
+from apps.suite.runs import run_folder
+from apps.tagging import config as configs
+from apps.tagging import data, measures, schemes, scoring
+
+_SHOWN = 12  # rows of a table
+_KINDS = 16  # types in the picture of confusions
+_MEANING = {
+    "strict F1": "Harmonic mean of precision and recall of whole spans: a span is right if its "
+    "type and both borders are, and it counts only where it is written as the scheme wants.",
+    "conlleval F1": "The same, read as the script conlleval does: a span that begins otherwise "
+    "than the scheme wants counts, too. It is never told apart in the tags of a CRF with rules.",
+    "F1": "Harmonic mean of precision and recall of all tags but O, word by word.",
+    "macro F1": "Mean of the F1 of each tag but O, rare ones as much as frequent ones.",
+    "accuracy": "Share of the words whose tag is right, O included.",
+    "accuracy of unseen words": "The same of words that the training part does not hold.",
+    "sentence accuracy": "Share of the sentences without a wrong tag.",
+    "label accuracy": "Share of the sentences whose label is right.",
+    "most frequent tag": "Gives each word the tag that it has most often in the training part.",
+    "crfsuite": "A conditional random field over the words, their ends, shapes and neighbours, "
+    "trained by python-crfsuite with the averaged perceptron.",
+}
+_LIMITS = (
+    "The numbers hold for text like the test part's, cut into words as it is. Other text, other "
+    "spelling or other punctuation may be tagged much worse.",
+    "One run with one seed: a difference in the third digit may be chance.",
+)
+
+
+def card(
+    folder: run_folder.RunFolder[configs.Config],
+    corpus: data.Corpus,
+    metrics: Mapping[str, Any],
+    answers: scoring.Answers,
+    parameters: int,
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
+    right, scheme = [each.tags for each in corpus.test], corpus.scheme
+    name = comparison.words(metrics["primary"]["name"])
+    by_type = measures.by_type(right, answers.tags, scheme)
+    order = sorted(by_type, key=lambda kind: -by_type[kind].there)
+    results: list[report.Block] = [
+        plots.model_and_baselines(folder.plots, metrics, name),
+        plots.grouped_bars(
+            folder.plots,
+            "f1_by_type",
+            "F1 of the most frequent types",
+            {"this model": {kind: by_type[kind].f1 for kind in order[:_SHOWN]}},
+            x_label="type",
+            y_label="F1",
+        ),
+        report.Table(
+            "By type, the most frequent first.",
+            ["type", "precision", "recall", "F1", "in the test part"],
+            [_row(kind, by_type[kind]) for kind in order],
+        ),
+        *_confused(folder, measures.confusions(right, answers.tags, scheme)),
+    ]
+    if scheme != "plain":
+        borders = measures.border_errors(right, answers.tags, scheme)
+        caption = "What became of the spans of the test part, and what was found where none is."
+        rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
+        results.append(report.Table(caption, ["", "spans"], rows))
+    config = folder.config.model
+    decoder = "a conditional random field" if config.output == "crf" else "a softmax for each word"
+    return report.Card(
+        title="Tagging",
+        summary=f"A tagger of words with {config.layer_count} recurrent layer"
+        f"{'' if config.layer_count == 1 else 's'} ({config.layer}) over word and letter vectors, "
+        f"and {decoder}. It learned from {corpus.name}.",
+        facts={
+            "parameters": f"{parameters:,}",
+            "accuracy": comparison.number(metrics["test"]["accuracy"]),
+        },
+        data={"Licence": corpus.licence, "Source": corpus.source, "Scheme": corpus.scheme},
+        results=results,
+        learning=[
+            plots.learning_curve(
+                folder.plots, folder.history_file, "nats a word", higher_is_better=False
+            ),
+            report.Paragraph(
+                "The training loss is measured with dropout, per word of a sentence of mean "
+                "length. The weights with the best accuracy of validation words were kept."
+            ),
+        ],
+        examples=[_sentences(corpus, answers)],
+        meaning=_MEANING,
+        limits=_LIMITS,
+        serving=_serving(folder, " ".join(corpus.test[0].words[:12])),
+        presets=configs.PRESETS,
+    )
+
+
+def _row(kind: str, score: measures.Score) -> list[str]:
+    numbers = [comparison.number(each) for each in (score.precision, score.recall, score.f1)]
+    return [kind, *numbers, f"{score.there:,}"]
+
+
+def _confused(
+    folder: run_folder.RunFolder[configs.Config], counts: Mapping[tuple[str, str], int]
+) -> list[report.Block]:
+    """Shows the most frequent types against what they were taken for, and the worst pairs."""
+    support: collections.Counter[str] = collections.Counter()
+    for (right, _), count in counts.items():
+        support[right] += count
+    kinds = [kind for kind, _ in support.most_common(_KINDS)]
+    matrix = np.array([[counts.get((one, other), 0) for other in kinds] for one in kinds])
+    wrong = [(pair, count) for pair, count in counts.items() if pair[0] != pair[1]]
+    first = sorted(wrong, key=lambda each: (-each[1], each[0]))[:_SHOWN]
+    return [
+        matrix_plots.confusion(folder.plots, matrix, kinds, unit="words"),
+        report.Table(
+            "The most frequent confusions, counted by words.",
+            ["right", "given", "words"],
+            [[right, given, f"{count:,}"] for (right, given), count in first],
+        ),
+    ]
+
+
+def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
+    """Shows test sentences that are right and of which the model was sure, and the reverse."""
+    found = []
+    for sentence, tags, sure in zip(corpus.test, answers.tags, answers.probabilities, strict=True):
+        pairs = zip(sentence.tags, tags, strict=True)
+        wrong = sum(true != tag for true, tag in pairs if true)
+        if any(tag not in ("O", "") for tag in sentence.tags) and len(tags) <= 40:
+            found.append((wrong, float(sure.min()), sentence, tags))
+    good = [each for each in found if not each[0]]
+    bad = sorted((each for each in found if each[0]), key=lambda each: -each[1])
+    blocks: list[report.Block] = []
+    for caption, chosen in (("Right: ", good[:3]), ("Wrong, and sure of it: ", bad[:4])):
+        for _, least, sentence, tags in chosen:
+            said = caption + f"least probability of a word's tag {least:.2f}"
+            shown = marked(sentence.words, tags, corpus.scheme)
+            true = marked(sentence.words, sentence.tags, corpus.scheme)
+            blocks.append(report.Passage(said, shown if shown == true else f"{shown}\n({true})"))
+    return report.Section("Successes and failures (what is right, in parentheses)", blocks)
+
+
+def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
+    """Writes a sentence with its spans: "to [New York](city)"; marks stand after their words."""
+    text, spans = [], {span.start: span for span in schemes.read(tags, scheme, strict=False)}
+    at = 0
+    while at < len(words):
+        span = spans.get(at)
+        if span is None:
+            text.append(words[at])
+            at += 1
+            continue
+        inner = " ".join(words[span.start : span.end])
+        is_mark = span.kind in data.MARKS
+        text.append(inner + span.kind if is_mark else f"[{inner}]({span.kind})")
+        at = span.end
+    return " ".join(text)
+
+
+def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
+    run, task = shlex.quote(str(folder.path)), folder.task
+    request = shlex.quote(json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False))
+    return [
+        report.Commands(
+            "At the command line:",
+            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
+        ),
+        report.Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
+            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
+        ),
+        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]

@@ -1,0 +1,150 @@
+"""Tags sentences: the best tags of a model, their probabilities, the labels' probabilities."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import lstm_layers
+from apps.tagging import data, model, schemes, trained_model
+
+ROWS = 64
+
+
+class Tagged(NamedTuple):
+    """Answers to a batch of sentences.
+
+    Attributes:
+        tags: int32 (batch, time), numbers of the model's tags; -1 at padding.
+        probabilities: float32 (batch, time), of these tags given the whole sentence.
+        labels: float32 (batch, labels), probabilities; (batch, 0) without labels.
+    """
+
+    tags: tf.Tensor
+    probabilities: tf.Tensor
+    labels: tf.Tensor
+
+
+def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged:
+    """Tags words int32 (batch, time), with letters int32 (batch, time, letters), 0 for padding."""
+    scores, *label = _outputs(network, words, letters)
+    mask, crf = words != 0, model.crf_of(network)
+    every = tf.nn.softmax(scores) if crf is None else crf.marginals(scores, mask)
+    tags = _best(crf, scores, mask)
+    chosen = tf.gather(every, tf.maximum(tags, 0), axis=2, batch_dims=2)
+    labels = tf.nn.softmax(label[0]) if label else tf.zeros([tf.shape(words)[0], 0])
+    return Tagged(tags, tf.where(mask, chosen, 0.0), labels)
+
+
+def _outputs(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> list[tf.Tensor]:
+    """Returns scores (batch, time, tags) and, of a model with labels, their logits."""
+    found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
+    return found if isinstance(found, list) else [found]
+
+
+def _best(crf: lstm_layers.CRF | None, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns the best tags int32 (batch, time), -1 at padding."""
+    if crf is not None:
+        return crf.decode(scores, mask)
+    return tf.where(mask, tf.argmax(scores, axis=2, output_type=tf.int32), -1)
+
+
+class Answers(NamedTuple):
+    """Answers to sentences, in the data's scheme.
+
+    Attributes:
+        tags: of the words of each sentence.
+        probabilities: of these tags, float32 [words] each.
+        labels: float32 (sentences, labels).
+    """
+
+    tags: list[list[str]]
+    probabilities: list[np.ndarray]
+    labels: np.ndarray
+
+
+def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answers:
+    """Tags encoded sentences, those of about equal length together."""
+    from apps.suite.sequences import batches
+
+    ask = asking(trained.model)
+    lengths = np.diff(encoded.starts)
+    found: list[Any] = [None] * len(lengths)
+    names = np.array([*trained.tag_names, "O"], object)
+    for chosen in batches.in_order(lengths, ROWS):
+        words, letters, _ = data.padded(encoded, chosen)
+        tags, probabilities, labels = (each.numpy() for each in ask(words, letters))
+        for row, index in enumerate(chosen):
+            length = lengths[index]
+            inside = list(names[tags[row, :length]])
+            spelled = schemes.from_inside(inside, trained.scheme)
+            found[index] = spelled, probabilities[row, :length], labels[row]
+    tags_of, probabilities_of, labels_of = zip(*found, strict=True)
+    return Answers(list(tags_of), list(probabilities_of), np.stack(labels_of))
+
+
+def timed_answers(
+    trained: trained_model.TrainedModel, encoded: data.Encoded
+) -> tuple[Answers, float]:
+    """Returns `answers`, and how many words a second they took, by whole batches."""
+    began = time.perf_counter()
+    found = answers(trained, encoded)
+    return found, len(encoded.words) / (time.perf_counter() - began)
+
+
+def asking(network: keras.Model) -> Any:
+    """Returns `tagged` of a network as one graph for all sizes."""
+    spec = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None, None], tf.int32)]
+    return tf.function(
+        lambda words, letters: tagged(network, words, letters),
+        autograph=False,
+        input_signature=spec,
+    )
+
+
+class Validation:
+    """Scores a network on encoded sentences, as often as it is called, by one graph.
+
+    Args:
+        network: a tagger that is being trained.
+        encoded: sentences of the validation part.
+    """
+
+    def __init__(self, network: keras.Model, encoded: data.Encoded) -> None:
+        self._encoded = encoded
+        crf, nats = model.crf_of(network), model.tag_nats(network)
+
+        def answer(words: tf.Tensor, letters: tf.Tensor, tags: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            scores, *label = _outputs(network, words, letters)
+            right = (_best(crf, scores, words != 0) == tags) & (tags >= 0)
+            logits = label[0] if label else tf.zeros([tf.shape(words)[0], 0])
+            return tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right), logits
+
+        spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2)]
+        self._answer = tf.function(answer, autograph=False, input_signature=spec)
+
+    def __call__(self) -> dict[str, float]:
+        """Returns the mean nats of a word, with those of a label, and the shares that are right."""
+        from apps.suite.sequences import batches
+
+        lengths, labels = np.diff(self._encoded.starts), self._encoded.labels
+        nats = right = label_nats = label_right = 0.0
+        for chosen in batches.in_order(lengths, ROWS):
+            found = self._answer(*data.padded(self._encoded, chosen))
+            nats, right = nats + float(found[0]), right + float(found[1])
+            if found[2].shape[1]:
+                true = np.maximum(labels[chosen], 0)
+                label_nats += float(
+                    tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(true, found[2]))
+                )
+                label_right += float((found[2].numpy().argmax(axis=1) == labels[chosen]).sum())
+        known = max(1, int((self._encoded.tags >= 0).sum()))
+        values = {"loss": nats / known, "accuracy": right / known}
+        if found[2].shape[1]:
+            values["loss"] += label_nats / len(lengths)
+            values["label_accuracy"] = label_right / len(lengths)
+        return values

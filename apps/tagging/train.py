@@ -1,0 +1,102 @@
+"""Learns to label words: `python -m apps.tagging.train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps.suite.commands import command
+from apps.tagging import config as configs
+
+TASK = "tagging"
+
+
+def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
+
+    The weights with the best accuracy of tags on the validation part end in model.keras, beside
+    the folder `vocabulary`; the names of tags and labels are in config.json.
+
+    Raises:
+        UserError: data that cannot be read, a run folder of another run, a full disk.
+    """
+    # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
+
+    from apps.suite.distribution import distribution
+    from apps.suite.runs import files, run_folder
+    from apps.suite.texts import words
+    from apps.suite.training import fit, optimizer
+    from apps.tagging import data, evaluate, model, scoring, trained_model
+
+    corpus = data.load(config)
+    vocabulary = words.learn_words(
+        (each.words for each in corpus.train),
+        size=config.text.vocabulary_size,
+        least_count=config.text.least_count,
+        lowercase=config.text.lowercase,
+        most_words=config.text.most_words,
+    )
+    learned, held_out = (
+        data.encode(part, corpus, vocabulary) for part in (corpus.train, corpus.validation)
+    )
+    fit.seed_everything(config.seed)
+    settings, label_names = config.training, corpus.label_names
+    description = {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "scheme": corpus.scheme,
+        "tag_names": corpus.tag_names,
+        "label_names": label_names,
+    }
+    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+        (folder.path / trained_model.VOCABULARY).mkdir(exist_ok=True)
+        vocabulary.save(folder.path / trained_model.VOCABULARY)
+        with distribution.scope():
+            network = model.compiled(
+                model.build(config, vocabulary, corpus.tag_names, corpus.scheme, len(label_names)),
+                optimizer.optimizer(settings),
+                config,
+                mean_words=len(learned.words) / len(corpus.train),
+            )
+        print(
+            f"{corpus.name}: {len(learned.words):,} training words in {len(corpus.train):,} "
+            f"sentences; tags of the scheme {corpus.scheme}, {len(corpus.tag_names)} in the model; "
+            f"{network.count_params():,} parameters; {settings.steps:,} steps"
+        )
+
+        validation = scoring.Validation(network, held_out)
+
+        def validate(_: keras.Model) -> dict[str, float]:
+            return validation()
+
+        def save_best(trained: keras.Model) -> None:
+            with files.replacing(folder.model_file) as partial:
+                trained.save(partial)
+
+        record = fit.fit(
+            network,
+            lambda first_step: data.batches(learned, config, bool(label_names), first_step),
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
+            monitor="validation_accuracy",
+            higher_is_better=True,
+            patience_checkpoints=settings.patience_checkpoints,
+        )
+        folder.finish_training(record.train_seconds)
+    evaluate.evaluate(folder.path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.train_command(TASK, configs.PRESETS, train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

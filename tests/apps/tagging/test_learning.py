@@ -1,0 +1,103 @@
+"""Networks of every kind learn a rule that needs letters and neighbours; vectors are read."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from apps.suite import errors
+from apps.suite.texts import words
+from apps.tagging import baselines, config, data, model, scoring
+from tests.apps.tagging import small_run
+
+
+def corpus(count=300, seed=0):
+    """Words that end in x begin a span if "the" stands before; "and" continues it."""
+    draw, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        sentence, tags, inside = [], [], False
+        for _ in range(draw.integers(2, 9)):
+            kind = draw.choice(4)
+            letters = "".join(draw.choice(list("abcde"), 3))
+            word = ("the", "and", letters + "x", letters)[kind]
+            begins = kind == 2 and bool(sentence) and sentence[-1] == "the"
+            inside = begins or (kind == 1 and inside)
+            tags.append("B-s" if begins else "I-s" if inside else "O")
+            sentence.append(word)
+        label = "long" if len(sentence) > 5 else "short"
+        found.append(data.Sentence(tuple(sentence), tuple(tags), label))
+    return data.Corpus("", "", "", "", "IOB2", found[60:], found[:30], found[30:60])
+
+
+@pytest.fixture(scope="module")
+def made():
+    return corpus()
+
+
+def vocabulary_of(made):
+    return words.learn_words(
+        [each.words for each in made.train],
+        size=10, least_count=20, lowercase=True, most_words=100,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["crf", "softmax"])
+def test_it_learns_spans_of_unknown_words_and_labels(made, output):
+    settings = dataclasses.replace(
+        small_run.config(output=output),
+        training=config.TrainingConfig(batch_size=16, steps=120, steps_per_checkpoint=120),
+        model=config.ModelConfig(units=16, output=output, dropout=0.0, input_dropout=0.0),
+    )
+    keras.utils.set_random_seed(1)
+    vocabulary = vocabulary_of(made)
+    network = model.build(settings, vocabulary, made.tag_names, made.scheme, 2)
+    model.compiled(network, keras.optimizers.Adam(0.02), settings, mean_words=5.0)
+    learned, held_out = (data.encode(part, made, vocabulary) for part in (made.train, made.test))
+    validate = scoring.Validation(network, held_out)
+    before = validate()
+    stream = data.batches(learned, settings, has_label=True)
+    network.fit(stream, steps_per_epoch=120, shuffle=False, verbose=0)
+    after = validate()
+    assert after["loss"] < 0.3 * before["loss"]
+    assert after["accuracy"] > 0.96
+    assert after["label_accuracy"] > 0.8
+    given = baselines.crfsuite(made.train, made.test, seed=0)
+    assert [len(tags) for tags in given] == [len(each.words) for each in made.test]
+
+
+def test_batches_are_a_function_of_the_step_and_hold_every_sentence(made):
+    settings = small_run.config()
+    encoded = data.encode(made.train, made, vocabulary_of(made))
+    whole = list(data.batches(encoded, settings, has_label=True).take(6))
+    later = list(data.batches(encoded, settings, has_label=True, first_step=4).take(2))
+    for (inputs, targets), (again, same) in zip(whole[4:], later, strict=True):
+        np.testing.assert_array_equal(inputs["word_ids"], again["word_ids"])
+        np.testing.assert_array_equal(targets[0], same[0])
+        assert ((targets[0].numpy() >= 0) == (inputs["word_ids"].numpy() > 0)).all()
+
+
+def test_the_most_frequent_tag_of_a_word_ignores_what_is_not_known():
+    train = [data.Sentence(("a", "a", "b", "c"), ("x", "", "y", "y")),
+             data.Sentence(("a", "a"), ("x", "y"))]  # fmt: skip
+    test = [data.Sentence(("a", "b", "new"), ("x", "y", "y"))]
+    assert baselines.most_frequent(train, test) == [["x", "y", "y"]]
+
+
+def test_word_vectors_come_from_a_file(made, tmp_path, capsys):
+    file = tmp_path / "vectors.txt"
+    file.write_text("2 6\nTHE 1 2 3 4 5 6\nelsewhere 0 0 0 0 0 0\n")
+    settings = small_run.config()
+    settings = dataclasses.replace(
+        settings, model=dataclasses.replace(settings.model, vectors=str(file))
+    )
+    vocabulary = vocabulary_of(made)
+    network = model.build(settings, vocabulary, made.tag_names, made.scheme)
+    table = np.array(network.get_layer("word_embedding").embeddings)
+    assert table[2 + vocabulary.words.index("the")].tolist() == [1, 2, 3, 4, 5, 6]
+    assert "vectors of 1 of the" in capsys.readouterr().out
+    for text, told in (("the 1 2\n", ":1: holds 2 numbers"), ("the 1 2 3 4 5 x\n", "not a number"),
+                       ("zzz 1 2 3 4 5 6\n", "a vector of none")):  # fmt: skip
+        file.write_text(text)
+        with pytest.raises(errors.UserError, match=told):
+            model.build(settings, vocabulary, made.tag_names, made.scheme)
