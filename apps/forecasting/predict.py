@@ -43,8 +43,8 @@ class Options:
     well."""
     static: Path | None = None
     """A file of static columns; none = that of the training."""
-    horizon: int = 0
-    """Steps to forecast; 0 = the horizon of the training. Beyond it the model goes on from its own
+    horizon: int | None = None
+    """Steps to forecast; none = as many as in training. Beyond them the model goes on from its own
     medians."""
     quantiles: str = ".1,.5,.9"
     """Quantiles to print, between the lowest and the highest that were learned."""
@@ -54,8 +54,8 @@ class Options:
     """Print a JSON object on each line, one for each series and target."""
 
     def __post_init__(self) -> None:
-        if self.horizon < 0:
-            raise ValueError("--horizon: must be at least 1")
+        if self.horizon is not None and self.horizon < 1:
+            raise ValueError(f"--horizon {self.horizon}: must be at least 1")
         if self.plot is not None and self.plot.suffix.lower() != ".png":
             raise ValueError(f"--plot {self.plot}: must end in .png")
         if len(self.inputs) > 1:
