@@ -153,7 +153,8 @@ def _static(
     panel: panels.Panel,
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[float, float], ...]]:
     """Tells static columns of numbers from those of words."""
-    words, scales = [], []
+    words = list[tuple[str, ...]]()
+    scales = list[tuple[float, float]]()
     for at in range(len(panel.static_names)):
         column = [one.static[at] for one in panel.series]
         present = [text for text in column if not cells.is_missing(text)]

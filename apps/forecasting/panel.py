@@ -117,7 +117,9 @@ def forward(panel: Panel, horizon: int) -> Panel:
         return dataclasses.replace(
             one,
             times=_times(one, panel, 0, count),
-            **{name: _cut(getattr(one, name), 0, count) for name in ("target", "past", "known")},
+            target=_cut(one.target, 0, count),
+            past=_cut(one.past, 0, count),
+            known=_cut(one.known, 0, count),
         )
 
     return dataclasses.replace(panel, series=tuple(map(longer, panel.series)))

@@ -8,7 +8,7 @@ import sys
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -160,17 +160,19 @@ def _panel(
         panel = data.load(trained_model.load(options.run).config)
         rows = [(at, one.length - horizon) for at, one in enumerate(panel.series)]
         return panel, [row for row in rows if row[1] > 0]
-    settings = configs.DataFormatConfig(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in model.setting("data_format").items()
-        }
-    )
+    kept: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in model.setting("data_format").items()
+    }
     if options.static is not None:
-        settings = dataclasses.replace(settings, static=str(options.static))
+        kept["static"] = str(options.static)
+    settings = configs.DataFormatConfig(**kept)
     columns = own_data.Columns(
-        *(tuple(model.setting(f"{role}_names")) for role in ("target", "past", "known", "static")),
-        float(model.setting("step_seconds")),
+        target=tuple(model.setting("target_names")),
+        past=tuple(model.setting("past_names")),
+        known=tuple(model.setting("known_names")),
+        static=tuple(model.setting("static_names")),
+        step_seconds=float(model.setting("step_seconds")),
     )
     panel = own_data.read_history(options.inputs[0], settings, columns, options.known)
     if panel.dated != model.setting("dated"):
