@@ -110,10 +110,11 @@ def learned(
     from sklearn import ensemble
 
     targets, horizon = len(layout.target_names), config.forecast.horizon_steps
+    least = layout.least_history(config)
     starts = [
         (at, int(origin), column)
         for at, one in enumerate(panel.series)
-        for origin in panels.origins(one, "train", horizon, 1)
+        for origin in panels.origins(one, "train", horizon, 1, least)
         for column in range(targets)
     ]
     draw = np.random.default_rng(config.seed)

@@ -57,8 +57,8 @@ class ModelConfig:
     kind: Literal["direct", "autoregressive"] = "direct"
     layer: Literal["peephole_lstm", "lstm", "gru"] = "peephole_lstm"  # recurrent layer
     layer_count: fields.Count = 1  # number of recurrent layers
-    units: fields.Count = 96  # units of each recurrent layer
-    dropout: fields.Share = 0.1  # share of the units dropped in training
+    units: fields.Count = 64  # units of each recurrent layer
+    dropout: fields.Share = 0.3  # share of the units dropped in training
     context_steps: fields.Count = 672  # of the history that is read
     patch_steps: fields.Count = 24  # that the direct decoder reads and writes at a time
     # Steps back to the previous season; None = found in training, 0 = off
@@ -78,8 +78,8 @@ class ModelConfig:
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 64
-    steps: fields.Count = 3_000
-    steps_per_checkpoint: fields.Count = 150
+    steps: fields.Count = 2_000
+    steps_per_checkpoint: fields.Count = 100
     unseen_fraction: fields.Share = 0.1  # share of rows whose series is taken for a new one
     # Errors count in deviations of the series, or in shares of its level
     loss_unit: Literal["deviation", "level"] = "deviation"

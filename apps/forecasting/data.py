@@ -236,7 +236,8 @@ def batches(
     where it is missing. A step is a function of its number and the seed alone.
     """
     horizon, count = config.forecast.horizon_steps, config.training.batch_size
-    starts = [panels.origins(one, "train", horizon, 1) for one in panel.series]
+    least = layout.least_history(config)
+    starts = [panels.origins(one, "train", horizon, 1, least) for one in panel.series]
     ends = np.cumsum([0, *map(len, starts)])
     cut = _cutter(panel, layout, config)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio
 import numpy as np
 
@@ -80,7 +82,7 @@ def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:
 
 def inputs(
     model: asking.ExportedModel, given: table_rows.Measurements, horizon: int
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Returns a request for one history; covariates are left missing, and the series is new."""
     wanted = model.inputs["serving_default"]
     time, whole = len(given.values), len(given.values) + horizon
@@ -88,7 +90,7 @@ def inputs(
     start = 0.0
     if given.times is not None:
         start = float(given.times[0].astype("datetime64[s]").astype(np.int64))
-    asked: dict[str, np.ndarray] = {"values": given.values[None], "horizon": np.int32(horizon)}
+    asked: dict[str, Any] = {"values": given.values[None], "horizon": np.int32(horizon)}
     for name, steps in (("past", time), ("known", whole)):
         if name in wanted:
             count = len(model.setting(f"{name}_names"))

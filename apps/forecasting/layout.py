@@ -61,6 +61,11 @@ class Layout:
             return 0
         return 8 * (self.step_seconds < _DAY) + 6 * (self.step_seconds < _WEEK) + 2
 
+    def least_history(self, config: configs.Config) -> int:
+        """Returns the steps before an origin that is learned from: less says little."""
+        wanted = max(2 * self.season, config.forecast.horizon_steps)
+        return min(config.model.context_steps, wanted)
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -148,7 +153,8 @@ def _static(
     panel: panels.Panel,
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[float, float], ...]]:
     """Tells static columns of numbers from those of words."""
-    words, scales = [], []
+    words = list[tuple[str, ...]]()
+    scales = list[tuple[float, float]]()
     for at in range(len(panel.static_names)):
         column = [one.static[at] for one in panel.series]
         present = [text for text in column if not cells.is_missing(text)]

@@ -105,8 +105,7 @@ def by_series(test: Test, values: np.ndarray) -> np.ndarray:
     """Returns means of values [rows, horizon, targets] by series, float64 [series, targets]."""
     count = len(test.scales)
     found = np.full(test.scales.shape, np.nan)
-    for column in range(found.shape[1]):
-        here = values[:, :, column]
+    for column, here in enumerate(np.moveaxis(values, 2, 0)):
         known = np.isfinite(here)
         sums = intervals.sums_by_unit(np.where(known, here, 0).sum(axis=1), test.series, count)
         counts = intervals.sums_by_unit(known.sum(axis=1), test.series, count)

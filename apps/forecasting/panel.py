@@ -65,17 +65,19 @@ class Panel:
     notes: tuple[str, ...] = ()
 
 
-def origins(one: Series, part: str, horizon: int, every: int) -> np.ndarray:
+def origins(one: Series, part: str, horizon: int, every: int, least: int = 1) -> np.ndarray:
     """Returns the first forecast steps, int64, so that all `horizon` steps lie in the part.
 
     They are `every` steps apart, and the last of them is as late as it can be: no window at the
-    end is left out, and of a part that is shorter than the horizon there is none.
+    end is left out, and of a part that is shorter than the horizon there is none. Before each
+    stand `least` steps, unless the series is too short for it.
     """
     begin, end = {
         "train": (1, one.train_end),
         "validation": (one.train_end, one.validation_end),
         "test": (one.validation_end, one.length),
     }[part]
+    begin = min(max(begin, least), max(begin, end - horizon))
     return np.arange(end - horizon, begin - 1, -every, dtype=np.int64)[::-1]
 
 
@@ -115,7 +117,9 @@ def forward(panel: Panel, horizon: int) -> Panel:
         return dataclasses.replace(
             one,
             times=_times(one, panel, 0, count),
-            **{name: _cut(getattr(one, name), 0, count) for name in ("target", "past", "known")},
+            target=_cut(one.target, 0, count),
+            past=_cut(one.past, 0, count),
+            known=_cut(one.known, 0, count),
         )
 
     return dataclasses.replace(panel, series=tuple(map(longer, panel.series)))

@@ -8,7 +8,7 @@ import sys
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -43,8 +43,8 @@ class Options:
     well."""
     static: Path | None = None
     """A file of static columns; none = that of the training."""
-    horizon: int = 0
-    """Steps to forecast; 0 = the horizon of the training. Beyond it the model goes on from its own
+    horizon: int | None = None
+    """Steps to forecast; none = as many as in training. Beyond them the model goes on from its own
     medians."""
     quantiles: str = ".1,.5,.9"
     """Quantiles to print, between the lowest and the highest that were learned."""
@@ -54,8 +54,8 @@ class Options:
     """Print a JSON object on each line, one for each series and target."""
 
     def __post_init__(self) -> None:
-        if self.horizon < 0:
-            raise ValueError("--horizon: must be at least 1")
+        if self.horizon is not None and self.horizon < 1:
+            raise ValueError(f"--horizon {self.horizon}: must be at least 1")
         if self.plot is not None and self.plot.suffix.lower() != ".png":
             raise ValueError(f"--plot {self.plot}: must end in .png")
         if len(self.inputs) > 1:
@@ -160,17 +160,19 @@ def _panel(
         panel = data.load(trained_model.load(options.run).config)
         rows = [(at, one.length - horizon) for at, one in enumerate(panel.series)]
         return panel, [row for row in rows if row[1] > 0]
-    settings = configs.DataFormatConfig(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in model.setting("data_format").items()
-        }
-    )
+    kept: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in model.setting("data_format").items()
+    }
     if options.static is not None:
-        settings = dataclasses.replace(settings, static=str(options.static))
+        kept["static"] = str(options.static)
+    settings = configs.DataFormatConfig(**kept)
     columns = own_data.Columns(
-        *(tuple(model.setting(f"{role}_names")) for role in ("target", "past", "known", "static")),
-        float(model.setting("step_seconds")),
+        target=tuple(model.setting("target_names")),
+        past=tuple(model.setting("past_names")),
+        known=tuple(model.setting("known_names")),
+        static=tuple(model.setting("static_names")),
+        step_seconds=float(model.setting("step_seconds")),
     )
     panel = own_data.read_history(options.inputs[0], settings, columns, options.known)
     if panel.dated != model.setting("dated"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import shlex
 from collections.abc import Iterator, Mapping
@@ -198,7 +199,7 @@ def _examples(
             f"forecast_{place}",
             title,
             f"mean absolute error {error[row]:.3g} in units of the series.",
-            lambda axes, theme, shown=shown: pictures.draw(axes, theme, shown, levels),
+            functools.partial(pictures.draw, shown=shown, levels=levels),
         )
 
 

@@ -42,7 +42,9 @@ def read(name: str, settings: configs.DataFormatConfig) -> panels.Panel:
             panels.Series(
                 name=example["series"].decode(),
                 times=example["time"].astype(np.float64),
-                **columns,
+                target=columns["target"],
+                past=columns["past"],
+                known=columns["known"],
                 length=steps,
                 train_end=max(0, test - validation),
                 validation_end=test,

@@ -1,9 +1,11 @@
 """A backtest is the forecast that a person would have got at the origin."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from apps.forecasting import measures, own_data, panel, predict, scoring, serving
+from apps.forecasting import measures, panel, predict, scoring, serving
 from apps.suite.export import asking
 from tests.apps.forecasting import small_inputs, small_run
 
@@ -37,7 +39,6 @@ def test_the_backtest_at_an_origin_is_what_predict_says_of_the_file_until_then(
             lines.append(",".join([series, day, *known]))
     (tmp_path / "a.csv").write_text("\n".join(lines))
     found = list(predict.predict(predict.Options((tmp_path / "a.csv",), run)))
-    backtest = scoring.forecast(model, small_run.panel(), [(at, origin)], small_run.HORIZON)
     # The file has no static columns, and the cells have five decimals
     blank = small_run.panel(static=(("", ""),) * 3)
     backtest = scoring.forecast(model, blank, [(at, origin)], small_run.HORIZON)
@@ -67,8 +68,6 @@ def test_nothing_after_the_origin_but_what_is_known_ahead_changes_a_forecast(mod
     def changed(name, steps):
         array = getattr(one, name).copy()
         array[steps] = 99.0
-        import dataclasses
-
         series = (dataclasses.replace(one, **{name: array}), *whole.series[1:])
         other = dataclasses.replace(whole, series=series)
         found = scoring.forecast(model, other, [(0, origin)], small_run.HORIZON).quantiles
@@ -117,8 +116,6 @@ def test_a_series_that_training_has_not_seen_is_forecast_and_marked(model):
 
 
 def test_a_forecast_moves_and_stretches_with_its_series():
-    import dataclasses
-
     bare = dataclasses.replace(small_run.panel(static=None), past_names=(), known_names=())
     bare = dataclasses.replace(bare, series=tuple(
         dataclasses.replace(one, past=one.past[:, :0], known=one.known[:, :0])
@@ -135,8 +132,6 @@ def test_a_forecast_moves_and_stretches_with_its_series():
 
 
 def test_times_of_a_zone_are_its_clocks():
-    import dataclasses
-
     whole = dataclasses.replace(small_run.panel(), time_zone="Europe/Berlin", step_seconds=3600.0)
     one = dataclasses.replace(
         whole.series[0], times=whole.series[0].times[0] + 3600 * np.arange(126.0)
@@ -144,19 +139,3 @@ def test_times_of_a_zone_are_its_clocks():
     whole = dataclasses.replace(whole, series=(one,))
     cut = panel.windows(whole, [(0, 30)], 24, 6)["times"]
     assert (cut[0] - one.times[6:36] == 3600).all(), "an hour ahead of UTC in winter"
-
-
-def test_a_forecast_asked_without_a_known_column_names_the_step(tmp_path):
-    whole = small_run.panel(steps=40, names=("north",), static=None)
-    with_gap = small_inputs.csv_of(whole).splitlines()
-    with_gap[-2] = with_gap[-2].rpartition(",")[0] + ","
-    (tmp_path / "a.csv").write_text("\n".join(with_gap))
-    from apps.forecasting import config as configs
-    from apps.suite import errors
-
-    settings = configs.DataFormatConfig(known=("promo",), past=("heat",))
-    read = own_data.read(tmp_path / "a.csv", settings)
-    with pytest.raises(
-        errors.UserError, match=r"north: promo is missing at 2024-02-14.*step 5 of 6"
-    ):
-        own_data.check_known(read, small_run.HORIZON)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.forecasting import export, serving
+from apps.forecasting import demo, export, serving
 from apps.suite import errors
 from apps.suite.export import asking
 from tests.apps.forecasting import small_run
@@ -54,6 +54,14 @@ def test_a_stream_fed_step_by_step_ends_with_the_forecast_of_the_whole(model):
 def test_a_request_that_does_not_fit_is_refused_with_its_reason(model, changes, told):
     with pytest.raises(errors.UserError, match=told):
         model.ask(**{**whole(model), **changes})
+
+
+def test_the_tab_shows_a_forecast_of_its_example_and_names_what_is_missing(model):
+    page = demo.shown(model, demo.example_csv(model), 9)
+    assert "<img" in page
+    assert page.count("<tr>") == 10
+    with pytest.raises(errors.UserError, match="lacks the column visits"):
+        demo.shown(model, "time,sales\n2024-01-01,3\n", 9)
 
 
 @pytest.mark.slow
