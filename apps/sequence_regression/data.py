@@ -155,6 +155,11 @@ def _divided(
         for part, sequences in taken.items()
     }
     train = made["train"].targets
+    if target.turned and (train.shape[1] % 3 or len(whole.channel_names) % 3):
+        raise errors.UserError(
+            "target.turned: channels and targets must be triples x, y, z; there are "
+            f"{len(whole.channel_names)} and {train.shape[1]}"
+        )
     for at, column in enumerate((targets.REMAINING,) if target.remaining else names):
         known = train[np.isfinite(train[:, at]), at]
         if not len(known) or known.min() == known.max():
@@ -316,7 +321,11 @@ def batches(
     )
     deviation = sequence_statistics.of_channels(sequences.values).deviation
     cuts = alteration.AlterationConfig(shortest_share=config.alteration.shortest_share)
-    others = replace(config.alteration, shortest_share=1.0)
+    turned = config.target.turned
+    turns = alteration.AlterationConfig(rotation_degrees=config.alteration.rotation_degrees)
+    others = replace(
+        config.alteration, shortest_share=1.0, **{"rotation_degrees": 0.0} if turned else {}
+    )
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         del draw  # the network itself hides words
@@ -338,6 +347,10 @@ def batches(
                 draw,
             )
             steps = len(array)
+            if by_step is not None and config.target.turned:
+                both = np.concatenate([array, by_step], axis=1)
+                both, _ = alteration.altered(both, None, turns, deviation, draw)
+                array, by_step = both[:, : array.shape[1]], both[:, array.shape[1] :]
             array, by_step = alteration.altered(array, by_step, others, deviation, draw)
             arrays.append(array)
             if by_step is None:

@@ -85,19 +85,18 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def _given(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+    from apps.suite.runs import config as fields
     from apps.suite.sequences import config as configs
     from apps.suite.sequences import own_files
 
     channels = model.setting("channel_names")
     if not options.inputs:
         yield from _test_part(options, model)
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in model.setting("data_format").items()
-    }
     for given in options.inputs:
         if channels:
-            data_format = configs.SequenceFormatConfig(**settings)
+            data_format = fields.from_dict(
+                configs.SequenceFormatConfig, model.setting("data_format")
+            )
             sequences = own_files.asked(Path(given), channels, data_format)
             yield _sequences(model, sequences, options.every_step)
         else:
@@ -134,15 +133,16 @@ def _sequences(
     for chosen in np.split(np.arange(len(sequences)), range(_ROWS, len(sequences), _ROWS)):
         if every_step and not by_step:
             for index in chosen:
-                found = streamed(model, sequences.at(index))
-                yield Answer(sequences.names[index], *found, len(found[0]))
+                value, lower, upper = streamed(model, sequences.at(index))
+                yield Answer(sequences.names[index], value, lower, upper, len(value))
             continue
         asked = model.ask(values=batches.padded(sequences, chosen))
         for row, index in enumerate(chosen):
             steps = int(sequences.lengths[index])
             kept = slice(steps if by_step else None)
             found = _with_targets(model, [asked[name][row] for name in ENDS], by_step)
-            yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
+            value, lower, upper = (each[kept] for each in found)
+            yield Answer(sequences.names[index], value, lower, upper, steps)
 
 
 def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
@@ -173,7 +173,8 @@ def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer
         asked = model.ask(text=[text for _, text in part])
         for row, (name, text) in enumerate(part):
             found = _with_targets(model, [asked[each][row] for each in ENDS], False)
-            yield Answer(name, *found, len(text.split()))
+            value, lower, upper = found
+            yield Answer(name, value, lower, upper, len(text.split()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -72,10 +72,10 @@ class ServedRegression:
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
         channels = len(self._trained.channel_names)
-        given, answer = tf.TensorSpec([None], tf.string, "text"), self.texts
+        given = tf.TensorSpec([None], tf.string, "text")
         if channels:
             given = tf.TensorSpec([None, None, channels], tf.float32, "values")
-            answer = self.sequences
+        answer = self.sequences if channels else self.texts
         found = {
             "serving_default": tf.function(answer, autograph=False, input_signature=[given]),
             "assets": self.assets.signature(),
