@@ -20,6 +20,9 @@ class TargetConfig:
     # Targets are times: a copy of a sequence at another pace (alteration.speed_deviation) has
     # targets as much longer or shorter
     paced: bool = False
+    # Targets of steps are x, y, z like the channels: a copy that is turned
+    # (alteration.rotation_degrees) has them turned alike
+    turned: bool = False
     # Learn how long a sequence goes on until its last row, which is the failure (remaining life)
     remaining: bool = False
     cap: fields.Amount = 0.0  # remaining life above it counts as it; 0 = off
@@ -35,6 +38,8 @@ class TargetConfig:
             raise ValueError("target.remaining is its own target: leave out target.per and column")
         if self.paced and (self.remaining or self.per == "step"):
             raise ValueError("target.paced is for one value a sequence")
+        if self.turned and self.per != "step":
+            raise ValueError('target.turned needs target.per "step"')
         if self.cap and not self.remaining:
             raise ValueError("target.cap belongs to target.remaining")
         if 0 < self.cap < 1:

@@ -155,6 +155,11 @@ def _divided(
         for part, sequences in taken.items()
     }
     train = made["train"].targets
+    if target.turned and (train.shape[1] % 3 or len(whole.channel_names) % 3):
+        raise errors.UserError(
+            "target.turned: channels and targets must be triples x, y, z; there are "
+            f"{len(whole.channel_names)} and {train.shape[1]}"
+        )
     for at, column in enumerate((targets.REMAINING,) if target.remaining else names):
         known = train[np.isfinite(train[:, at]), at]
         if not len(known) or known.min() == known.max():
@@ -272,7 +277,12 @@ def batches(
     deviation = sequence_statistics.of_channels(train.sequences.values).deviation
     return examples.endless(
         examples.Examples(
-            train.sequences, train.targets, config.per_step, np.nan, config.target.paced
+            train.sequences,
+            train.targets,
+            config.per_step,
+            np.nan,
+            config.target.paced,
+            config.target.turned,
         ),
         config.alteration,
         deviation,

@@ -83,19 +83,18 @@ def predict(options: Options) -> Iterator[Answer]:
 
 
 def _given(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+    from apps.suite.runs import config as fields
     from apps.suite.sequence_files import own_files
     from apps.suite.sequences import config as configs
 
     channels = model.setting("channel_names")
     if not options.inputs:
         yield from _test_part(options, model)
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in model.setting("data_format").items()
-    }
     for given in options.inputs:
         if channels:
-            data_format = configs.SequenceFormatConfig(**settings)
+            data_format = fields.from_dict(
+                configs.SequenceFormatConfig, model.setting("data_format")
+            )
             sequences = own_files.asked(Path(given), channels, data_format)
             yield _sequences(model, sequences, options.every_step)
         else:
@@ -126,14 +125,15 @@ def _sequences(
     by_step = model.setting("per") == "step"
     if every_step and not by_step:
         for index, name in enumerate(sequences.names):
-            found = streamed(model, sequences.at(index))
-            yield Answer(name, *found, len(found[0]))
+            value, lower, upper = streamed(model, sequences.at(index))
+            yield Answer(name, value, lower, upper, len(value))
         return
     for index, asked in questions.sequences(model, sequences):
         steps = int(sequences.lengths[index])
         kept = slice(steps if by_step else None)
         found = _with_targets([asked[name] for name in ENDS], by_step)
-        yield Answer(sequences.names[index], *(each[kept] for each in found), steps)
+        value, lower, upper = (each[kept] for each in found)
+        yield Answer(sequences.names[index], value, lower, upper, steps)
 
 
 def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
@@ -154,8 +154,8 @@ def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer
     from apps.suite.sequences import questions
 
     for name, text, asked in questions.texts(model, texts):
-        found = _with_targets([asked[each] for each in ENDS], False)
-        yield Answer(name, *found, len(text.split()))
+        value, lower, upper = _with_targets([asked[each] for each in ENDS], False)
+        yield Answer(name, value, lower, upper, len(text.split()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

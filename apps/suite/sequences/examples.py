@@ -21,6 +21,7 @@ class Examples(NamedTuple):
         by_step: each step has a target of its own.
         nothing: the target of a step after the end of a sequence.
         paced: targets of sequences are times, which grow as a sequence is drawn out.
+        turned: targets of steps are triples x, y, z, which turn as the channels do.
     """
 
     sequences: ragged.Sequences
@@ -28,6 +29,7 @@ class Examples(NamedTuple):
     by_step: bool
     nothing: float
     paced: bool = False
+    turned: bool = False
 
 
 def endless(
@@ -67,7 +69,9 @@ def endless(
         lengths = np.minimum(lengths, longest_steps)
     buckets = batches.Buckets(lengths, batch_size, seed, sort)
     cuts = alteration.AlterationConfig(shortest_share=settings.shortest_share)
-    others = dataclasses.replace(settings, shortest_share=1.0)
+    turns = alteration.AlterationConfig(rotation_degrees=settings.rotation_degrees)
+    degrees = 0.0 if examples.turned else settings.rotation_degrees
+    others = dataclasses.replace(settings, shortest_share=1.0, rotation_degrees=degrees)
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         del draw
@@ -86,6 +90,10 @@ def endless(
                 draw,
             )
             steps = len(array)
+            if of_steps is not None and examples.turned:
+                both = np.concatenate([array, of_steps], axis=1)
+                both, _ = alteration.altered(both, None, turns, deviation, draw)
+                array, of_steps = both[:, : array.shape[1]], both[:, array.shape[1] :]
             array, of_steps = alteration.altered(array, of_steps, others, deviation, draw)
             arrays.append(array)
             if of_steps is None:

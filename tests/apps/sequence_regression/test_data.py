@@ -116,6 +116,24 @@ def test_a_cut_at_another_pace_has_a_target_as_much_longer(tmp_path):
     assert abs(np.corrcoef(paces, lengths)[0, 1]) < 0.9
 
 
+def test_targets_turn_with_their_channels(tmp_path):
+    draw = np.random.default_rng(0)
+    rows = []
+    for unit in range(10):
+        for cycle in range(25):
+            x, y, z = draw.normal(size=3)
+            rows.append((f"u{unit}", cycle, x, y, z, 2 * x, 2 * y, 2 * z))
+    file = write(tmp_path / "a.csv", rows, "unit,cycle,ax,ay,az,x,y,z")
+    made = config(file, per="step", column=("x", "y", "z"), turned=True)
+    made = dataclasses.replace(made, alteration=configs.AlterationConfig(rotation_degrees=180.0))
+    corpus = data.load(made)
+    known = {f"{value:.4f}" for value in corpus.train.sequences.values[:, 0]}
+    for values, wanted in data.batches(corpus, made).take(3):
+        np.testing.assert_allclose(2 * values.numpy(), wanted.numpy(), atol=1e-5)
+        found = {f"{value:.4f}" for value in np.ravel(values[..., 0])}
+        assert len(found & known) < 0.2 * len(found)
+
+
 def test_crops_carry_the_targets_of_their_steps(tmp_path):
     file = write(tmp_path / "a.csv", units(target="step"))
     made = config(file, {"crop_steps": 7}, per="step")
@@ -242,6 +260,8 @@ def test_channels_that_never_change_are_told(tmp_path):
     [
         ({"target": {"remaining": True}, "model": {"layer": "bilstm"}}, "reads no later step"),
         ({"target": {"cap": 5.0}}, "cap belongs to"),
+        ({"target": {"turned": True}}, "needs target.per"),
+        ({"target": {"paced": True, "per": "step"}}, "one value a sequence"),
         ({"target": {"remaining": True, "cap": 0.5}}, "at least 1"),
         ({"target": {"remaining": True, "test_data": "a"}}, "needs target.test_truths"),
         ({"target": {"test_truths": "a"}}, "needs target.remaining"),
