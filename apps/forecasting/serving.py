@@ -283,11 +283,13 @@ def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request
 
 
 def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:
-    """Draws inputs with gaps, the usual level and a new series among them."""
+    """Draws inputs with gaps and a new series among them, well above the usual level."""
     draw, layout = np.random.default_rng(rows), made.layout
     whole = time + horizon
     step = max(1, round(layout.step_seconds))
-    values = layout.level + layout.spread * draw.normal(size=(rows, time, len(layout.target_names)))
+    # Far from 0: near it the rounding of a level of thousands would look like a difference
+    base = abs(layout.level) + 20 * layout.spread
+    values = base + layout.spread * draw.normal(size=(rows, time, len(layout.target_names)))
     values[draw.random(values.shape) < 0.1] = np.nan
 
     def drawn(scale: tuple[tuple[float, float], ...], steps: int) -> np.ndarray:
