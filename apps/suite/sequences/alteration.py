@@ -56,7 +56,8 @@ def altered(
         turn = _rotation(draw, settings.rotation_degrees).astype(np.float32)
         values = (values.reshape(len(values), -1, 3) @ turn.T).reshape(values.shape)
     if settings.scale_deviation:
-        values = values * draw.normal(1, settings.scale_deviation, channels).astype(np.float32)
+        factors = np.asarray(draw.normal(1, settings.scale_deviation, channels), np.float32)
+        values = values * factors
     if settings.level_deviations:
         shift = np.asarray(draw.normal(size=channels)) * (settings.level_deviations * deviation)
         values = values + shift.astype(np.float32)

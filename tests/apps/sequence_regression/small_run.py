@@ -3,6 +3,8 @@
 Nothing is trained: what these tests protect holds for any weights.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -16,7 +18,7 @@ WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
 CHANNELS = ("flow", "heat")
 MEAN, DEVIATION = np.array([10.0, -2.0]), np.array([2.0, 0.5])
 TARGETS = {"one": ("wear",), "two": ("wear", "load")}
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "a value a sequence": {},
     "a value a step, two targets": {"target": {"per": "step"}, "targets": "two"},
     "a value a step, both directions": {"target": {"per": "step"}, "layer": "bilstm"},

@@ -36,12 +36,12 @@ def padded(values, before=0, after=0):
 
 
 LAYERS = ("peephole_lstm", "gru", "bilstm")
-FRONTS = (
+FRONTS: tuple[dict[str, object], ...] = (
     {},
     {"convolution_count": 2},
     {"convolution_count": 2, "pool_steps": 2, "pool": "average"},
+    {"pool_steps": 3},
 )
-FRONTS += ({"pool_steps": 3},)
 SUMMARIES = ("last", "mean", "max", "attention", "mean_max")
 
 
