@@ -21,7 +21,7 @@ from apps.suite.sequences import batches as sequence_batches
 from apps.suite.tables import reader
 from apps.suite.texts import words
 
-DEFAULT = "watch_exercises/tempo"
+DEFAULT = "watch_exercises/gyroscope"
 TEXT = "text"
 
 _TARGET_NAMES = ("target", "value", "y")
