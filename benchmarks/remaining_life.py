@@ -21,15 +21,7 @@ from pathlib import Path
 import numpy as np
 
 CAP_CYCLES = 125
-SETTINGS = (
-    "--target.remaining", "True", "--target.cap", str(CAP_CYCLES),
-    "--data_format.validation_fraction", "0.15",
-    "--model.layer", "lstm", "--model.layer_count", "2", "--model.units", "48",
-    "--model.convolution_count", "0", "--model.pool_steps", "1", "--model.dropout", "0.3",
-    "--alteration.shortest_share", "0.5",
-    "--training.batch_size", "16", "--training.steps", "500",
-    "--training.steps_per_checkpoint", "100", "--training.learning_rate", "3e-3",
-)  # fmt: skip
+SETTINGS = ("--preset", "fleet", "--target.cap", str(CAP_CYCLES))
 MEASURES = ("rmse", "nasa_score", "rmse_of_true_life", "nasa_score_of_true_life", "coverage")
 _COLUMNS = [
     "unit", "cycle",

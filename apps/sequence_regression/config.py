@@ -73,7 +73,7 @@ class IntervalConfig:
 @dataclass(frozen=True)
 class Config:
     preset: str = "default"
-    data: str = ""  # "" = watch_exercises/tempo; a TFDS name; .csv, .parquet or .jsonl
+    data: str = ""  # "" = watch_exercises/gyroscope; a TFDS name; .csv, .parquet or .jsonl
     seed: int = 0
     data_format: SequenceFormatConfig = SequenceFormatConfig()
     target: TargetConfig = TargetConfig()
@@ -111,9 +111,27 @@ _TINY = Config(
     model=ModelConfig(units=8),
     training=TrainingConfig(batch_size=8, steps=40, steps_per_checkpoint=20),
 )
-# Learns two and a half thousand crops of four seconds in minutes on two cores. Six people are few:
-# cuts at another pace, with the watch turned on the wrist, stand for others.
+# Learns the turning rates of each step from the accelerations, in minutes on two cores. Six people
+# are few: copies with the watch turned on the wrist stand for others.
 _DEFAULT = Config(
+    target=TargetConfig(per="step", turned=True),
+    alteration=AlterationConfig(rotation_degrees=40.0),
+    model=ModelConfig(layer="bilstm", layer_count=2, units=48, dropout=0.3),
+    training=TrainingConfig(batch_size=24, steps=600, steps_per_checkpoint=150, crop_steps=200),
+)
+# Has not been measured yet.
+_LARGE = Config(
+    preset="large",
+    target=TargetConfig(per="step", turned=True),
+    alteration=AlterationConfig(rotation_degrees=40.0),
+    model=ModelConfig(layer="bilstm", layer_count=2, units=256, dropout=0.4),
+    training=TrainingConfig(batch_size=64, steps=10_000, steps_per_checkpoint=500, crop_steps=400),
+)
+# One value a sequence: crops of four seconds. Cuts at another pace stand for
+# people that are not there.
+_TEMPO = Config(
+    preset="tempo",
+    data="watch_exercises/tempo",
     target=TargetConfig(paced=True),
     alteration=AlterationConfig(
         noise_deviations=0.1,
@@ -127,26 +145,26 @@ _DEFAULT = Config(
     ),
     training=TrainingConfig(batch_size=32, steps=2_400, steps_per_checkpoint=200),
 )
-# Has not been measured yet.
-_LARGE = Config(
-    preset="large",
-    target=TargetConfig(paced=True),
-    alteration=AlterationConfig(
-        noise_deviations=0.1,
-        scale_deviation=0.1,
-        speed_deviation=0.25,
-        rotation_degrees=180.0,
-        shortest_share=0.6,  # the length of a copy must not give its pace away
-    ),
-    model=ModelConfig(
-        normalisation="sequence",
-        layer="bilstm",
-        layer_count=2,
-        units=256,
-        convolution_count=3,
-        pool_steps=2,
-    ),
-    training=TrainingConfig(batch_size=64, steps=20_000, steps_per_checkpoint=500),
+# Data of one's own with one value a sequence, or texts; nothing is altered.
+_OWN = Config(
+    preset="own",
+    model=ModelConfig(layer="bilstm", units=64, dropout=0.3),
+    training=TrainingConfig(steps=1_000, steps_per_checkpoint=100),
+)
+# Remaining life of machines in cycles, such as those of C-MAPSS.
+_FLEET = Config(
+    preset="fleet",
+    target=TargetConfig(remaining=True, cap=125.0),
+    alteration=AlterationConfig(shortest_share=0.5),
+    model=ModelConfig(layer="lstm", layer_count=2, units=48, dropout=0.3),
+    training=TrainingConfig(batch_size=16, steps=500, steps_per_checkpoint=100),
 )
 
-PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}
+PRESETS = {
+    "tiny": _TINY,
+    "default": _DEFAULT,
+    "large": _LARGE,
+    "tempo": _TEMPO,
+    "own": _OWN,
+    "fleet": _FLEET,
+}

@@ -22,7 +22,7 @@ from apps.suite.sequences import parts as parts_of_data
 from apps.suite.tables import reader
 from apps.suite.texts import words
 
-DEFAULT = "watch_exercises/tempo"
+DEFAULT = "watch_exercises/gyroscope"
 
 _TARGET_NAMES = ("target", "value", "y")
 _ORDER_SEED = 72
