@@ -37,7 +37,7 @@ def most_frequent(train: Sequence[Sentence], test: Sequence[Sentence]) -> list[l
 def crfsuite(train: Sequence[Sentence], test: Sequence[Sentence], seed: int) -> list[list[str]]:
     """Returns the tags of a linear-chain CRF over `features`, by the averaged perceptron."""
     import numpy as np
-    import pycrfsuite  # type: ignore[import-untyped]
+    import pycrfsuite
 
     trainer = pycrfsuite.Trainer("averaged-perceptron", verbose=False)
     trainer.set_params({"max_iterations": _PASSES})
