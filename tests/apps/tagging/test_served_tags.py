@@ -115,6 +115,7 @@ def test_every_kind_is_exported_and_checked(tmp_path, options):
     assert (version / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_texts_are_printed_marked_as_columns_and_as_json(tmp_path, capsys, monkeypatch):
     import io
     import json
