@@ -62,8 +62,10 @@ _TINY = Config(
 _DEFAULT = Config(
     data_format=SequenceFormatConfig(validation_fraction=0.08),
     alteration=AlterationConfig(noise_deviations=0.3, level_deviations=0.2, shortest_share=0.7),
-    model=EncoderConfig(layer="bilstm", units=128, dropout=0.5),
-    training=TrainingConfig(label_smoothing=0.1),
+    model=EncoderConfig(
+        layer="bilstm", units=64, convolution_count=2, convolution_filters=96, dropout=0.5
+    ),
+    training=TrainingConfig(steps=500, label_smoothing=0.1),
 )
 # Has not been measured yet.
 _LARGE = dataclasses.replace(
@@ -100,13 +102,10 @@ _EXERCISES = Config(
 # The intent of a sentence, from some ten thousand labelled ones.
 _INTENTS = Config(
     preset="intents",
-    model=EncoderConfig(layer="bilstm", units=128, dropout=0.5, input_dropout=0.3),
+    text=TextConfig(word_dropout=0.2),
+    model=EncoderConfig(layer="bilstm", units=128, dropout=0.6, input_dropout=0.3),
     training=TrainingConfig(
-        batch_size=64,
-        steps=2_000,
-        steps_per_checkpoint=200,
-        learning_rate=2e-3,
-        label_smoothing=0.05,
+        batch_size=64, steps=1_200, steps_per_checkpoint=200, learning_rate=1e-3
     ),
 )
 

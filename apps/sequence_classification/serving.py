@@ -78,11 +78,10 @@ class ServedClassifier:
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
         channels = len(self._trained.channel_names)
+        answer: Any = self.sequences
+        given = tf.TensorSpec([None, None, channels], tf.float32, "values")
         if not channels:
             given, answer = tf.TensorSpec([None], tf.string, "text"), self.texts
-        else:
-            given = tf.TensorSpec([None, None, channels], tf.float32, "values")
-            answer = self.sequences
         found = {
             "serving_default": tf.function(answer, autograph=False, input_signature=[given]),
             "assets": self.assets.signature(),

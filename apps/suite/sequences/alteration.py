@@ -58,9 +58,8 @@ def altered(
     if settings.scale_deviation:
         values = values * draw.normal(1, settings.scale_deviation, channels).astype(np.float32)
     if settings.level_deviations:
-        values = values + (
-            settings.level_deviations * deviation * draw.normal(size=channels)
-        ).astype(np.float32)
+        shift = np.asarray(draw.normal(size=channels)) * (settings.level_deviations * deviation)
+        values = values + shift.astype(np.float32)
     if settings.noise_deviations:
         noise = draw.normal(size=values.shape) * (settings.noise_deviations * deviation)
         values = values + noise.astype(np.float32)

@@ -146,7 +146,7 @@ def _array(example: Any) -> np.ndarray:
 def _channels(builder: Any, features: Any, content: str, array: np.ndarray) -> tuple[str, ...]:
     named = (builder.info.metadata or {}).get("channels")
     inner = getattr(features[content], "feature", None)
-    if named is None and hasattr(inner, "items"):
+    if named is None and inner is not None and hasattr(inner, "items"):
         named = [each for each, feature in inner.items() if _is_number(feature)]
     return tuple(named or [f"channel {number + 1}" for number in range(array.shape[1])])
 

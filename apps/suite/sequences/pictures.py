@@ -97,11 +97,11 @@ def heat(
         bar.set_label(unit, color=theme.ink)
         bar.outline.set_edgecolor(theme.faint)
 
-    strongest = np.unravel_index(int(np.abs(values).argmax()), values.shape)
-    where = rows[strongest[1]] if rows is not None else f"row {strongest[1] + 1}"
+    step, row = divmod(int(np.abs(values).argmax()), values.shape[1])
+    where = rows[row] if rows is not None else f"row {row + 1}"
     told = (
         f"{values.shape[0]} steps of {values.shape[1]} rows; the strongest is {where} at step "
-        f"{strongest[0] + 1} with {values[strongest]:.3g} {unit}."
+        f"{step + 1} with {values[step, row]:.3g} {unit}."
     )
     return plots.save(folder, name, title, told, draw, 1.6 + 0.16 * min(24, values.shape[1]))
 
@@ -139,7 +139,7 @@ def strips(
         used = sorted({int(at) for each in labels.values() for at in np.unique(each) if at >= 0})
         handles = [Patch(color=colours(at % colours.N), label=label_names[at]) for at in used[:12]]
         axes.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=4,
+            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4,
             frameon=False, labelcolor=theme.ink,
         )  # fmt: skip
 
@@ -148,4 +148,4 @@ def strips(
     told = f"{len(first):,} steps; " + ", ".join(
         f"{name} agrees in {share}" for name, share in zip(list(labels)[1:], same, strict=True)
     )
-    return plots.save(folder, name, title, f"{told}.", draw, 1.6 + 0.4 * len(labels))
+    return plots.save(folder, name, title, f"{told}.", draw, 2.3 + 0.4 * len(labels))

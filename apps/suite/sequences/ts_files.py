@@ -46,7 +46,11 @@ def read(path: Path) -> ragged.Sequences:
     if not files:
         raise errors.UserError(f"{path}: no file …_TRAIN.ts in this folder")
     found = [(file, part, list(_cases(file))) for file, part in files]
-    names, parts, arrays, labels, targets = [], [], [], [], []
+    names: list[str] = []
+    parts: list[str] = []
+    arrays: list[np.ndarray] = []
+    labels: list[str] = []
+    targets: list[float] = []
     for file, part, cases in found:
         if not cases:
             raise errors.UserError(f"{file}: no sequence below @data")

@@ -103,11 +103,11 @@ def load(folder: Path) -> Vocabulary:
     """Returns what `Vocabulary.save` wrote; UserError where a file is missing or damaged."""
     try:
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        lists = [
+        known, letters = (
             (folder / name).read_text(encoding="utf-8").split("\n")[:-1]
             for name in (WORDS_FILE, LETTERS_FILE)
-        ]
-        return Vocabulary(*lists, settings["lowercase"], settings["most_words"])
+        )
+        return Vocabulary(known, letters, settings["lowercase"], settings["most_words"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{folder / SETTINGS_FILE}: the vocabulary beside it cannot be read; train again"

@@ -69,7 +69,6 @@ def test_a_stream_ends_with_the_answer_to_the_whole():
         (np.zeros((1, 0, 2)), "no steps"),
         (np.full((1, 3, 2), np.inf), "infinite"),
         (np.full((1, 3, 2), np.nan), "without any value"),
-        (np.zeros((1, 3, 5)), "values"),
     ],
 )
 def test_a_bad_request_is_refused_with_its_reason(values, told):
