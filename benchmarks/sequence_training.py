@@ -5,8 +5,8 @@
 
 Each line is a ratio of times, ours to theirs: below 1 we are faster. A step is what a training does
 with a batch that is ready: forward, loss, backward, clipping of the gradients, AdamW. Ours is the
-task's own network as `fit` runs it; theirs reads packed sequences, so that neither computes padding
-that counts. Both draw dropout. One core, float32.
+task's own network as `fit` runs it; theirs reads the padded batch and leaves the padding out of
+what it learns. Both draw dropout. One core, float32, processor time.
 
     vowels    27 sequences of 7 to 26 steps, 12 channels, to one of 9 labels    (classification)
     tempo     32 sequences of 200 steps, 6 channels, to a value                 (regression)
@@ -94,8 +94,8 @@ def ours(case: Case) -> Callable[[], Any]:
     settings = regression_configs.TrainingConfig(average_fraction=0.0)
     network.compile(optimizer.optimizer(settings), loss)
     batches = iter(tf.data.Dataset.from_tensors(batch(case)).repeat())
-    step = network.make_train_function()
-    return lambda: step(batches)
+    network.make_train_function()
+    return lambda: network.train_function(batches)
 
 
 class Peer(torch.nn.Module):
@@ -111,15 +111,13 @@ class Peer(torch.nn.Module):
         self.dropout = torch.nn.Dropout(_DROPOUT)
         self.head = torch.nn.Linear(case.units, case.labels or 1 + len(_LEVELS))
         self.lengths = torch.tensor(case.lengths)
+        steps = torch.arange(int(case.lengths.max()))
+        self.counted = (steps < self.lengths[:, None]).float()[..., None]
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        packed = torch.nn.utils.rnn.pack_padded_sequence(
-            values, self.lengths, batch_first=True, enforce_sorted=False
-        )
-        read, _ = torch.nn.utils.rnn.pad_packed_sequence(
-            self.recurrent(packed)[0], batch_first=True
-        )
-        read = self.dropout(read)  # zeros after the ends stay zeros
+        # Packed sequences were several times slower; of padding behind the end nothing is read
+        read = self.recurrent(values)[0] * self.counted
+        read = self.dropout(read)
         if not self.case.per_step:
             read = read.sum(dim=1) / self.lengths[:, None]
         return self.head(read)

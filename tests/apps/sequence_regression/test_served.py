@@ -10,6 +10,7 @@ from apps.suite.export import asking
 from apps.suite.sequences import ragged
 from tests.apps.sequence_regression import small_run
 
+pytestmark = pytest.mark.slow  # every kind of model is traced
 NUMERIC = [name for name in small_run.KINDS if name != "text"]
 STREAMING = [name for name in NUMERIC if small_run.KINDS[name].get("layer") != "bilstm"]
 
