@@ -35,7 +35,8 @@ def test_fit_gives_the_same_with_and_without_xla_and_moves_every_weight(make_lay
             assert (old != new).all(), variable.path
         results.append([history.history["loss"], *after])
     for plain, compiled in zip(*results, strict=True):
-        np.testing.assert_allclose(plain, compiled, rtol=1e-4, atol=1e-6)
+        # Layer normalisation of few units divides by small deviations, which enlarges rounding
+        np.testing.assert_allclose(plain, compiled, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer_class", [PeepholeLSTM, GRU])
