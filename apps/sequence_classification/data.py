@@ -15,8 +15,8 @@ from apps.suite import errors
 from apps.suite.data import labelled_files
 from apps.suite.networks import sequence_inputs
 from apps.suite.sequence_files import named, own_files
-from apps.suite.sequences import examples, ragged, sequence_statistics
 from apps.suite.sequences import parts as parts_of_data
+from apps.suite.sequences import ragged, sequence_statistics, training_examples
 from apps.suite.texts import words
 
 DEFAULT = "japanese_vowels"
@@ -246,8 +246,8 @@ def batches(
     # The last row is that of a step that does not count
     one_hot = np.concatenate([np.diag(weights), np.zeros((1, classes))]).astype(np.float32)
     numbers = np.where(part.labels < 0, classes, part.labels).astype(np.int32)
-    stream = examples.endless(
-        examples.Examples(part.sequences, numbers, config.per_step, classes),
+    stream = training_examples.endless(
+        training_examples.Examples(part.sequences, numbers, config.per_step, classes),
         config.alteration,
         deviation,
         known,

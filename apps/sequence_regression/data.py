@@ -17,8 +17,8 @@ from apps.suite.data import labelled_files
 from apps.suite.data.config import OwnConfig
 from apps.suite.networks import sequence_inputs
 from apps.suite.sequence_files import named, own_files
-from apps.suite.sequences import examples, ragged, sequence_statistics
 from apps.suite.sequences import parts as parts_of_data
+from apps.suite.sequences import ragged, sequence_statistics, training_examples
 from apps.suite.tables import reader
 from apps.suite.texts import words
 
@@ -275,8 +275,8 @@ def batches(
     """
     train = corpus.train
     deviation = sequence_statistics.of_channels(train.sequences.values).deviation
-    return examples.endless(
-        examples.Examples(
+    return training_examples.endless(
+        training_examples.Examples(
             train.sequences,
             train.targets,
             config.per_step,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+import lstm_layers
+
 States = dict[str, tf.Tensor]
 """States of a stream, by name; the batch comes first."""
 
@@ -16,7 +18,7 @@ def recurrent_layers(trained: keras.Model) -> list[keras.Layer]:
         ValueError: one of them has no state to carry: a BiLSTM, which needs later steps.
     """
     found = [layer for layer in trained.layers if layer.name.startswith("recurrent_")]
-    if any(not hasattr(layer, "state_size") for layer in found):
+    if any(isinstance(layer, lstm_layers.BiLSTM) for layer in found):
         raise ValueError("a bilstm cannot answer a stream: it needs what comes later")
     return found
 

@@ -80,7 +80,7 @@ def test_json_lines_and_texts_are_read(tmp_path):
     texts = write(tmp_path / "b.csv", [(f"text {n}", n) for n in range(10)], "text,value")
     corpus = data.load(config(texts))
     assert corpus.is_text
-    read = data.texts_of(corpus.test.sequences)
+    read = corpus.test.sequences.texts
     assert [f"text {value:.0f}" for value in corpus.test.targets[:, 0]] == read.tolist()
 
 
