@@ -12,7 +12,7 @@ import tensorflow as tf
 from apps.forecasting import data, trained_model
 from apps.suite.export import assets
 from apps.suite.runs import config as config_fields
-from apps.suite.serving import signatures, warmup_requests
+from apps.suite.serving import limits, signatures, warmup_requests
 
 SIGNATURES = {
     "serving_default": signatures.Signature(
@@ -46,6 +46,10 @@ zeros and are the client's to keep.
 
 _STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
 _RECENT = "recent_"  # begins the names of a stream's states
+
+
+LIMITS = {"horizon": 10_000, "rows_times_steps": 2**18}
+"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
 
 
 class ServedForecaster:
@@ -163,7 +167,19 @@ class ServedForecaster:
         values, horizon = inputs["values"], inputs["horizon"]
         batch, time = tf.unstack(tf.shape(values)[:2])
         checks = [tf.debugging.assert_positive(horizon, "horizon must be at least 1")]
-        horizon = tf.maximum(horizon, 1)
+        horizon = limits.at_most(
+            tf.maximum(horizon, 1), [horizon], LIMITS["horizon"], "horizon: steps"
+        )
+        told = "values: rows times steps and horizon"
+        sizes = [tf.maximum(batch, 1), time + horizon]
+        values = limits.at_most(values, sizes, LIMITS["rows_times_steps"], told)
+        inputs = {**inputs, "values": values}
+        for name in ("values", "past", "known"):
+            if name in inputs:
+                told = f"{name}: one is infinite, or beyond float32; a missing value is NaN"
+                holds = tf.reduce_all(~tf.math.is_inf(inputs[name]))
+                inputs[name] = limits.checked(inputs[name], holds, told)
+        values = inputs["values"]
         for name, wanted in (("past", time), ("known", time + horizon), ("times", time + horizon)):
             if name in inputs:
                 told = f"{name} must have a step for each of values"
@@ -207,6 +223,7 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "level": layout.level,
         "spread": layout.spread,
         "data_format": config_fields.to_dict(config.data_format),
+        "limits": LIMITS,
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.export import assets
-from apps.suite.serving import signatures, warmup_requests
+from apps.suite.serving import limits, signatures, warmup_requests
 from apps.tagging import cutting, data, schemes, scoring, trained_model
 
 _SPANS = {
@@ -35,6 +35,10 @@ SIGNATURES = {
     "assets": signatures.ASSETS,
 }
 """Rows are padded with "", 0 and, in the places of spans, -1; there is one span at least."""
+
+
+LIMITS = {"rows_times_words": 2**15, "rows_times_bytes": 2**20}
+"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
 
 
 class ServedTags:
@@ -67,6 +71,7 @@ class ServedTags:
             "kinds": self.kinds,
             "has_outside": "O" in names,
             "label_names": list(trained.label_names),
+            "limits": LIMITS,
         }
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved
@@ -83,6 +88,10 @@ class ServedTags:
 
     def texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`; spans are told by characters."""
+        longest = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
+        told = "text: rows times bytes of the longest one"
+        sizes = [tf.shape(text)[0], longest]
+        text = limits.at_most(text, sizes, LIMITS["rows_times_bytes"], told)
         cut = cutting.cut(text, self.tokenizer)
         answer, spans = self._answer(cut.words)
         starts = tf.gather_nd(cut.starts, spans.first)
@@ -93,6 +102,10 @@ class ServedTags:
 
     def words(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `tokens`; spans are told by the numbers of words."""
+        longest = tf.reduce_max(tf.concat([[0], tf.reshape(tf.strings.length(tokens), [-1])], 0))
+        told = "tokens: rows times words times bytes of the longest one"
+        sizes = [*tf.unstack(tf.shape(tokens)), longest]
+        tokens = limits.at_most(tokens, sizes, LIMITS["rows_times_bytes"], told)
         answer, spans = self._answer(tokens)
         inner = tf.strings.unsorted_segment_join(
             tf.boolean_mask(tokens, spans.inside), spans.number, tf.shape(spans.first)[0], " "
@@ -103,6 +116,8 @@ class ServedTags:
     def _answer(self, tokens: tf.Tensor) -> tuple[dict[str, tf.Tensor], _Spans]:
         """Returns the answer without its spans, and the spans."""
         rows, time = tf.unstack(tf.shape(tokens))
+        told = "rows times words of the longest sentence"
+        tokens = limits.at_most(tokens, [rows, time], LIMITS["rows_times_words"], told)
         # No side of what the network reads may be empty
         more = [[0, tf.cast(rows == 0, tf.int32)], [0, tf.cast(time == 0, tf.int32)]]
         padded = tf.pad(tokens, more, constant_values="")

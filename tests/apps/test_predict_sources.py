@@ -86,8 +86,9 @@ def test_a_damaged_export_is_one_line(task, small_exports, tmp_path, capsys):
     asked = _arguments(task, tmp_path)
     assert predict.main([*asked, "--model", str(broken)]) == 2
     out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert "export the run again" in err
+    *notes, last = err.splitlines()  # notes name the files of a folder that are not read
+    assert (out, [note for note in notes if "not read" not in note]) == ("", [])
+    assert "export the run again" in last
 
 
 def _arguments(task, folder):

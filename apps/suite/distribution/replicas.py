@@ -159,7 +159,9 @@ def shared_out(stream: tf.data.Dataset) -> tf.data.Dataset:
 
         def cut(value: tf.Tensor) -> tf.Tensor:
             rows = of(value.shape[0])
-            by_replica = tf.reshape(value, (replicas, rows, *value.shape[1:]))
+            inner = value.shape[1:]  # of which batches of sequences leave some open
+            sides = tf.concat([[replicas, rows], tf.shape(value)[1:]], axis=0)
+            by_replica = tf.ensure_shape(tf.reshape(value, sides), [replicas, rows, *inner])
             return by_replica[first : first + here]
 
         def cut_all(*batch: Any) -> Any:

@@ -19,7 +19,7 @@ QUICK = [
     "--preset", "tiny", "--training.steps", "60", "--training.steps_per_checkpoint", "30",
     "--training.learning_rate", "0.02", "--columns.user", "who", "--columns.item", "what",
     "--columns.time", "bought at", "--columns.title", "called", "--model.dropout", "0",
-    "--model.embedding_dropout", "0",
+    "--model.embedding_dropout", "0", "--columns.placeholders", "keep",
 ]  # fmt: skip
 
 
@@ -41,7 +41,20 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     write_log(folder / "log.csv")
     run = str(folder / "run")
-    assert train.main([*QUICK, "--data", str(folder / "log.csv"), "--run", run]) == 0
+    assert (
+        train.main(
+            [
+                *QUICK,
+                "--data",
+                str(folder / "log.csv"),
+                "--run",
+                run,
+                "--columns.placeholders",
+                "keep",
+            ]
+        )
+        == 0
+    )
     assert export.main(["--run", run, "--to", str(folder)]) == 0
     return folder
 
