@@ -52,19 +52,12 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `logits`."""
-    import tensorflow as tf
-
     from apps.sequence_classification import serving, trained_model
     from apps.suite.export import onnx_file
+    from apps.suite.sequences import served
 
     trained = trained_model.load(run)
-    examples = []
-    for request in serving.requests(trained):
-        if request.signature == "serving_default" and trained.vocabulary is None:
-            examples.append(dict(request.inputs))
-        elif request.signature == "serving_default" and trained.vocabulary is not None:
-            given = trained.vocabulary.inputs(tf.constant(request.inputs["text"]))
-            examples.append({name: each.numpy() for name, each in given.items()})
+    examples = served.network_inputs(serving.requests(trained), trained.vocabulary)
     return onnx_file.Network(trained.model, "logits", examples)
 
 

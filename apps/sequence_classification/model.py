@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite.distribution import replicas
-from apps.suite.networks import sequence_encoder, text_encoder
+from apps.suite.sequences import encoded_inputs
 from apps.suite.texts import words
 
 
@@ -44,9 +44,8 @@ def build(
         float32 (batch, classes), or (batch, time, classes) with labels by step.
     """
     if vocabulary is None:
-        inputs: Any = keras.Input((None, channels), name="values")
-        vectors = sequence_encoder.encode(
-            inputs,
+        inputs, vectors = encoded_inputs.of_sequences(
+            channels,
             config.model,
             per_step=config.per_step,
             mean=mean,
@@ -54,18 +53,8 @@ def build(
             indicators=indicators,
         )
     else:
-        inputs = {
-            "words": keras.Input((None,), dtype="int32", name="words"),
-            "letters": keras.Input((None, None), dtype="int32", name="letters"),
-        }
-        vectors = text_encoder.encode(
-            inputs["words"],
-            inputs["letters"],
-            config.text,
-            config.model,
-            word_count=vocabulary.word_count,
-            letter_count=vocabulary.letter_count,
-            seed=config.seed,
+        inputs, vectors = encoded_inputs.of_texts(
+            vocabulary, config.text, config.model, config.seed
         )
     logits = keras.layers.Dense(classes, dtype="float32", name="logits")(vectors)
     return keras.Model(inputs, logits, name="sequence_classification")

@@ -52,21 +52,12 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `quantiles` (…, targets, 4), the mean first."""
-    import tensorflow as tf
-
-    from apps.sequence_regression import data, serving, trained_model
+    from apps.sequence_regression import serving, trained_model
     from apps.suite.export import onnx_file
+    from apps.suite.sequences import served
 
     trained = trained_model.load(run)
-    examples = []
-    for request in serving.requests(trained):
-        if request.signature != "serving_default":
-            continue
-        inputs = dict(request.inputs)
-        if trained.vocabulary is not None:
-            found = data.preprocess(tf.constant(inputs["text"]), trained.vocabulary)
-            inputs = {name: each.numpy() for name, each in found.items()}
-        examples.append(inputs)
+    examples = served.network_inputs(serving.requests(trained), trained.vocabulary)
     return onnx_file.Network(trained.model, "quantiles", examples)
 
 

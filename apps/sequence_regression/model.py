@@ -6,14 +6,12 @@ m, q_k  = head(h)                   mean and quantiles of each target (`quantile
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 
 from apps.sequence_regression import config as configs
-from apps.suite.networks import quantiles, sequence_encoder, text_encoder
-from apps.suite.sequences import sequence_statistics
+from apps.suite.networks import quantiles
+from apps.suite.sequences import encoded_inputs, sequence_statistics
 from apps.suite.texts import words
 
 
@@ -43,9 +41,8 @@ def build(
         a target: the mean, and the quantiles of `config.levels`.
     """
     if vocabulary is None:
-        inputs: Any = keras.Input((None, channels), name="values")
-        vectors = sequence_encoder.encode(
-            inputs,
+        inputs, vectors = encoded_inputs.of_sequences(
+            channels,
             config.model,
             per_step=config.per_step,
             mean=None if learned is None else learned.mean.tolist(),
@@ -53,18 +50,8 @@ def build(
             indicators=indicators,
         )
     else:
-        inputs = {
-            "words": keras.Input((None,), dtype="int32", name="words"),
-            "letters": keras.Input((None, None), dtype="int32", name="letters"),
-        }
-        vectors = text_encoder.encode(
-            inputs["words"],
-            inputs["letters"],
-            config.text,
-            config.model,
-            word_count=vocabulary.word_count,
-            letter_count=vocabulary.letter_count,
-            seed=config.seed,
+        inputs, vectors = encoded_inputs.of_texts(
+            vocabulary, config.text, config.model, config.seed
         )
     mean, deviation = scale
     head = quantiles.QuantileHead(

@@ -1,4 +1,4 @@
-"""What every layer does with the arguments of `keras.layers.Layer`, and with what has no shape."""
+"""Every layer heeds the arguments of `keras.layers.Layer`, and refuses shapes that do not fit."""
 
 import keras
 import numpy as np

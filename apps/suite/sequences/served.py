@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -263,3 +263,14 @@ class Requests:
             found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
             states = rows
         return found
+
+
+def network_inputs(
+    requests: Iterable[warmup_requests.Request], vocabulary: words.Vocabulary | None
+) -> list[dict[str, np.ndarray]]:
+    """Returns the network's inputs of the requests to `serving_default`, for a check of ONNX."""
+    found = [dict(each.inputs) for each in requests if each.signature == "serving_default"]
+    if vocabulary is None:
+        return found
+    of_texts = [vocabulary.inputs(tf.constant(inputs["text"])) for inputs in found]
+    return [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]

@@ -31,7 +31,7 @@ def vocabulary():
 
 
 def trained(per="sequence", text=False, **sizes):
-    """What training would leave."""
+    """Returns what training would leave."""
     made, known = config(per, **sizes), vocabulary() if text else None
     keras.utils.set_random_seed(0)
     network = model.build(

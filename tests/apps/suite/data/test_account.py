@@ -1,4 +1,4 @@
-"""What a training understood of its data is told with numbers and names."""
+"""A training tells with numbers and names how it understood its data."""
 
 from pathlib import Path
 

@@ -63,7 +63,7 @@ def upload(browser, address, content):
 
 
 def read(browser, address, path, service="run/predict"):
-    """What the page answers to a call that names this path as its upload."""
+    """Returns the page's answer to a call that names this path as its upload."""
     config = browser.get(f"{address}/config").json()
     (called,) = (each["id"] for each in config["dependencies"] if each["targets"][0][1] == "upload")
     file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
