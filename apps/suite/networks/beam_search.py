@@ -179,6 +179,7 @@ def _advanced(step: Step, rules: _Rules, number: tf.Tensor, alive: _Alive) -> tu
     parent, token, tokens = (
         tf.gather(each, kept, batch_dims=1) for each in (parent, token, tokens)
     )
+    token = tf.where(kept_p > _NOTHING, token, 0)  # any that the network knows, of no sequence
     here = tf.range(tf.shape(tokens)[2]) == number
     alive = _Alive(
         tf.where(here, token[..., None], tokens),
