@@ -1,0 +1,294 @@
+"""Builds the signatures of the export, which translate texts and score translations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.export import assets
+from apps.suite.networks import beam_search
+from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.texts import subwords
+from apps.translation import data, scoring, trained_model
+
+SIGNATURES = {
+    "serving_default": signatures.Signature(
+        {"text": "string[b]", "beam_width": "int32", "length_penalty": "float32"},
+        {"translation": "string[b]", "score": "float32[b]"},
+    ),
+    "alternatives": signatures.Signature(
+        {"text": "string[b]", "count": "int32", "length_penalty": "float32"},
+        {"translations": "string[b, n]", "scores": "float32[b, n]"},
+    ),
+    "align": signatures.Signature(
+        {"text": "string[b]", "translation": "string[b]"},
+        {
+            "source_pieces": "string[b, s]",
+            "target_pieces": "string[b, t]",
+            "attention": "float32[b, t, s]",
+        },
+    ),
+    "score": signatures.Signature(
+        {"text": "string[b]", "translation": "string[b]"}, {"nats_per_token": "float32[b]"}
+    ),
+    "assets": signatures.ASSETS,
+}
+"""The translation of an empty text is empty, with the score 0; so are scores of no translation."""
+
+LIMITS = {
+    "text_bytes": 2**13,
+    "rows_times_bytes": 2**20,  # of the longest text
+    "rows_times_width_times_vocabulary": 2**24,
+    "rows_times_width_times_tokens": 2**21,  # of the longest translation
+    "rows_times_tokens_times_pieces": 2**23,  # of the longest texts on both sides
+    "length_penalty": 10,
+}
+"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
+
+
+class ServedTranslations:
+    """Serves a trained network with the pieces of both sides: strings in and out.
+
+    Args:
+        trained: network, pieces and config.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what clients need beside the signatures.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel) -> None:
+        self.trained = trained
+        self.saved = tf.Module(name="served_translations")
+        self.saved.weights = [weight.value for weight in trained.model.weights]
+        self.saved.source, self.saved.target = trained.source, trained.target
+        self._most = trained.config.text.most_pieces
+        search = trained.config.search
+        self.settings = {
+            "languages": list(trained.languages),
+            "beam_width": search.beam_width,
+            "largest_beam_width": beam_search.LARGEST_WIDTH,
+            "length_penalty": search.length_penalty,
+            "most_pieces": self._most,
+            "limits": LIMITS,
+        }
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns a traced or traceable function by the name of its signature."""
+        text, translation = (
+            tf.TensorSpec([None], tf.string, name) for name in ("text", "translation")
+        )
+        penalty = tf.TensorSpec([], tf.float32, "length_penalty")
+        functions = {
+            "serving_default": (
+                self.best,
+                [text, tf.TensorSpec([], tf.int32, "beam_width"), penalty],
+            ),
+            "alternatives": (
+                self.alternatives,
+                [text, tf.TensorSpec([], tf.int32, "count"), penalty],
+            ),
+            "align": (self.align, [text, translation]),
+            "score": (self.score, [text, translation]),
+        }
+        return {
+            name: tf.function(function, autograph=False, input_signature=specs)
+            for name, (function, specs) in functions.items()
+        } | {"assets": self.assets.signature()}
+
+    def best(
+        self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default`."""
+        texts, scores = self._found(text, beam_width, length_penalty, "beam_width")
+        return {"translation": texts[:, 0], "score": scores[:, 0]}
+
+    def alternatives(
+        self, text: tf.Tensor, count: tf.Tensor, length_penalty: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `alternatives`: the beam is as wide as there are answers."""
+        texts, scores = self._found(text, count, length_penalty, "count")
+        return {"translations": texts, "scores": scores}
+
+    def align(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `align`."""
+        source, following, scored = self._scored(text, translation)
+        rows = tf.shape(text)[0]
+        return {
+            "source_pieces": self.trained.source.strings(source)[:rows],
+            "target_pieces": self.trained.target.strings(following)[:rows],
+            "attention": tf.where(following[..., None] == 0, 0.0, scored.attention)[:rows],
+        }
+
+    def score(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `score`."""
+        _, following, scored = self._scored(text, translation)
+        count = tf.math.count_nonzero(following, axis=1, dtype=tf.float32)
+        nats = tf.reduce_sum(scored.nats, axis=1) / count
+        return {"nats_per_token": nats[: tf.shape(text)[0]]}
+
+    def _ids(self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str) -> tf.Tensor:
+        """Encodes texts, one at least, as ids int32 (b, t) with END, after checks of their size."""
+        lengths = tf.strings.length(text)
+        longest = tf.reduce_max(tf.concat([[0], lengths], axis=0))
+        text = limits.at_most(
+            text, [longest], LIMITS["text_bytes"], f"{name}: bytes of the longest one"
+        )
+        text = limits.at_most(
+            text,
+            [tf.shape(text)[0], longest],
+            LIMITS["rows_times_bytes"],
+            f"{name}: rows times bytes of the longest one",
+        )
+        # The network reads one row at least
+        more = tf.fill([tf.cast(tf.shape(text)[0] == 0, tf.int32)], "")
+        ids = data.preprocess(tf.concat([text, more], axis=0), vocabulary).to_tensor()
+        told = f"{name}: pieces of the longest one"
+        return limits.at_most(ids, [tf.shape(ids)[1] - 1], self._most, told)
+
+    def _found(
+        self, text: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns translations string (b, width) and scores float32 (b, width), the best first."""
+        trained = self.trained
+        penalty = limits.finite(penalty, "length_penalty")
+        holds = (penalty >= 0.0) & (penalty <= float(LIMITS["length_penalty"]))
+        told = f"length_penalty: has to be from 0 to {LIMITS['length_penalty']}, is"
+        penalty = limits.checked(penalty, holds, told, penalty)
+        holds = (width >= 1) & (width <= beam_search.LARGEST_WIDTH)
+        told = f"{name}: has to be from 1 to {beam_search.LARGEST_WIDTH}, is"
+        width = limits.checked(width, holds, told, width)
+        source = self._ids(text, trained.source, "text")
+        rows, steps = tf.unstack(tf.shape(source))
+        tokens = scoring.longest(steps, trained.length_ratio)
+        for factor, key in (
+            (trained.target.size, "rows_times_width_times_vocabulary"),
+            (tokens, "rows_times_width_times_tokens"),
+        ):
+            words = key.replace("_", " ")
+            source = limits.at_most(source, [rows, width, factor], LIMITS[key], words)
+        found = scoring.found(trained.model, source, trained.length_ratio, width, penalty)
+        flat = tf.reshape(found.tokens, [rows * width, tf.shape(found.tokens)[2]])
+        texts = tf.reshape(trained.target.decode(flat), [rows, width])
+        # An empty text is END alone
+        is_one = (source[:, :1] != subwords.END) & tf.math.is_finite(found.scores)
+        asked = tf.shape(text)[0]
+        scores = tf.where(is_one, found.scores, 0.0)[:asked]
+        return tf.where(is_one, texts, "")[:asked], scores
+
+    def _scored(
+        self, text: tf.Tensor, translation: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, scoring.Scored]:
+        """Returns ids of both sides and what the network says of them."""
+        same = tf.shape(text)[0] == tf.shape(translation)[0]
+        told = "translation: has to have as many rows as text"
+        translation = limits.checked(translation, same, told)
+        source = self._ids(text, self.trained.source, "text")
+        following = self._ids(translation, self.trained.target, "translation")
+        sizes = [tf.shape(source)[0], tf.shape(source)[1], tf.shape(following)[1]]
+        words = "rows times tokens times pieces"
+        source = limits.at_most(source, sizes, LIMITS["rows_times_tokens_times_pieces"], words)
+        words, sizes = "rows times tokens times vocabulary", [sizes[0], sizes[2]]
+        source = limits.at_most(
+            source,
+            [*sizes, self.trained.target.size],
+            LIMITS["rows_times_width_times_vocabulary"],
+            words,
+        )
+        return source, following, scoring.scored(self.trained.model, source, following)
+
+
+def served(run: Path) -> ServedTranslations:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return ServedTranslations(trained_model.load(run))
+
+
+def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
+    """Returns requests of one and of several texts, one of them empty.
+
+    The answers come from Keras, text by text.
+    """
+    known = [piece.strip() for piece in trained.source.known if piece.strip().isalpha()]
+    some = [known[at] for at in np.linspace(0, len(known) - 1, 9).astype(int)] if known else ["a"]
+    texts = [" ".join(some[:5]), "", f" {some[-1]}\u00a0Ωmega ", " ".join(some)]
+    search = trained.config.search
+    penalty = np.float32(search.length_penalty)
+    found = []
+    for rows in (texts[:1], texts):
+        given = np.array([row.encode() for row in rows], object)
+        width = min(search.beam_width, beam_search.LARGEST_WIDTH)
+        answers = [_expected(trained, row, width, penalty) for row in rows]
+        several = {
+            "translations": np.array([each[0] for each in answers], object).reshape(-1, width),
+            "scores": np.array([each[1] for each in answers], np.float32),
+        }
+        options = {"length_penalty": penalty}
+        found += [
+            warmup_requests.Request(
+                "serving_default",
+                {"text": given, "beam_width": np.int32(width), **options},
+                {
+                    "translation": several["translations"][:, 0],
+                    "score": several["scores"][:, 0],
+                },
+            ),
+            warmup_requests.Request(
+                "alternatives", {"text": given, "count": np.int32(width), **options}, several
+            ),
+            *_of_pairs(trained, given, several["translations"][:, 0]),
+        ]
+    return [*found, assets.request()]
+
+
+def _expected(
+    trained: trained_model.TrainedModel, text: str, width: int, penalty: np.float32
+) -> tuple[list[bytes], np.ndarray]:
+    """Returns the translations of one text and their scores."""
+    source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
+    if source[0, 0] == subwords.END:
+        return [b""] * width, np.zeros(width, np.float32)
+    found = scoring.found(trained.model, source, trained.length_ratio, width, float(penalty))
+    texts = trained.target.decode(found.tokens[0]).numpy()
+    scores = found.scores[0].numpy()
+    known = np.isfinite(scores)
+    return list(np.where(known, texts, b"")), np.where(known, scores, 0.0).astype(np.float32)
+
+
+def _of_pairs(
+    trained: trained_model.TrainedModel, texts: np.ndarray, translations: np.ndarray
+) -> list[warmup_requests.Request]:
+    """Returns requests to `align` and `score`."""
+    rows = []
+    for text, translation in zip(texts, translations, strict=True):
+        source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
+        following = data.preprocess(tf.constant([translation]), trained.target).to_tensor()
+        scored = scoring.scored(trained.model, source, following)
+        rows.append(
+            (
+                trained.source.strings(source)[0].numpy(),
+                trained.target.strings(following)[0].numpy(),
+                scored.attention[0].numpy(),
+                float(tf.reduce_mean(scored.nats)),
+            )
+        )
+    steps, times = (max(len(row[side]) for row in rows) for side in (0, 1))
+    pieces = [np.full((len(rows), size), b"", object) for size in (steps, times)]
+    attention = np.zeros((len(rows), times, steps), np.float32)
+    for at, (source, target, weights, _) in enumerate(rows):
+        pieces[0][at, : len(source)], pieces[1][at, : len(target)] = source, target
+        attention[at, : len(target), : len(source)] = weights
+    inputs = {"text": texts, "translation": translations}
+    aligned = {
+        "source_pieces": pieces[0], "target_pieces": pieces[1], "attention": attention,
+    }  # fmt: skip
+    scores = {"nats_per_token": np.array([row[3] for row in rows], np.float32)}
+    return [
+        warmup_requests.Request("align", inputs, aligned),
+        warmup_requests.Request("score", inputs, scores),
+    ]
