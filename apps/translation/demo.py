@@ -8,8 +8,9 @@ import gradio
 
 from apps.suite import errors
 from apps.suite.demo import elements
+from apps.suite.evaluation import attention_plots
 from apps.suite.export import asking
-from apps.translation import pictures, predict
+from apps.translation import predict
 
 TITLE = "Translation"
 EXPLAINED = "Write a text; the model translates it, and shows what it looked at for each piece."
@@ -62,7 +63,7 @@ def page(model: asking.ExportedModel, answer: predict.Answer) -> str:
     if not answer.translation:
         return elements.note("The model writes nothing for this text.")
     rows = [[each.text, f"{each.score:.2f}"] for each in answer.alternatives]
-    drawing, height = pictures.drawing(*predict.aligned(model, answer))
+    drawing, height = attention_plots.drawing(*predict.aligned(model, answer))
     told = f"What the pieces of {answer.translation} looked at."
     return (
         f'<div class="written" aria-live="polite">{escape(answer.translation)}</div>'

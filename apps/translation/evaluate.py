@@ -30,18 +30,21 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.suite.data import pair_sets
+    from apps.suite.sequences import pair_answers
+    from apps.suite.texts import nearest_text
     from apps.translation import baselines, measures, report, scoring
 
     trained, corpus, search = run.trained, run.data, run.config.search
     by_letters = run.config.text.source_pieces == "character"
-    questions = measures.by_source(corpus.test)
+    questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
     print(f"translating {len(sources):,} test texts", flush=True)
     answers = scoring.of_trained(trained)(sources, search.beam_width, search.length_penalty)
     evaluation.refuse_diverged(run.folder, answers.log_probabilities)
     tokenizer = measures.tokenizer_of(corpus.languages[1])
     print("translating by the baselines", flush=True)
-    recalled = baselines.nearest(corpus.train, sources, by_letters=by_letters)
+    recalled = nearest_text.nearest(corpus.train, sources, by_letters=by_letters)
     given = {
         baselines.MEMORY: recalled.texts,
         baselines.DICTIONARY: baselines.word_for_word(corpus.train, sources, by_letters=by_letters),
@@ -85,7 +88,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     note = (
         f"BLEU by sacreBLEU, {metrics['data']['bleu_signature']}\n"
         f"It translates {answers.texts_a_second:,.0f} texts a second here, in batches of "
-        f"{scoring.ROWS} with a beam of {search.beam_width}."
+        f"{pair_answers.ROWS} with a beam of {search.beam_width}."
     )
     return evaluation.finish(run.folder, metrics, card, [sources[0]], note=note)
 

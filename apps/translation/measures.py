@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from apps.suite.texts.pair_files import Pair
-
-
-class Question(NamedTuple):
-    """A source and all its translations in a part."""
-
-    source: str
-    targets: list[str]
-
-
-def by_source(pairs: Sequence[Pair]) -> list[Question]:
-    """Returns each source once, with all its translations, in the order of the pairs."""
-    found: dict[str, list[str]] = {}
-    for pair in pairs:
-        found.setdefault(pair.source, []).append(pair.target)
-    return [Question(*each) for each in found.items()]
+from apps.suite.data.pair_sets import Question
 
 
 def tokenizer_of(language: str) -> str:

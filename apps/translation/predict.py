@@ -13,6 +13,7 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.texts import text_files
 
 TASK = "translation"
 _ROWS = 32
@@ -76,11 +77,6 @@ def predict(options: Options) -> Iterator[Answer]:
     if options.attention and options.attention.suffix.lower() != ".png":
         raise errors.UserError(f"--attention {options.attention}: give a name that ends in .png")
     texts = _texts(options)
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise errors.UserError(f"text {text!r}: not UTF-8; check the terminal") from None
     from apps.suite.export import asking
     from apps.translation import serving
 
@@ -129,29 +125,24 @@ def aligned(model: Any, answer: Answer) -> tuple[list[str], list[str], Any]:
     """Returns the pieces of both sides and the attention between them."""
     import numpy as np
 
-    from apps.translation import pictures
+    from apps.suite.evaluation import attention_plots
 
     text, translation = (
         np.array([each.encode()], object) for each in (answer.text, answer.translation)
     )
     found = model.ask("align", text=text, translation=translation)
-    return pictures.cut(
+    return attention_plots.cut(
         found["source_pieces"][0], found["target_pieces"][0], np.asarray(found["attention"][0])
     )
 
 
 def draw(model: Any, answer: Answer, file: Path) -> None:
     """Writes a picture of the attention of a translation."""
-    from apps.suite.evaluation import plot_style
+    from apps.suite.evaluation import attention_plots, plot_style
     from apps.suite.runs import files
-    from apps.translation import pictures
 
-    drawing, height = pictures.drawing(*aligned(model, answer))
-    content = plot_style.png(plot_style.LIGHT, "Attention", drawing, height)
-    try:
-        files.write_atomically(file, content)
-    except OSError as error:
-        raise errors.UserError(f"{file}: cannot be written: {error.strerror}") from None
+    drawing, height = attention_plots.drawing(*aligned(model, answer))
+    files.write_atomically(file, plot_style.png(plot_style.LIGHT, "Attention", drawing, height))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,10 +158,7 @@ def _print(options: Options) -> None:
     from apps.suite.runs import files
 
     lines = [_line(answer, options) + "\n" for answer in predict(options)]
-    try:
-        files.write_atomically(options.output, "".join(lines))
-    except OSError as error:
-        raise errors.UserError(f"{options.output}: cannot be written: {error.strerror}") from None
+    files.write_atomically(options.output, "".join(lines))
 
 
 def _line(answer: Answer, options: Options) -> str:
@@ -184,22 +172,10 @@ def _line(answer: Answer, options: Options) -> str:
 
 def _texts(options: Options) -> list[str]:
     if options.input is not None:
-        from apps.suite.texts import text_files
-
         if options.texts:
             raise errors.UserError("--input and texts cannot be given together; leave out one")
         return text_files.read(options.input).removesuffix("\n").split("\n")
-    if options.texts:
-        return list(options.texts)
-    if sys.stdin.isatty():
-        print("texts, one a line, ended by Ctrl-D:", file=sys.stderr)
-    try:
-        lines = sys.stdin.read().splitlines()
-    except UnicodeDecodeError:
-        raise errors.UserError("standard input: not UTF-8; convert it to UTF-8") from None
-    if not lines:
-        raise errors.UserError("standard input: is empty; give a text")
-    return lines
+    return text_files.asked(options.texts)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite.data import pair_sets
-from apps.suite.evaluation import comparison, plots, report
+from apps.suite.evaluation import attention_plots, comparison, plots, report
 from apps.suite.runs import run_folder
-from apps.translation import baselines, measures, pictures, serving, trained_model
+from apps.suite.texts import nearest_text
+from apps.translation import baselines, measures, serving, trained_model
 from apps.translation import config as configs
 
 _NEAR = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01))  # similarities to training sources
@@ -47,9 +48,9 @@ class Account(NamedTuple):
     """Answers of an evaluation: questions, the model's texts, the memory's, and the model."""
 
     corpus: pair_sets.Corpus
-    questions: Sequence[measures.Question]
+    questions: Sequence[pair_sets.Question]
     answers: Sequence[str]
-    recalled: baselines.Recalled
+    recalled: nearest_text.Recalled
     trained: trained_model.TrainedModel
 
     def rows(self, groups: Mapping[str, Sequence[int]], tokenizer: str) -> list[list[str]]:
@@ -152,7 +153,7 @@ def _attention(folder: run_folder.RunFolder[configs.Config], account: Account) -
         )
         names = ("source_pieces", "target_pieces", "attention")
         row = [found[each][0].numpy() for each in names]
-        draw, height = pictures.drawing(*pictures.cut(*row))
+        draw, height = attention_plots.drawing(*attention_plots.cut(*row))
         title = f"Attention {number}"
         told = f"The pieces of {account.answers[at]!r} by the pieces of the source they look at."
         blocks.append(plots.save(folder.plots, f"attention_{number}", title, told, draw, height))

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
+from apps.suite.sequences import pair_answers
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import subwords
-from apps.translation import data, scoring, trained_model
+from apps.translation import data, trained_model
 
 SIGNATURES = {
     "serving_default": signatures.Signature(
@@ -166,14 +167,14 @@ class ServedTranslations:
         width = limits.checked(width, holds, told, width)
         source = self._ids(text, trained.source, "text")
         rows, steps = tf.unstack(tf.shape(source))
-        tokens = scoring.longest(steps, trained.length_ratio)
+        tokens = pair_answers.longest(steps, trained.length_ratio)
         for factor, key in (
             (trained.target.size, "rows_times_width_times_vocabulary"),
             (tokens, "rows_times_width_times_tokens"),
         ):
             words = key.replace("_", " ")
             source = limits.at_most(source, [rows, width, factor], LIMITS[key], words)
-        found = scoring.found(trained.model, source, trained.length_ratio, width, penalty)
+        found = pair_answers.found(trained.model, source, trained.length_ratio, width, penalty)
         flat = tf.reshape(found.tokens, [rows * width, tf.shape(found.tokens)[2]])
         texts = tf.reshape(trained.target.decode(flat), [rows, width])
         # An empty text is END alone
@@ -184,7 +185,7 @@ class ServedTranslations:
 
     def _scored(
         self, text: tf.Tensor, translation: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, scoring.Scored]:
+    ) -> tuple[tf.Tensor, tf.Tensor, pair_answers.Scored]:
         """Returns ids of both sides and what the network says of them."""
         same = tf.shape(text)[0] == tf.shape(translation)[0]
         told = "translation: has to have as many rows as text"
@@ -201,7 +202,7 @@ class ServedTranslations:
             LIMITS["rows_times_width_times_vocabulary"],
             words,
         )
-        return source, following, scoring.scored(self.trained.model, source, following)
+        return source, following, pair_answers.scored(self.trained.model, source, following)
 
 
 def served(run: Path) -> ServedTranslations:
@@ -253,7 +254,7 @@ def _expected(
     source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
     if source[0, 0] == subwords.END:
         return [b""] * width, np.zeros(width, np.float32)
-    found = scoring.found(trained.model, source, trained.length_ratio, width, float(penalty))
+    found = pair_answers.found(trained.model, source, trained.length_ratio, width, float(penalty))
     texts = trained.target.decode(found.tokens[0]).numpy()
     scores = found.scores[0].numpy()
     known = np.isfinite(scores)
@@ -268,7 +269,7 @@ def _of_pairs(
     for text, translation in zip(texts, translations, strict=True):
         source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
         following = data.preprocess(tf.constant([translation]), trained.target).to_tensor()
-        scored = scoring.scored(trained.model, source, following)
+        scored = pair_answers.scored(trained.model, source, following)
         rows.append(
             (
                 trained.source.strings(source)[0].numpy(),

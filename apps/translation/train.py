@@ -27,7 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite import errors
     from apps.suite.distribution import distribution
     from apps.suite.runs import files, run_folder
-    from apps.suite.sequences import pair_batches
+    from apps.suite.sequences import pair_answers, pair_batches
     from apps.suite.texts import subwords
     from apps.suite.training import fit, optimizer
     from apps.translation import data, evaluate, model, scoring, trained_model
@@ -81,7 +81,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{len(learned.targets):,} target pieces of {target.size:,} kinds; "
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
-        translator = scoring.Translator(network, source, target, ratio)
+        translator = pair_answers.Writer(network, source, target, ratio)
         validation = scoring.Validation(network, translator, corpus.validation, held_out)
 
         def validate(trained: keras.Model) -> dict[str, float]:

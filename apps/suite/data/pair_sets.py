@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,21 @@ class Rules(NamedTuple):
     reverse: bool = False
     allow_copies: bool = False
     drop_unlike: bool = False
+
+
+class Question(NamedTuple):
+    """A source and all its targets in a part."""
+
+    source: str
+    targets: list[str]
+
+
+def by_source(pairs: Sequence[Pair]) -> list[Question]:
+    """Returns each source once, with all its targets, in the order of the pairs."""
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        found.setdefault(pair.source, []).append(pair.target)
+    return [Question(*each) for each in found.items()]
 
 
 @dataclass(frozen=True)

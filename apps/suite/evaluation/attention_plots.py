@@ -1,4 +1,4 @@
-"""Draws the attention of a translation: a row for each piece that is written."""
+"""Draws the attention of a written text to its source: a row for each piece that is written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def drawing(
         axes.tick_params(length=0)
         axes.grid(visible=False)
         axes.set_xlabel("pieces of the source")
-        axes.set_ylabel("pieces of the translation")
+        axes.set_ylabel("pieces that are written")
 
     return draw, min(12.0, 1.6 + 0.25 * max(4, len(target)))
 
