@@ -80,7 +80,7 @@ class NormalForm(tf.Module):
 
 @functools.cache
 def _compositions() -> tuple[np.ndarray, np.ndarray]:
-    """Returns keys (first * 2 ** 21 + second, second 0 for a character alone) and what they compose.
+    """Returns keys first * 2 ** 21 + second (0 for a character alone), and what they compose.
 
     A pair is never both the end of one composition and the start of another, so that all pairs of
     a text can be composed at once.
