@@ -33,14 +33,14 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     from apps.suite.data import pair_sets
     from apps.suite.sequences import pair_answers
     from apps.suite.texts import nearest_text
-    from apps.translation import baselines, measures, report, scoring
+    from apps.translation import baselines, measures, report
 
     trained, corpus, search = run.trained, run.data, run.config.search
     by_letters = run.config.text.source_pieces == "character"
     questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
     print(f"translating {len(sources):,} test texts", flush=True)
-    answers = scoring.of_trained(trained)(sources, search.beam_width, search.length_penalty)
+    answers = trained.writer(sources, search.beam_width, search.length_penalty)
     evaluation.refuse_diverged(run.folder, answers.log_probabilities)
     tokenizer = measures.tokenizer_of(corpus.languages[1])
     print("translating by the baselines", flush=True)

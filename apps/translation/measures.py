@@ -21,6 +21,11 @@ def bleu(answers: Sequence[str], targets: Sequence[Sequence[str]], tokenizer: st
     return float(_bleu(tokenizer).corpus_score(list(answers), _columns(targets)).score)
 
 
+def of_validation(answers: Sequence[str], questions: Sequence[Question]) -> dict[str, float]:
+    """Returns the measure by which the best weights are chosen."""
+    return {"bleu": bleu(answers, [each.targets for each in questions])}
+
+
 def signature(answers: Sequence[str], targets: Sequence[Sequence[str]], tokenizer: str) -> str:
     """Returns sacreBLEU's signature of `bleu`, which another tool can be set by."""
     metric = _bleu(tokenizer)

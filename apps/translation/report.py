@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -132,7 +130,15 @@ def card(
         examples=[_attention(folder, account), _examples(account)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder, account.questions[0].source),
+        serving=report.asked_with_text(
+            folder,
+            account.questions[0].source,
+            {
+                "text": [account.questions[0].source],
+                "beam_width": folder.config.search.beam_width,
+                "length_penalty": folder.config.search.length_penalty,
+            },
+        ),
         presets=configs.PRESETS,
     )
 
@@ -179,27 +185,3 @@ def _examples(account: Account) -> report.Section:
                 text = f"{answers[at]}\n(nearest: {account.recalled.sources[at]})"
             blocks.append(report.Passage(said, text, lead=f"{questions[at].source}\n"))
     return report.Section("Best and worst (a right translation in parentheses)", blocks)
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
-    run, task, search = shlex.quote(str(folder.path)), folder.task, folder.config.search
-    inputs = {
-        "text": [text],
-        "beam_width": search.beam_width,
-        "length_penalty": search.length_penalty,
-    }
-    request = shlex.quote(json.dumps({"inputs": inputs}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

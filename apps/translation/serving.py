@@ -12,7 +12,7 @@ import tensorflow as tf
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.sequences import pair_answers
-from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.serving import signatures, warmup_requests
 from apps.suite.texts import subwords
 from apps.translation import data, trained_model
 
@@ -40,16 +40,6 @@ SIGNATURES = {
 }
 """The translation of an empty text is empty, with the score 0; so are scores of no translation."""
 
-LIMITS = {
-    "text_bytes": 2**13,
-    "rows_times_bytes": 2**20,  # of the longest text
-    "rows_times_width_times_vocabulary": 2**24,
-    "rows_times_width_times_tokens": 2**21,  # of the longest translation
-    "rows_times_tokens_times_pieces": 2**23,  # of the longest texts on both sides
-    "length_penalty": 10,
-}
-"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
-
 
 class ServedTranslations:
     """Serves a trained network with the pieces of both sides: strings in and out.
@@ -64,18 +54,24 @@ class ServedTranslations:
 
     def __init__(self, trained: trained_model.TrainedModel) -> None:
         self.trained = trained
+        self._bounded = pair_answers.Bounded(
+            trained.model,
+            trained.source,
+            trained.target,
+            ratio=trained.length_ratio,
+            most_pieces=trained.config.text.most_pieces,
+        )
         self.saved = tf.Module(name="served_translations")
         self.saved.weights = [weight.value for weight in trained.model.weights]
         self.saved.source, self.saved.target = trained.source, trained.target
-        self._most = trained.config.text.most_pieces
         search = trained.config.search
         self.settings = {
             "languages": list(trained.languages),
             "beam_width": search.beam_width,
             "largest_beam_width": beam_search.LARGEST_WIDTH,
             "length_penalty": search.length_penalty,
-            "most_pieces": self._most,
-            "limits": LIMITS,
+            "most_pieces": trained.config.text.most_pieces,
+            "limits": pair_answers.LIMITS,
         }
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved
@@ -107,19 +103,19 @@ class ServedTranslations:
         self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
-        texts, scores = self._found(text, beam_width, length_penalty, "beam_width")
+        texts, scores = self._bounded.found(text, beam_width, length_penalty, "beam_width")
         return {"translation": texts[:, 0], "score": scores[:, 0]}
 
     def alternatives(
         self, text: tf.Tensor, count: tf.Tensor, length_penalty: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Answers signature `alternatives`: the beam is as wide as there are answers."""
-        texts, scores = self._found(text, count, length_penalty, "count")
+        texts, scores = self._bounded.found(text, count, length_penalty, "count")
         return {"translations": texts, "scores": scores}
 
     def align(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `align`."""
-        source, following, scored = self._scored(text, translation)
+        source, following, scored = self._bounded.scored(text, translation, "translation")
         rows = tf.shape(text)[0]
         return {
             "source_pieces": self.trained.source.strings(source)[:rows],
@@ -129,80 +125,10 @@ class ServedTranslations:
 
     def score(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `score`."""
-        _, following, scored = self._scored(text, translation)
+        _, following, scored = self._bounded.scored(text, translation, "translation")
         count = tf.math.count_nonzero(following, axis=1, dtype=tf.float32)
         nats = tf.reduce_sum(scored.nats, axis=1) / count
         return {"nats_per_token": nats[: tf.shape(text)[0]]}
-
-    def _ids(self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str) -> tf.Tensor:
-        """Encodes texts, one at least, as ids int32 (b, t) with END, after checks of their size."""
-        lengths = tf.strings.length(text)
-        longest = tf.reduce_max(tf.concat([[0], lengths], axis=0))
-        text = limits.at_most(
-            text, [longest], LIMITS["text_bytes"], f"{name}: bytes of the longest one"
-        )
-        text = limits.at_most(
-            text,
-            [tf.shape(text)[0], longest],
-            LIMITS["rows_times_bytes"],
-            f"{name}: rows times bytes of the longest one",
-        )
-        # The network reads one row at least
-        more = tf.fill([tf.cast(tf.shape(text)[0] == 0, tf.int32)], "")
-        ids = data.preprocess(tf.concat([text, more], axis=0), vocabulary).to_tensor()
-        told = f"{name}: pieces of the longest one"
-        return limits.at_most(ids, [tf.shape(ids)[1] - 1], self._most, told)
-
-    def _found(
-        self, text: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor, name: str
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns translations string (b, width) and scores float32 (b, width), the best first."""
-        trained = self.trained
-        penalty = limits.finite(penalty, "length_penalty")
-        holds = (penalty >= 0.0) & (penalty <= float(LIMITS["length_penalty"]))
-        told = f"length_penalty: has to be from 0 to {LIMITS['length_penalty']}, is"
-        penalty = limits.checked(penalty, holds, told, penalty)
-        holds = (width >= 1) & (width <= beam_search.LARGEST_WIDTH)
-        told = f"{name}: has to be from 1 to {beam_search.LARGEST_WIDTH}, is"
-        width = limits.checked(width, holds, told, width)
-        source = self._ids(text, trained.source, "text")
-        rows, steps = tf.unstack(tf.shape(source))
-        tokens = pair_answers.longest(steps, trained.length_ratio)
-        for factor, key in (
-            (trained.target.size, "rows_times_width_times_vocabulary"),
-            (tokens, "rows_times_width_times_tokens"),
-        ):
-            words = key.replace("_", " ")
-            source = limits.at_most(source, [rows, width, factor], LIMITS[key], words)
-        found = pair_answers.found(trained.model, source, trained.length_ratio, width, penalty)
-        flat = tf.reshape(found.tokens, [rows * width, tf.shape(found.tokens)[2]])
-        texts = tf.reshape(trained.target.decode(flat), [rows, width])
-        # An empty text is END alone
-        is_one = (source[:, :1] != subwords.END) & tf.math.is_finite(found.scores)
-        asked = tf.shape(text)[0]
-        scores = tf.where(is_one, found.scores, 0.0)[:asked]
-        return tf.where(is_one, texts, "")[:asked], scores
-
-    def _scored(
-        self, text: tf.Tensor, translation: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, pair_answers.Scored]:
-        """Returns ids of both sides and what the network says of them."""
-        same = tf.shape(text)[0] == tf.shape(translation)[0]
-        told = "translation: has to have as many rows as text"
-        translation = limits.checked(translation, same, told)
-        source = self._ids(text, self.trained.source, "text")
-        following = self._ids(translation, self.trained.target, "translation")
-        sizes = [tf.shape(source)[0], tf.shape(source)[1], tf.shape(following)[1]]
-        words = "rows times tokens times pieces"
-        source = limits.at_most(source, sizes, LIMITS["rows_times_tokens_times_pieces"], words)
-        words, sizes = "rows times tokens times vocabulary", [sizes[0], sizes[2]]
-        source = limits.at_most(
-            source,
-            [*sizes, self.trained.target.size],
-            LIMITS["rows_times_width_times_vocabulary"],
-            words,
-        )
-        return source, following, pair_answers.scored(self.trained.model, source, following)
 
 
 def served(run: Path) -> ServedTranslations:

@@ -25,12 +25,13 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     import keras
 
     from apps.suite import errors
+    from apps.suite.data import pair_sets
     from apps.suite.distribution import distribution
     from apps.suite.runs import files, run_folder
     from apps.suite.sequences import pair_answers, pair_batches
     from apps.suite.texts import subwords
     from apps.suite.training import fit, optimizer
-    from apps.translation import data, evaluate, model, scoring, trained_model
+    from apps.translation import data, evaluate, measures, model, trained_model
 
     corpus, settings, text = data.load(config), config.training, config.text
     for told in corpus.notes:
@@ -81,8 +82,13 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{len(learned.targets):,} target pieces of {target.size:,} kinds; "
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
-        translator = pair_answers.Writer(network, source, target, ratio)
-        validation = scoring.Validation(network, translator, corpus.validation, held_out)
+        validation = pair_answers.Validation(
+            network,
+            pair_answers.Writer(network, source, target, ratio),
+            pair_sets.by_source(corpus.validation),
+            held_out,
+            measures.of_validation,
+        )
 
         def validate(trained: keras.Model) -> dict[str, float]:
             model.copy_weights(trained, network)

@@ -10,6 +10,7 @@ import keras
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
+from apps.suite.sequences import pair_answers
 from apps.suite.texts import subwords
 from apps.translation import config as configs
 
@@ -31,6 +32,11 @@ class TrainedModel(NamedTuple):
     languages: tuple[str, str]
     config: configs.Config
 
+    @property
+    def writer(self) -> pair_answers.Writer:
+        """Returns what translates texts, by a new graph."""
+        return pair_answers.Writer(self.model, self.source, self.target, self.length_ratio)
+
 
 def load(run: Path) -> TrainedModel:
     """Opens a finished run, and raises what `run_folder.open_finished` and `read` raise."""
@@ -41,12 +47,11 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     source, target = (subwords.load(folder.path / name) for name in (SOURCE, TARGET))
     network = trained_run.model(folder)
-    known = network.outputs[0].shape[-1] if getattr(network, "outputs", None) else 0
     sizes = [each.shape[-1] for each in getattr(network, "outputs", ())]
     if target.size not in sizes:
         raise errors.UserError(
-            f"{folder.model_file}: knows {known} tokens, {folder.path / TARGET} names "
-            f"{target.size}; train the model again"
+            f"{folder.model_file}: does not know the {target.size} pieces of "
+            f"{folder.path / TARGET}; train the model again"
         )
     data = folder.data
     languages = tuple(data["languages"])

@@ -10,7 +10,7 @@ from apps.suite.data import pair_sets
 from apps.suite.sequences import pair_answers, pair_batches
 from apps.suite.texts import nearest_text, subwords
 from apps.suite.texts.pair_files import Pair
-from apps.translation import baselines, config, data, measures, model, scoring
+from apps.translation import baselines, config, data, measures, model
 from tests.apps.translation import small_run
 
 WORDS = {"one": "un", "two": "deux", "red": "rouge", "big": "grand", "dog": "chien"}
@@ -46,7 +46,13 @@ def test_it_learns_to_reverse_and_translate_and_validation_sees_it(attention):
     network = model.build(settings, source.size, target.size)
     trainer = model.build_training(settings, source.size, target.size, keras.optimizers.Adam(0.01))
     writer = pair_answers.Writer(network, source, target, 1.2)
-    validate = scoring.Validation(network, writer, held_out, encoded(held_out, source, target))
+    validate = pair_answers.Validation(
+        network,
+        writer,
+        pair_sets.by_source(held_out),
+        encoded(held_out, source, target),
+        measures.of_validation,
+    )
     before = validate()
     stream = data.batches(encoded(learned, source, target), settings)
     trainer.fit(stream, steps_per_epoch=400, shuffle=False, verbose=0)
