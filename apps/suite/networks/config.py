@@ -44,7 +44,7 @@ class EncoderDecoderConfig:
     embedding_units: fields.Count = 192  # size of a token's vector
     encoder_units: fields.Count = 128  # units of the encoder's layers, in each direction
     encoder_layers: fields.Count = 1  # number of the encoder's layers
-    decoder_units: fields.Count = 192  # units of the decoder's layers
+    units: fields.Count = 192  # units of the decoder's layers
     decoder_layers: fields.Count = 1  # number of the decoder's layers
     # Score of the attention: Luong's (dot, general) or Bahdanau's (additive)
     attention: Literal["dot", "general", "additive"] = "general"

@@ -85,7 +85,7 @@ def build(
     memory, states = _encoded(drop(source_embedding(source)), counted, config, policy)
     vectors = drop(embedding(target))
     outputs, attention = lstm_layers.AttentionLSTM(
-        config.decoder_units,
+        config.units,
         config.attention,
         depth=config.decoder_layers,
         dropout_between=config.dropout,
@@ -143,7 +143,7 @@ def _encoded(
     for depth in range(config.decoder_layers):
         for name, ends, activation in zip("hc", both, ("tanh", None), strict=True):
             bridge = keras.layers.Dense(
-                config.decoder_units, activation, name=f"first_{name}_{depth}"
+                config.units, activation, name=f"first_{name}_{depth}"
             )
             states.append(bridge(ends))
     return memory, states

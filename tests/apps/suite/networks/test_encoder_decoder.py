@@ -15,7 +15,7 @@ FOLLOWING = np.array([[3, 6, 5, 1], [7, 1, 0, 0], [8, 8, 1, 0]], np.int32)
 
 
 def made(copying=True, **options):
-    sizes = {"embedding_units": 6, "encoder_units": 4, "decoder_units": 5}
+    sizes = {"embedding_units": 6, "encoder_units": 4, "units": 5}
     config = EncoderDecoderConfig(**{**sizes, **options})
     network = encoder_decoder.build(config, source_size=SIZE, target_size=SIZE, copying=copying)
     draw = np.random.default_rng(0)
@@ -29,7 +29,7 @@ EVERY = [
     {"copying": False},
     {"shared_embedding": False, "attention": "additive"},
     {"encoder_layers": 2, "decoder_layers": 2, "copying": False},
-    {"attention": "dot", "decoder_units": 8},
+    {"attention": "dot", "units": 8},
 ]
 
 
@@ -101,7 +101,7 @@ def test_copying_is_learned_where_a_vocabulary_cannot_help():
 
     keras.utils.set_random_seed(0)
     config = EncoderDecoderConfig(
-        embedding_units=16, encoder_units=16, decoder_units=32, dropout=0.0
+        embedding_units=16, encoder_units=16, units=32, dropout=0.0
     )
     network = encoder_decoder.build(config, source_size=size, target_size=size, copying=True)
     training = encoder_decoder.TrainingModel(network)
