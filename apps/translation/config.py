@@ -41,11 +41,6 @@ class ModelConfig(EncoderDecoderConfig):
         if self.shared_embedding:
             raise ValueError("model.shared_embedding needs one vocabulary; sources have their own")
 
-    @property
-    def units(self) -> int:
-        """Returns the units of the decoder."""
-        return self.decoder_units
-
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -78,7 +73,7 @@ _TINY = Config(
     preset="tiny",
     data="grammar_sentences/few",
     text=TextConfig(source_vocabulary=200, target_vocabulary=200),
-    model=ModelConfig(embedding_units=16, encoder_units=12, decoder_units=16),
+    model=ModelConfig(embedding_units=16, encoder_units=12, units=16),
     search=SearchConfig(beam_width=2),
     training=TrainingConfig(batch_size=8, steps=20, steps_per_checkpoint=10),
 )
@@ -100,7 +95,7 @@ _PRONUNCIATIONS = Config(
 _SENTENCES = Config(
     preset="sentences",
     text=TextConfig(source_vocabulary=6_000, target_vocabulary=6_000),
-    model=ModelConfig(embedding_units=256, encoder_units=256, decoder_units=384, dropout=0.3),
+    model=ModelConfig(embedding_units=256, encoder_units=256, units=384, dropout=0.3),
     training=TrainingConfig(batch_size=128, steps=12_000, steps_per_checkpoint=1_000),
 )
 # Nobody has measured it yet.
@@ -108,7 +103,7 @@ _LARGE = Config(
     preset="large",
     text=TextConfig(source_vocabulary=16_000, target_vocabulary=16_000),
     model=ModelConfig(
-        embedding_units=512, encoder_units=512, encoder_layers=2, decoder_units=768,
+        embedding_units=512, encoder_units=512, encoder_layers=2, units=768,
         decoder_layers=2, dropout=0.3,
     ),
     training=TrainingConfig(batch_size=256, steps=60_000, steps_per_checkpoint=2_000),

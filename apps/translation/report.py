@@ -104,7 +104,7 @@ def card(
     return report.Card(
         title="Translation",
         summary=f"An encoder (BiLSTM, {config.encoder_layers} x {config.encoder_units} units in "
-        f"each direction) and a decoder (LSTM, {config.decoder_layers} x {config.decoder_units} "
+        f"each direction) and a decoder (LSTM, {config.decoder_layers} x {config.units} "
         f"units) with {config.attention} attention, which writes a translation piece by piece. "
         f"It learned from {corpus.name}.",
         facts={

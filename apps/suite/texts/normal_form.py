@@ -1,6 +1,7 @@
 """Brings texts into one form, by stock TensorFlow operations: for training and the served graph.
 
-    é as e + accent        é as one character (Unicode's NFC, marks right after their letter)
+    é as e + accent        é as one character (Unicode's NFC but for the
+                           letters that it takes apart, marks right after their letter)
     ’ ʼ ′ ＇               '
     no-break, thin spaces  a space; runs of white space are one, none at the ends
     soft hyphen, zero width, other signs without a width     nothing

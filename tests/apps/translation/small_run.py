@@ -11,7 +11,7 @@ from apps.suite.texts import subwords
 from apps.translation import config as configs
 from apps.translation import model, trained_model
 
-WITHOUT_DRAWS = {"model": {"dropout": 0.0, "embedding_units": 12, "decoder_units": 12}}
+WITHOUT_DRAWS = {"model": {"dropout": 0.0, "embedding_units": 12, "units": 12}}
 PAIRS = (
     ("She sees the old house.", "Elle voit la vieille maison."),
     ("Do they see a cat?", "Voient-ils un chat?"),
@@ -23,7 +23,7 @@ RATIO = 1.2
 
 def config(**sizes):
     sizes = {
-        "embedding_units": 8, "encoder_units": 7, "decoder_units": 9, "attention": "general",
+        "embedding_units": 8, "encoder_units": 7, "units": 9, "attention": "general",
         **sizes,
     }  # fmt: skip
     return configs.Config(

@@ -33,9 +33,7 @@ def encoded(some, source, target):
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", ["dot", "general", "additive"])
 def test_it_learns_to_reverse_and_translate_and_validation_sees_it(attention):
-    settings = small_run.config(
-        embedding_units=24, encoder_units=24, decoder_units=48, attention=attention
-    )
+    settings = small_run.config(embedding_units=24, encoder_units=24, units=48, attention=attention)
     training = config.TrainingConfig(
         batch_size=32, steps=400, steps_per_checkpoint=400, precision="float32"
     )

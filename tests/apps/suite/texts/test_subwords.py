@@ -74,6 +74,8 @@ def test_nothing_to_learn_from_still_writes_every_text():
 def test_the_normal_form_of_letters_is_nfc(form):
     points = [*range(0xC0, 0x2000), 0x212B, 0x2126, *range(0xAC00, 0xAC40)]
     texts = [chr(each) for each in points if chr(each).isalpha()]
+    # Letters that NFC writes as two stay one
+    texts = [text for text in texts if len(unicodedata.normalize("NFC", text)) == 1]
     split = [unicodedata.normalize("NFD", text) for text in texts]
     wanted = [unicodedata.normalize("NFC", text) for text in texts]
     for given in (texts, split):
