@@ -1,7 +1,8 @@
 """Declares the config of a translation run; `PRESETS` holds its sizes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import pydantic
 from pydantic.dataclasses import dataclass
 
 from apps.suite.networks.config import EncoderDecoderConfig
@@ -29,7 +30,8 @@ class TextConfig:
     target_pieces: Literal["subword", "character"] = "subword"
     source_vocabulary: fields.Count = 4_000  # most pieces, learned on the train part
     target_vocabulary: fields.Count = 4_000
-    most_pieces: fields.Count = 100  # of a text; longer ones are not learned from, and refused
+    # Pieces of a text; longer ones are not learned from, and refused
+    most_pieces: Annotated[int, pydantic.Field(ge=20)] = 100
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ class ModelConfig(EncoderDecoderConfig):
 
 @dataclass(frozen=True)
 class SearchConfig:
-    beam_width: fields.Count = 4  # sequences that are kept at each step; 1 = greedy
-    length_penalty: fields.Amount = 0.6  # of a longer translation; 0 prefers short ones
+    # Sequences that are kept at each step; 1 = greedy
+    beam_width: Annotated[int, pydantic.Field(ge=1, le=16)] = 4
+    # Preference of longer translations; 0 prefers short ones
+    length_penalty: Annotated[float, pydantic.Field(ge=0, le=10)] = 0.6
 
 
 @dataclass(frozen=True)

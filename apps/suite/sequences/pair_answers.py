@@ -22,6 +22,7 @@ from apps.suite.texts import subwords
 ROWS = 64
 _JUDGED = 400  # validation sources that are answered at a checkpoint
 _MORE = 8  # tokens that a short answer may be longer than the ratio says
+_MOST_ANSWERED = 4  # times as many pieces as a source may have, in an answer that is scored
 _FORBIDDEN = (subwords.PADDING, subwords.START)
 
 
@@ -226,7 +227,7 @@ class Bounded:
         holds = (width >= 1) & (width <= beam_search.LARGEST_WIDTH)
         told = f"{name}: has to be from 1 to {beam_search.LARGEST_WIDTH}, is"
         width = limits.checked(width, holds, told, width)
-        source = self._ids(text, self._source, "text")
+        source = self._ids(text, self._source, "text", self._most)
         rows, steps = tf.unstack(tf.shape(source))
         tokens = longest(steps, self._ratio)
         source = _within(
@@ -248,8 +249,9 @@ class Bounded:
         """Returns ids of both sides, of one row at least, and what the network says of them."""
         same = tf.shape(text)[0] == tf.shape(answer)[0]
         answer = limits.checked(answer, same, f"{name}: has to have as many rows as text")
-        source = self._ids(text, self._source, "text")
-        following = self._ids(answer, self._target, name)
+        source = self._ids(text, self._source, "text", self._most)
+        # What the search writes may have more pieces than its source
+        following = self._ids(answer, self._target, name, _MOST_ANSWERED * self._most)
         rows, steps = tf.unstack(tf.shape(source))
         tokens = tf.shape(following)[1]
         source = _within(source, "rows_times_tokens_times_pieces", rows, tokens, steps)
@@ -258,7 +260,9 @@ class Bounded:
         )
         return source, following, scored(self._network, source, following)
 
-    def _ids(self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str) -> tf.Tensor:
+    def _ids(
+        self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str, most: int
+    ) -> tf.Tensor:
         """Encodes texts, one at least, as ids int32 (b, t) with END, after checks of their size."""
         count = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
         told = f"{name}: bytes of the longest one"
@@ -269,7 +273,7 @@ class Bounded:
         more = tf.fill([tf.cast(tf.shape(text)[0] == 0, tf.int32)], "")
         ids = pair_batches.with_end(tf.concat([text, more], axis=0), vocabulary).to_tensor()
         told = f"{name}: pieces of the longest one"
-        return limits.at_most(ids, [tf.shape(ids)[1] - 1], self._most, told)
+        return limits.at_most(ids, [tf.shape(ids)[1] - 1], most, told)
 
 
 def _within(tensor: tf.Tensor, limit: str, *factors: tf.Tensor | int) -> tf.Tensor:
