@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,78 +145,59 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     known = [piece.strip() for piece in trained.source.known if piece.strip().isalpha()]
     some = [known[at] for at in np.linspace(0, len(known) - 1, 9).astype(int)] if known else ["a"]
     texts = [" ".join(some[:5]), "", f" {some[-1]}\u00a0Ωmega ", " ".join(some)]
-    search = trained.config.search
-    penalty = np.float32(search.length_penalty)
+    width = np.int32(trained.config.search.beam_width)
+    penalty = np.float32(trained.config.search.length_penalty)
     found = []
     for rows in (texts[:1], texts):
-        given = np.array([row.encode() for row in rows], object)
-        width = min(search.beam_width, beam_search.LARGEST_WIDTH)
-        answers = [_expected(trained, row, width, penalty) for row in rows]
-        several = {
-            "translations": np.array([each[0] for each in answers], object).reshape(-1, width),
-            "scores": np.array([each[1] for each in answers], np.float32),
+        answers = _stacked([_answers(trained, row, int(width), float(penalty)) for row in rows])
+        text = {"text": np.array([row.encode() for row in rows], object)}
+        pair = {**text, "translation": answers["translation"]}
+        inputs = {
+            "serving_default": {**text, "beam_width": width, "length_penalty": penalty},
+            "alternatives": {**text, "count": width, "length_penalty": penalty},
+            "align": pair,
+            "score": pair,
         }
-        options = {"length_penalty": penalty}
-        found += [
-            warmup_requests.Request(
-                "serving_default",
-                {"text": given, "beam_width": np.int32(width), **options},
-                {
-                    "translation": several["translations"][:, 0],
-                    "score": several["scores"][:, 0],
-                },
-            ),
-            warmup_requests.Request(
-                "alternatives", {"text": given, "count": np.int32(width), **options}, several
-            ),
-            *_of_pairs(trained, given, several["translations"][:, 0]),
-        ]
+        for name, given in inputs.items():
+            outputs = {each: answers[each] for each in SIGNATURES[name].outputs}
+            found.append(warmup_requests.Request(name, given, outputs))
     return [*found, assets.request()]
 
 
-def _expected(
-    trained: trained_model.TrainedModel, text: str, width: int, penalty: np.float32
-) -> tuple[list[bytes], np.ndarray]:
-    """Returns the translations of one text and their scores."""
+def _answers(
+    trained: trained_model.TrainedModel, text: str, width: int, penalty: float
+) -> dict[str, np.ndarray]:
+    """Returns the answers of all signatures to one text and its best translation, by name."""
     source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
-    if source[0, 0] == subwords.END:
-        return [b""] * width, np.zeros(width, np.float32)
-    found = pair_answers.found(trained.model, source, trained.length_ratio, width, float(penalty))
+    found = pair_answers.found(trained.model, source, trained.length_ratio, width, penalty)
     texts = trained.target.decode(found.tokens[0]).numpy()
-    scores = found.scores[0].numpy()
-    known = np.isfinite(scores)
-    return list(np.where(known, texts, b"")), np.where(known, scores, 0.0).astype(np.float32)
+    known = np.isfinite(found.scores[0]) & (source[0, 0] != subwords.END)
+    texts, scores = np.where(known, texts, b""), np.where(known, found.scores[0], np.float32(0))
+    following = data.preprocess(tf.constant(texts[:1]), trained.target).to_tensor()
+    scored = pair_answers.scored(trained.model, source, following)
+    return {
+        "translations": texts,
+        "scores": scores,
+        "translation": np.array(texts[0], object),
+        "score": scores[0],
+        "source_pieces": trained.source.strings(source)[0].numpy(),
+        "target_pieces": trained.target.strings(following)[0].numpy(),
+        "attention": scored.attention[0].numpy(),
+        "nats_per_token": np.float32(tf.reduce_mean(scored.nats)),
+    }
 
 
-def _of_pairs(
-    trained: trained_model.TrainedModel, texts: np.ndarray, translations: np.ndarray
-) -> list[warmup_requests.Request]:
-    """Returns requests to `align` and `score`."""
-    rows = []
-    for text, translation in zip(texts, translations, strict=True):
-        source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
-        following = data.preprocess(tf.constant([translation]), trained.target).to_tensor()
-        scored = pair_answers.scored(trained.model, source, following)
-        rows.append(
-            (
-                trained.source.strings(source)[0].numpy(),
-                trained.target.strings(following)[0].numpy(),
-                scored.attention[0].numpy(),
-                float(tf.reduce_mean(scored.nats)),
-            )
+def _stacked(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns arrays by name with a row for each; shorter sides are padded with "" and 0."""
+    found = {}
+    for name in rows[0]:
+        arrays = [np.asarray(row[name]) for row in rows]
+        shape = np.max([each.shape for each in arrays], axis=0).astype(int)
+        is_number = arrays[0].dtype.kind == "f"
+        whole = np.full(
+            (len(rows), *shape), 0 if is_number else b"", np.float32 if is_number else object
         )
-    steps, times = (max(len(row[side]) for row in rows) for side in (0, 1))
-    pieces = [np.full((len(rows), size), b"", object) for size in (steps, times)]
-    attention = np.zeros((len(rows), times, steps), np.float32)
-    for at, (source, target, weights, _) in enumerate(rows):
-        pieces[0][at, : len(source)], pieces[1][at, : len(target)] = source, target
-        attention[at, : len(target), : len(source)] = weights
-    inputs = {"text": texts, "translation": translations}
-    aligned = {
-        "source_pieces": pieces[0], "target_pieces": pieces[1], "attention": attention,
-    }  # fmt: skip
-    scores = {"nats_per_token": np.array([row[3] for row in rows], np.float32)}
-    return [
-        warmup_requests.Request("align", inputs, aligned),
-        warmup_requests.Request("score", inputs, scores),
-    ]
+        for at, each in enumerate(arrays):
+            whole[(at, *map(slice, each.shape))] = each
+        found[name] = whole
+    return found
