@@ -1,11 +1,15 @@
 """Encodes texts, word by word: a vector of each word from its number and from its letters.
 
     e_t = E[word_t]                                 words that training has seen often enough
-    c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word
+    c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word, or
+    c_t = [LSTM(L[letter_t]), LSTM(reversed)]       the last states of an LSTM in both directions
     y = sequence encoder([e, c])                    see `sequence_encoder`
 
 Training reads a share of the words as unknown (`WordDropout`), so that the network learns what the
 letters of an unknown word tell.
+
+Sources: filters as in Ma and Hovy, "End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF",
+2016; states as in Lample et al., "Neural architectures for named entity recognition", 2016.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Any
 import keras
 from keras import ops
 
+import lstm_layers
 from apps.suite.networks import sequence_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.pooling import NOTHING
@@ -73,9 +78,10 @@ def embed(
     shown = WordDropout(text.word_dropout, seed=seed, name="word_dropout")(words)
     vectors = keras.layers.Embedding(word_count, text.word_units, name="word_embedding")(shown)
     if text.character_units:
-        read = LetterFilters(
-            letter_count, text.character_units, text.character_filters, name="letter_filters"
-        )(letters)
+        convolved = text.character_layer == "convolution"
+        kind, name = (LetterFilters, "letter_filters") if convolved else (LetterLSTM, "letter_lstm")
+        sizes = letter_count, text.character_units, text.character_filters
+        read = kind(*sizes, name=name)(letters)
         vectors = keras.layers.Concatenate(name="word_vectors")([vectors, read])
     return vectors, counted
 
@@ -169,3 +175,26 @@ class LetterFilters(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = ("letter_count", "units", "filters")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class LetterLSTM(LetterFilters):
+    """Reads the letters of words by an LSTM in both directions, and takes both last states.
+
+    Args, call arguments and result are those of `LetterFilters`; `filters` is even, and half of
+    them are the units of each direction.
+    """
+
+    def build(self, *_: Any) -> None:
+        self.vectors = self.add_weight(
+            name="vectors", shape=(self.letter_count, self.units), initializer="random_normal"
+        )
+        self.recurrent = lstm_layers.BiLSTM(self.filters // 2, dtype=self.dtype_policy)
+        self.recurrent.build((None, None, self.units))
+        self.built = True
+
+    def call(self, letters: Any) -> Any:
+        batch, time, count = ops.shape(letters)
+        flat = ops.reshape(letters, (batch * time, count))
+        read = self.recurrent(ops.take(self.vectors, flat, axis=0), mask=ops.not_equal(flat, 0))
+        return ops.reshape(read, (batch, time, self.filters))
