@@ -25,12 +25,17 @@ KINDS = ("city", "artist")
 LABELS = ("flight", "music")
 
 
-def config(output="crf", layer="bilstm", tokenizer="space", **changes):
+def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution", **changes):
     return configs.Config(
         preset="tiny",
         data_format=configs.DataFormatConfig(tokenizer=tokenizer),
         text=texts.TextConfig(
-            least_count=1, word_units=6, character_units=4, character_filters=5, **changes
+            least_count=1,
+            word_units=6,
+            character_units=4,
+            character_filters=6,
+            character_layer=letters,
+            **changes,
         ),
         model=configs.ModelConfig(units=7, output=output, layer=layer),
         training=configs.TrainingConfig(batch_size=2, steps=4, steps_per_checkpoint=2),
