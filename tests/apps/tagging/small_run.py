@@ -33,7 +33,7 @@ def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution
             least_count=1,
             word_units=6,
             character_units=4,
-            character_filters=6,
+            character_filters=6 if letters == "lstm" else 5,
             character_layer=letters,
             **changes,
         ),
