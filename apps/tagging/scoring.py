@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import lstm_layers
-from apps.tagging import data, model, schemes, trained_model
+from apps.suite.texts import tag_schemes
+from apps.tagging import data, model, trained_model
 
 ROWS = 64
 
@@ -97,7 +98,7 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answe
         for row, index in enumerate(chosen):
             length = lengths[index]
             inside = list(names[tags[row, :length]])
-            spelled = schemes.from_inside(inside, trained.scheme)
+            spelled = tag_schemes.from_inside(inside, trained.scheme)
             found[index] = spelled, probabilities[row, :length], labels[row]
     tags_of, probabilities_of, labels_of = zip(*found, strict=True)
     return Answers(list(tags_of), list(probabilities_of), np.stack(labels_of))

@@ -14,17 +14,21 @@ Sources: filters as in Ma and Hovy, "End-to-end sequence labeling via bi-directi
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 import lstm_layers
+from apps.suite import errors
 from apps.suite.networks import sequence_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.pooling import NOTHING
+from apps.suite.texts import text_files
+from apps.suite.texts import words as vocabularies
 from apps.suite.texts.config import TextConfig
-from apps.suite.texts.words import UNKNOWN
 
 _KERNEL_LETTERS = 3
 
@@ -86,6 +90,39 @@ def embed(
     return vectors, counted
 
 
+def begin_with(layer: Any, file: Path, vocabulary: vocabularies.Vocabulary) -> None:
+    """Puts the vectors of a file in GloVe's or fastText's text format into an embedding.
+
+    Prints how many words of the vocabulary have one there; the others keep theirs.
+
+    Raises:
+        UserError: lines of another number of numbers, or a vector of no known word.
+    """
+    number = {word: 2 + at for at, word in enumerate(vocabulary.words)}
+    table = np.array(layer.embeddings)
+    found = 0
+    for line, text in enumerate(text_files.read(file).split("\n"), 1):
+        word, *values = text.rstrip().split(" ")
+        if (line == 1 and len(values) == 1) or not word:
+            continue  # fastText begins with the numbers of words and of dimensions
+        if len(values) != table.shape[1]:
+            raise errors.UserError(
+                f"{file}:{line}: holds {len(values)} numbers, and --text.word_units is "
+                f"{table.shape[1]}"
+            )
+        key = word.lower() if vocabulary.lowercase else word
+        if key in number:
+            try:
+                table[number[key]] = np.array(values, np.float32)
+            except ValueError:
+                raise errors.UserError(f"{file}:{line}: holds what is not a number") from None
+            found += 1
+    if not found:
+        raise errors.UserError(f"{file}: has a vector of none of the {len(number):,} words")
+    print(f"{file}: vectors of {found:,} of the {len(number):,} words")
+    layer.embeddings.assign(table)
+
+
 @keras.saving.register_keras_serializable(package="lstm_tasks")
 class WordDropout(keras.layers.Layer):
     """Replaces ids of words by that of the unknown, in training only.
@@ -118,7 +155,7 @@ class WordDropout(keras.layers.Layer):
             return words
         drawn = keras.random.uniform(ops.shape(words), seed=self.generator)
         replaced = ops.logical_and(drawn < self.rate, ops.not_equal(words, 0))
-        return ops.where(replaced, UNKNOWN, words)
+        return ops.where(replaced, vocabularies.UNKNOWN, words)
 
     def compute_output_spec(self, words: Any, **_: Any) -> Any:
         return keras.KerasTensor(words.shape, words.dtype)

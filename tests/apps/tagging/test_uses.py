@@ -9,7 +9,8 @@ import tensorflow as tf
 from apps import score_many
 from apps.suite import errors
 from apps.suite.export import asking, onnx_file
-from apps.tagging import data, demo, export, predict, schemes, serving
+from apps.suite.texts import tag_schemes
+from apps.tagging import data, demo, export, predict, serving
 from tests.apps import scoring_job_files as job
 from tests.apps.tagging import small_run
 
@@ -69,7 +70,7 @@ def test_the_network_is_written_as_onnx_and_decodes_there(tmp_path, options):
     assert ((tags >= 0) == (ids > 0)).all()
     for row, told in zip(tags, expected["tags"].numpy(), strict=True):
         names = [trained.tag_names[tag] for tag in row if tag >= 0]
-        assert schemes.from_inside(names, "BIOES") == [tag.decode() for tag in told if tag]
+        assert tag_schemes.from_inside(names, "BIOES") == [tag.decode() for tag in told if tag]
     np.testing.assert_allclose(sure, expected["probabilities"], atol=1e-5)
     if labels:
         np.testing.assert_allclose(others[0].max(1), expected["label_probability"], atol=1e-5)
