@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from apps.suite.evaluation import comparison, matrix_plots, plots, report
+from apps.suite.evaluation import comparison, matrix_plots, plots, report, tag_measures
 from apps.suite.runs import run_folder
+from apps.suite.texts import tag_schemes
 from apps.tagging import config as configs
-from apps.tagging import data, measures, schemes, scoring
+from apps.tagging import data, scoring
 
 _SHOWN = 12  # rows of a table
 _KINDS = 16  # types in the picture of confusions
@@ -48,7 +49,7 @@ def card(
     right, scheme = [each.tags for each in corpus.test], corpus.scheme
     name = comparison.words(metrics["primary"]["name"])
     text = " ".join(corpus.test[0].words[:12])
-    by_type = measures.by_type(right, answers.tags, scheme)
+    by_type = tag_measures.by_type(right, answers.tags, scheme)
     order = sorted(by_type, key=lambda kind: -by_type[kind].there)
     results: list[report.Block] = [
         plots.model_and_baselines(folder.plots, metrics, name),
@@ -65,10 +66,10 @@ def card(
             ["type", "precision", "recall", "F1", "in the test part"],
             [_row(kind, by_type[kind]) for kind in order],
         ),
-        *_confused(folder, measures.confusions(right, answers.tags, scheme)),
+        *_confused(folder, tag_measures.confusions(right, answers.tags, scheme)),
     ]
     if scheme != "plain":
-        borders = measures.border_errors(right, answers.tags, scheme)
+        borders = tag_measures.border_errors(right, answers.tags, scheme)
         caption = "What became of the spans of the test part, and what was found where none is."
         rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
         results.append(report.Table(caption, ["", "spans"], rows))
@@ -102,7 +103,7 @@ def card(
     )
 
 
-def _row(kind: str, score: measures.Score) -> list[str]:
+def _row(kind: str, score: tag_measures.Score) -> list[str]:
     numbers = [comparison.number(each) for each in (score.precision, score.recall, score.f1)]
     return [kind, *numbers, f"{score.there:,}"]
 
@@ -150,7 +151,7 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
 
 def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
     """Writes a sentence with its spans: "to [New York](city)"; marks stand after their words."""
-    text, spans = [], {span.start: span for span in schemes.read(tags, scheme, strict=False)}
+    text, spans = [], {span.start: span for span in tag_schemes.read(tags, scheme, strict=False)}
     at = 0
     while at < len(words):
         span = spans.get(at)

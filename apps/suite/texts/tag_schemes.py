@@ -161,6 +161,18 @@ def from_inside(tags: Sequence[str], scheme: str) -> list[str]:
     return write(read(tags, INSIDE, strict=False), len(tags), scheme)
 
 
+def spellings(kind: str, scheme: str) -> list[list[list[str]]]:
+    """Returns a word's tag by whether it begins its span, ends it, and stands after its type."""
+
+    def one(begins: bool, ends: bool, after_same: bool) -> str:
+        if begins:
+            return spelled(kind, 1 if ends else 2, scheme, after_same)[0]
+        return spelled(kind, 3, scheme)[-1 if ends else 1]
+
+    either = (False, True)
+    return [[[one(b, e, s) for s in either] for e in either] for b in either]
+
+
 def _follows(spans: Sequence[Span], place: int) -> bool:
     """Tells if the span before ends where this one begins, and is of the same type."""
     before = spans[place - 1] if place else None

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from seqscore import encoding, validation
 
-from apps.tagging import schemes
+from apps.suite.texts import tag_schemes
 
 SPANS = ("IO", "IOB1", "IOB2", "BIOES", "BILOU")
 OTHERS = {"IOB2": "BIO", "IOB1": "IOB"}  # names of seqscore
@@ -24,32 +24,32 @@ def test_spans_and_violations_are_those_of_seqscore(scheme):
     valid = 0
     for tags in sequences(scheme, 3):
         checked = validation.validate_labels(tags, reader)
-        broken = schemes.violation(tags, scheme)
+        broken = tag_schemes.violation(tags, scheme)
         assert (broken is None) == checked.is_valid(), tags
         if broken is None:
             valid += 1
-            spans = schemes.read(tags, scheme)
+            spans = tag_schemes.read(tags, scheme)
             theirs = [(each.span.start, each.span.end, each.type) for each in
                       reader.decode_labels(tags)]  # fmt: skip
             assert [tuple(span) for span in spans] == theirs, tags
-            assert schemes.write(spans, len(tags), scheme) == list(tags)
+            assert tag_schemes.write(spans, len(tags), scheme) == list(tags)
     assert valid > 10
 
 
 @pytest.mark.parametrize("scheme", SPANS)
 def test_a_model_s_tags_are_written_back_as_given(scheme):
     for tags in sequences(scheme, 3):
-        if schemes.violation(tags, scheme) is None:
-            inside = schemes.to_inside(tags, scheme)
-            assert schemes.violation(inside, schemes.INSIDE) is None
-            assert schemes.from_inside(inside, scheme) == list(tags)
+        if tag_schemes.violation(tags, scheme) is None:
+            inside = tag_schemes.to_inside(tags, scheme)
+            assert tag_schemes.violation(inside, tag_schemes.INSIDE) is None
+            assert tag_schemes.from_inside(inside, scheme) == list(tags)
 
 
 def test_broken_tags_are_repaired_as_conlleval_reads_them():
     reader = encoding.get_encoding("BIO")
     for tags in sequences("IOB2"):
-        repaired = schemes.from_inside(tags, "IOB2")
-        if schemes.violation(tags, "IOB2") is not None:
+        repaired = tag_schemes.from_inside(tags, "IOB2")
+        if tag_schemes.violation(tags, "IOB2") is not None:
             assert repaired == list(reader.repair_labels(tags, "conlleval")), tags
         else:
             assert repaired == list(tags)
@@ -74,10 +74,10 @@ def test_broken_tags_are_repaired_as_conlleval_reads_them():
     ],
 )
 def test_the_scheme_is_found(sentences, scheme):
-    assert schemes.find([tags.split() for tags in sentences]) == scheme
+    assert tag_schemes.find([tags.split() for tags in sentences]) == scheme
 
 
 def test_plain_tags_stand_for_single_words():
     tags = ["O", ",", ",", ""]
-    assert schemes.read(tags, "plain") == [(1, 2, ","), (2, 3, ",")]
-    assert schemes.inside_names([tags, ["."]], "plain") == ["O", ",", "."]
+    assert tag_schemes.read(tags, "plain") == [(1, 2, ","), (2, 3, ",")]
+    assert tag_schemes.inside_names([tags, ["."]], "plain") == ["O", ",", "."]

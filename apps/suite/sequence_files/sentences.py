@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
-from apps.suite.texts import text_files
-from apps.tagging import config as configs
-from apps.tagging import cutting, schemes
+from apps.suite.sequences.config import SentenceFormatConfig
+from apps.suite.texts import tag_schemes, text_files, word_spans
 
 PARTS = {
     "train": "train", "training": "train", "valid": "validation", "validation": "validation",
@@ -38,7 +37,7 @@ class Sentence(NamedTuple):
     line_a_word: bool = False  # each word has a line of its own
 
 
-def read_parts(path: Path, settings: configs.DataFormatConfig) -> dict[str, list[Sentence]]:
+def read_parts(path: Path, settings: SentenceFormatConfig) -> dict[str, list[Sentence]]:
     """Reads a file as one part "train", or the parts of a folder by their files' names.
 
     Raises:
@@ -66,7 +65,7 @@ def read_parts(path: Path, settings: configs.DataFormatConfig) -> dict[str, list
     return parts
 
 
-def _read_file(file: Path, settings: configs.DataFormatConfig) -> list[Sentence]:
+def _read_file(file: Path, settings: SentenceFormatConfig) -> list[Sentence]:
     text = text_files.read(file)
     is_json = file.suffix in (".jsonl", ".json", ".ndjson")
     read = _json_lines if is_json else _columns
@@ -76,9 +75,7 @@ def _read_file(file: Path, settings: configs.DataFormatConfig) -> list[Sentence]
     return found
 
 
-def _columns(
-    file: Path, lines: list[str], settings: configs.DataFormatConfig
-) -> Iterator[Sentence]:
+def _columns(file: Path, lines: list[str], settings: SentenceFormatConfig) -> Iterator[Sentence]:
     separator = "\t" if any("\t" in line for line in lines) else None
     rows = [line.rstrip("\n").split(separator) for line in lines]
     width = next((len(row) for row in rows if row and row[0][:1] not in ("", "#")), 0)
@@ -115,9 +112,7 @@ def _columns(
         tags.append(tag)
 
 
-def _json_lines(
-    file: Path, lines: list[str], settings: configs.DataFormatConfig
-) -> Iterator[Sentence]:
+def _json_lines(file: Path, lines: list[str], settings: SentenceFormatConfig) -> Iterator[Sentence]:
     for number, line in enumerate(lines, 1):
         place = f"{file}:{number}"
         if not line.strip():
@@ -161,9 +156,9 @@ def _from_spans(place: str, value: dict[str, Any], tokenizer: str) -> tuple[list
             f"{place}: spans has to be a list of [first character, character after the last, type] "
             "within text"
         )
-    words, *places = cutting.cut_one(text, tokenizer)
+    words, *places = word_spans.cut_one(text, tokenizer)
     starts, ends = ({place: at for at, place in enumerate(each)} for each in places)
-    spans: list[schemes.Span] = []
+    spans: list[tag_schemes.Span] = []
     for start, end, kind in sorted(given):
         if start not in starts or end not in ends:
             raise errors.UserError(
@@ -172,11 +167,11 @@ def _from_spans(place: str, value: dict[str, Any], tokenizer: str) -> tuple[list
             )
         if spans and spans[-1].end > starts[start]:
             raise errors.UserError(f"{place}: the span {text[start:end]!r} overlaps another one")
-        spans.append(schemes.Span(starts[start], ends[end] + 1, kind))
-    return words, schemes.write(spans, len(words), "IOB2")
+        spans.append(tag_schemes.Span(starts[start], ends[end] + 1, kind))
+    return words, tag_schemes.write(spans, len(words), "IOB2")
 
 
-def _read_triple(folder: Path, settings: configs.DataFormatConfig) -> list[Sentence]:
+def _read_triple(folder: Path, settings: SentenceFormatConfig) -> list[Sentence]:
     names = ["seq.in", "seq.out", *(["label"] if (folder / "label").is_file() else [])]
     columns = [text_files.read(folder / name).rstrip("\n").split("\n") for name in names]
     for name, lines in zip(names, columns, strict=True):

@@ -10,8 +10,7 @@ import collections
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apps.tagging import schemes
-from apps.tagging.sentence_files import Sentence
+from apps.suite.texts import tag_schemes
 
 Tags = Sequence[Sequence[str]]
 
@@ -54,11 +53,11 @@ def by_type(right: Tags, given: Tags, scheme: str, strict: bool = True) -> dict[
         right: tags of each sentence.
         given: by a model; likewise.
         scheme: of both.
-        strict: see `schemes.read`; spans of plain tags are single words, "O" excepted.
+        strict: see `tag_schemes.read`; spans of plain tags are single words, "O" excepted.
     """
     counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0, 0])
     for true, tags in zip(right, known(right, given), strict=True):
-        there, found = (set(schemes.read(each, scheme, strict)) for each in (true, tags))
+        there, found = (set(tag_schemes.read(each, scheme, strict)) for each in (true, tags))
         for place, spans in enumerate((there & found, found, there)):
             for span in spans:
                 counts[span.kind][place] += 1
@@ -78,7 +77,8 @@ def primary(scheme: str, tag_names: Sequence[str]) -> str:
 
 
 def scores(
-    sentences: Sequence[Sentence],
+    words: Sequence[Sequence[str]],
+    right: Tags,
     given: Tags,
     scheme: str,
     tag_names: Sequence[str],
@@ -87,13 +87,13 @@ def scores(
     """Returns the measures of a part, the primary one first.
 
     Args:
-        sentences: with the right tags.
+        words: of each sentence.
+        right: their tags.
         given: tags by a model.
         scheme: of both.
         tag_names: of the model.
         seen: the words of the training part, in small letters.
     """
-    right = [each.tags for each in sentences]
     strict = by_type(right, given, scheme)
     whole = total(strict)
     found: dict[str, float] = {}
@@ -107,8 +107,8 @@ def scores(
         found |= {"precision": whole.precision, "recall": whole.recall}
     counts = collections.Counter(
         (word.lower() in seen, tag == true)
-        for sentence, tags in zip(sentences, given, strict=True)
-        for word, true, tag in zip(sentence.words, sentence.tags, tags, strict=True)
+        for sentence in zip(words, right, given, strict=True)
+        for word, true, tag in zip(*sentence, strict=True)
         if true
     )
     found["accuracy"] = (counts[True, True] + counts[False, True]) / max(1, counts.total())
@@ -125,7 +125,7 @@ def confusions(right: Tags, given: Tags, scheme: str) -> collections.Counter[tup
     """Counts (right type, given type) of words; "O" is none."""
 
     def kind(tag: str) -> str:
-        return tag if scheme == "plain" or tag == "O" else schemes.split(tag)[1]
+        return tag if scheme == "plain" or tag == "O" else tag_schemes.split(tag)[1]
 
     return collections.Counter(
         (kind(true), kind(tag))
@@ -141,7 +141,7 @@ def border_errors(right: Tags, given: Tags, scheme: str) -> dict[str, int]:
         ("right", "another type", "other borders", "other borders and type", "missed", "made up"), 0
     )
     for true, tags in zip(right, known(right, given), strict=True):
-        there, found = (schemes.read(each, scheme, strict=False) for each in (true, tags))
+        there, found = (tag_schemes.read(each, scheme, strict=False) for each in (true, tags))
         for span in there:
             over = [each for each in found if each.start < span.end and span.start < each.end]
             same = next((each for each in over if each[:2] == span[:2]), None)
