@@ -110,7 +110,8 @@ def preprocess(
     Args:
         window: values float32 (batch, context) with NaN where missing, past float32 (batch,
             context, columns), known float32 (batch, context + horizon, columns), times float64
-            (batch, context + horizon), static float32 (batch, numbers) of `static_numbers`.
+            (batch, context + horizon), static float32 (batch, numbers) of `static_in_graph`; all
+            but the values may be of one row that the others share.
         layout: of the training.
         model: sizes of the seasons.
 
@@ -141,17 +142,25 @@ def preprocess(
         both.append(_scaled(window["known"], layout.known_scale))
     if layout.dated:
         both.append(calendar(window["times"], layout.step_seconds))
-    always = tf.concat(both, axis=-1) if both else tf.zeros((tf.shape(z)[0], length + horizon, 0))
+    always = tf.zeros((tf.shape(z)[0], length + horizon, 0))
+    if both:
+        always = _for_each(tf.concat(both, axis=-1), z)
     context = [z[:, :, None], observed[:, :, None]]
     if layout.past_names:
-        context.append(_scaled(window["past"], layout.past_scale))
+        context.append(_for_each(_scaled(window["past"], layout.past_scale), z))
     is_direct = model.kind == "direct"
     steps = range(length if is_direct else 1, length + horizon)
-    asked = _asked(z, observed, always, window["static"], layout, model, length, steps)
+    static = _for_each(window["static"], z)
+    asked = _asked(z, observed, always, static, layout, model, length, steps)
     found = {"location": location, "spread": spread, "ahead": asked[:, -horizon:]}
     if is_direct:
         return {**found, "context": tf.concat([*context, always[:, :length]], axis=-1)}
     return {**found, "asked": asked, "context": tf.concat(context, axis=-1)}
+
+
+def _for_each(side: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns a side that all rows share for each of them."""
+    return tf.broadcast_to(side, tf.concat([tf.shape(rows)[:1], tf.shape(side)[1:]], axis=0))
 
 
 def _asked(
@@ -280,6 +289,22 @@ def examples(
     return _training_example(
         {name: tf.constant(array) for name, array in window.items()}, layout, config
     )
+
+
+def histories(
+    panel: panels.Panel,
+    layout: layouts.Layout,
+    config: configs.Config,
+    rows: Sequence[tuple[int, int]],
+    horizons: int,
+) -> dict[str, Any]:
+    """Returns what a forecaster reads of windows (place of the series, origin), and the truth."""
+    ahead = horizons * config.forecast.horizon_steps
+    found: dict[str, Any] = dict(panels.windows(panel, rows, config.model.context_steps, ahead))
+    static = tf.constant([panel.series[at].static for at, _ in rows], tf.string)
+    found["static"] = static_in_graph(static, layout) if layout.static_names else (
+        tf.zeros((len(rows), 0)))  # fmt: skip
+    return {**found, "series": np.array([1 + at for at, _ in rows], np.int32)}
 
 
 def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,26 @@ from apps.suite.export import assets
 from apps.suite.runs import config as config_fields
 from apps.suite.serving import limits, signatures, warmup_requests
 
+_HISTORY = {
+    "values": "float32[b, time, targets]",
+    "horizon": "int32",
+    signatures.STATES: "any[…]",
+}
+_FORECAST = {
+    "mean": "float32[b, horizon, targets]",
+    "quantiles": "float32[b, horizon, targets, levels]",
+    "quantile_levels": "float32[b, levels]",
+    "unseen": "bool[b]",
+}
 SIGNATURES = {
-    "serving_default": signatures.Signature(
-        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
-        {
-            "mean": "float32[b, horizon, targets]",
-            "quantiles": "float32[b, horizon, targets, levels]",
-            "quantile_levels": "float32[b, levels]",
-            "unseen": "bool[b]",
-        },
+    "serving_default": signatures.Signature(_HISTORY, _FORECAST),
+    "stream": signatures.Signature(_HISTORY, {**_FORECAST, signatures.STATES: "any[…]"}),
+    "closed_loop": signatures.Signature(
+        {"horizon": "int32", signatures.STATES: "any[…]"}, _FORECAST
     ),
-    "stream": signatures.Signature(
-        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
-        {
-            "mean": "float32[b, horizon, targets]",
-            "quantiles": "float32[b, horizon, targets, levels]",
-            "quantile_levels": "float32[b, levels]",
-            "unseen": "bool[b]",
-            signatures.STATES: "any[…]",
-        },
+    "paths": signatures.Signature(
+        {**_HISTORY, "count": "int32", "seed": "int32"},
+        {"paths": "float32[b, count, horizon, targets]", "unseen": "bool[b]"},
     ),
     "assets": signatures.ASSETS,
 }
@@ -41,14 +43,18 @@ SIGNATURES = {
 past float32[b, time, columns]; known float32[b, time + horizon, columns]; times int64[b, time +
 horizon], seconds since 1970 on the clocks of the data; series string[b], its name; static string[b,
 columns]. A stream is fed one step or more at a time; its states, what it has read so far, begin as
-zeros and are the client's to keep.
+zeros and are the client's to keep. `closed_loop` goes on from those states without a new value:
+known and times are then of the horizon alone. `paths` draws what might come, step by step.
 """
 
 _STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
 _RECENT = "recent_"  # begins the names of a stream's states
 
 
-LIMITS = {"horizon": 10_000, "rows_times_steps": 2**18}
+LIMITS = {
+    "horizon": 10_000, "rows_times_steps": 2**18,
+    "paths": 1_000, "paths_times_steps": 2**25,
+}  # fmt: skip
 """Bounds of a request, which the graph holds; they stand in settings.json as well."""
 
 
@@ -105,14 +111,45 @@ class ServedForecaster:
             "stream": tf.function(self.stream, autograph=False).get_concrete_function(
                 **self.specs(), **self.states()
             ),
+            "closed_loop": tf.function(self.closed_loop, autograph=False).get_concrete_function(
+                **{name: spec for name, spec in self.specs().items()
+                   if name not in ("values", "past")},
+                **self.states(),
+            ),
+            "paths": tf.function(self.paths, autograph=False).get_concrete_function(
+                **self.specs(),
+                **{name: tf.TensorSpec([], tf.int32, name) for name in ("count", "seed")},
+            ),
             "assets": self.assets.signature(),
-        }
+        }  # fmt: skip
 
     def forecast(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
-        window, horizon, checks = self.window(inputs)
-        with tf.control_dependencies(checks):
-            return self._answer(window, tf.identity(horizon))
+        window, horizon = self.window(inputs)
+        return self._answer(window, horizon)
+
+    def paths(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `paths`: what might come, each step drawn after those before it."""
+        count, seed = (inputs.pop(name) for name in ("count", "seed"))
+        count = limits.checked(count, count > 0, "count must be at least 1")
+        count = limits.at_most(count, [count], LIMITS["paths"], "count: paths")
+        window, horizon = self.window(inputs)
+        horizon = self._bounded(window, horizon, count, self.forecaster.blocks(horizon))
+        found = self.forecaster.paths(window, horizon, count, seed)
+        return {"paths": found, "unseen": tf.equal(window["series"], 0)}
+
+    def closed_loop(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `closed_loop`: the forecast after all steps that a stream has read."""
+        count = inputs[f"{_RECENT}count"]
+        told = f"{_RECENT}count: must be above 0; send stream a step before closed_loop"
+        count = limits.checked(count, tf.reduce_all(count > 0), told)
+        none = {
+            name: tf.zeros([tf.shape(count)[0], 0, *spec.shape[2:]], spec.dtype)
+            for name, spec in self.specs().items()
+            if name in ("values", "past")
+        }
+        answer = self.stream(**{**inputs, **none, f"{_RECENT}count": count})
+        return {name: answer[name] for name in _FORECAST}
 
     def states(self) -> dict[str, tf.TensorSpec]:
         """Returns the states of a stream: its last `context_steps` steps, and their number."""
@@ -126,10 +163,9 @@ class ServedForecaster:
 
     def stream(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `stream`: the forecast after all steps so far."""
-        window, horizon, checks = self.window(inputs)
+        window, horizon = self.window(inputs)
         length = self.forecaster.context
-        with tf.control_dependencies(checks):
-            time = tf.shape(window["values"])[1]
+        time = tf.shape(window["values"])[1]
         count = inputs[f"{_RECENT}count"]
         places = tf.range(length)[None]
         is_there = places >= length - count[:, None]
@@ -151,6 +187,8 @@ class ServedForecaster:
         return {**self._answer(window, horizon), **after}
 
     def _answer(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
+        beyond = tf.where(horizon > self.forecaster.block, self.forecaster.blocks(horizon), 0)
+        horizon = self._bounded(window, horizon, self.forecaster.config.model.path_count, beyond)
         mean, quantiles = self.forecaster.forecast(window, horizon)
         batch = tf.shape(mean)[0]
         return {
@@ -160,10 +198,24 @@ class ServedForecaster:
             "unseen": tf.equal(window["series"], 0),
         }
 
-    def window(
-        self, inputs: dict[str, tf.Tensor]
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, list[tf.Operation]]:
-        """Returns a whole window, the horizon, and the checks that both have to pass."""
+    def _bounded(
+        self,
+        window: dict[str, tf.Tensor],
+        horizon: tf.Tensor,
+        paths: tf.Tensor | int,
+        blocks: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the horizon after a check that its paths do not take for ever."""
+        of = self.forecaster
+        told = "horizon: rows times targets, paths and steps that they read and draw"
+        factors = [
+            tf.maximum(tf.shape(window["values"])[0], 1), len(self.layout.target_names), paths,
+            blocks, of.context + of.block,
+        ]  # fmt: skip
+        return limits.at_most(horizon, factors, LIMITS["paths_times_steps"], told)
+
+    def window(self, inputs: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Returns a whole window, and the horizon, after the checks that both have to pass."""
         values, horizon = inputs["values"], inputs["horizon"]
         batch, time = tf.unstack(tf.shape(values)[:2])
         checks = [tf.debugging.assert_positive(horizon, "horizon must be at least 1")]
@@ -202,7 +254,8 @@ class ServedForecaster:
         }
         if layout.static_names:
             window["static"] = data.static_in_graph(inputs["static"], layout)
-        return window, horizon, checks
+        with tf.control_dependencies(checks):
+            return {**window, "values": tf.identity(values)}, tf.identity(horizon)
 
 
 def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
@@ -210,6 +263,7 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
     layout, config = trained.layout, trained.config
     return {
         "context_steps": config.model.context_steps,
+        "path_count": config.model.path_count,
         "horizon_steps": config.forecast.horizon_steps,
         "levels": list(config.forecast.levels),
         "target_names": layout.target_names,
@@ -242,26 +296,35 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     found = []
     for rows, time, ahead in ((1, 40, horizon), (3, 25, 1), (2, 9, horizon + 3)):
         inputs = example(made, rows, time, ahead)
-        answers = [
-            made.forecast(
-                **{
-                    name: tf.constant(array if not np.ndim(array) else array[row : row + 1])
-                    for name, array in inputs.items()
-                }
-            )
-            for row in range(rows)
-        ]
-        joined = {
-            name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]
-        }
+        joined = _by_row(made.forecast, inputs, rows)
         found.append(warmup_requests.Request("serving_default", inputs, joined))
+        if rows < 3:
+            drawn = {**inputs, "count": np.int32(3), "seed": np.int32(rows)}
+            joined = _by_row(made.paths, drawn, rows)
+            found.append(warmup_requests.Request("paths", drawn, joined))
     for rows in (1, 3):
         found += _streamed(made, rows)
     return [*found, assets.request()]
 
 
+def _by_row(
+    ask: Callable[..., dict[str, tf.Tensor]], inputs: dict[str, Any], rows: int
+) -> dict[str, np.ndarray]:
+    """Returns the answers of Keras to each row alone."""
+    answers = [
+        ask(
+            **{
+                name: tf.constant(array if not np.ndim(array) else array[row : row + 1])
+                for name, array in inputs.items()
+            }
+        )
+        for row in range(rows)
+    ]
+    return {name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]}
+
+
 def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request]:
-    """Returns requests for a first chunk, from states of zeros, and for one step after it.
+    """Returns requests for a first chunk, from states of zeros, for one step after it, and beyond.
 
     The answers are those of the whole history so far, and states that NumPy keeps.
     """
@@ -296,7 +359,10 @@ def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request
         told = {name: each.numpy() for name, each in answers.items()} | after
         found.append(warmup_requests.Request("stream", {**chunk, **states}, told))
         states = after
-    return found
+    future = {name: array[:, -horizon:] if name in _STEPS else array
+              for name, array in whole.items() if name not in ("values", "past")}  # fmt: skip
+    told = {name: each.numpy() for name, each in answers.items()}
+    return [*found, warmup_requests.Request("closed_loop", {**future, **states}, told)]
 
 
 def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:
