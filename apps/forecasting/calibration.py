@@ -6,17 +6,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.forecasting import closed_loop, data, forecaster
 from apps.forecasting import config as configs
+from apps.forecasting import data, forecaster
 from apps.forecasting import layout as layouts
 from apps.forecasting import model as models
-from apps.forecasting import panel as panels
 from apps.suite.evaluation import intervals
+from apps.suite.networks import quantiles as quantile_functions
+from apps.suite.panels import panel as panels
 
 _MOST_ROWS = 1_024  # windows that are looked at, spread evenly over all
 _BATCH = 256
 _MOST_SHARES, _LEAST_SHARES = 256, 20  # windows that show how steps go together
-_MOST_FAR, _FAR_ROWS = 128, 32  # windows that are followed beyond the trained horizon; at a time
+_MOST_FAR, _FAR_ROWS = 256, 32  # windows that are followed beyond the trained horizon; at a time
 
 
 class Validation:
@@ -63,7 +64,7 @@ class Validation:
         z, truth = self._said(network)
         flat = z.reshape(-1, z.shape[-1])
         try:
-            offsets, said = self._offsets(flat, truth.ravel())
+            offsets, said = intervals.moves(flat, truth.ravel(), self.config.forecast.levels)
         except ValueError as error:
             return found, f"intervals are left as learned: {error}"
         found = found._replace(offsets=offsets)
@@ -73,8 +74,9 @@ class Validation:
             if len(whole) >= _LEAST_SHARES:
                 quantiles = np.sort(z[whole] + offsets, axis=-1).reshape(-1, z.shape[-1])
                 levels = self.config.forecast.levels
-                shares = closed_loop.levels_of(truth[whole].ravel(), quantiles, levels)
+                shares = quantile_functions.levels_of(truth[whole].ravel(), quantiles, levels)
                 found = found._replace(shares=shares.reshape(len(whole), -1))
+        said = f"validation part, before the intervals were moved: {said}"
         try:
             stretches, more = self._stretches(network, layout, found)
         except ValueError as error:
@@ -93,22 +95,6 @@ class Validation:
         y = np.concatenate([targets[:, -horizon:].numpy() for _, targets, _ in self.batches])
         return z, np.where(y[..., 1] > 0, y[..., 0], np.nan)
 
-    def _offsets(self, z: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, str]:
-        """Returns the moves of the quantiles in spreads, float32 [levels], and words on them.
-
-        The outermost two levels move by the offset that makes their interval cover what it says
-        (`intervals.conformal_offset`), and so on inwards; the median stays.
-        """
-        levels = self.config.forecast.levels
-        moves = np.zeros(len(levels), np.float32)
-        said = []
-        for low, high, wanted in _pairs(levels):
-            ends = z[:, low], z[:, high], truth
-            offset = intervals.conformal_offset(*ends, wanted)
-            moves[low], moves[high] = -offset, offset
-            said.append(f"{wanted:.0%} covered {intervals.coverage(*ends):.1%}")
-        return moves, f"validation part, before the intervals were moved: {', '.join(said)}"
-
     def _stretches(
         self, network: keras.Model, layout: layouts.Layout, found: forecaster.Calibration
     ) -> tuple[np.ndarray, str]:
@@ -124,9 +110,7 @@ class Validation:
         rows = rows[:: -(-len(rows) // _MOST_FAR) or 1]
         if not rows:
             raise ValueError("no series is long enough for two horizons")
-        ask = tf.function(
-            forecaster.Forecaster(network, self.config, layout, found).forecast, autograph=False
-        )
+        ask = forecaster.Forecaster(network, self.config, layout, found).forecast
         z, truths = [], []
         for start in range(0, len(rows), _FAR_ROWS):
             window = data.histories(panel, layout, self.config, rows[start : start + _FAR_ROWS], 2)
@@ -135,19 +119,5 @@ class Validation:
             z.append(quantiles.numpy()[:, horizon:])
         quantiles = np.concatenate(z).reshape(-1, len(levels))
         truth = np.concatenate(truths).ravel()
-        median = quantiles[:, levels.index(0.5)]
-        stretches = np.ones(len(levels), np.float32)
-        said = []
-        for low, high, wanted in _pairs(levels):
-            side = np.where(truth > median, quantiles[:, high], quantiles[:, low]) - median
-            apart = (truth - median) / np.maximum(np.abs(side), 1e-12)
-            ends = np.full(len(apart), -1.0), np.full(len(apart), 1.0), apart
-            stretches[[low, high]] = 1 + intervals.conformal_offset(*ends, wanted)
-            said.append(f"{wanted:.0%} covered {intervals.coverage(*ends):.1%}")
-        return stretches, f"in the horizon after the trained one: {', '.join(said)}"
-
-
-def _pairs(levels: tuple[float, ...]) -> list[tuple[int, int, float]]:
-    """Returns the places of both ends of each interval, outermost first, and its coverage."""
-    last = len(levels) - 1
-    return [(low, last - low, levels[last - low] - levels[low]) for low in range(len(levels) // 2)]
+        stretches, said = intervals.stretches(quantiles, truth, levels)
+        return stretches, f"in the horizon after the trained one: {said}"

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from apps.forecasting import config as configs
 from apps.forecasting import data
+from apps.suite.networks import quantiles
 
 
 def forecast(
@@ -30,7 +31,7 @@ def forecast(
     shares = tf.tile(tf.constant(draws(paths, horizon).T), [batch, 1])
     z, _ = walk(network, found, series, shares, config)
     walked = tf.reshape(z, [-1, paths, horizon])
-    marginal = quantiles_of(walked, config.forecast.levels)
+    marginal = quantiles.over(walked, config.forecast.levels)
     whole = tf.concat([tf.reduce_mean(walked, axis=1, keepdims=True), marginal], axis=1)
     return tf.transpose(whole, [0, 2, 1])
 
@@ -72,7 +73,7 @@ def walk(
             measured[:, None],
         )  # fmt: skip
         said, *after = network([step, series, *states], training=False)
-        z = at_levels(said[:, 0, 1:], levels, shares[:, at])
+        z = quantiles.drawn(said[:, 0, 1:], levels, shares[:, at])
         return (
             at + 1, z, tf.ones_like(z), tf.zeros_like(measured), steps.write(at, z),
             told.write(at, said[:, 0]), *after,
@@ -111,61 +112,3 @@ def draws(paths: int, steps: int) -> np.ndarray:
     random = np.random.default_rng(0)
     shares = np.tile((np.arange(paths) + 0.5) / paths, (steps, 1))
     return random.permuted(shares, axis=1).astype(np.float32)
-
-
-def at_levels(quantiles: tf.Tensor, levels: tuple[float, ...], share: tf.Tensor) -> tf.Tensor:
-    """Returns the quantiles at any levels, linear between those that are known and beyond them.
-
-    Args:
-        quantiles: float32 (rows, levels).
-        levels: rising.
-        share: float32 (rows,), from 0 to 1.
-    """
-    known = tf.constant(levels, tf.float32)
-    above = tf.reduce_sum(tf.cast(share[:, None] > known, tf.int32), axis=1)
-    low = tf.clip_by_value(above - 1, 0, len(levels) - 2)
-    start, end = (tf.gather(known, each) for each in (low, low + 1))
-    first, last = (tf.gather(quantiles, each, batch_dims=1) for each in (low, low + 1))
-    return first + (last - first) * (share - start) / (end - start)
-
-
-def quantiles_of(drawn: tf.Tensor, levels: tuple[float, ...]) -> tf.Tensor:
-    """Returns the quantiles of what was drawn, float32 (batch, levels, time).
-
-    Args:
-        drawn: float32 (batch, draws, time), of a known number of draws.
-        levels: of the quantiles.
-    """
-    ordered, count = tf.sort(drawn, axis=1), drawn.shape[1]
-    place = np.array(levels) * count - 0.5
-    low = np.clip(np.floor(place), 0, count - 1).astype(np.int32)
-    high = np.minimum(low + 1, count - 1)
-    share = tf.constant(np.clip(place - low, 0, 1), tf.float32)[None, :, None]
-    first, last = (tf.gather(ordered, each, axis=1) for each in (low, high))
-    return (1 - share) * first + share * last
-
-
-def spread_evenly(quantiles: tf.Tensor, levels: tuple[float, ...], count: int) -> tf.Tensor:
-    """Returns `count` values that stand for quantiles (…, levels), one for each equal share."""
-    shares = (np.arange(count) + 0.5) / count
-    low = np.clip(np.searchsorted(levels, shares) - 1, 0, len(levels) - 2)
-    start, end = (np.array(levels)[each] for each in (low, low + 1))
-    weights = np.zeros((len(levels), count), np.float32)
-    weights[low + 1, np.arange(count)] = (shares - start) / (end - start)
-    weights[low, np.arange(count)] += 1 - (shares - start) / (end - start)
-    return tf.tensordot(quantiles, tf.constant(weights), 1)
-
-
-def levels_of(values: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
-    """Returns the level at which each value lies among its quantiles; undoes `at_levels`.
-
-    Args:
-        values: float [n].
-        quantiles: float [n, levels], rising.
-        levels: rising; beyond the outermost a value may lie below 0 or above 1, at most by 1.
-    """
-    low = np.clip((values[:, None] > quantiles).sum(axis=1) - 1, 0, len(levels) - 2)
-    first, last = (np.take_along_axis(quantiles, each[:, None], 1)[:, 0] for each in (low, low + 1))
-    start, end = (np.array(levels)[each] for each in (low, low + 1))
-    share = (values - first) / np.maximum(last - first, 1e-6)
-    return np.clip(start + (end - start) * share, -1.0, 2.0).astype(np.float32)

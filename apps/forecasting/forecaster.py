@@ -12,6 +12,7 @@ from apps.forecasting import closed_loop, data
 from apps.forecasting import config as configs
 from apps.forecasting import layout as layouts
 from apps.forecasting import model as models
+from apps.suite.networks import quantiles as quantile_functions
 
 NAN = float("nan")
 _CLIP = 10.0  # spreads of a window, for a draw that is fed back
@@ -66,8 +67,23 @@ class Forecaster:
         self.stretches = tf.constant(calibration.stretches, tf.float32)
         self.shares = tf.constant(calibration.shares, tf.float32)
         self.context, self.block = config.model.context_steps, config.forecast.horizon_steps
+        window = {
+            name: tf.TensorSpec(shape, kind, name)
+            for name, (shape, kind) in {
+                "values": ([None, None, len(layout.target_names)], tf.float32),
+                "past": ([None, None, len(layout.past_names)], tf.float32),
+                "known": ([None, None, len(layout.known_names)], tf.float32),
+                "times": ([None, None], tf.float64),
+                "static": ([None, layout.static_count], tf.float32),
+                "series": ([None], tf.int32),
+            }.items()
+        }
+        number = tf.TensorSpec([], tf.int32)
+        # Traced once for whoever asks, and for all signatures of an export
+        self.forecast = tf.function(self._forecast, [window, number], autograph=False)
+        self.paths = tf.function(self._paths, [window, number, number, number], autograph=False)
 
-    def forecast(
+    def _forecast(
         self, window: dict[str, tf.Tensor], horizon: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean (batch, horizon, targets) and quantiles (batch, horizon, targets, levels).
@@ -105,7 +121,7 @@ class Forecaster:
         found = tf.transpose(found, [0, 2, 1, 3])
         return found[..., 0], found[..., 1:]
 
-    def paths(
+    def _paths(
         self, window: dict[str, tf.Tensor], horizon: tf.Tensor, count: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         """Returns what might come, float32 (batch, count, horizon, targets).
@@ -195,7 +211,7 @@ class Forecaster:
         if self.config.model.kind == "direct":
             said = self._moved(models.answer(self.network, found, series, self.config))
             flat = tf.reshape(said[..., 1:], [-1, len(self.levels)])
-            z = closed_loop.at_levels(flat, self.levels, tf.reshape(shares, [-1]))
+            z = quantile_functions.drawn(flat, self.levels, tf.reshape(shares, [-1]))
             z = tf.reshape(z, [-1, self.block])
         else:
             z, said = closed_loop.walk(self.network, found, series, shares, self.config)
@@ -205,11 +221,11 @@ class Forecaster:
 
     def _over(self, said: tf.Tensor) -> tf.Tensor:
         """Returns mean and quantiles (block, 1 + levels) over what is said of all paths."""
-        each = closed_loop.spread_evenly(said[..., 1:], self.levels, _STAND_INS)
+        each = quantile_functions.stand_ins(said[..., 1:], self.levels, _STAND_INS)
         count = said.shape[0] or self.config.model.path_count
         each = tf.transpose(each, [0, 2, 1])
         each = tf.reshape(each, [1, count * _STAND_INS, self.block])
-        quantiles = tf.transpose(closed_loop.quantiles_of(each, self.levels)[0])
+        quantiles = tf.transpose(quantile_functions.over(each, self.levels)[0])
         median = quantiles[:, self.levels.index(0.5), None]
         quantiles = tf.sort(median + self.stretches * (quantiles - median), axis=-1)
         return tf.concat([tf.reduce_mean(said[..., :1], axis=0), quantiles], axis=-1)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import data, trained_model
 from apps.suite.export import assets
 from apps.suite.runs import config as config_fields
-from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.serving import limits, signatures
 
 _HISTORY = {
     "values": "float32[b, time, targets]",
@@ -47,15 +45,18 @@ zeros and are the client's to keep. `closed_loop` goes on from those states with
 known and times are then of the horizon alone. `paths` draws what might come, step by step.
 """
 
-_STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
-_RECENT = "recent_"  # begins the names of a stream's states
+STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
+RECENT = "recent_"  # begins the names of a stream's states
 
 
 LIMITS = {
     "horizon": 10_000, "rows_times_steps": 2**18,
-    "paths": 1_000, "paths_times_steps": 2**25,
+    "paths": 1_000, "paths_times_steps": 2**25, "least_path_steps": 2**13,
 }  # fmt: skip
-"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
+"""Bounds of a request, which the graph holds; they stand in settings.json as well.
+
+A trained horizon of one row counts as `least_path_steps`, though its paths may read fewer steps.
+"""
 
 
 class ServedForecaster:
@@ -140,25 +141,25 @@ class ServedForecaster:
 
     def closed_loop(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `closed_loop`: the forecast after all steps that a stream has read."""
-        count = inputs[f"{_RECENT}count"]
-        told = f"{_RECENT}count: must be above 0; send stream a step before closed_loop"
+        count = inputs[f"{RECENT}count"]
+        told = f"{RECENT}count: must be above 0; send stream a step before closed_loop"
         count = limits.checked(count, tf.reduce_all(count > 0), told)
         none = {
             name: tf.zeros([tf.shape(count)[0], 0, *spec.shape[2:]], spec.dtype)
             for name, spec in self.specs().items()
             if name in ("values", "past")
         }
-        answer = self.stream(**{**inputs, **none, f"{_RECENT}count": count})
+        answer = self.stream(**{**inputs, **none, f"{RECENT}count": count})
         return {name: answer[name] for name in _FORECAST}
 
     def states(self) -> dict[str, tf.TensorSpec]:
         """Returns the states of a stream: its last `context_steps` steps, and their number."""
         steps = self.forecaster.context
-        specs = {f"{_RECENT}count": tf.TensorSpec([None], tf.int32, f"{_RECENT}count")}
+        specs = {f"{RECENT}count": tf.TensorSpec([None], tf.int32, f"{RECENT}count")}
         for name, spec in self.specs().items():
-            if name in _STEPS:
+            if name in STEPS:
                 shape = [None, steps, *spec.shape[2:]]
-                specs[_RECENT + name] = tf.TensorSpec(shape, spec.dtype, _RECENT + name)
+                specs[RECENT + name] = tf.TensorSpec(shape, spec.dtype, RECENT + name)
         return specs
 
     def stream(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -166,24 +167,24 @@ class ServedForecaster:
         window, horizon = self.window(inputs)
         length = self.forecaster.context
         time = tf.shape(window["values"])[1]
-        count = inputs[f"{_RECENT}count"]
+        count = inputs[f"{RECENT}count"]
         places = tf.range(length)[None]
         is_there = places >= length - count[:, None]
         step = tf.cast(tf.range(-length, 0), tf.float64)[None] * self.layout.step_seconds
-        after = {f"{_RECENT}count": tf.minimum(count + time, length)}
-        for name in _STEPS:
+        after = {f"{RECENT}count": tf.minimum(count + time, length)}
+        for name in STEPS:
             if name not in inputs:
                 blank = tf.zeros([tf.shape(count)[0], length, *window[name].shape[2:]])
                 before = tf.cast(blank, window[name].dtype)
             elif name == "times":
-                before = tf.cast(inputs[_RECENT + name], tf.float64)
+                before = tf.cast(inputs[RECENT + name], tf.float64)
                 before = tf.where(is_there, before, window[name][:, :1] + step)
             else:
-                before = tf.where(is_there[:, :, None], inputs[_RECENT + name], float("nan"))
+                before = tf.where(is_there[:, :, None], inputs[RECENT + name], float("nan"))
             window[name] = tf.concat([before, window[name]], axis=1)
             if name in inputs:
                 recent = window[name][:, time : time + length]
-                after[_RECENT + name] = tf.cast(recent, inputs[name].dtype)
+                after[RECENT + name] = tf.cast(recent, inputs[name].dtype)
         return {**self._answer(window, horizon), **after}
 
     def _answer(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -209,8 +210,8 @@ class ServedForecaster:
         of = self.forecaster
         told = "horizon: rows times targets, paths and steps that they read and draw"
         factors = [
-            tf.maximum(tf.shape(window["values"])[0], 1), len(self.layout.target_names), paths,
-            blocks, of.context + of.block,
+            tf.maximum(tf.shape(window["values"])[0], 1), len(self.layout.target_names), blocks,
+            tf.maximum(paths * (of.context + of.block), LIMITS["least_path_steps"]),
         ]  # fmt: skip
         return limits.at_most(horizon, factors, LIMITS["paths_times_steps"], told)
 
@@ -284,111 +285,3 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
 def served(run: Path) -> ServedForecaster:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     return ServedForecaster(trained_model.load(run))
-
-
-def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
-    """Returns requests of one and of three rows, at, below and beyond the trained horizon.
-
-    The answers are of the Keras model row by row: histories of other lengths, and gaps.
-    """
-    made = ServedForecaster(trained)
-    horizon = trained.config.forecast.horizon_steps
-    found = []
-    for rows, time, ahead in ((1, 40, horizon), (3, 25, 1), (2, 9, horizon + 3)):
-        inputs = example(made, rows, time, ahead)
-        joined = _by_row(made.forecast, inputs, rows)
-        found.append(warmup_requests.Request("serving_default", inputs, joined))
-        if rows < 3:
-            drawn = {**inputs, "count": np.int32(3), "seed": np.int32(rows)}
-            joined = _by_row(made.paths, drawn, rows)
-            found.append(warmup_requests.Request("paths", drawn, joined))
-    for rows in (1, 3):
-        found += _streamed(made, rows)
-    return [*found, assets.request()]
-
-
-def _by_row(
-    ask: Callable[..., dict[str, tf.Tensor]], inputs: dict[str, Any], rows: int
-) -> dict[str, np.ndarray]:
-    """Returns the answers of Keras to each row alone."""
-    answers = [
-        ask(
-            **{
-                name: tf.constant(array if not np.ndim(array) else array[row : row + 1])
-                for name, array in inputs.items()
-            }
-        )
-        for row in range(rows)
-    ]
-    return {name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]}
-
-
-def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request]:
-    """Returns requests for a first chunk, from states of zeros, for one step after it, and beyond.
-
-    The answers are those of the whole history so far, and states that NumPy keeps.
-    """
-    time, horizon, length = 7, 3, made.forecaster.context
-    whole = example(made, rows, time, horizon)
-    states = {
-        name: np.zeros([rows, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
-        for name, spec in made.states().items()
-    }
-    found = []
-    for start, end in ((0, time - 1), (time - 1, time)):
-        until = {
-            name: array[:, : end + (horizon if name in ("known", "times") else 0)]
-            if name in _STEPS
-            else array
-            for name, array in whole.items()
-        }
-        chunk = {name: array[:, start:] if name in _STEPS else array
-                 for name, array in until.items()}  # fmt: skip
-        answers = made.forecast(**{name: tf.constant(array) for name, array in until.items()})
-        after = {f"{_RECENT}count": np.full(rows, min(end, length), np.int32)}
-        for name in states:
-            of = name.removeprefix(_RECENT)
-            if of in _STEPS:
-                array = until[of][:, :end]
-                blank = np.full([rows, length, *array.shape[2:]], np.nan)
-                if of == "times":
-                    step = np.arange(-length, 0) * made.layout.step_seconds
-                    blank = until[of][:, :1] + step
-                joined = np.concatenate([blank, array], axis=1)[:, -length:]
-                after[name] = joined.astype(states[name].dtype)
-        told = {name: each.numpy() for name, each in answers.items()} | after
-        found.append(warmup_requests.Request("stream", {**chunk, **states}, told))
-        states = after
-    future = {name: array[:, -horizon:] if name in _STEPS else array
-              for name, array in whole.items() if name not in ("values", "past")}  # fmt: skip
-    told = {name: each.numpy() for name, each in answers.items()}
-    return [*found, warmup_requests.Request("closed_loop", {**future, **states}, told)]
-
-
-def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:
-    """Draws inputs with gaps and a new series among them, well above the usual level."""
-    draw, layout = np.random.default_rng(rows), made.layout
-    whole = time + horizon
-    step = max(1, round(layout.step_seconds))
-    # Far from 0: near it the rounding of a level of thousands would look like a difference
-    base = abs(layout.level) + 20 * layout.spread
-    values = base + layout.spread * draw.normal(size=(rows, time, len(layout.target_names)))
-    values[draw.random(values.shape) < 0.1] = np.nan
-
-    def drawn(scale: tuple[tuple[float, float], ...], steps: int) -> np.ndarray:
-        mean, deviation = np.array(scale or [(0.0, 1.0)][:0]).reshape(-1, 2).T
-        found = mean + deviation * draw.normal(size=(rows, steps, len(scale)))
-        return found.astype(np.float32)
-
-    names = [*layout.series_names[: rows - 1], "no such series"][:rows]
-    static = [["" if at else "0"] * len(layout.static_names) for at in range(rows)]
-    inputs = {
-        "values": values.astype(np.float32),
-        "past": drawn(layout.past_scale, time),
-        "known": drawn(layout.known_scale, whole),
-        "times": 1_700_000_000 + step * np.arange(whole) + np.zeros((rows, 1), np.int64),
-        "series": np.array([name.encode() for name in names], object),
-        "static": np.array([[text.encode() for text in row] for row in static], object),
-        "horizon": np.int32(horizon),
-    }
-    return {name: inputs[name] for name in made.specs()}

@@ -9,7 +9,7 @@ import numpy as np
 from apps.forecasting import config as configs
 from apps.forecasting import forecaster, model, trained_model
 from apps.forecasting import layout as layouts
-from apps.forecasting import panel as panels
+from apps.suite.panels import panel as panels
 from apps.suite.runs import run_folder
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
