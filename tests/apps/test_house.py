@@ -25,6 +25,7 @@ SUITE_FLOORS = (
     {"tables", "videos", "evaluation"},
     {"sequences"},
     {"sequence_files"},
+    {"panels"},
     {"scoring", "demo"},
 )
 TASK_FLOORS = (

@@ -12,7 +12,6 @@ each column that has no other role is a series. Rows at the end without a target
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.forecasting import config as configs
-from apps.forecasting import panel as panels
 from apps.suite import errors
+from apps.suite.panels import config as configs
+from apps.suite.panels import panel as panels
 from apps.suite.sequence_files import long_tables
 from apps.suite.sequences import config as sequence_configs
 from apps.suite.tables import cells, reader
@@ -53,7 +52,7 @@ class _Rows(NamedTuple):
     numbers: np.ndarray
 
 
-def read(path: Path, settings: configs.DataFormatConfig) -> panels.Panel:
+def read(path: Path, settings: configs.PanelFormatConfig) -> panels.Panel:
     """Reads a csv or parquet file to learn from; each series gets three parts.
 
     Raises:
@@ -70,7 +69,7 @@ def read(path: Path, settings: configs.DataFormatConfig) -> panels.Panel:
 
 
 def read_history(
-    path: Path, settings: configs.DataFormatConfig, columns: Columns, future: Path | None
+    path: Path, settings: configs.PanelFormatConfig, columns: Columns, future: Path | None
 ) -> panels.Panel:
     """Reads histories for a model that is trained, and what is known ahead, in a file of its own.
 
@@ -91,7 +90,7 @@ def read_history(
 
 def _read(
     path: Path,
-    settings: configs.DataFormatConfig,
+    settings: configs.PanelFormatConfig,
     wanted: tuple[str, ...] | None,
     more: bool = False,
 ) -> tuple[list[_Rows], tuple[str, ...], bool, tuple[str, ...]]:
@@ -157,7 +156,7 @@ def _read(
 
 
 def _targets(
-    path: Path, settings: configs.DataFormatConfig, names: Sequence[str]
+    path: Path, settings: configs.PanelFormatConfig, names: Sequence[str]
 ) -> tuple[str, ...]:
     """Returns the columns to forecast: those that are named, or all that have no other role."""
     others = tuple(name for name in names if name not in (*settings.known, *settings.past))
@@ -197,7 +196,7 @@ def _joined(
 
 def _panel(
     path: Path,
-    settings: configs.DataFormatConfig,
+    settings: configs.PanelFormatConfig,
     found: list[_Rows],
     names: tuple[str, ...],
     columns: Columns,
@@ -256,7 +255,7 @@ def _panel(
     )
 
 
-def _parts(length: int, settings: configs.DataFormatConfig) -> tuple[int, int, int]:
+def _parts(length: int, settings: configs.PanelFormatConfig) -> tuple[int, int, int]:
     """Returns the ends of the train, the validation and the test part."""
     test = settings.test_steps or int(length * settings.test_fraction)
     validation = settings.validation_steps or int(length * settings.validation_fraction)
@@ -267,7 +266,7 @@ def _parts(length: int, settings: configs.DataFormatConfig) -> tuple[int, int, i
 
 
 def _even(
-    rows: _Rows, step: float, dated: bool, settings: configs.DataFormatConfig, path: Path
+    rows: _Rows, step: float, dated: bool, settings: configs.PanelFormatConfig, path: Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows on even steps; those between them are NaN.
 
@@ -290,7 +289,7 @@ def _even(
     way = "give --data_format.step_seconds, or take each row as a step with --data_format.resample"
     twice = np.flatnonzero(np.diff(at) == 0)
     if len(twice):
-        moments = [_written(rows.times[place], dated) for place in (twice[0], twice[0] + 1)]
+        moments = [written(rows.times[place], dated) for place in (twice[0], twice[0] + 1)]
         raise errors.UserError(
             f"{path}: {rows.name}: the rows of {moments[0]} and {moments[1]} fall into one step of "
             f"{step:g} seconds; {way} False"
@@ -305,12 +304,13 @@ def _even(
     return grid, numbers
 
 
-def _written(time: float, dated: bool) -> str:
+def written(time: float, dated: bool) -> str:
+    """Returns a time of a panel in words."""
     return table_rows.written(time * timestamps.SECOND) if dated else f"{time:g}"
 
 
 def _static(
-    settings: configs.DataFormatConfig,
+    settings: configs.PanelFormatConfig,
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Returns the static columns, and their text by the name of the series."""
     if not settings.static:
@@ -337,20 +337,3 @@ def _static(
                 raise errors.UserError(f"{block.place(row)}: {key} {name} comes twice; keep one")
             found[name.strip()] = tuple(texts)
     return names, found
-
-
-def check_known(panel: panels.Panel, horizon: int) -> None:
-    """Raises UserError where a column that is known ahead has no value at a step ahead."""
-    for one in panel.series:
-        ahead = one.known[one.length : one.length + horizon]
-        for at, name in enumerate(panel.known_names):
-            column = ahead[:, at]
-            empty = np.flatnonzero(~np.isfinite(column))
-            first = int(empty[0]) if len(empty) else len(column)
-            if first < horizon:
-                longer = panels.forward(dataclasses.replace(panel, series=(one,)), horizon)
-                moment = _written(longer.series[0].times[one.length + first], panel.dated)
-                raise errors.UserError(
-                    f"{panel.source}: {one.name}: {name} is missing at {moment}, step {first + 1} "
-                    f"of {horizon} ahead; add rows without a target, or give --known FILE"
-                )

@@ -6,13 +6,13 @@ import hashlib
 
 import numpy as np
 
-from apps.forecasting import config as configs
-from apps.forecasting import panel as panels
 from apps.suite import errors
 from apps.suite.data import named_sets
+from apps.suite.panels import config as configs
+from apps.suite.panels import panel as panels
 
 
-def read(name: str, settings: configs.DataFormatConfig) -> panels.Panel:
+def read(name: str, settings: configs.PanelFormatConfig) -> panels.Panel:
     """Reads a set; its parts are its own unless the settings give steps.
 
     Raises:
