@@ -30,7 +30,7 @@ from apps.suite import errors, process
 from apps.suite.commands import progress
 from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
-from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
+from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
 
 _VERSION = 1  # raise it whenever the same config gives other numbers than before
 _SHARD_EXAMPLES = 200
@@ -70,7 +70,7 @@ class Config(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def audio(self) -> AudioConfig: ...
+    def audio(self) -> RecordingConfig: ...
     @property
     def features(self) -> FeatureConfig: ...
     @property
