@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +28,6 @@ STRIDE = front_end.FRAME_STRIDE
 """Frames of features to one frame of letters."""
 _ORDER, _MASKS = range(2)  # what a seed is for
 _SHORTEST_SECONDS = 0.05
-_QUIETEST = 1e-4  # highest sample of a recording that counts as silent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +89,9 @@ def load(config: configs.Config) -> Corpus:
     ]
     for each, length in zip(said, seconds, strict=True):
         if not each.text:
-            raise errors.UserError(f"{each.name}: its transcript has no letters; write it or drop it")
+            raise errors.UserError(
+                f"{each.name}: its transcript has no letters; write it or drop it"
+            )
         if length < _SHORTEST_SECONDS:
             raise errors.UserError(f"{each.name}: has only {length:.3f} s of sound; remove it")
     parts, split = _divided(source, said, config)
@@ -136,7 +137,10 @@ def told(corpus: Corpus) -> str:
     letters = "".join(corpus.alphabet).replace(" ", "")
     return account.lines(
         [
-            ("data", f"{corpus.name}: {len(everybody):,} recordings, {sum(corpus.seconds) / 3600:.2f} h"),
+            (
+                "data",
+                f"{corpus.name}: {len(everybody):,} recordings, {sum(corpus.seconds) / 3600:.2f} h",
+            ),
             ("lengths", account.spread(corpus.seconds, "s")),
             ("parts", f"{counts}; {corpus.split}"),
             ("speakers", f"{len(speakers):,}" if speakers else "not known"),
@@ -152,12 +156,13 @@ def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:
     return served_features.whole(waveforms, config.audio, config.features)
 
 
-def feature_frames(samples: tf.Tensor, config: configs.Config) -> tf.Tensor:
-    """Returns how many whole frames of features the first samples hold, int32 [b]."""
+def feature_frames(samples: Any, config: configs.Config) -> Any:
+    """Returns how many whole frames of features so many samples hold: a number or a tensor."""
     sizes = sound_features.frame_sizes(config.audio, config.features)
     if config.features.centre:
-        return tf.where(samples > 0, 1 + samples // sizes.hop, 0)
-    return tf.maximum(0, 1 + (samples - sizes.window) // sizes.hop)
+        return 1 + samples // sizes.hop
+    # A window is longer than a hop: fewer samples than a window give no number above 0
+    return (samples - sizes.window + sizes.hop) // sizes.hop
 
 
 def letter_frames(frames: np.ndarray) -> np.ndarray:
@@ -225,7 +230,9 @@ def batches(
         tf.TensorSpec([rows, None], tf.int32),
     ]
 
-    def masked(step: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def masked(
+        step: tf.Tensor, batch: tuple[tf.Tensor, ...]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         values, frames, targets = batch
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
         values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
@@ -286,13 +293,15 @@ def _check_length(
     """Raises UserError for a recording with fewer frames than its text needs."""
     if not each.text:
         raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
-    samples = tf.constant(round(seconds * config.audio.sample_rate_hz))
-    frames = int(letter_frames(feature_frames(samples, config).numpy()))
+    frames = int(
+        letter_frames(feature_frames(np.round(seconds * config.audio.sample_rate_hz), config))
+    )
     needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
     if frames < needed:
         raise errors.UserError(
             f"{each.name}: {seconds:.2f} s give {frames} frames, its text of {len(each.text)} "
-            f"letters needs {needed}; mend the transcript, or take a smaller features.hop_milliseconds"
+            f"letters needs {needed}; mend the transcript, or take a smaller "
+            "features.hop_milliseconds"
         )
 
 
@@ -302,6 +311,12 @@ def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:
     for name, part in parts.items():
         contents = part.reader.digests(part.places)
         for each, place, content in zip(part.recordings, part.places, contents, strict=True):
-            facts = (name, each.name, each.text, each.speaker, place.first_frame, place.frames, content)
+            facts = (
+                name,
+                *each[:3],
+                place.first_frame,
+                place.frames,
+                content,
+            )
             digest.update("\n".join(map(str, facts)).encode() + b"\0")
     return digest.hexdigest()

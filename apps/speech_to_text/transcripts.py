@@ -88,9 +88,10 @@ def fitted(texts: Sequence[Utterance], alphabet: Sequence[str], outside: str) ->
     )
     if strange and outside == "refuse":
         shown = ", ".join(f"{each!r} {count:,}" for each, count in strange.most_common(_SHOWN))
+        shown += ", …" if len(strange) > _SHOWN else ""
         name = next(each.name for each in texts if set(each.text) - known)
         raise errors.UserError(
-            f"{name}: letters outside of the alphabet: {shown}{', …' if len(strange) > _SHOWN else ''}; "
+            f"{name}: letters outside of the alphabet: {shown}; "
             "leave them out with --text.outside drop, or name all letters with --text.alphabet"
         )
     kept = ("".join(letter for letter in each.text if letter in known) for each in texts)

@@ -175,7 +175,9 @@ def _of_folder(folder: Path) -> Iterator[_Row]:
         for sound, text in pairs:
             top = sound.relative_to(folder).parts[0].lower()
             part = _OTHER_PARTS.get(top, top)
-            yield _Row(str(text), sound, text_files.decoded(text), "", part if part in PARTS else "")
+            yield _Row(
+                str(text), sound, text_files.decoded(text), "", part if part in PARTS else ""
+            )
 
 
 def _of_list(file: Path) -> Iterator[_Row]:
@@ -207,7 +209,7 @@ def _table(file: Path, needed: set[str]) -> Iterator[tuple[str, dict[str, str]]]
     lacking = sorted(needed - set(header))
     if lacking:
         raise errors.UserError(
-            f"{file}, line 1: no column {lacking[0]}; the header has {', '.join(header) or 'nothing'}"
+            f"{file}, line 1: no column {lacking[0]}; the header has {', '.join(header)}"
         )
     for values in reader:
         if any(value.strip() for value in values):
@@ -241,9 +243,14 @@ def _of_manifest(file: Path) -> Iterator[_Row]:
         if row.get("offset") is not None:
             start = _number(where, "offset", row["offset"])
             length = row.get("duration")
-            seconds = (start, None if length is None else start + _number(where, "duration", length))
+            seconds = (
+                start,
+                None if length is None else start + _number(where, "duration", length),
+            )
         path = file.parent / row["audio_filepath"]
-        yield _Row(where, path, row["text"], str(row.get("speaker", "")), row.get("part", ""), seconds)
+        yield _Row(
+            where, path, row["text"], str(row.get("speaker", "")), row.get("part", ""), seconds
+        )
 
 
 def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
@@ -298,7 +305,9 @@ def _of_kaldi(folder: Path) -> Iterator[_Row]:
             place, value = segments.get(key, (where, ""))
             cells = value.split()
             if len(cells) != 3:
-                raise errors.UserError(f"{place}: {key} has no recording, start and end in segments")
+                raise errors.UserError(
+                    f"{place}: {key} has no recording, start and end in segments"
+                )
             recording = cells[0]
             seconds = (_number(place, "start", cells[1]), _number(place, "end", cells[2]))
         if recording not in sounds:
@@ -323,7 +332,8 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
     )
     if not sound or not text:
         raise errors.UserError(
-            f"{name}: needs a sound ({' or '.join(_SOUNDS)}) and a transcript ({' or '.join(_TEXTS)}); "
+            f"{name}: needs a sound ({' or '.join(_SOUNDS)}) and a transcript "
+            f"({' or '.join(_TEXTS)}); "
             f"its features are {', '.join(features)}"
         )
     rate = getattr(features[sound], "sample_rate", None)

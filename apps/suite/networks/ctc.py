@@ -15,6 +15,7 @@ Source: Graves et al., Connectionist temporal classification (2006).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,12 +23,14 @@ import tensorflow as tf
 
 _NEVER = -100.0
 """Logarithm of a probability that no answer comes from; finite, so that sums stay defined."""
-_SPARE_FRAMES = 6  # of blanks after a row, in which the decoder finds as many paths as are asked for
+_SPARE_FRAMES = (
+    6  # of blanks after a row, in which the decoder finds as many paths as are asked for
+)
 
 
 def least_frames(labels: Sequence[int]) -> int:
     """Returns how many frames a text needs: one for each label, and a blank between equal ones."""
-    return len(labels) + sum(one == other for one, other in zip(labels, labels[1:], strict=False))
+    return len(labels) + sum(one == other for one, other in itertools.pairwise(labels))
 
 
 def loss(labels: tf.Tensor, logits: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
@@ -202,7 +205,7 @@ def _of_path(path: tf.Tensor, emitted: tf.Tensor, labels: tf.Tensor) -> Alignmen
     """Reads the frames of the labels from a path int32 [time, b] of states, -1 after its end."""
     rows, count = tf.unstack(tf.shape(labels))
     time = tf.shape(path)[0]
-    is_label = path % 2 == 1
+    is_label = (path >= 0) & (path % 2 == 1)
     # Each label's place in a list of all rows' labels; what is not one goes to a place behind it.
     place = tf.where(is_label, path // 2 + count * tf.range(rows), rows * count)
     frame = tf.broadcast_to(tf.range(time)[:, None], tf.shape(path))
