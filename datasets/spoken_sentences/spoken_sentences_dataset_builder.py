@@ -26,12 +26,12 @@ def _module(file: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)
     spec.loader.exec_module(module)
     return module
 
 
 grammar = _module(_FOLDER / "grammar.py")
+voices = _module(_VOICE_FOLDER / "voices.py")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -102,12 +102,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def _plan(config: SpokenSentencesConfig, part: str) -> Iterator[dict[str, Any]]:
     """What each recording of a part is made of, as `render_sentences.py` reads it."""
-    commands = _module(_VOICE_FOLDER / "spoken_commands_dataset_builder.py")
     seed = hashlib.sha256(f"spoken_sentences/{config.name}/{part}".encode()).digest()
     random = np.random.default_rng(list(seed))
-    voices = commands._VOICES[part].split()[: config.voices or None]
-    accents, noises = commands._ACCENTS.split(), commands._NOISES.split()
-    others = commands._OTHER_WORDS[part].split()
+    speakers = voices.VOICES[part].split()[: config.voices or None]
+    accents, noises = voices.ACCENTS.split(), voices.NOISES.split()
+    others = voices.OTHER_WORDS[part].split()
     texts = grammar.sentences(part, config.sentences[part], random)
     turns = random.permutation(len(texts))  # so that every voice says as many sentences
 
@@ -128,13 +127,14 @@ def _plan(config: SpokenSentencesConfig, part: str) -> Iterator[dict[str, Any]]:
             "seed": int(random.integers(2**63)),
             "noise": noise,
             "word": spoken(
-                text + str(random.choice(["", ".", "!", "?"])), voices[turn % len(voices)]
+                text + str(random.choice(["", ".", "!", "?"])), speakers[turn % len(speakers)]
             ),
             "margins": [float(random.uniform(0.1, 0.3)), float(random.uniform(0.25, 0.45))],
             "is_wet": bool(random.random() < 0.7),
             "snr_db": float(random.uniform(5.0, 40.0)),
             "babble": [
-                spoken(str(random.choice(others)), str(random.choice(voices))) for _ in range(crowd)
+                spoken(str(random.choice(others)), str(random.choice(speakers)))
+                for _ in range(crowd)
             ],
         }
 
