@@ -2,8 +2,9 @@
 
 Signatures, all for any number of rows; samples are -1 to 1 at the rate of the run:
 
-    serving_default  waveform float32[b, samples], length int32[b], samples of each row
+    serving_default  waveform float32[b, samples]
                      -> text string[b], confidence float32[b], greedy_text string[b]
+    padded           waveform, and length int32[b], the samples of each row -> the same
     wav              wav string[b], the bytes of files with 16-bit samples at the rate of the run;
                      several channels are mixed -> the same
     words            waveform, length -> words string[b, words], start_seconds, end_seconds,

@@ -99,7 +99,8 @@ def compiled(
     """Compiles a network; the loss of a text is divided by the mean number of letters."""
 
     def nats(targets: Any, logits: Any) -> Any:
-        return ctc.loss(targets[:, 1:], logits, targets[:, 0]) / mean_letters
+        whole = keras.ops.cast(targets, "int32")  # Keras makes floats of all targets
+        return ctc.loss(whole[:, 1:], logits, whole[:, 0]) / mean_letters
 
     network.compile(optimizer, nats, jit_compile=config.training.jit_compile)
     return network

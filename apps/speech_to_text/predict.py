@@ -153,7 +153,7 @@ def whole(model: asking.Model, name: str, sound: np.ndarray, options: Options) -
     import numpy as np
 
     given: dict[str, Any] = {"waveform": sound[None], "length": np.array([len(sound)], np.int32)}
-    answer = model.ask(**given)
+    answer = model.ask(waveform=sound[None])
     found = Recording(name, answer["text"][0].decode(), float(answer["confidence"][0]))
     if options.words or options.srt is not None:
         told = model.ask("words", **given)

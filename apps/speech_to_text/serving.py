@@ -20,7 +20,8 @@ from apps.suite.sounds import features, sound_files
 _SOUND = {"waveform": "float32[b, samples]", "length": "int32[b]"}
 _ANSWER = {"text": "string[b]", "confidence": "float32[b]", "greedy_text": "string[b]"}
 SIGNATURES = {
-    "serving_default": signatures.Signature(_SOUND, _ANSWER),
+    "serving_default": signatures.Signature({"waveform": "float32[b, samples]"}, _ANSWER),
+    "padded": signatures.Signature(_SOUND, _ANSWER),
     "wav": signatures.Signature({"wav": "string[b]"}, _ANSWER),
     "words": signatures.Signature(
         _SOUND,
@@ -108,7 +109,8 @@ class ServedText:
             return tf.function(function, autograph=False, input_signature=specs)
 
         found = {
-            "serving_default": made(self.recordings, *sound),
+            "serving_default": made(self.recordings, *sound[:1]),
+            "padded": made(self.padded, *sound),
             "wav": made(self.files, tf.TensorSpec([None], tf.string, "wav")),
             "words": made(self.words, *sound),
             "beam": made(self.beam, *sound, *weights),
@@ -126,8 +128,13 @@ class ServedText:
             )
         return found
 
-    def recordings(self, waveform: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers signature `serving_default`."""
+    def recordings(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default`, recordings of the same length."""
+        rows, count = tf.unstack(tf.shape(waveform))
+        return self.padded(waveform, tf.fill([rows], count))
+
+    def padded(self, waveform: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `padded`, recordings of any lengths."""
         rows = tf.shape(waveform)[0]
         logits, steps = self._heard(waveform, length)
         return {name: value[:rows] for name, value in self._answer(logits, steps).items()}
@@ -359,7 +366,8 @@ def _requests(served: ServedText) -> list[warmup_requests.Request]:
             "language_weight": np.linspace(0.2, 0.6, len(sound), dtype=np.float32),
             "word_bonus": np.full(len(sound), 0.5, np.float32),
         }
-        asked.append(("serving_default", served.recordings, given))
+        asked.append(("serving_default", served.recordings, {"waveform": sound}))
+        asked.append(("padded", served.padded, given))
         asked.append(("words", served.words, given))
         asked.append(("beam", served.beam, {**given, **weights}))
     for sounds in ([second], [second, three[0][:7], three[0]]):

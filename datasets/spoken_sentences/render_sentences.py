@@ -18,6 +18,8 @@ import numpy as np
 import render_clips
 import room_and_noise
 
+_FAST = 4_000  # samples
+
 
 def main() -> int:
     """Reads the plan that the command line names; exit status 1 and one line where it cannot."""
@@ -38,10 +40,12 @@ def render(clip: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
     speech = render_clips.spoken(clip["word"], voice)
     before, after = (round(each * room_and_noise.SAMPLE_RATE_HZ) for each in clip["margins"])
     count = before + len(speech) + after
+    # A transform of such a length is fast, and one of a prime number of samples is not
+    longer = -(-count // _FAST) * _FAST
     if clip["noise"] == "babble":
-        background = render_clips.babble(clip["babble"], voice, random, count)
+        background = render_clips.babble(clip["babble"], voice, random, longer)[:count]
     else:
-        background = room_and_noise.noise(clip["noise"], count, random)
+        background = room_and_noise.noise(clip["noise"], longer, random)[:count]
     if clip["is_wet"]:
         speech = room_and_noise.reverberant(speech, random)
     mix = room_and_noise.mixed(speech, background, clip["snr_db"], before)

@@ -37,7 +37,8 @@ def loss(labels: tf.Tensor, logits: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
     """Returns the loss of each row, float32 [b].
 
     Args:
-        labels: int32 [b, labels], padded with -1; each row must fit (`least_frames`).
+        labels: int32 [b, labels], padded with -1; each row has a label at least, and must fit
+            (`least_frames`).
         logits: [b, time, C], padded on the right.
         frames: int32 [b], of each row.
     """
