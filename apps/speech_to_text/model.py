@@ -204,7 +204,10 @@ class Listener:
         best = tf.concat(
             [previous[:, None], tf.argmax(logits, axis=2, output_type=tf.int32)], axis=1
         )
-        after[SPOKEN] = tf.cast(tail, tf.float32)
+        # One column at least: an empty row would stand for the beginning of a stream
+        empty = tf.cast(tf.shape(tail)[1] == 0, tf.int32)
+        kept = tf.pad(tail, [[0, 0], [0, empty]], constant_values=-1)
+        after[SPOKEN] = tf.cast(kept, tf.float32)
         after[LAST] = tf.cast(best[:, -1:], tf.float32)
         return text, tail, after
 

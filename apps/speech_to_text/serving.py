@@ -166,7 +166,7 @@ class ServedText:
         letter = known & (labels != space)
         begins = letter & ~tf.pad(letter, [[0, 0], [1, 0]])[:, :-1]
         number = tf.cumsum(tf.cast(begins, tf.int32), axis=1) - 1
-        count = tf.maximum(tf.reduce_max(tf.pad(number, [[0, 0], [1, 0]])) + 1, 0)
+        count = tf.reduce_max(tf.pad(number, [[0, 0], [1, 0]])) + 1  # one column at least
         all_rows = tf.shape(labels)[0]
         row = tf.broadcast_to(tf.range(all_rows)[:, None], tf.shape(labels))
         segment = tf.boolean_mask(row * count + number, letter)
