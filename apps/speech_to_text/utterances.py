@@ -89,12 +89,6 @@ def find_files(path: Path, sample_rate_hz: int) -> Source:
     base, seen, utterances, places, absent = folder.resolve(), set(), [], [], []
     for row in rows:
         file = row.file.resolve()
-        if not row.file.is_absolute() or base in file.parents:
-            inside = base in file.parents
-        else:
-            inside = True  # an absolute path is the user's own word
-        if not inside:
-            raise errors.UserError(f"{row.where}: {row.file} leaves the folder {base}")
         if not file.is_file():
             absent.append(row)
             continue
@@ -158,6 +152,19 @@ def _cut(row: _Row, file: Path) -> sound_places.Place:
     return sound_places.Place(str(file), first, last - first)
 
 
+def _joined(where: str, folder: Path, path: str) -> Path:
+    """Returns a path of a list: an absolute one unchanged, a relative one below the folder.
+
+    Raises:
+        UserError: a relative path that leaves the folder.
+    """
+    if not Path(path).is_absolute() and folder.resolve() not in (folder / path).resolve().parents:
+        raise errors.UserError(
+            f"{where}: {path} leaves the folder {folder}; name files below it, or a whole path"
+        )
+    return folder / path
+
+
 def _of_folder(folder: Path) -> Iterator[_Row]:
     has = {each.name.lower(): each for each in folder.iterdir()}
     if "metadata.csv" in has and "wavs" in has:
@@ -190,10 +197,9 @@ def _of_list(file: Path) -> Iterator[_Row]:
                 start = _number(where, "start", row.get("start") or "0")
                 end = row.get("end")
                 seconds = (start, _number(where, "end", end) if end else None)
-            yield _Row(
-                where, file.parent / row["path"], row["text"], row.get("speaker", ""),
-                row.get("part", ""), seconds,
-            )  # fmt: skip
+            sound = _joined(where, file.parent, row["path"])
+            speaker, part = row.get("speaker", ""), row.get("part", "")
+            yield _Row(where, sound, row["text"], speaker, part, seconds)
     else:
         raise errors.UserError(f"{file}: is not a list of recordings; give {_FORMS}")
 
@@ -247,7 +253,7 @@ def _of_manifest(file: Path) -> Iterator[_Row]:
                 start,
                 None if length is None else start + _number(where, "duration", length),
             )
-        path = file.parent / row["audio_filepath"]
+        path = _joined(where, file.parent, row["audio_filepath"])
         yield _Row(
             where, path, row["text"], str(row.get("speaker", "")), row.get("part", ""), seconds
         )
@@ -261,15 +267,15 @@ def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
         name, *texts = line.split("|")
         if not texts:
             raise errors.UserError(f"{file}, line {number}: is not id|text|normalised text")
-        text = texts[-1].strip() or texts[0]
-        yield _Row(f"{file}, line {number}", sounds / f"{name.strip()}.wav", text)
+        text, where = texts[-1].strip() or texts[0], f"{file}, line {number}"
+        yield _Row(where, _joined(where, sounds, f"{name.strip()}.wav"), text)
 
 
 def _of_common_voice(folder: Path) -> Iterator[_Row]:
     names = [each for each in ("train", "dev", "test") if (folder / f"{each}.tsv").is_file()]
     for name in names if "train" in names else ["validated"]:
         for where, row in _table(folder / f"{name}.tsv", {"path", "sentence"}):
-            file = folder / "clips" / row["path"]
+            file = _joined(where, folder / "clips", row["path"])
             part = "" if name == "validated" else name
             yield _Row(where, file, row["sentence"], row.get("client_id", ""), part)
 
@@ -312,7 +318,14 @@ def _of_kaldi(folder: Path) -> Iterator[_Row]:
             seconds = (_number(place, "start", cells[1]), _number(place, "end", cells[2]))
         if recording not in sounds:
             raise errors.UserError(f"{where}: {recording} does not stand in wav.scp")
-        yield _Row(where, folder / sounds[recording][1], text, speaker, "", seconds)
+        yield _Row(
+            where,
+            _joined(sounds[recording][0], folder, sounds[recording][1]),
+            text,
+            speaker,
+            "",
+            seconds,
+        )
 
 
 def find_set(name: str, sample_rate_hz: int) -> Source:
