@@ -24,7 +24,7 @@ class ModelConfig:
     layer: Literal["peephole_lstm", "lstm", "gru", "bilstm", "convolution"] = "peephole_lstm"
     convolution_filters: fields.Count = 32  # of each convolution in the front end
     layer_count: fields.Count = 2  # number of recurrent layers
-    units: fields.Count = 224  # units of each layer, in each direction
+    units: fields.Count = 192  # units of each layer, in each direction
     dropout: fields.Share = 0.2  # share of the units dropped in training
 
 
@@ -50,8 +50,8 @@ class DecodingConfig:
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 24
-    steps: fields.Count = 3_000
-    steps_per_checkpoint: fields.Count = 250
+    steps: fields.Count = 2_000
+    steps_per_checkpoint: fields.Count = 200
 
 
 @dataclass(frozen=True)
