@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands.front_end import CausalConvolution
+from apps.suite.sounds.front_end import CausalConvolution
 
 SIZES = [
     {"kernel_frames": 5, "kernel_bands": 5, "frame_stride": 2, "band_stride": 2},
