@@ -66,19 +66,17 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """Returns the `kind` that `to_dict` made `values` of.
 
-    Raises errors.UserError for a field (`group.field`) that is unknown, missing, of another type
-    or out of its range, and for what a `__post_init__` refuses.
+    A field that is missing has its default: the run is older than the field.
+
+    Raises errors.UserError for a field (`group.field`) that is unknown, of another type or out of
+    its range, and for what a `__post_init__` refuses.
     """
     try:
-        config = pydantic.TypeAdapter(kind).validate_json(
+        return pydantic.TypeAdapter(kind).validate_json(
             json.dumps(values), strict=True, extra="forbid"
         )
     except pydantic.ValidationError as error:
         raise errors.UserError(first_problem(error)) from error
-    name, *_ = first_difference(values, to_dict(config))
-    if name:
-        raise errors.UserError(f"missing field {name}")
-    return config
 
 
 def first_problem(error: pydantic.ValidationError) -> str:
