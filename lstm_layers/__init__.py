@@ -1,5 +1,6 @@
-"""Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks; a CRF."""
+"""Recurrent layers for Keras 3: LSTM, variants, GRU, two directions, stacks; attention; a CRF."""
 
+from lstm_layers.attention_lstm import AttentionLSTM
 from lstm_layers.bilstm import BiLSTM
 from lstm_layers.crf import CRF, forbidden_by
 from lstm_layers.gru import GRU, GRUCell
@@ -38,6 +39,7 @@ __all__ = [
     "GRU",
     "LSTM1997",
     "LSTM2000",
+    "AttentionLSTM",
     "BiLSTM",
     "CoupledLSTM",
     "GRUCell",

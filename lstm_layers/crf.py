@@ -15,6 +15,7 @@ from keras import ops
 from lstm_layers.recurrences import portable
 
 _FORBIDDEN = -1e9  # so far below any score that its exponential is 0, and finite on every backend
+_FINITE = 3e38  # about the greatest float32
 
 # Prefixes that may follow each one within an entity of one type, and between any two others.
 _INSIDE = {
@@ -64,6 +65,22 @@ def forbidden_by(scheme: str, names: Sequence[str]) -> dict[str, list]:
         "forbidden_starts": [i for i, part in every if part[0] not in {*begins, "O"}],
         "forbidden_ends": [i for i, part in every if part[0] not in {*ends, "O"}],
     }
+
+
+def _log_sum_exp(values: Any, axis: int) -> Any:
+    """Returns log Σ exp along an axis: what Keras does, by operations that ONNX has as well."""
+    most = ops.max(values, axis=axis, keepdims=True)
+    most = ops.stop_gradient(ops.clip(most, -_FINITE, _FINITE))
+    return ops.log(ops.sum(ops.exp(values - most), axis=axis)) + ops.squeeze(most, axis=axis)
+
+
+def _first_greatest(values: Any) -> Any:
+    """Returns the place of the greatest value of each row, int32, the first of equal ones.
+
+    Keras's own argmax looks into the bits of floats, for which ONNX has no operation.
+    """
+    greatest = values >= ops.max(values, axis=1, keepdims=True)
+    return ops.cast(ops.argmax(ops.cast(greatest, "int32"), axis=1), "int32")
 
 
 @keras.saving.register_keras_serializable(package="lstm_layers")
@@ -237,7 +254,7 @@ class CRF(keras.layers.Layer):
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             _, following = carry  # β of this step, and what β of the step before is made of
-            sums = ops.logsumexp(transitions + (x + following)[:, None], axis=2)
+            sums = _log_sum_exp(transitions + (x + following)[:, None], axis=2)
             return following, ops.where(kept[:, None], sums, following)
 
         first = ops.zeros_like(scores[:, 0]) + ends
@@ -252,29 +269,29 @@ class CRF(keras.layers.Layer):
         scores, keep = self._in_full(scores), self._keep(scores, mask)
         transitions, starts, ends = self._weights(scores.dtype)
         into = ops.transpose(transitions)  # from the last axis: reductions are fastest along it
-        here = ops.arange(self.tags, dtype="int32")[None]
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
-            _, best, begun = carry
-            paths = best[:, None] + into
-            moved = ops.where(begun[:, None], ops.max(paths, axis=2), starts) + x
-            come_from = ops.cast(ops.argmax(paths, axis=2), "int32")
-            come_from = ops.where(ops.logical_and(begun, kept)[:, None], come_from, here)
-            best = ops.where(kept[:, None], moved, best)
-            return come_from, best, ops.logical_or(begun, kept)
+            best, begun = carry
+            moved = ops.where(begun[:, None], ops.max(best[:, None] + into, axis=2), starts) + x
+            return ops.where(kept[:, None], moved, best), ops.logical_or(begun, kept)
 
         nothing = ops.zeros_like(scores[:, 0])
-        none = ops.cast(nothing, "int32")
-        came_from, (_, best, _) = portable.scan(
-            step, (none, nothing, ops.zeros_like(none[:, 0], "bool")), self._by_step(scores, keep)
-        )
+        by_step = self._by_step(scores, keep)
+        none = ops.zeros_like(by_step[1][0])
+        every, (best, _) = portable.scan(step, (nothing, none), by_step)
 
-        def back(carry: Any, come_from: Any) -> Any:
+        # Where the best path came from is asked for along that path alone
+        def back(carry: Any, before: Any, comes: Any) -> Any:
             _, tag = carry
-            return tag, ops.take_along_axis(come_from, tag[:, None], axis=1)[:, 0]
+            from_there = _first_greatest(before + ops.take(into, tag, axis=0))
+            return tag, ops.where(comes, from_there, tag)
 
-        last = ops.cast(ops.argmax(best + ends, axis=1), "int32")
-        tags, _ = portable.scan(back, (last, last), [ops.flip(came_from, axis=0)])
+        before = ops.concatenate([nothing[None], every[:-1]], axis=0)
+        counts = ops.cumsum(ops.cast(by_step[1], "int32"), axis=0)
+        comes = ops.logical_and(by_step[1], counts > 1)
+        last = _first_greatest(best + ends)
+        backwards = [ops.flip(each, axis=0) for each in (before, comes)]
+        tags, _ = portable.scan(back, (last, last), backwards)
         tags = ops.transpose(ops.flip(tags, axis=0))
         return ops.where(keep, tags, -1)
 
@@ -297,14 +314,14 @@ class CRF(keras.layers.Layer):
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             alpha, begun = carry
-            moved = ops.logsumexp(alpha[:, None] + into, axis=2)
+            moved = _log_sum_exp(alpha[:, None] + into, axis=2)
             new = ops.where(begun[:, None], moved, starts) + x
             return ops.where(kept[:, None], new, alpha), ops.logical_or(begun, kept)
 
         nothing = ops.zeros_like(scores[:, 0])
         begun = ops.zeros_like(nothing[:, 0], "bool")
         alphas, (last, begun) = portable.scan(step, (nothing, begun), self._by_step(scores, keep))
-        return alphas, ops.where(begun, ops.logsumexp(last + ends, axis=1), 0.0)
+        return alphas, ops.where(begun, _log_sum_exp(last + ends, axis=1), 0.0)
 
     def _by_step(self, scores: Any, keep: Any) -> list[Any]:
         return [ops.transpose(scores, (1, 0, 2)), ops.transpose(keep)]

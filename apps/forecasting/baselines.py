@@ -10,7 +10,7 @@ import numpy as np
 from apps.forecasting import config as configs
 from apps.forecasting import data
 from apps.forecasting import layout as layouts
-from apps.forecasting import panel as panels
+from apps.suite.panels import panel as panels
 
 LAST, SEASONAL = "last value", "seasonal naive"
 _SEASONS = 4

@@ -7,14 +7,17 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import config as configs
-from apps.forecasting import data
+from apps.forecasting import data, forecaster
 from apps.forecasting import layout as layouts
 from apps.forecasting import model as models
-from apps.forecasting import panel as panels
 from apps.suite.evaluation import intervals
+from apps.suite.networks import quantiles as quantile_functions
+from apps.suite.panels import panel as panels
 
 _MOST_ROWS = 1_024  # windows that are looked at, spread evenly over all
 _BATCH = 256
+_MOST_SHARES, _LEAST_SHARES = 256, 20  # windows that show how steps go together
+_MOST_FAR, _FAR_ROWS = 256, 32  # windows that are followed beyond the trained horizon; at a time
 
 
 class Validation:
@@ -37,6 +40,7 @@ class Validation:
             for column in range(len(layout.target_names))
         ]
         rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+        self.panel, self.rows = panel, rows
         self.batches = [
             data.examples(panel, layout, config, rows[start : start + _BATCH])
             for start in range(0, len(rows), _BATCH)
@@ -52,13 +56,35 @@ class Validation:
             sums.append((float(of(y, said)), float(tf.math.count_nonzero(y[..., 1]))))
         return sum(mean * count for mean, count in sums) / sum(count for _, count in sums)
 
-    def offsets(self, network: keras.Model) -> tuple[np.ndarray, str]:
-        """Returns the moves of the quantiles in spreads, float32 [levels], and words on them.
+    def calibrated(
+        self, network: keras.Model, layout: layouts.Layout
+    ) -> tuple[forecaster.Calibration, str]:
+        """Returns what makes the quantiles of a trained network honest, and words on it."""
+        found = forecaster.uncalibrated(self.config)
+        z, truth = self._said(network)
+        flat = z.reshape(-1, z.shape[-1])
+        try:
+            offsets, said = intervals.moves(flat, truth.ravel(), self.config.forecast.levels)
+        except ValueError as error:
+            return found, f"intervals are left as learned: {error}"
+        found = found._replace(offsets=offsets)
+        if self.config.model.kind == "direct":
+            whole = np.flatnonzero(np.isfinite(truth).all(axis=1))
+            whole = whole[:: -(-len(whole) // _MOST_SHARES) or 1]
+            if len(whole) >= _LEAST_SHARES:
+                quantiles = np.sort(z[whole] + offsets, axis=-1).reshape(-1, z.shape[-1])
+                levels = self.config.forecast.levels
+                shares = quantile_functions.levels_of(truth[whole].ravel(), quantiles, levels)
+                found = found._replace(shares=shares.reshape(len(whole), -1))
+        said = f"validation part, before the intervals were moved: {said}"
+        try:
+            stretches, more = self._stretches(network, layout, found)
+        except ValueError as error:
+            return found, f"{said}; beyond the trained horizon they are left as found: {error}"
+        return found._replace(stretches=stretches), f"{said}; {more}"
 
-        The outermost two levels move by the offset that makes their interval cover what it says
-        (`intervals.conformal_offset`), and so on inwards; the median stays.
-        """
-        levels = self.config.forecast.levels
+    def _said(self, network: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """Returns quantiles of z [windows, horizon, levels], and z of the truth, NaN if missing."""
         horizon = self.config.forecast.horizon_steps
         z = np.concatenate(
             [
@@ -67,18 +93,31 @@ class Validation:
             ]
         )
         y = np.concatenate([targets[:, -horizon:].numpy() for _, targets, _ in self.batches])
-        truth = np.where(y[..., 1] > 0, y[..., 0], np.nan).ravel()
-        z = z.reshape(-1, len(levels))
-        moves = np.zeros(len(levels), np.float32)
-        said = []
-        for low in range(len(levels) // 2):
-            high = len(levels) - 1 - low
-            wanted = levels[high] - levels[low]
-            ends = z[:, low], z[:, high], truth
-            try:
-                offset = intervals.conformal_offset(*ends, wanted)
-            except ValueError as error:
-                return np.zeros(len(levels), np.float32), f"intervals are left as learned: {error}"
-            moves[low], moves[high] = -offset, offset
-            said.append(f"{wanted:.0%} covered {intervals.coverage(*ends):.1%}")
-        return moves, f"validation part, before the intervals were moved: {', '.join(said)}"
+        return z, np.where(y[..., 1] > 0, y[..., 0], np.nan)
+
+    def _stretches(
+        self, network: keras.Model, layout: layouts.Layout, found: forecaster.Calibration
+    ) -> tuple[np.ndarray, str]:
+        """Returns factors on the distance of quantiles from the median, and words on them.
+
+        They are those by which the second horizon has to be stretched to cover what it says, when
+        it lies in the validation part. The first then lies there, too, or at the end of training.
+        """
+        levels, horizon = self.config.forecast.levels, self.config.forecast.horizon_steps
+        panel, rows = self.panel, list(dict.fromkeys(
+            (at, origin - horizon) for at, origin, _ in self.rows if origin > horizon
+        ))  # fmt: skip
+        rows = rows[:: -(-len(rows) // _MOST_FAR) or 1]
+        if not rows:
+            raise ValueError("no series is long enough for two horizons")
+        ask = forecaster.Forecaster(network, self.config, layout, found).forecast
+        z, truths = [], []
+        for start in range(0, len(rows), _FAR_ROWS):
+            window = data.histories(panel, layout, self.config, rows[start : start + _FAR_ROWS], 2)
+            truths.append(window.pop("truth")[:, horizon:])
+            _, quantiles = ask(window, tf.constant(2 * horizon))
+            z.append(quantiles.numpy()[:, horizon:])
+        quantiles = np.concatenate(z).reshape(-1, len(levels))
+        truth = np.concatenate(truths).ravel()
+        stretches, said = intervals.stretches(quantiles, truth, levels)
+        return stretches, f"in the horizon after the trained one: {said}"

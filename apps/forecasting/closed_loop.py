@@ -1,4 +1,4 @@
-"""Lets the autoregressive network go on from its own steps, on many paths at once."""
+"""Draws steps from quantiles, and lets the autoregressive network go on from its own draws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from apps.forecasting import config as configs
 from apps.forecasting import data
+from apps.suite.networks import quantiles
 
 
 def forecast(
@@ -25,9 +26,36 @@ def forecast(
         series: int32 (batch,).
         config: of the run.
     """
-    paths, levels = config.model.path_count, config.forecast.levels
+    paths = config.model.path_count
+    batch, horizon = tf.shape(found["ahead"])[0], found["ahead"].shape[1]
+    shares = tf.tile(tf.constant(draws(paths, horizon).T), [batch, 1])
+    z, _ = walk(network, found, series, shares, config)
+    walked = tf.reshape(z, [-1, paths, horizon])
+    marginal = quantiles.over(walked, config.forecast.levels)
+    whole = tf.concat([tf.reduce_mean(walked, axis=1, keepdims=True), marginal], axis=1)
+    return tf.transpose(whole, [0, 2, 1])
+
+
+def walk(
+    network: keras.Model,
+    found: dict[str, tf.Tensor],
+    series: tf.Tensor,
+    shares: tf.Tensor,
+    config: configs.Config,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns paths that the network draws and follows, and what it says along them.
+
+    Args:
+        network, found, series, config: as of `forecast`.
+        shares: float32 (batch · paths, horizon), the level that each path draws at each step.
+
+    Returns:
+        z float32 (batch · paths, horizon), and mean and quantiles of z (…, 1 + levels).
+    """
+    levels = config.forecast.levels
     _, states = primed(network, found, series)
     ahead, context = found["ahead"], found["context"]
+    paths = tf.shape(shares)[0] // tf.maximum(tf.shape(ahead)[0], 1)
     horizon, past = ahead.shape[1], context.shape[-1] - 2
     anchors = tf.concat([found["asked"][:, -horizon - 1 : -horizon, 0], ahead[:, :, 0]], axis=1)
     ahead, anchors, series = (tf.repeat(each, paths, axis=0) for each in (ahead, anchors, series))
@@ -35,38 +63,31 @@ def forecast(
     z = tf.repeat(context[:, -1, 0], paths)
     observed = tf.repeat(context[:, -1, 1], paths)
     measured = tf.repeat(context[:, -1, 2:], paths, axis=0)
-    drawn = tf.constant(draws(paths, horizon))
     steps = tf.TensorArray(tf.float32, horizon, element_shape=[None])
+    told = tf.TensorArray(tf.float32, horizon, element_shape=[None, 1 + len(levels)])
 
     def more(at: tf.Tensor, z: tf.Tensor, observed: tf.Tensor, measured: tf.Tensor,
-             steps: tf.TensorArray, *states: tf.Tensor) -> tuple:  # fmt: skip
+             steps: tf.TensorArray, told: tf.TensorArray, *states: tf.Tensor) -> tuple:  # fmt: skip
         step = data.fed(
             ahead[:, at : at + 1], z[:, None], observed[:, None], anchors[:, at : at + 1],
             measured[:, None],
         )  # fmt: skip
         said, *after = network([step, series, *states], training=False)
-        share = tf.tile(drawn[at], [tf.shape(said)[0] // paths])
-        z = at_levels(said[:, 0, 1:], levels, share)
-        return (at + 1, z, tf.ones_like(z), tf.zeros_like(measured), steps.write(at, z), *after)
+        z = quantiles.drawn(said[:, 0, 1:], levels, shares[:, at])
+        return (
+            at + 1, z, tf.ones_like(z), tf.zeros_like(measured), steps.write(at, z),
+            told.write(at, said[:, 0]), *after,
+        )  # fmt: skip
 
     free = [tf.TensorShape([None])] * 2 + [tf.TensorShape([None, past])]
-    begin = (tf.constant(0), z, observed, measured, steps, *states)
+    begin = (tf.constant(0), z, observed, measured, steps, told, *states)
     shapes = (
-        tf.TensorShape([]), *free, tf.TensorShape(None),
+        tf.TensorShape([]), *free, tf.TensorShape(None), tf.TensorShape(None),
         *(tf.TensorShape([None, each.shape[-1]]) for each in states),
     )  # fmt: skip
     ended = tf.while_loop(lambda at, *_: at < horizon, more, begin, shape_invariants=shapes)
-    walked = tf.reshape(tf.transpose(ended[4].stack()), [-1, paths, horizon])
-    walked = tf.sort(walked, axis=1)
-    place = np.array(levels) * paths - 0.5
-    low = np.clip(np.floor(place), 0, paths - 1).astype(np.int32)
-    high = np.minimum(low + 1, paths - 1)
-    share = tf.constant(np.clip(place - low, 0, 1), tf.float32)[None, :, None]
-    marginal = (1 - share) * tf.gather(walked, low, axis=1) + share * tf.gather(
-        walked, high, axis=1
-    )
-    whole = tf.concat([tf.reduce_mean(walked, axis=1, keepdims=True), marginal], axis=1)
-    return tf.transpose(whole, [0, 2, 1])
+    z = tf.ensure_shape(tf.transpose(ended[4].stack()), [None, horizon])
+    return z, tf.transpose(ended[5].stack(), [1, 0, 2])
 
 
 def primed(
@@ -91,19 +112,3 @@ def draws(paths: int, steps: int) -> np.ndarray:
     random = np.random.default_rng(0)
     shares = np.tile((np.arange(paths) + 0.5) / paths, (steps, 1))
     return random.permuted(shares, axis=1).astype(np.float32)
-
-
-def at_levels(quantiles: tf.Tensor, levels: tuple[float, ...], share: tf.Tensor) -> tf.Tensor:
-    """Returns the quantiles at any levels, linear between those that are known and beyond them.
-
-    Args:
-        quantiles: float32 (rows, levels).
-        levels: rising.
-        share: float32 (rows,), from 0 to 1.
-    """
-    known = tf.constant(levels, tf.float32)
-    above = tf.reduce_sum(tf.cast(share[:, None] > known, tf.int32), axis=1)
-    low = tf.clip_by_value(above - 1, 0, len(levels) - 2)
-    start, end = (tf.gather(known, each) for each in (low, low + 1))
-    first, last = (tf.gather(quantiles, each, batch_dims=1) for each in (low, low + 1))
-    return first + (last - first) * (share - start) / (end - start)

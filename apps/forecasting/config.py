@@ -4,39 +4,8 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
+from apps.suite.panels import config as panel_config
 from apps.suite.runs import config as fields
-
-
-@dataclass(frozen=True)
-class DataFormatConfig:
-    layout: Literal["long", "wide"] = "long"  # a row for each step of a series, or a column each
-    series: str = ""  # column that names the series (long); "" = found by its name
-    time: str = ""  # column of times; "" = found by its name or type, "none" = rows are steps
-    time_zone: str = "UTC"  # of times that carry no offset, and of the calendar
-    time_format: str = ""  # of times that are not ISO 8601, such as %d.%m.%Y %H:%M
-    target: tuple[str, ...] = ()  # columns to forecast; none = all that have no other role
-    known: tuple[str, ...] = ()  # columns that are known ahead, such as promotions
-    past: tuple[str, ...] = ()  # columns that are known afterwards only, such as the weather
-    ignored: tuple[str, ...] = ()
-    static: str = ""  # a file with a row for each series: its name, then what stays the same
-    step_seconds: fields.Amount = 0.0  # rows are brought to this step; 0 = their median spacing
-    resample: bool = True  # no = each row is a step, as with trading days
-    # The last steps of each series; 0 = by the fractions, or the set's own
-    test_steps: fields.CountOrZero = 0
-    validation_steps: fields.CountOrZero = 0  # just before them
-    train_steps: fields.CountOrZero = 0  # what follows all three parts is left out; 0 = nothing
-    validation_fraction: fields.Share = 0.1
-    test_fraction: fields.Share = 0.2
-
-    def __post_init__(self) -> None:
-        fields.refuse_fractions(self)
-        for field in ("target", "known", "past", "ignored"):  # promo,holiday is two columns
-            listed = (part.strip() for each in getattr(self, field) for part in each.split(","))
-            object.__setattr__(self, field, tuple(name for name in listed if name))
-        named = [*self.target, *self.known, *self.past, *self.ignored]
-        twice = next((name for name in named if named.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"data_format: {twice} is named for two roles; name it for one")
 
 
 @dataclass(frozen=True)
@@ -64,6 +33,8 @@ class ModelConfig:
     # Steps back to the previous season; None = found in training, 0 = off
     season_steps: fields.CountOrZero | None = None
     season_count: fields.Count = 4  # seasons before that are read of each step ahead
+    # The usual season of a window is taken off before the direct network and put on after it
+    adjusted: bool = False
     # What is subtracted: the last value, or the mean of the history; None = the mean with a season
     location: Literal["last", "mean"] | None = None
     linear: bool = False  # a linear map from the history to the forecast beside the network
@@ -73,6 +44,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.kind == "direct" and self.context_steps % self.patch_steps:
             raise ValueError("model.context_steps must be a multiple of model.patch_steps")
+        if self.kind != "direct" and self.adjusted:
+            raise ValueError("model.adjusted is for model.kind direct; leave it out")
 
 
 @dataclass(frozen=True)
@@ -90,7 +63,7 @@ class Config:
     preset: str = "default"
     data: str = ""  # "" = hourly_traffic; a set laid out alike; a csv or parquet file
     seed: int = 0
-    data_format: DataFormatConfig = DataFormatConfig()
+    data_format: panel_config.PanelFormatConfig = panel_config.PanelFormatConfig()
     forecast: ForecastConfig = ForecastConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()

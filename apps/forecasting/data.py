@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,13 @@ import tensorflow as tf
 
 from apps.forecasting import config as configs
 from apps.forecasting import layout as layouts
-from apps.forecasting import own_data, set_data
-from apps.forecasting import panel as panels
 from apps.suite import errors
-from apps.suite.tables import reader
+from apps.suite.panels import histories as history_files
+from apps.suite.panels import panel as panels
+from apps.suite.tables import seasons
 
 DEFAULT = "hourly_traffic"
 _CLIP = 10.0  # spreads of a window, for what the network reads
-_DAY, _WEEK, _YEAR = 86_400.0, 604_800.0, 31_556_952.0
-_MONDAY = 345_600.0  # seconds from 1970 to its first Monday
 
 
 def load(config: configs.Config) -> panels.Panel:
@@ -30,12 +26,7 @@ def load(config: configs.Config) -> panels.Panel:
         UserError: nothing of that name, data that cannot be read, or series that are all too short
             for a forecast in each part, with place and reason.
     """
-    name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
-        panel = own_data.read(path, config.data_format)
-    else:
-        panel = set_data.read(name, config.data_format)
+    panel = history_files.of_training(config.data or DEFAULT, config.data_format)
     horizon = config.forecast.horizon_steps
     for part in ("train", "validation", "test"):
         if not any(len(panels.origins(one, part, horizon, 1)) for one in panel.series):
@@ -46,55 +37,6 @@ def load(config: configs.Config) -> panels.Panel:
                 f"--forecast.horizon_steps, or other --data_format.{part}_steps"
             )
     return panel
-
-
-def calendar(times: tf.Tensor, step_seconds: float) -> tf.Tensor:
-    """Returns sines and cosines of the hour, the day of the week and the day of the year.
-
-    Args:
-        times: float64 (batch, time), seconds since 1970 on the clocks of the data.
-        step_seconds: the hour is left out for days and longer, the weekday for weeks and longer.
-
-    Returns:
-        float32 (batch, time, `Layout.calendar_count`).
-    """
-    waves = []
-    for period, start, harmonics in (
-        (_DAY, 0.0, 4 if step_seconds < _DAY else 0),
-        (_WEEK, _MONDAY, 3 if step_seconds < _WEEK else 0),
-        (_YEAR, 0.0, 1),
-    ):
-        share = tf.cast(tf.math.floormod(times - start, period) / period, tf.float32)
-        for harmonic in range(1, harmonics + 1):
-            angle = 2 * math.pi * harmonic * share
-            waves += [tf.sin(angle), tf.cos(angle)]
-    return tf.stack(waves, axis=-1)
-
-
-def season_before(
-    z: tf.Tensor, known: tf.Tensor, season: int, count: int, context: int, ahead: range
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the values 1 … count seasons before each step ahead, of the steps up to the context.
-
-    A step that is more than a season ahead has the last seasons that lie in the context.
-
-    Args:
-        z, known: float32 (batch, time), values and whether they were observed (0 or 1).
-        season: steps; at least 1.
-        count: seasons before.
-        context: steps that may be read.
-        ahead: the steps, counted from the start of z.
-
-    Returns:
-        float32 (batch, steps, count) twice: the values, 0 where not known, and whether they are.
-    """
-    steps = np.arange(ahead.start, ahead.stop)
-    first = np.maximum(1, -(-(steps - context + 1) // season))
-    places = steps[:, None] - season * (first[:, None] + np.arange(count))
-    inside = tf.constant((places >= 0).astype(np.float32))
-    places = np.maximum(places, 0)
-    is_known = tf.gather(known, places, axis=1) * inside
-    return tf.gather(z, places, axis=1) * is_known, is_known
 
 
 def preprocess(
@@ -110,14 +52,16 @@ def preprocess(
     Args:
         window: values float32 (batch, context) with NaN where missing, past float32 (batch,
             context, columns), known float32 (batch, context + horizon, columns), times float64
-            (batch, context + horizon), static float32 (batch, numbers) of `static_numbers`.
+            (batch, context + horizon), static float32 (batch, numbers) of `static_in_graph`; all
+            but the values may be of one row that the others share.
         layout: of the training.
         model: sizes of the seasons.
 
     Returns:
         location and spread float32 (batch,); context float32 (batch, context, …); ahead float32
-        (batch, horizon, …), whose first number is the mean of the seasons before; and `asked` of an
-        autoregressive model, the same of all steps but the first.
+        (batch, horizon, …), whose first number is the mean of the seasons before, or the season
+        that was taken off; and `asked` of an autoregressive model, the same of all steps but the
+        first.
     """
     values = window["values"]
     length, horizon = values.shape[1], window["known"].shape[1] - values.shape[1]
@@ -130,6 +74,11 @@ def preprocess(
     spread = tf.sqrt(tf.reduce_sum(apart**2, axis=1) / count)
     spread = tf.maximum(spread, 1e-3 * tf.abs(mean))
     spread = tf.where(spread > 0, spread, 1.0)
+    profile = None
+    if model.adjusted and layout.season:
+        of = apart / spread[:, None]
+        profile = seasons.profile(of, observed, layout.season, length + horizon)
+        filled = (filled - spread[:, None] * profile[:, :length]) * observed
     location = mean
     if layout.location == "last":
         last = tf.argmax(observed * tf.range(1.0, length + 1), axis=1)
@@ -140,18 +89,28 @@ def preprocess(
     if layout.known_names:
         both.append(_scaled(window["known"], layout.known_scale))
     if layout.dated:
-        both.append(calendar(window["times"], layout.step_seconds))
-    always = tf.concat(both, axis=-1) if both else tf.zeros((tf.shape(z)[0], length + horizon, 0))
+        both.append(seasons.calendar(window["times"], layout.step_seconds))
+    always = tf.zeros((tf.shape(z)[0], length + horizon, 0))
+    if both:
+        always = _for_each(tf.concat(both, axis=-1), z)
     context = [z[:, :, None], observed[:, :, None]]
     if layout.past_names:
-        context.append(_scaled(window["past"], layout.past_scale))
+        context.append(_for_each(_scaled(window["past"], layout.past_scale), z))
     is_direct = model.kind == "direct"
     steps = range(length if is_direct else 1, length + horizon)
-    asked = _asked(z, observed, always, window["static"], layout, model, length, steps)
+    static = _for_each(window["static"], z)
+    asked = _asked(z, observed, always, static, layout, model, length, steps)
+    if profile is not None:
+        asked = tf.concat([profile[:, length:, None], asked[:, :, 1:]], axis=-1)
     found = {"location": location, "spread": spread, "ahead": asked[:, -horizon:]}
     if is_direct:
         return {**found, "context": tf.concat([*context, always[:, :length]], axis=-1)}
     return {**found, "asked": asked, "context": tf.concat(context, axis=-1)}
+
+
+def _for_each(side: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns a side that all rows share for each of them."""
+    return tf.broadcast_to(side, tf.concat([tf.shape(rows)[:1], tf.shape(side)[1:]], axis=0))
 
 
 def _asked(
@@ -168,14 +127,14 @@ def _asked(
     anchor = tf.zeros((tf.shape(z)[0], len(steps), 1))
     found = []
     if layout.season:
-        season = layout.season, model.season_count, length, steps
-        repeated, is_known = season_before(z, observed, *season)
+        places = layout.season, model.season_count, length, steps
+        repeated, is_known = seasons.before(z, observed, *places)
         count = tf.reduce_sum(is_known, axis=-1, keepdims=True)
         anchor = tf.reduce_sum(repeated, axis=-1, keepdims=True) / tf.maximum(count, 1.0)
         found += [repeated, is_known]
         for at in range(len(layout.known_names)):  # a plan of then tells what it was worth
             column = always[:, :, at]
-            found.append(season_before(column, tf.ones_like(column), *season)[0])
+            found.append(seasons.before(column, tf.ones_like(column), *places)[0])
     found.append(always[:, steps.start : steps.stop])
     if layout.static_count:
         found.append(tf.repeat(static[:, None], len(steps), axis=1))
@@ -280,6 +239,22 @@ def examples(
     return _training_example(
         {name: tf.constant(array) for name, array in window.items()}, layout, config
     )
+
+
+def histories(
+    panel: panels.Panel,
+    layout: layouts.Layout,
+    config: configs.Config,
+    rows: Sequence[tuple[int, int]],
+    horizons: int,
+) -> dict[str, Any]:
+    """Returns what a forecaster reads of windows (place of the series, origin), and the truth."""
+    ahead = horizons * config.forecast.horizon_steps
+    found: dict[str, Any] = dict(panels.windows(panel, rows, config.model.context_steps, ahead))
+    static = tf.constant([panel.series[at].static for at, _ in rows], tf.string)
+    found["static"] = static_in_graph(static, layout) if layout.static_names else (
+        tf.zeros((len(rows), 0)))  # fmt: skip
+    return {**found, "series": np.array([1 + at for at, _ in rows], np.int32)}
 
 
 def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config) -> Any:

@@ -31,7 +31,7 @@ def tab(model: asking.ExportedModel) -> None:
             example = gradio.Button("Use an example", size="md")
             ahead = gradio.Slider(
                 1, min(MOST_AHEAD, 4 * horizon), horizon, step=1, label="Steps ahead",
-                info=f"Beyond {horizon} the model goes on from its own medians",
+                info=f"Beyond {horizon} the model goes on along paths that it draws",
             )  # fmt: skip
             ask = gradio.Button("Forecast", variant="primary", size="md")
         with gradio.Column(scale=3, min_width=300):

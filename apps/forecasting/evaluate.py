@@ -14,8 +14,8 @@ from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.forecasting import panel as panels
     from apps.forecasting import trained_model
+    from apps.suite.panels import panel as panels
 
 TASK = "forecasting"
 
@@ -32,7 +32,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.forecasting import baselines, measures, report, scoring, serving
+    from apps.forecasting import baselines, measures, report, residuals, scoring, serving
     from apps.suite.export import asking
 
     folder, trained, panel, config = run.folder, run.trained, run.data, run.config
@@ -57,6 +57,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         one_step = scoring.open_loop(trained, panel, test.rows)
         points = measures.points(test, one_step)
         measured |= {f"open_loop_{name}": points[name] for name in ("mae", "smape")}
+    left = residuals.look(residuals.one_step(model, trained, panel), trained.layout.season)
+    if left is not None:
+        measured["residual_autocorrelation"] = left.autocorrelation[1]
     of_baselines = {name: measures.points(test, each) for name, each in others.items()}
     naive = others.get(baselines.SEASONAL, others[baselines.LAST])
     better, counted = report.better_series(test, median, naive)
@@ -81,7 +84,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         },
         "baselines": of_baselines,
     }
-    card = report.card(folder, metrics, report.Measured(panel, trained, test, found, others, naive))
+    findings = report.Measured(panel, trained, test, found, others, naive, left)
+    card = report.card(folder, metrics, findings)
     return evaluation.finish(folder, metrics, card, [], note=report.lesson(metrics))
 
 

@@ -7,11 +7,16 @@
                      -> mean float32[b, horizon, targets], quantiles float32[b, horizon, targets,
                         levels], quantile_levels float32[b, levels], unseen bool[b]
 
+    paths            the same, count int32 and seed int32
+                     -> paths float32[b, count, horizon, targets], unseen bool[b]
+
     stream           the same of one new step or more, and the states, each [b, …]
                      -> the same, after all steps so far, and the new states under their names
 
-A history of any length is read, its last `model.context_steps` steps. A horizon beyond that of the
-training is reached in closed loop: the medians stand in for the truth. `unseen` marks series that
+    closed_loop      the states, and what is known of the horizon -> as serving_default
+
+A history of any length is read, its last `model.context_steps` steps. Beyond the horizon of the
+training the model goes on along paths that it draws. `unseen` marks series that
 training has not seen; they are forecast by what all have in common. A stream begins with states of
 zeros. `assets/settings.json` names the columns and says how files were read.
 
@@ -42,13 +47,13 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
-    from apps.forecasting import serving, trained_model
+    from apps.forecasting import served_requests, serving, trained_model
     from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
     served = serving.ServedForecaster(trained)
     return saved_model.export(
-        TASK, trained.network, served, lambda: serving.requests(trained), destination
+        TASK, trained.network, served, lambda: served_requests.requests(trained), destination
     )
 
 

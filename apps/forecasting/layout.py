@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from apps.forecasting import config as configs
-from apps.forecasting import panel as panels
 from apps.suite import errors
+from apps.suite.panels import panel as panels
 from apps.suite.tables import cells, seasons
 
 _DAY, _WEEK = 86_400, 604_800
@@ -56,7 +56,7 @@ class Layout:
 
     @property
     def calendar_count(self) -> int:
-        """Returns the numbers that a time becomes; see `data.calendar`."""
+        """Returns the numbers that a time becomes; see `seasons.calendar`."""
         if not self.dated:
             return 0
         return 8 * (self.step_seconds < _DAY) + 6 * (self.step_seconds < _WEEK) + 2

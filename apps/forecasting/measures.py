@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.forecasting import panel as panels
 from apps.suite.evaluation import intervals
 from apps.suite.networks import quantiles as quantile_losses
+from apps.suite.panels import panel as panels
 
 COVERAGES = (0.5, 0.8, 0.9)
 
@@ -120,15 +120,8 @@ def bands(test: Test, found: np.ndarray, levels: Sequence[float]) -> dict[str, f
     loss = 2 * quantile_losses.pinball(truth, at, levels) * len(truth)
     measured = {"weighted_quantile_loss": loss / max(float(np.abs(truth).sum()), 1e-12)}
     for wanted in COVERAGES:
-        ends = ends_of(levels, wanted)
+        ends = intervals.ends_of(levels, wanted)
         if ends:
             name = f"coverage_{round(100 * wanted)}"
             measured[name] = intervals.coverage(at[:, ends[0]], at[:, ends[1]], truth)
     return measured
-
-
-def ends_of(levels: Sequence[float], coverage: float) -> tuple[int, int] | None:
-    """Returns the places of the two levels around the middle that cover so much, or None."""
-    low, high = round((1 - coverage) / 2, 6), round((1 + coverage) / 2, 6)
-    rounded = [round(level, 6) for level in levels]
-    return (rounded.index(low), rounded.index(high)) if {low, high} <= set(rounded) else None

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import matplotlib.axes
 import numpy as np
 
-from apps.forecasting import measures
-from apps.suite.evaluation import plot_style
+from apps.suite.evaluation import intervals, plot_style
 
 _BANDS = ((0.9, 0.15), (0.8, 0.22), (0.5, 0.3))
 
@@ -38,7 +37,7 @@ def draw(
     ahead = np.arange(len(shown.quantiles))
     axes.plot(before, shown.history, color=theme.other, linewidth=1.2, label="history")
     for coverage, opacity in _BANDS:
-        ends = measures.ends_of(levels, coverage)
+        ends = intervals.ends_of(levels, coverage)
         if ends:
             low, high = (shown.quantiles[:, end] for end in ends)
             axes.fill_between(

@@ -8,7 +8,7 @@ import sys
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import tyro
 
@@ -18,8 +18,8 @@ from apps.suite.commands import command
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.forecasting import panel as panels
     from apps.suite.export import asking
+    from apps.suite.panels import panel as panels
 
 
 TASK = "forecasting"
@@ -44,8 +44,8 @@ class Options:
     static: Path | None = None
     """A file of static columns; none = that of the training."""
     horizon: int | None = None
-    """Steps to forecast; none = as many as in training. Beyond them the model goes on from its own
-    medians."""
+    """Steps to forecast; none = as many as in training. Beyond them the model goes on along paths
+    that it draws."""
     quantiles: str = ".1,.5,.9"
     """Quantiles to print, between the lowest and the highest that were learned."""
     plot: Path | None = None
@@ -114,8 +114,8 @@ def predict(options: Options) -> Iterator[Forecast]:
 def _forecasts(model: asking.Model, options: Options) -> Iterator[Forecast]:
     import numpy as np
 
-    from apps.forecasting import panel as panels
     from apps.forecasting import scoring
+    from apps.suite.panels import panel as panels
 
     learned = np.array(model.setting("levels"))
     levels = tuple(sorted({float(text) for text in options.quantiles.split(",")}))
@@ -151,8 +151,8 @@ def _panel(
     model: asking.Model, options: Options, horizon: int
 ) -> tuple[panels.Panel, list[tuple[int, int]]]:
     """Returns the series, and the origin of each: their end, or for a run's own data before it."""
-    from apps.forecasting import config as configs
-    from apps.forecasting import data, own_data, trained_model
+    from apps.forecasting import data, trained_model
+    from apps.suite.panels import histories
 
     if not options.inputs:
         if options.server or options.model is not None:
@@ -160,28 +160,8 @@ def _panel(
         panel = data.load(trained_model.load(options.run).config)
         rows = [(at, one.length - horizon) for at, one in enumerate(panel.series)]
         return panel, [row for row in rows if row[1] > 0]
-    kept: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in model.setting("data_format").items()
-    }
-    if options.static is not None:
-        kept["static"] = str(options.static)
-    settings = configs.DataFormatConfig(**kept)
-    columns = own_data.Columns(
-        target=tuple(model.setting("target_names")),
-        past=tuple(model.setting("past_names")),
-        known=tuple(model.setting("known_names")),
-        static=tuple(model.setting("static_names")),
-        step_seconds=float(model.setting("step_seconds")),
-    )
-    panel = own_data.read_history(options.inputs[0], settings, columns, options.known)
-    if panel.dated != model.setting("dated"):
-        has, had = ("has", "none") if panel.dated else ("has no", "some")
-        raise errors.UserError(f"{options.inputs[0]}: {has} times, and the training had {had}")
-    for one in panel.series:
-        if not one.length:
-            raise errors.UserError(f"{options.inputs[0]}: {one.name} has no value to go on from")
-    own_data.check_known(panel, horizon)
+    panel = histories.read(options.inputs[0], model.settings, options.known, options.static)
+    histories.check(panel, horizon)
     return panel, [(at, one.length) for at, one in enumerate(panel.series)]
 
 

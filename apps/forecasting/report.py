@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.forecasting import baselines, measures, pictures, scoring, trained_model
+from apps.forecasting import baselines, measures, pictures, residuals, scoring, trained_model
 from apps.forecasting import config as configs
-from apps.forecasting import panel as panels
 from apps.suite.evaluation import comparison, plots, report
+from apps.suite.panels import panel as panels
 from apps.suite.runs import run_folder
 
 _LEADS = 8  # rows of the table by lead time
@@ -25,12 +25,14 @@ _MEANING = {
     "smape": "200 |y - f| / (|y| + |f|), 0 where both are 0; by series, then the mean.",
     "wape": "Sum of the absolute errors in per cent of the sum of the absolute values.",
     "weighted quantile loss": "Twice the pinball loss over all levels, by the sum of the values.",
+    "residual autocorrelation": "Of the errors one step ahead, each with the one before it; 0 is "
+    "best.",
     "coverage": "Share of the truths inside of the interval that is to hold 50, 80 or 90 of 100.",
 }
 _LIMITS = (
     "The past repeats itself here: a change that the history does not hold, nobody forecasts.",
     "Intervals cover what they say if the future is like the validation part, on which they were "
-    "fitted, and only up to the trained horizon.",
+    "fitted, up to the end of the second trained horizon; further out they are drawn.",
     "One run with one seed: a small difference may be chance.",
 )
 
@@ -44,6 +46,7 @@ class Measured(NamedTuple):
     found: scoring.Forecasts
     baselines: Mapping[str, np.ndarray]
     naive: np.ndarray
+    residuals: residuals.Residuals | None = None
 
 
 def card(
@@ -77,6 +80,7 @@ def card(
             report.Paragraph(lesson(metrics)),
             *_by_lead(folder, measured),
             *_by_hour(measured),
+            *_left(measured.residuals),
             report.Paragraph(
                 "What is known afterwards only is never read ahead of the origin. Rolling origins: "
                 "every window of the test part counts, none is dropped, and each forecast is made "
@@ -171,6 +175,24 @@ def _by_hour(measured: Measured) -> Iterator[report.Block]:
         if (hours == hour).any()
     ]  # fmt: skip
     yield report.Table("Mean absolute error by the hour of the day.", ["", "model", "naive"], rows)
+
+
+def _left(found: residuals.Residuals | None) -> Iterator[report.Block]:
+    """Yields the autocorrelation of the errors one step ahead."""
+    if found is None:
+        return
+    rows = [[f"{lag}", f"{value:+.3f}"] for lag, value in found.autocorrelation.items()]
+    yield report.Table(
+        "Autocorrelation of the errors one step ahead, by lag in steps; the mean over "
+        f"{found.series} series. Errors without a pattern stay within ±{found.by_chance:.3f}.",
+        ["", "autocorrelation"],
+        rows,
+    )
+    told = "no pattern is left" if not found.rejected else "something is left to learn there"
+    yield report.Paragraph(
+        f"The test of Ljung and Box with {found.lags} lags calls the errors of {found.rejected} of "
+        f"{found.series} series patterned, at 5 %: {told}."
+    )
 
 
 def _examples(

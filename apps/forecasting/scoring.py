@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import data, trained_model
-from apps.forecasting import panel as panels
 from apps.suite.export import asking
+from apps.suite.panels import histories
+from apps.suite.panels import panel as panels
 
 _ROWS = 128  # windows that are asked for at a time
 
@@ -40,31 +41,20 @@ def forecast(
     `evaluate` calls it with the origins of the past, `predict` with the end of each series.
     """
     found: dict[str, list[np.ndarray]] = {"mean": [], "quantiles": [], "unseen": []}
-    for start in range(0, len(rows), _ROWS):
-        part = rows[start : start + _ROWS]
-        answer = model.ask(**request(model, panel, part, horizon))
+    context, wanted = int(model.setting("context_steps")), model.inputs["serving_default"]
+    most = _ROWS
+    trained = int(model.setting("horizon_steps"))
+    if horizon > trained:  # each row is then as many as it has paths
+        limits = model.setting("limits")
+        each = max(model.setting("path_count") * (context + trained), limits["least_path_steps"])
+        each *= -(-horizon // trained) * len(panel.target_names)
+        most = max(1, min(_ROWS, limits["paths_times_steps"] // each))
+    for start in range(0, len(rows), most):
+        part = rows[start : start + most]
+        answer = model.ask(**histories.request(panel, part, context, horizon, wanted))
         for name, arrays in found.items():
             arrays.append(answer[name])
     return Forecasts(*(np.concatenate(arrays) for arrays in found.values()))
-
-
-def request(
-    model: asking.Model, panel: panels.Panel, rows: Sequence[tuple[int, int]], horizon: int
-) -> dict[str, Any]:
-    """Returns the inputs of `serving_default` that the model has, for some windows."""
-    cut = panels.windows(panel, rows, int(model.setting("context_steps")), horizon)
-    named = [panel.series[at] for at, _ in rows]
-    inputs = {
-        "values": cut["values"],
-        "past": cut["past"],
-        "known": cut["known"],
-        "times": np.rint(cut["times"]).astype(np.int64),
-        "series": np.array([one.name.encode() for one in named], object),
-        "static": np.array([[text.encode() for text in one.static] for one in named], object),
-        "horizon": np.int32(horizon),
-    }
-    wanted = model.inputs["serving_default"]
-    return {name: array for name, array in inputs.items() if name in wanted}
 
 
 def open_loop(

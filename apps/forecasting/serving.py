@@ -6,33 +6,33 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import data, trained_model
 from apps.suite.export import assets
 from apps.suite.runs import config as config_fields
-from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.serving import limits, signatures
 
+_HISTORY = {
+    "values": "float32[b, time, targets]",
+    "horizon": "int32",
+    signatures.STATES: "any[…]",
+}
+_FORECAST = {
+    "mean": "float32[b, horizon, targets]",
+    "quantiles": "float32[b, horizon, targets, levels]",
+    "quantile_levels": "float32[b, levels]",
+    "unseen": "bool[b]",
+}
 SIGNATURES = {
-    "serving_default": signatures.Signature(
-        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
-        {
-            "mean": "float32[b, horizon, targets]",
-            "quantiles": "float32[b, horizon, targets, levels]",
-            "quantile_levels": "float32[b, levels]",
-            "unseen": "bool[b]",
-        },
+    "serving_default": signatures.Signature(_HISTORY, _FORECAST),
+    "stream": signatures.Signature(_HISTORY, {**_FORECAST, signatures.STATES: "any[…]"}),
+    "closed_loop": signatures.Signature(
+        {"horizon": "int32", signatures.STATES: "any[…]"}, _FORECAST
     ),
-    "stream": signatures.Signature(
-        {"values": "float32[b, time, targets]", "horizon": "int32", signatures.STATES: "any[…]"},
-        {
-            "mean": "float32[b, horizon, targets]",
-            "quantiles": "float32[b, horizon, targets, levels]",
-            "quantile_levels": "float32[b, levels]",
-            "unseen": "bool[b]",
-            signatures.STATES: "any[…]",
-        },
+    "paths": signatures.Signature(
+        {**_HISTORY, "count": "int32", "seed": "int32"},
+        {"paths": "float32[b, count, horizon, targets]", "unseen": "bool[b]"},
     ),
     "assets": signatures.ASSETS,
 }
@@ -41,15 +41,22 @@ SIGNATURES = {
 past float32[b, time, columns]; known float32[b, time + horizon, columns]; times int64[b, time +
 horizon], seconds since 1970 on the clocks of the data; series string[b], its name; static string[b,
 columns]. A stream is fed one step or more at a time; its states, what it has read so far, begin as
-zeros and are the client's to keep.
+zeros and are the client's to keep. `closed_loop` goes on from those states without a new value:
+known and times are then of the horizon alone. `paths` draws what might come, step by step.
 """
 
-_STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
-_RECENT = "recent_"  # begins the names of a stream's states
+STEPS = ("values", "past", "known", "times")  # inputs with a step for each of the history
+RECENT = "recent_"  # begins the names of a stream's states
 
 
-LIMITS = {"horizon": 10_000, "rows_times_steps": 2**18}
-"""Bounds of a request, which the graph holds; they stand in settings.json as well."""
+LIMITS = {
+    "horizon": 10_000, "rows_times_steps": 2**18,
+    "paths": 1_000, "paths_times_steps": 2**25, "least_path_steps": 2**13,
+}  # fmt: skip
+"""Bounds of a request, which the graph holds; they stand in settings.json as well.
+
+A trained horizon of one row counts as `least_path_steps`, though its paths may read fewer steps.
+"""
 
 
 class ServedForecaster:
@@ -105,52 +112,84 @@ class ServedForecaster:
             "stream": tf.function(self.stream, autograph=False).get_concrete_function(
                 **self.specs(), **self.states()
             ),
+            "closed_loop": tf.function(self.closed_loop, autograph=False).get_concrete_function(
+                **{name: spec for name, spec in self.specs().items()
+                   if name not in ("values", "past")},
+                **self.states(),
+            ),
+            "paths": tf.function(self.paths, autograph=False).get_concrete_function(
+                **self.specs(),
+                **{name: tf.TensorSpec([], tf.int32, name) for name in ("count", "seed")},
+            ),
             "assets": self.assets.signature(),
-        }
+        }  # fmt: skip
 
     def forecast(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
-        window, horizon, checks = self.window(inputs)
-        with tf.control_dependencies(checks):
-            return self._answer(window, tf.identity(horizon))
+        window, horizon = self.window(inputs)
+        return self._answer(window, horizon)
+
+    def paths(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `paths`: what might come, each step drawn after those before it."""
+        count, seed = (inputs.pop(name) for name in ("count", "seed"))
+        count = limits.checked(count, count > 0, "count must be at least 1")
+        count = limits.at_most(count, [count], LIMITS["paths"], "count: paths")
+        window, horizon = self.window(inputs)
+        horizon = self._bounded(window, horizon, count, self.forecaster.blocks(horizon))
+        found = self.forecaster.paths(window, horizon, count, seed)
+        return {"paths": found, "unseen": tf.equal(window["series"], 0)}
+
+    def closed_loop(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `closed_loop`: the forecast after all steps that a stream has read."""
+        count = inputs[f"{RECENT}count"]
+        told = f"{RECENT}count: must be above 0; send stream a step before closed_loop"
+        count = limits.checked(count, tf.reduce_all(count > 0), told)
+        none = {
+            name: tf.zeros([tf.shape(count)[0], 0, *spec.shape[2:]], spec.dtype)
+            for name, spec in self.specs().items()
+            if name in ("values", "past")
+        }
+        answer = self.stream(**{**inputs, **none, f"{RECENT}count": count})
+        return {name: answer[name] for name in _FORECAST}
 
     def states(self) -> dict[str, tf.TensorSpec]:
         """Returns the states of a stream: its last `context_steps` steps, and their number."""
         steps = self.forecaster.context
-        specs = {f"{_RECENT}count": tf.TensorSpec([None], tf.int32, f"{_RECENT}count")}
+        specs = {f"{RECENT}count": tf.TensorSpec([None], tf.int32, f"{RECENT}count")}
         for name, spec in self.specs().items():
-            if name in _STEPS:
+            if name in STEPS:
                 shape = [None, steps, *spec.shape[2:]]
-                specs[_RECENT + name] = tf.TensorSpec(shape, spec.dtype, _RECENT + name)
+                specs[RECENT + name] = tf.TensorSpec(shape, spec.dtype, RECENT + name)
         return specs
 
     def stream(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `stream`: the forecast after all steps so far."""
-        window, horizon, checks = self.window(inputs)
+        window, horizon = self.window(inputs)
         length = self.forecaster.context
-        with tf.control_dependencies(checks):
-            time = tf.shape(window["values"])[1]
-        count = inputs[f"{_RECENT}count"]
+        time = tf.shape(window["values"])[1]
+        count = inputs[f"{RECENT}count"]
         places = tf.range(length)[None]
         is_there = places >= length - count[:, None]
         step = tf.cast(tf.range(-length, 0), tf.float64)[None] * self.layout.step_seconds
-        after = {f"{_RECENT}count": tf.minimum(count + time, length)}
-        for name in _STEPS:
+        after = {f"{RECENT}count": tf.minimum(count + time, length)}
+        for name in STEPS:
             if name not in inputs:
                 blank = tf.zeros([tf.shape(count)[0], length, *window[name].shape[2:]])
                 before = tf.cast(blank, window[name].dtype)
             elif name == "times":
-                before = tf.cast(inputs[_RECENT + name], tf.float64)
+                before = tf.cast(inputs[RECENT + name], tf.float64)
                 before = tf.where(is_there, before, window[name][:, :1] + step)
             else:
-                before = tf.where(is_there[:, :, None], inputs[_RECENT + name], float("nan"))
+                before = tf.where(is_there[:, :, None], inputs[RECENT + name], float("nan"))
             window[name] = tf.concat([before, window[name]], axis=1)
             if name in inputs:
                 recent = window[name][:, time : time + length]
-                after[_RECENT + name] = tf.cast(recent, inputs[name].dtype)
+                after[RECENT + name] = tf.cast(recent, inputs[name].dtype)
         return {**self._answer(window, horizon), **after}
 
     def _answer(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
+        beyond = tf.where(horizon > self.forecaster.block, self.forecaster.blocks(horizon), 0)
+        horizon = self._bounded(window, horizon, self.forecaster.config.model.path_count, beyond)
         mean, quantiles = self.forecaster.forecast(window, horizon)
         batch = tf.shape(mean)[0]
         return {
@@ -160,10 +199,24 @@ class ServedForecaster:
             "unseen": tf.equal(window["series"], 0),
         }
 
-    def window(
-        self, inputs: dict[str, tf.Tensor]
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, list[tf.Operation]]:
-        """Returns a whole window, the horizon, and the checks that both have to pass."""
+    def _bounded(
+        self,
+        window: dict[str, tf.Tensor],
+        horizon: tf.Tensor,
+        paths: tf.Tensor | int,
+        blocks: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the horizon after a check that its paths do not take for ever."""
+        of = self.forecaster
+        told = "horizon: rows times targets, paths and steps that they read and draw"
+        factors = [
+            tf.maximum(tf.shape(window["values"])[0], 1), len(self.layout.target_names), blocks,
+            tf.maximum(paths * (of.context + of.block), LIMITS["least_path_steps"]),
+        ]  # fmt: skip
+        return limits.at_most(horizon, factors, LIMITS["paths_times_steps"], told)
+
+    def window(self, inputs: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Returns a whole window, and the horizon, after the checks that both have to pass."""
         values, horizon = inputs["values"], inputs["horizon"]
         batch, time = tf.unstack(tf.shape(values)[:2])
         checks = [tf.debugging.assert_positive(horizon, "horizon must be at least 1")]
@@ -202,7 +255,8 @@ class ServedForecaster:
         }
         if layout.static_names:
             window["static"] = data.static_in_graph(inputs["static"], layout)
-        return window, horizon, checks
+        with tf.control_dependencies(checks):
+            return {**window, "values": tf.identity(values)}, tf.identity(horizon)
 
 
 def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
@@ -210,6 +264,7 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
     layout, config = trained.layout, trained.config
     return {
         "context_steps": config.model.context_steps,
+        "path_count": config.model.path_count,
         "horizon_steps": config.forecast.horizon_steps,
         "levels": list(config.forecast.levels),
         "target_names": layout.target_names,
@@ -230,99 +285,3 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
 def served(run: Path) -> ServedForecaster:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     return ServedForecaster(trained_model.load(run))
-
-
-def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
-    """Returns requests of one and of three rows, at, below and beyond the trained horizon.
-
-    The answers are of the Keras model row by row: histories of other lengths, and gaps.
-    """
-    made = ServedForecaster(trained)
-    horizon = trained.config.forecast.horizon_steps
-    found = []
-    for rows, time, ahead in ((1, 40, horizon), (3, 25, 1), (2, 9, horizon + 3)):
-        inputs = example(made, rows, time, ahead)
-        answers = [
-            made.forecast(
-                **{
-                    name: tf.constant(array if not np.ndim(array) else array[row : row + 1])
-                    for name, array in inputs.items()
-                }
-            )
-            for row in range(rows)
-        ]
-        joined = {
-            name: np.concatenate([each[name].numpy() for each in answers]) for name in answers[0]
-        }
-        found.append(warmup_requests.Request("serving_default", inputs, joined))
-    for rows in (1, 3):
-        found += _streamed(made, rows)
-    return [*found, assets.request()]
-
-
-def _streamed(made: ServedForecaster, rows: int) -> list[warmup_requests.Request]:
-    """Returns requests for a first chunk, from states of zeros, and for one step after it.
-
-    The answers are those of the whole history so far, and states that NumPy keeps.
-    """
-    time, horizon, length = 7, 3, made.forecaster.context
-    whole = example(made, rows, time, horizon)
-    states = {
-        name: np.zeros([rows, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
-        for name, spec in made.states().items()
-    }
-    found = []
-    for start, end in ((0, time - 1), (time - 1, time)):
-        until = {
-            name: array[:, : end + (horizon if name in ("known", "times") else 0)]
-            if name in _STEPS
-            else array
-            for name, array in whole.items()
-        }
-        chunk = {name: array[:, start:] if name in _STEPS else array
-                 for name, array in until.items()}  # fmt: skip
-        answers = made.forecast(**{name: tf.constant(array) for name, array in until.items()})
-        after = {f"{_RECENT}count": np.full(rows, min(end, length), np.int32)}
-        for name in states:
-            of = name.removeprefix(_RECENT)
-            if of in _STEPS:
-                array = until[of][:, :end]
-                blank = np.full([rows, length, *array.shape[2:]], np.nan)
-                if of == "times":
-                    step = np.arange(-length, 0) * made.layout.step_seconds
-                    blank = until[of][:, :1] + step
-                joined = np.concatenate([blank, array], axis=1)[:, -length:]
-                after[name] = joined.astype(states[name].dtype)
-        told = {name: each.numpy() for name, each in answers.items()} | after
-        found.append(warmup_requests.Request("stream", {**chunk, **states}, told))
-        states = after
-    return found
-
-
-def example(made: ServedForecaster, rows: int, time: int, horizon: int) -> dict[str, Any]:
-    """Draws inputs with gaps and a new series among them, well above the usual level."""
-    draw, layout = np.random.default_rng(rows), made.layout
-    whole = time + horizon
-    step = max(1, round(layout.step_seconds))
-    # Far from 0: near it the rounding of a level of thousands would look like a difference
-    base = abs(layout.level) + 20 * layout.spread
-    values = base + layout.spread * draw.normal(size=(rows, time, len(layout.target_names)))
-    values[draw.random(values.shape) < 0.1] = np.nan
-
-    def drawn(scale: tuple[tuple[float, float], ...], steps: int) -> np.ndarray:
-        mean, deviation = np.array(scale or [(0.0, 1.0)][:0]).reshape(-1, 2).T
-        found = mean + deviation * draw.normal(size=(rows, steps, len(scale)))
-        return found.astype(np.float32)
-
-    names = [*layout.series_names[: rows - 1], "no such series"][:rows]
-    static = [["" if at else "0"] * len(layout.static_names) for at in range(rows)]
-    inputs = {
-        "values": values.astype(np.float32),
-        "past": drawn(layout.past_scale, time),
-        "known": drawn(layout.known_scale, whole),
-        "times": 1_700_000_000 + step * np.arange(whole) + np.zeros((rows, 1), np.int64),
-        "series": np.array([name.encode() for name in names], object),
-        "static": np.array([[text.encode() for text in row] for row in static], object),
-        "horizon": np.int32(horizon),
-    }
-    return {name: inputs[name] for name in made.specs()}

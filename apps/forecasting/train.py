@@ -16,8 +16,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
     The network learns from random windows of the train parts. The weights with the smallest loss
-    on the validation parts are saved in model.keras; the offsets that make the intervals cover
-    what they say there are saved in forecaster.json.
+    on the validation parts are saved in model.keras; what makes the intervals cover what they say
+    there is saved in forecaster.json.
 
     Raises:
         UserError: data that cannot be read, a run folder of another run, a full disk.
@@ -75,8 +75,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             patience_checkpoints=settings.patience_checkpoints,
         )
         best = trained_run.model(folder)
-        offsets, said = validate.offsets(best)
-        trained_model.write(folder, trained_model.TrainedModel(best, config, layout, offsets))
+        calibrated, said = validate.calibrated(best, layout)
+        trained_model.write(folder, trained_model.TrainedModel(best, config, layout, calibrated))
         print(said)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

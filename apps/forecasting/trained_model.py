@@ -24,17 +24,17 @@ class TrainedModel:
     """A network (`model.build`) with all that makes a forecaster of it.
 
     Attributes:
-        offsets: of the quantiles, in spreads, fitted on the validation part.
+        calibration: of the quantiles, fitted on the validation part.
     """
 
     network: keras.Model
     config: configs.Config
     layout: layouts.Layout
-    offsets: np.ndarray
+    calibration: forecaster.Calibration
 
     @functools.cached_property
     def forecaster(self) -> forecaster.Forecaster:
-        return forecaster.Forecaster(self.network, self.config, self.layout, self.offsets)
+        return forecaster.Forecaster(self.network, self.config, self.layout, self.calibration)
 
 
 def load(run: Path) -> TrainedModel:
@@ -49,20 +49,28 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     network = trained_run.model(folder)
     try:
         layout = layouts.from_dict(kept["layout"])
-        offsets = np.array(kept["offsets"], np.float32)
+        # Older runs hold the offsets alone
+        held = {"offsets": kept["offsets"], **kept.get("beyond", {})}
+        calibration = forecaster.uncalibrated(folder.config)._replace(
+            **{name: np.array(each, np.float32) for name, each in held.items()}
+        )
         widths = data.widths(layout, folder.config.model)
         sizes = tuple(each.shape[-1] for each in network.inputs[: len(widths)])
     except (KeyError, TypeError, ValueError) as error:
         raise errors.UserError(f"{file}: is damaged ({error}); train the model again") from error
-    if sizes != widths or offsets.shape != (len(folder.config.forecast.levels),):
+    levels, horizon = len(folder.config.forecast.levels), folder.config.forecast.horizon_steps
+    found = (*(each.shape for each in calibration[:2]), calibration.shares.shape[1:])
+    if sizes != widths or found != ((levels,), (levels,), (horizon,)):
         raise errors.UserError(
             f"{folder.model_file}: reads {sizes} numbers a step, {file} is for {widths}; "
             "train the model again"
         )
-    return TrainedModel(network, folder.config, layout, offsets)
+    return TrainedModel(network, folder.config, layout, calibration)
 
 
 def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:
     """Writes what `read` reads, without model.keras."""
-    kept = {"layout": trained.layout.to_dict(), "offsets": trained.offsets.tolist()}
+    offsets, stretches, shares = (each.tolist() for each in trained.calibration)
+    beyond = {"stretches": stretches, "shares": shares}
+    kept = {"layout": trained.layout.to_dict(), "offsets": offsets, "beyond": beyond}
     files.write_json(folder.path / _FILE, kept)

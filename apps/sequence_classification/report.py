@@ -9,16 +9,11 @@ import numpy as np
 
 from apps.sequence_classification import config as configs
 from apps.sequence_classification import data, scoring, trained_model
-from apps.suite.evaluation import (
-    class_blocks,
-    class_plots,
-    classification,
-    matrix_plots,
-    plots,
-    report,
-)
+from apps.suite.evaluation import classification, plots, report
+from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 from apps.suite.runs import run_folder
-from apps.suite.sequences import pictures, ragged, sequence_statistics, served
+from apps.suite.sequence_answers import pictures, served
+from apps.suite.sequences import ragged, sequence_statistics
 
 _FAILURES, _SUCCESSES = 4, 2
 _IMPORTANCE_SEED = 73

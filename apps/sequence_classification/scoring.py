@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from apps.sequence_classification import data, trained_model
 from apps.suite.evaluation import classification, segments
-from apps.suite.sequences import batches, ragged, smoothing
+from apps.suite.sequence_answers import smoothing
+from apps.suite.sequences import batches, ragged
 from apps.suite.texts import words
 
 

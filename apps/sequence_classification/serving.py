@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_classification import scoring, trained_model
-from apps.suite.sequences import served as served_sequences
-from apps.suite.sequences import smoothing
+from apps.suite.sequence_answers import served as served_sequences
+from apps.suite.sequence_answers import smoothing
 from apps.suite.serving import warmup_requests
 
 _ANSWER = {

@@ -41,7 +41,8 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     from apps.suite.evaluation import classification
     from apps.suite.export import trained_run
     from apps.suite.runs import run_folder
-    from apps.suite.sequences import sequence_statistics, smoothing
+    from apps.suite.sequence_answers import smoothing
+    from apps.suite.sequences import sequence_statistics
     from apps.suite.training import fit as training
     from apps.suite.training import learning
 

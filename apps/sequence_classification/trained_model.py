@@ -12,7 +12,7 @@ from apps.sequence_classification import model  # noqa: F401  (registers the lay
 from apps.suite.export import trained_run
 from apps.suite.networks import sequence_encoder
 from apps.suite.runs import files, run_folder
-from apps.suite.sequences import smoothing
+from apps.suite.sequence_answers import smoothing
 from apps.suite.texts import words
 
 SMOOTHING_FILE = "smoothing.json"

@@ -7,10 +7,11 @@ import numpy as np
 from apps.sequence_regression import predict
 from apps.suite import errors
 from apps.suite.demo import asked_text, elements
-from apps.suite.evaluation import regression, value_plots
+from apps.suite.evaluation import regression
 from apps.suite.export import asking
+from apps.suite.report_blocks import value_plots
+from apps.suite.sequence_answers import questions
 from apps.suite.sequence_files import example_files
-from apps.suite.sequences import questions
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequence regression"

@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
     import numpy as np
 
     from apps.suite.export import asking
-    from apps.suite.sequences import questions
+    from apps.suite.sequence_answers import questions
 
 TASK = "sequence_regression"
 ENDS = ("value", "lower", "upper")
@@ -100,7 +100,7 @@ def _test_part(options: Options, model: asking.Model, streamed: bool) -> Iterato
     from apps.sequence_regression import config as configs
     from apps.sequence_regression import data
     from apps.suite.runs import run_folder
-    from apps.suite.sequences import questions
+    from apps.suite.sequence_answers import questions
 
     folder = run_folder.open_finished(options.run, TASK, configs.Config)
     sequences = data.load(folder.config).test.sequences
@@ -148,7 +148,8 @@ def _print(options: Options) -> None:
 def _plot(options: Options, found: Sequence[Answer]) -> None:
     import numpy as np
 
-    from apps.suite.evaluation import regression, value_plots
+    from apps.suite.evaluation import regression
+    from apps.suite.report_blocks import value_plots
 
     shown = next((answer for answer in found if answer.value.ndim == 2), None)
     if shown is None:

@@ -10,10 +10,12 @@ import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, scoring, targets, trained_model
-from apps.suite.evaluation import plots, regression, report, value_plots
+from apps.suite.evaluation import plots, regression, report
+from apps.suite.report_blocks import value_plots
 from apps.suite.runs import run_folder
-from apps.suite.sequences import pictures as reading
-from apps.suite.sequences import ragged, sequence_statistics, served
+from apps.suite.sequence_answers import pictures as reading
+from apps.suite.sequence_answers import served
+from apps.suite.sequences import ragged, sequence_statistics
 
 _IMPORTANCE_SEED = 73
 _IMPORTANCE_CASES = 2_000

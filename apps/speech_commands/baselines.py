@@ -35,6 +35,7 @@ from apps.speech_commands import config as configs
 from apps.suite.commands import progress
 from apps.suite.evaluation import class_baselines, classification
 from apps.suite.networks.pooling import FrameMask
+from apps.suite.sounds import feature_cache
 from apps.suite.sounds.feature_cache import FeatureSet
 from apps.suite.training import optimizer
 
@@ -82,7 +83,7 @@ def small_convolution_answer(
     )
     without_masks = dataclasses.replace(config.augmentation, time_masks=0, band_masks=0)
     config = dataclasses.replace(config, training=settings, augmentation=without_masks)
-    mean, variance = batches.statistics(train)
+    mean, variance = feature_cache.statistics(train)
     keras.utils.set_random_seed(config.seed)
     network = build_small_convolution(classes, mean, variance)
     network.compile(

@@ -129,15 +129,3 @@ def _following(contexts: tf.Tensor, before: tf.Tensor, features: tf.Tensor) -> t
 
 def _rounded(frames: int) -> int:
     return -(-frames // _FRAME_MULTIPLE) * _FRAME_MULTIPLE
-
-
-def statistics(examples: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
-    """Computes mean and variance of each channel over all frames, float64 (channels,).
-
-    In blocks: the features may be larger than the memory.
-    """
-    frames, block = examples.frames, 100_000
-    blocks = [frames[start : start + block] for start in range(0, len(frames), block)]
-    mean = sum(part.sum(axis=0, dtype=np.float64) for part in blocks) / len(frames)
-    squares = (np.square(part - mean, dtype=np.float64).sum(axis=0) for part in blocks)
-    return mean, sum(squares) / len(frames)

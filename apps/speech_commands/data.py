@@ -16,7 +16,7 @@ from apps.speech_commands import config as configs
 from apps.speech_commands import recordings
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import division, labelled_files
+from apps.suite.data import division, labelled_files, sound_places
 from apps.suite.sounds import feature_cache, served_features, sound_files
 
 # Of each file in order of time, so that no sound of the test is heard in training
@@ -26,22 +26,22 @@ _NEAR_SECONDS = 0.05  # by which a recording may exceed a window that was set
 _WHOLE_SHARE = 0.9  # of the recordings that fit into the window of a stream
 
 
-def noise_stretches(files: Sequence[Path]) -> dict[str, list[recordings.Place]]:
+def noise_stretches(files: Sequence[Path]) -> dict[str, list[sound_places.Place]]:
     """Returns for each part its stretch of each file. Raises UserError as `sound_files.length`."""
-    found: dict[str, list[recordings.Place]] = {part: [] for part in _SHARES}
+    found: dict[str, list[sound_places.Place]] = {part: [] for part in _SHARES}
     for file in files:
         declared = sound_files.length(file)
         frames = min(declared.frames, int(_LONGEST_SECONDS * declared.sample_rate_hz))
         ends = np.rint(np.cumsum([0.0, *_SHARES.values()]) * frames).astype(int).tolist()
         for part, start, end in zip(_SHARES, ends, ends[1:], strict=False):
             if end > start:
-                found[part].append(recordings.Place(str(file.resolve()), start, end - start))
+                found[part].append(sound_places.Place(str(file.resolve()), start, end - start))
     return found
 
 
 def silence(
-    places: Sequence[recordings.Place], count: int, clip_seconds: float, seed: Sequence[int]
-) -> list[tuple[recordings.Recording, recordings.Place]]:
+    places: Sequence[sound_places.Place], count: int, clip_seconds: float, seed: Sequence[int]
+) -> list[tuple[recordings.Recording, sound_places.Place]]:
     """Draws `count` clips from the stretches; none if no stretch is as long as a clip.
 
     Longer stretches give more of them. Clips may overlap each other, never another part's.
@@ -65,13 +65,13 @@ def silence(
         made.append(
             (
                 recordings.Recording(name, recordings.SILENCE, ""),
-                recordings.Place(place.file, first, clip),
+                sound_places.Place(place.file, first, clip),
             )
         )
     return made
 
 
-ChosenWords = dict[str, list[tuple[recordings.Recording, recordings.Place]]]
+ChosenWords = dict[str, list[tuple[recordings.Recording, sound_places.Place]]]
 """Recordings by part, in the order in which the source has them, each with its place."""
 
 
@@ -112,8 +112,8 @@ def silence_count(found: Sequence[recordings.Recording]) -> int:
 
 
 def _fewer_unknown(
-    pairs: list[tuple[recordings.Recording, recordings.Place]], seed: int
-) -> list[tuple[recordings.Recording, recordings.Place]]:
+    pairs: list[tuple[recordings.Recording, sound_places.Place]], seed: int
+) -> list[tuple[recordings.Recording, sound_places.Place]]:
     mean, _ = _of_words([recording for recording, _ in pairs])
     unknown = [each.name for each, _ in pairs if each.label == recordings.UNKNOWN]
     kept = set(division.in_drawn_order(unknown, seed)[: max(1, round(mean))])
@@ -299,7 +299,7 @@ def _check(found: ChosenWords, source: str) -> None:
             )
 
 
-def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Place]) -> str:
+def _fingerprint(parts: dict[str, recordings.Clips], noise: list[sound_places.Place]) -> str:
     """Returns the SHA-256 of the names in each part and of all content."""
     digest = hashlib.sha256()
     for part, held in parts.items():
@@ -313,7 +313,7 @@ def _fingerprint(parts: dict[str, recordings.Clips], noise: list[recordings.Plac
 
 
 def _noise(
-    train: recordings.Clips, stretches: list[recordings.Place], seed: int
+    train: recordings.Clips, stretches: list[sound_places.Place], seed: int
 ) -> tuple[np.ndarray, ...]:
     """Returns sounds without words: float32 [samples] each, all of them audible."""
     places = stretches

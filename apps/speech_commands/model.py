@@ -20,9 +20,9 @@ import numpy as np
 
 import lstm_layers
 from apps.speech_commands import config as configs
-from apps.speech_commands import front_end
-from apps.speech_commands.front_end import ConvolutionalFrontEnd
 from apps.suite.networks.pooling import EvidencePooling, FrameMask
+from apps.suite.sounds import front_end
+from apps.suite.sounds.front_end import ConvolutionalFrontEnd
 
 
 def frame_stride(config: configs.Config) -> int:

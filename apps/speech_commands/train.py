@@ -27,7 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
 
-    from apps.speech_commands import account, batches, data, evaluate, model, scoring
+    from apps.speech_commands import account, data, evaluate, model, scoring
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
     from apps.suite.runs import run_folder
@@ -56,7 +56,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     settings, classes = config.training, len(corpus.label_names)
     noted = run_folder.noted(corpus, label_names=list(corpus.label_names))
     with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
-        mean, variance = batches.statistics(learned)
+        mean, variance = feature_cache.statistics(learned)
         with distribution.scope():
             network = model.build(config, classes, len(mean), mean, variance)
             network.compile(

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.tagging.sentence_files import Sentence
+from apps.suite.sequence_files.sentences import Sentence
 
 FREQUENT, CRFSUITE = "most frequent tag", "crfsuite"
 _PASSES = 10  # of the averaged perceptron; more change little

@@ -5,24 +5,8 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
+from apps.suite.sequences.config import SentenceFormatConfig
 from apps.suite.texts.config import TextConfig
-
-
-@dataclass(frozen=True)
-class DataFormatConfig:
-    word_column: int = 0  # number of the column that holds the words, from 0; -1 = the last
-    tag_column: int = -1  # number of the column that holds the tags, likewise
-    tag_feature: str = ""  # of a TFDS set, the feature with the tags; "" = ner, tags, upos or pos
-    # Scheme that the tags are written in; auto: found by the tags
-    scheme: Literal["auto", "IO", "IOB1", "IOB2", "BIOES", "BILOU", "plain"] = "auto"
-    repair: bool = False  # reads tags that break their scheme as conlleval does
-    # Cut of a text into words: at spaces alone, or also before and after each sign
-    tokenizer: Literal["space", "signs"] = "space"
-    validation_fraction: fields.Share = 0.1  # of the sentences, where the data have no such part
-    test_fraction: fields.Share = 0.1
-
-    def __post_init__(self) -> None:
-        fields.refuse_fractions(self)
 
 
 @dataclass(frozen=True)
@@ -50,7 +34,7 @@ class Config:
     preset: str = "default"
     data: str = ""  # "" = punctuation of the King James Bible; a TFDS name; a file; a folder
     seed: int = 0
-    data_format: DataFormatConfig = DataFormatConfig()
+    data_format: SentenceFormatConfig = SentenceFormatConfig()
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()

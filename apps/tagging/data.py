@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 import typing
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from apps.suite import errors
-from apps.suite.data import division, named_sets
+from apps.suite.data import named_sets
+from apps.suite.sequence_files import sentence_sets
+from apps.suite.sequence_files.sentence_sets import Corpus
+from apps.suite.sequence_files.sentences import Sentence
+from apps.suite.texts import tag_schemes
 from apps.tagging import config as configs
-from apps.tagging import schemes, sentence_files
-from apps.tagging.sentence_files import Sentence
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf
@@ -27,70 +26,19 @@ DEFAULT = "king_james_bible"
 FEW = "king_james_bible/few"  # every twentieth chapter, for a quick try
 MARKS = ",.:;?!"
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
-_TAG_FEATURES = ("ner", "ner_tags", "tags", "upos", "pos")
 _SEED = 41  # beside the run's, so that no other draw repeats the batches
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Tagged sentences in three parts.
-
-    Attributes:
-        split: tells how the parts were made.
-        scheme: of the tags, a name of `schemes.NAMES`.
-    """
-
-    name: str
-    licence: str
-    source: str
-    split: str
-    scheme: str
-    train: list[Sentence]
-    validation: list[Sentence]
-    test: list[Sentence]
-
-    @property
-    def parts(self) -> dict[str, list[Sentence]]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
-
-    @property
-    def fingerprint(self) -> str:
-        """Returns a SHA-256 of all words, tags and labels."""
-        whole = [(part, *each[:3]) for part, found in self.parts.items() for each in found]
-        return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()
-
-    @property
-    def tag_names(self) -> list[str]:
-        """Returns the names of the model's tags; see `schemes.inside_names`."""
-        return schemes.inside_names((each.tags for each in self.train), self.scheme)
-
-    @property
-    def label_names(self) -> list[str]:
-        """Returns the names of the sentences' labels; [] without any."""
-        return sorted({each.label for each in self.train} - {""})
 
 
 def load(config: configs.Config) -> Corpus:
     """Reads the sentences of `config.data`, and divides them.
 
     Raises:
-        UserError: nothing of that name, what cannot be read, tags that break their scheme, too few
-            sentences.
+        UserError: see `sentence_sets.load` and `sentence_sets.checked`.
     """
     name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if name in (DEFAULT, FEW) and not path.exists():
-        corpus = _punctuation(name)
-    elif path.exists():
-        parts = sentence_files.read_parts(path, config.data_format)
-        corpus = _divided(path.resolve().name, "your own", str(path.resolve()), parts, config)
-    elif path.suffix or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
-    else:
-        licence, source, parts = _read_set(name, config.data_format)
-        corpus = _divided(name, licence, source, parts, config)
-    return _checked(corpus, config.data_format)
+    if name in (DEFAULT, FEW) and not Path(name).exists():
+        return sentence_sets.checked(_punctuation(name), config.data_format)
+    return sentence_sets.load(name, config.data_format, config.seed)
 
 
 def _punctuation(name: str) -> Corpus:
@@ -124,112 +72,6 @@ def _punctuation(name: str) -> Corpus:
         "plain",
         **parts,
     )
-
-
-def _divided(
-    name: str,
-    licence: str,
-    source: str,
-    parts: Mapping[str, list[Sentence]],
-    config: configs.Config,
-) -> Corpus:
-    """Takes the parts that are missing from the train part, sentence by sentence."""
-    settings = config.data_format
-    found = {part: parts.get(part, []) for part in ("train", "validation", "test")}
-    shares = {"validation": settings.validation_fraction, "test": settings.test_fraction}
-    missing = [part for part in shares if not found[part]]
-    whole = len(found["train"])
-    for part in missing:
-        train = found["train"]
-        order = division.in_drawn_order(map(str, range(len(train))), config.seed, part)
-        taken = set(map(int, order[: max(1, round(shares[part] * whole))]))
-        found[part] = [each for at, each in enumerate(train) if at in taken]
-        found["train"] = [each for at, each in enumerate(train) if at not in taken]
-    if not found["train"]:
-        raise errors.UserError(f"{source}: {whole} sentences are too few to divide; give more")
-    split = "the parts that the data name"
-    if missing:
-        split = f"{' and '.join(missing)} drawn from train, sentence by sentence"
-    scheme: str = settings.scheme
-    if scheme == "auto":
-        scheme = schemes.find([each.tags for each in found["train"]])
-    return Corpus(name, licence, source, split, scheme, **found)
-
-
-def _checked(corpus: Corpus, settings: configs.DataFormatConfig) -> Corpus:
-    """Repairs tags or refuses them, and refuses sentences of which only some have a label."""
-    every = [each for part in corpus.parts.values() for each in part]
-    without = next((each for each in every if not each.label), None)
-    if without and any(each.label for each in every):
-        raise errors.UserError(f"{without.place}: has no label, others have; give all one, or none")
-    wrong = [
-        (each, at)
-        for each in every
-        if (at := schemes.violation(each.tags, corpus.scheme)) is not None
-    ]
-    if wrong and not settings.repair:
-        sentence, at = wrong[0]
-        raise errors.UserError(
-            f"{place_of(sentence, at)}: {sentence.tags[at]} breaks the scheme {corpus.scheme}, as "
-            f"in {len(wrong):,} of {len(every):,} sentences; --data_format.repair True reads such "
-            "tags as conlleval does"
-        )
-    if len(corpus.tag_names) < 2:
-        raise errors.UserError(
-            f"{corpus.source}: all words have one tag; there is nothing to learn"
-        )
-    if not wrong:
-        return corpus
-
-    def repaired(sentence: Sentence) -> Sentence:
-        spans = schemes.read(sentence.tags, corpus.scheme, strict=False)
-        tags = schemes.write(spans, len(sentence.tags), corpus.scheme)
-        return sentence._replace(tags=tuple(tags))
-
-    train, validation, test = ([repaired(each) for each in part] for part in corpus.parts.values())
-    return replace(corpus, train=train, validation=validation, test=test)
-
-
-def place_of(sentence: Sentence, word: int) -> str:
-    """Returns where a word of a sentence stands, for an error."""
-    file, _, line = sentence.place.rpartition(":")
-    if sentence.line_a_word and line.isdecimal():
-        return f"{file}:{int(line) + word}"
-    return f"{sentence.place}, word {word + 1} {sentence.words[word]!r}"
-
-
-def _read_set(
-    name: str, settings: configs.DataFormatConfig
-) -> tuple[str, str, dict[str, list[Sentence]]]:
-    """Reads licence, source and parts of a TFDS set with tokens and tags."""
-    builder = named_sets.prepare(name)
-    features = builder.info.features
-    wanted = [settings.tag_feature] if settings.tag_feature else _TAG_FEATURES
-    tags = next((each for each in wanted if each in features), None)
-    if "tokens" not in features or tags is None:
-        raise errors.UserError(
-            f"{name}: has no features tokens and {' or '.join(wanted)}; there are "
-            f"{', '.join(features)}: choose one by --data_format.tag_feature"
-        )
-    names = getattr(features[tags].feature, "names", None)
-    parts: dict[str, list[Sentence]] = {}
-    for split in builder.info.splits:
-        part = sentence_files.PARTS.get(split)
-        if part:
-            examples = builder.as_dataset(split=split, shuffle_files=False).as_numpy_iterator()
-            parts[part] = [
-                Sentence(
-                    tuple(word.decode() for word in example["tokens"]),
-                    tuple(names[tag] if names else tag.decode() for tag in example[tags]),
-                    place=f"{name} {split}:{number}",
-                )
-                for number, example in enumerate(examples)
-                if len(example["tokens"])
-            ]
-    if "train" not in parts:
-        raise errors.UserError(f"{name}: has no split train")
-    info = builder.info
-    return info.redistribution_info.license or "see source", info.homepage, parts
 
 
 class Encoded(typing.NamedTuple):
@@ -276,7 +118,7 @@ def encode(
     tags = (
         number.get(tag, -1)
         for each in sentences
-        for tag in schemes.to_inside(each.tags, corpus.scheme)
+        for tag in tag_schemes.to_inside(each.tags, corpus.scheme)
     )
     return Encoded(
         words.numpy()[:, 0],

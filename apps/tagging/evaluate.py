@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.suite.commands import command
-from apps.suite.evaluation import comparison, evaluation
+from apps.suite.evaluation import comparison, evaluation, tag_measures
 from apps.suite.runs import run_folder as run_folders
 from apps.tagging import config as configs
 
@@ -29,7 +29,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.tagging import baselines, data, measures, report, scoring
+    from apps.tagging import baselines, data, report, scoring
 
     trained, corpus = run.trained, run.data
     test, scheme, names = corpus.test, corpus.scheme, trained.tag_names
@@ -38,15 +38,18 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     encoded = data.encode(test, corpus, trained.vocabulary)
     answers, words_a_second = scoring.timed_answers(trained, encoded)
     evaluation.refuse_diverged(run.folder, *answers.probabilities, answers.labels)
-    result = measures.scores(test, answers.tags, scheme, names, seen)
+    words, right = ([each[at] for each in test] for at in (0, 1))
+
+    def scores(tags: tag_measures.Tags) -> dict[str, float]:
+        return tag_measures.scores(words, right, tags, scheme, names, seen)
+
+    result = scores(answers.tags)
     print("training the baselines", flush=True)
     given = {
         baselines.FREQUENT: baselines.most_frequent(corpus.train, test),
         baselines.CRFSUITE: baselines.crfsuite(corpus.train, test, run.config.seed),
     }
-    of_baselines = {
-        name: measures.scores(test, tags, scheme, names, seen) for name, tags in given.items()
-    }
+    of_baselines = {name: scores(tags) for name, tags in given.items()}
     if trained.label_names:
         chosen = [trained.label_names[at] for at in answers.labels.argmax(axis=1)]
         result["label_accuracy"] = _share(test, chosen)
@@ -59,7 +62,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             "split": corpus.split,
         },
         "primary": comparison.primary(
-            measures.primary(scheme, names), result, of_baselines, higher_is_better=True
+            tag_measures.primary(scheme, names), result, of_baselines, higher_is_better=True
         ),
         "test": result,
         "baselines": of_baselines,

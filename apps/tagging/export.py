@@ -15,7 +15,7 @@ Tags are written in the scheme of the training data. Rows are padded with "", wi
 in the places of spans. The label is "" for a model that learned none. `assets/settings.json` holds
 the scheme, the tokenizer, the types of spans and the labels.
 
-What `python -m apps.export_onnx` writes of a run: word and letter ids in, scores of tags out.
+What `python -m apps.export_onnx` writes of a run: word and letter ids in, tags out.
 """
 
 from __future__ import annotations
@@ -51,19 +51,23 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """Maps `word_ids` int32 (b, time), `letter_ids` int32 (b, time, letters) to `scores`.
+    """Maps `word_ids` int32 (b, time), `letter_ids` int32 (b, time, letters) to tags.
 
-    The scores are float32 (b, time, tags), those that the recurrent layers give each word; the
-    transitions of a CRF are added where its best path is looked for.
+    Numbers of words and letters are those of the lines of vocabulary/words.txt and letters.txt of
+    the run, counted from 2; 1 is any other, 0 is padding. Outputs:
+
+    tags                 int32 (b, time), the best path: places in the list tag_names of the run's
+                         config.json, and -1 at padding
+    probabilities        float32 (b, time), of these tags
+    label_probabilities  float32 (b, labels), of a model with labels: by their places in label_names
     """
     import keras
     import numpy as np
 
     from apps.suite.export import onnx_file
-    from apps.tagging import trained_model
+    from apps.tagging import scoring, trained_model
 
     trained = trained_model.load(run)
-    model = keras.Model(trained.model.inputs, trained.model.outputs[0])
     draw = np.random.default_rng(0)
     examples = []
     for rows, time, letters in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
@@ -72,7 +76,12 @@ def onnx_network(run: Path) -> onnx_file.Network:
         if rows > 1:
             words[1, 4:], spelled[1, 4:] = 0, 0
         examples.append({"word_ids": words, "letter_ids": spelled})
-    return onnx_file.Network(model, "scores", examples)
+    inputs = trained.model.input
+    answers = scoring.Decoding(trained.model)(inputs["word_ids"], inputs["letter_ids"])
+    answers = list(answers if trained.label_names else answers[:2])
+    further = ("probabilities", "label_probabilities")[: len(answers) - 1]
+    model = keras.Model(inputs, answers, name="tagger")
+    return onnx_file.Network(model, "tags", examples, further)
 
 
 def _tell(version: Path) -> None:

@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 import lstm_layers
-from apps.suite import errors
 from apps.suite.networks import sequence_encoder, text_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.step_summary import StepSummary
-from apps.suite.texts import text_files
+from apps.suite.texts import tag_schemes
 from apps.suite.texts import words as vocabularies
 from apps.tagging import config as configs
-from apps.tagging import schemes
 
 CRF = "crf"  # name of the layer that others look for
 
@@ -76,7 +73,7 @@ def build(
     scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
     if settings.output == "crf":
         rules: Mapping[str, Any] = (
-            lstm_layers.forbidden_by(schemes.INSIDE, tag_names)
+            lstm_layers.forbidden_by(tag_schemes.INSIDE, tag_names)
             if scheme != "plain" and "B" not in tag_names
             else {}
         )
@@ -89,9 +86,8 @@ def build(
         answer = [scores, keras.layers.Dense(label_count, name="label")(summary)]
     built = keras.Model({"word_ids": words, "letter_ids": letters}, answer, name="tagger")
     if settings.vectors:
-        _begin_with(
-            built.get_layer("word_embedding"), Path(settings.vectors).expanduser(), vocabulary
-        )
+        file = Path(settings.vectors).expanduser()
+        text_encoder.begin_with(built.get_layer("word_embedding"), file, vocabulary)
     return built
 
 
@@ -139,30 +135,3 @@ def tag_nats(network: keras.Model) -> Callable[[Any, Any], Any]:
 def crf_of(network: keras.Model) -> lstm_layers.CRF | None:
     """Returns the layer that decodes, or None where each word is tagged by itself."""
     return next((layer for layer in network.layers if layer.name == CRF), None)
-
-
-def _begin_with(layer: Any, file: Path, vocabulary: vocabularies.Vocabulary) -> None:
-    """Puts the vectors of a file in GloVe's or fastText's text format into an embedding."""
-    number = {word: 2 + at for at, word in enumerate(vocabulary.words)}
-    table = np.array(layer.embeddings)
-    found = 0
-    for line, text in enumerate(text_files.read(file).split("\n"), 1):
-        word, *values = text.rstrip().split(" ")
-        if (line == 1 and len(values) == 1) or not word:
-            continue  # fastText begins with the numbers of words and of dimensions
-        if len(values) != table.shape[1]:
-            raise errors.UserError(
-                f"{file}:{line}: holds {len(values)} numbers, and --text.word_units is "
-                f"{table.shape[1]}"
-            )
-        key = word.lower() if vocabulary.lowercase else word
-        if key in number:
-            try:
-                table[number[key]] = np.array(values, np.float32)
-            except ValueError:
-                raise errors.UserError(f"{file}:{line}: holds what is not a number") from None
-            found += 1
-    if not found:
-        raise errors.UserError(f"{file}: has a vector of none of the {len(number):,} words")
-    print(f"{file}: vectors of {found:,} of the {len(number):,} words")
-    layer.embeddings.assign(table)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import collections
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from apps.suite.evaluation import comparison, matrix_plots, plots, report
+from apps.suite.evaluation import comparison, plots, report, tag_measures
+from apps.suite.report_blocks import matrix_plots
 from apps.suite.runs import run_folder
+from apps.suite.texts import tag_schemes
 from apps.tagging import config as configs
-from apps.tagging import data, measures, schemes, scoring
+from apps.tagging import data, scoring
 
 _SHOWN = 12  # rows of a table
 _KINDS = 16  # types in the picture of confusions
@@ -49,7 +49,8 @@ def card(
     """Draws the plots, and returns the model card."""
     right, scheme = [each.tags for each in corpus.test], corpus.scheme
     name = comparison.words(metrics["primary"]["name"])
-    by_type = measures.by_type(right, answers.tags, scheme)
+    text = " ".join(corpus.test[0].words[:12])
+    by_type = tag_measures.by_type(right, answers.tags, scheme)
     order = sorted(by_type, key=lambda kind: -by_type[kind].there)
     results: list[report.Block] = [
         plots.model_and_baselines(folder.plots, metrics, name),
@@ -66,10 +67,10 @@ def card(
             ["type", "precision", "recall", "F1", "in the test part"],
             [_row(kind, by_type[kind]) for kind in order],
         ),
-        *_confused(folder, measures.confusions(right, answers.tags, scheme)),
+        *_confused(folder, tag_measures.confusions(right, answers.tags, scheme)),
     ]
     if scheme != "plain":
-        borders = measures.border_errors(right, answers.tags, scheme)
+        borders = tag_measures.border_errors(right, answers.tags, scheme)
         caption = "What became of the spans of the test part, and what was found where none is."
         rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
         results.append(report.Table(caption, ["", "spans"], rows))
@@ -98,12 +99,12 @@ def card(
         examples=[_sentences(corpus, answers)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder, " ".join(corpus.test[0].words[:12])),
+        serving=report.asked_with_text(folder, text, {"text": [text]}),
         presets=configs.PRESETS,
     )
 
 
-def _row(kind: str, score: measures.Score) -> list[str]:
+def _row(kind: str, score: tag_measures.Score) -> list[str]:
     numbers = [comparison.number(each) for each in (score.precision, score.recall, score.f1)]
     return [kind, *numbers, f"{score.there:,}"]
 
@@ -151,7 +152,7 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
 
 def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
     """Writes a sentence with its spans: "to [New York](city)"; marks stand after their words."""
-    text, spans = [], {span.start: span for span in schemes.read(tags, scheme, strict=False)}
+    text, spans = [], {span.start: span for span in tag_schemes.read(tags, scheme, strict=False)}
     at = 0
     while at < len(words):
         span = spans.get(at)
@@ -164,22 +165,3 @@ def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
         text.append(inner + span.kind if is_mark else f"[{inner}]({span.kind})")
         at = span.end
     return " ".join(text)
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    request = shlex.quote(json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

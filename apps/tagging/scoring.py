@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import lstm_layers
-from apps.tagging import data, model, schemes, trained_model
+from apps.suite.texts import tag_schemes
+from apps.tagging import data, model, trained_model
 
 ROWS = 64
 
@@ -29,13 +30,29 @@ class Tagged(NamedTuple):
     labels: tf.Tensor
 
 
+class Decoding(keras.layers.Layer):
+    """A network together with what makes tags of its scores: `tagged` as a layer.
+
+    Args:
+        network: a tagger.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, network: keras.Model, **options: Any) -> None:
+        super().__init__(**options)
+        self.network = network
+
+    def call(self, words: Any, letters: Any) -> Tagged:
+        return tagged(self.network, words, letters)
+
+
 def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged:
     """Tags words int32 (batch, time), with letters int32 (batch, time, letters), 0 for padding."""
     scores, *label = _outputs(network, words, letters)
     mask, crf = words != 0, model.crf_of(network)
     every = tf.nn.softmax(scores) if crf is None else crf.marginals(scores, mask)
     tags = _best(crf, scores, mask)
-    chosen = tf.gather(every, tf.maximum(tags, 0), axis=2, batch_dims=2)
+    chosen = keras.ops.take_along_axis(every, tf.maximum(tags, 0)[..., None], axis=2)[..., 0]
     labels = tf.nn.softmax(label[0]) if label else tf.zeros([tf.shape(words)[0], 0])
     return Tagged(tags, tf.where(mask, chosen, 0.0), labels)
 
@@ -81,7 +98,7 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answe
         for row, index in enumerate(chosen):
             length = lengths[index]
             inside = list(names[tags[row, :length]])
-            spelled = schemes.from_inside(inside, trained.scheme)
+            spelled = tag_schemes.from_inside(inside, trained.scheme)
             found[index] = spelled, probabilities[row, :length], labels[row]
     tags_of, probabilities_of, labels_of = zip(*found, strict=True)
     return Answers(list(tags_of), list(probabilities_of), np.stack(labels_of))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import tensorflow as tf
 
 from apps.suite.export import assets
 from apps.suite.serving import limits, signatures, warmup_requests
-from apps.tagging import cutting, data, schemes, scoring, trained_model
+from apps.suite.texts import tag_schemes, word_spans
+from apps.tagging import data, scoring, trained_model
 
 _SPANS = {
     "span_text": "string[b, spans]",
@@ -20,6 +22,7 @@ _SPANS = {
     "span_end": "int32[b, spans]",
     "span_probability": "float32[b, spans]",
 }
+_FILLS: dict[str, Any] = {"string": "", "int32": -1, "float32": 0.0}
 _ANSWER = {
     "tags": "string[b, time]",
     "probabilities": "float32[b, time]",
@@ -58,15 +61,18 @@ class ServedTags:
         self.saved = tf.Module(name="served_tags")
         self.saved.weights = [weight.value for weight in trained.model.weights]
         self.saved.vocabulary = trained.vocabulary
-        names, plain = trained.tag_names, trained.scheme == "plain"
-        of_tags = [("I", name) if plain and name != "O" else schemes.split(name) for name in names]
+        names, scheme = trained.tag_names, trained.scheme
+        plain = scheme == "plain"
+        of_tags = [
+            ("I", name) if plain and name != "O" else tag_schemes.split(name) for name in names
+        ]
         self.kinds = sorted({kind for prefix, kind in of_tags if prefix != "O"})
         # Of each tag: its type, -1 outside of spans; and whether it begins a span in any case
         self._kind = tf.constant([self.kinds.index(k) if p != "O" else -1 for p, k in of_tags])
         self._begins = tf.constant([plain or prefix == "B" for prefix, _ in of_tags])
-        self._spelled = tf.constant([_spellings(kind, trained.scheme) for kind in self.kinds])
+        self._spelled = tf.constant([tag_schemes.spellings(kind, scheme) for kind in self.kinds])
         self.settings = {
-            "scheme": trained.scheme,
+            "scheme": scheme,
             "tokenizer": self.tokenizer,
             "kinds": self.kinds,
             "has_outside": "O" in names,
@@ -92,13 +98,8 @@ class ServedTags:
         told = "text: rows times bytes of the longest one"
         sizes = [tf.shape(text)[0], longest]
         text = limits.at_most(text, sizes, LIMITS["rows_times_bytes"], told)
-        cut = cutting.cut(text, self.tokenizer)
-        answer, spans = self._answer(cut.words)
-        starts = tf.gather_nd(cut.starts, spans.first)
-        ends = tf.gather_nd(cut.ends, spans.last)
-        whole = tf.gather(cut.text, spans.first[:, 0])
-        inner = tf.strings.substr(whole, starts, ends - starts, unit="UTF8_CHAR")
-        return {"tokens": cut.words, **answer, **spans.told(inner, starts, ends)}
+        cut = word_spans.cut(text, self.tokenizer)
+        return {"tokens": cut.words, **self._answer(cut.words, lambda spans: spans.in_text(cut))}
 
     def words(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `tokens`; spans are told by the numbers of words."""
@@ -106,15 +107,12 @@ class ServedTags:
         told = "tokens: rows times words times bytes of the longest one"
         sizes = [*tf.unstack(tf.shape(tokens)), longest]
         tokens = limits.at_most(tokens, sizes, LIMITS["rows_times_bytes"], told)
-        answer, spans = self._answer(tokens)
-        inner = tf.strings.unsorted_segment_join(
-            tf.boolean_mask(tokens, spans.inside), spans.number, tf.shape(spans.first)[0], " "
-        )
-        starts, ends = (tf.cast(each[:, 1], tf.int32) for each in (spans.first, spans.last))
-        return {**answer, **spans.told(inner, starts, ends + 1)}
+        return self._answer(tokens, lambda spans: spans.in_words(tokens))
 
-    def _answer(self, tokens: tf.Tensor) -> tuple[dict[str, tf.Tensor], _Spans]:
-        """Returns the answer without its spans, and the spans."""
+    def _answer(
+        self, tokens: tf.Tensor, places: Callable[[word_spans.Spans], Sequence[tf.Tensor]]
+    ) -> dict[str, tf.Tensor]:
+        """Returns the answer to words; `places` returns texts, starts and ends of spans."""
         rows, time = tf.unstack(tf.shape(tokens))
         told = "rows times words of the longest sentence"
         tokens = limits.at_most(tokens, [rows, time], LIMITS["rows_times_words"], told)
@@ -125,27 +123,26 @@ class ServedTags:
             self.trained.model, *data.preprocess(padded, self.trained.vocabulary)
         )
         tags, probabilities = found.tags[:rows, :time], found.probabilities[:rows, :time]
-        kind = tf.where(tags >= 0, tf.gather(self._kind, tf.maximum(tags, 0)), -1)
-        inside = kind >= 0
-        same = tf.pad(inside[:, 1:] & (kind[:, 1:] == kind[:, :-1]), [[0, 0], [1, 0]])
-        same = same[:, : tf.shape(tags)[1]]
-        begins = inside & (tf.gather(self._begins, tf.maximum(tags, 0)) | ~same)
-        goes_on = tf.pad((inside & ~begins)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(tags)[1]]
-        ends = inside & ~goes_on
-        places = [tf.cast(each, tf.int32) for each in (begins, ends, same)]
-        spelled = tf.gather_nd(self._spelled, tf.stack([tf.maximum(kind, 0), *places], axis=2))
-        spelled = tf.where(inside, spelled, tf.where(tags >= 0, "O", ""))
+        real = tf.maximum(tags, 0)
+        kind = tf.where(tags >= 0, tf.gather(self._kind, real), -1)
+        spans = word_spans.Spans(kind, tf.gather(self._begins, real))
+        edges = (spans.begins, spans.ends, spans.after_same)
+        spelling = [tf.maximum(kind, 0), *(tf.cast(each, tf.int32) for each in edges)]
+        spelled = tf.gather_nd(self._spelled, tf.stack(spelling, axis=2))
         label, sure = self._label(found.labels[:rows])
-        answer = {
-            "tags": spelled,
+        kinds = tf.gather(self.kinds, tf.gather_nd(kind, spans.first))
+        text, starts, ends = places(spans)
+        of_spans = (text, kinds, starts, ends, spans.least(probabilities))
+        return {
+            "tags": tf.where(spans.inside, spelled, tf.where(tags >= 0, "O", "")),
             "probabilities": probabilities,
+            **{
+                name: spans.by_row(values, _fill(name))
+                for name, values in zip(_SPANS, of_spans, strict=True)
+            },
             "label": label,
             "label_probability": sure,
         }
-        spans = _Spans(
-            inside, begins, ends, probabilities, tf.gather(self.kinds, tf.maximum(kind, 0))
-        )
-        return answer, spans
 
     def _label(self, probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self.trained.label_names:
@@ -153,68 +150,6 @@ class ServedTags:
             return tf.fill([rows], ""), tf.zeros([rows])
         best = tf.argmax(probabilities, axis=1)
         return tf.gather(list(self.trained.label_names), best), tf.reduce_max(probabilities, axis=1)
-
-
-class _Spans:
-    """Spans of words in a batch, one after the other.
-
-    Args:
-        inside, begins, ends: bool (b, time), of words in spans, at their starts and ends.
-        probabilities: float32 (b, time), of the tags.
-        kinds: string (b, time), the type of each word's span.
-
-    Attributes:
-        first, last: int64 (spans, 2), row and number of the first and the last word.
-        number: int32 (words inside,), of the span that a word is in.
-    """
-
-    def __init__(
-        self,
-        inside: tf.Tensor,
-        begins: tf.Tensor,
-        ends: tf.Tensor,
-        probabilities: tf.Tensor,
-        kinds: tf.Tensor,
-    ) -> None:
-        self.inside, self._begins = inside, begins
-        self.first, self.last = tf.where(begins), tf.where(ends)
-        self.number = tf.cumsum(tf.cast(tf.boolean_mask(begins, inside), tf.int32)) - 1
-        # A span is as sure as its least sure word
-        self._sure = tf.math.unsorted_segment_min(
-            tf.boolean_mask(probabilities, inside), self.number, tf.shape(self.first)[0]
-        )
-        self._kinds = tf.boolean_mask(kinds, begins)
-
-    def told(self, text: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the outputs `span_…`, (b, spans), of values (spans,)."""
-        counts = tf.reduce_sum(tf.cast(self._begins, tf.int64), axis=1)
-
-        def rows(values: tf.Tensor, fill: Any) -> tf.Tensor:
-            ragged = tf.RaggedTensor.from_row_lengths(values, counts, validate=False)
-            dense = ragged.to_tensor(fill)
-            # One column of padding where no row has a span
-            missing = tf.cast(tf.shape(dense)[1] == 0, tf.int32)
-            return tf.pad(dense, [[0, 0], [0, missing]], constant_values=fill)
-
-        return {
-            "span_text": rows(text, ""),
-            "span_label": rows(self._kinds, ""),
-            "span_start": rows(starts, -1),
-            "span_end": rows(ends, -1),
-            "span_probability": rows(self._sure, 0.0),
-        }
-
-
-def _spellings(kind: str, scheme: str) -> list[list[list[str]]]:
-    """Returns a word's tag by whether it begins its span, ends it, and follows its own type."""
-
-    def spelled(begins: bool, ends: bool, same: bool) -> str:
-        if begins:
-            return schemes.spelled(kind, 1 if ends else 2, scheme, after_same=same)[0]
-        return schemes.spelled(kind, 3, scheme)[-1 if ends else 1]
-
-    either = (False, True)
-    return [[[spelled(b, e, s) for s in either] for e in either] for b in either]
 
 
 def served(run: Path) -> ServedTags:
@@ -236,7 +171,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         by_words = [row.split() for row in rows]
         inputs = np.array([row.encode() for row in rows], object)
         answer = _expected(trained, by_words, rows)
-        answer["tokens"] = _padded([[w.encode() for w in row] for row in by_words], b"", object)
+        answer["tokens"] = _padded(by_words, "")
         found.append(warmup_requests.Request("serving_default", {"text": inputs}, answer))
         found.append(
             warmup_requests.Request(
@@ -251,50 +186,54 @@ def _expected(
 ) -> dict[str, Any]:
     """Returns the answers to words; spans by the characters of `texts`, where they are given."""
     names = np.array([*trained.tag_names, ""], object)
-    found: dict[str, list[Any]] = {name: [] for name in _ANSWER}
+    inner = "plain" if trained.scheme == "plain" else tag_schemes.INSIDE
+    found = []
     for at, words in enumerate(rows):
         tokens = tf.constant([words or [""]])
         tags, probabilities, labels = scoring.tagged(
             trained.model, *data.preprocess(tokens, trained.vocabulary)
         )
-        inside = names[tags[0].numpy()][: len(words)]
-        sure = probabilities[0].numpy()[: len(words)]
-        spelled = schemes.from_inside(list(inside), trained.scheme)
-        plain = trained.scheme == "plain"
-        spans = schemes.read(inside, "plain" if plain else schemes.INSIDE, strict=False)
-        places, end = [], 0
-        for word in words if texts else ():
-            start = texts[at].index(word, end) if texts else 0
-            end = start + len(word)
-            places.append((start, end))
-        found["tags"].append([tag.encode() for tag in spelled])
-        found["probabilities"].append(sure)
-        edges = [
-            (places[span.start][0], places[span.end - 1][1]) if texts else span[:2]
-            for span in spans
-        ]
-        whole = texts[at] if texts else ""
-        inner = [whole[start:end] if texts else " ".join(words[start:end]) for start, end in edges]
-        found["span_text"].append([each.encode() for each in inner])
-        found["span_label"].append([span.kind.encode() for span in spans])
-        found["span_start"].append([start for start, _ in edges])
-        found["span_end"].append([end for _, end in edges])
-        found["span_probability"].append([sure[span.start : span.end].min() for span in spans])
+        inside, sure = names[tags[0].numpy()][: len(words)], probabilities[0].numpy()[: len(words)]
+        spans = tag_schemes.read(inside, inner, strict=False)
+        edges = [span[:2] for span in spans]
+        said = [" ".join(words[start:end]) for start, end in edges]
+        if texts:
+            end = 0
+            starts = [(end := texts[at].index(word, end) + len(word)) - len(word) for word in words]
+            edges = [(starts[a], starts[b - 1] + len(words[b - 1])) for a, b in edges]
+            said = [texts[at][start:end] for start, end in edges]
         best = int(np.argmax(labels[0])) if trained.label_names else None
-        found["label"].append(b"" if best is None else trained.label_names[best].encode())
-        found["label_probability"].append(0.0 if best is None else float(labels[0, best]))
-    kinds = {"string": (b"", object), "int32": (-1, np.int32), "float32": (0.0, np.float32)}
+        found.append(
+            (
+                tag_schemes.from_inside(list(inside), trained.scheme),
+                sure,
+                said,
+                [span.kind for span in spans],
+                [start for start, _ in edges],
+                [end for _, end in edges],
+                [sure[span.start : span.end].min() for span in spans],
+                "" if best is None else trained.label_names[best],
+                0.0 if best is None else float(labels[0, best]),
+            )
+        )
     return {
-        name: _padded(values, *kinds[_ANSWER[name].partition("[")[0]])
-        for name, values in found.items()
+        name: _padded(values, _fill(name))
+        for name, values in zip(_ANSWER, zip(*found, strict=True), strict=True)
     }
 
 
-def _padded(rows: list[Any], fill: Any, dtype: Any) -> np.ndarray:
+def _fill(name: str) -> Any:
+    """Returns what stands after the end of a row of an output."""
+    return _FILLS[_ANSWER[name].partition("[")[0]]
+
+
+def _padded(rows: Sequence[Any], fill: Any) -> np.ndarray:
     """Returns rows of unequal length as an array, or one value of each row."""
-    if not isinstance(rows[0], list | np.ndarray):
-        return np.array(rows, dtype)
-    found = np.full((len(rows), max(1, *map(len, rows))), fill, dtype)
-    for at, row in enumerate(rows):
-        found[at, : len(row)] = row
-    return found
+    kind: Any = {str: object, int: np.int32, float: np.float32}[type(fill)]
+    if isinstance(rows[0], list | np.ndarray):
+        table = np.full((len(rows), max(1, *map(len, rows))), fill, kind)
+        for at, row in enumerate(rows):
+            table[at, : len(row)] = row
+    else:
+        table = np.array(rows, kind)
+    return np.vectorize(str.encode, [object])(table) if kind is object else table

@@ -124,7 +124,7 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
         ids = tokenizer.encode(prompt) if prompt else sampling.start_tokens(tokenizer)
         blocks: Iterable[np.ndarray]
         if options.beam_width:
-            found, _ = beam_search.search(
+            found, _ = beam_search.continuation(
                 streaming,
                 ids,
                 options.length,

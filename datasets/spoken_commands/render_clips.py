@@ -39,14 +39,14 @@ def render(clip: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
     """One clip of the plan, float32 [16000], within -1..1."""
     random = np.random.default_rng(clip["seed"])
     if clip["noise"] == "babble":
-        background = _babble(clip["babble"], voice, random)
+        background = babble(clip["babble"], voice, random, COUNT)
     else:
         background = room_and_noise.noise(clip["noise"], COUNT, random)
     if clip["word"] is None:
         level = 10 ** (random.uniform(-60.0, -20.0) / 20)
         # Knocks stand far above their mean power
         return background * min(level, 0.9 / np.abs(background).max())
-    word = _spoken(clip["word"], voice)
+    word = spoken(clip["word"], voice)
     if len(word) > COUNT:
         raise ValueError(f"{clip['word']} takes {len(word) / RATE_HZ:.2f} s, longer than its clip")
     start = int(random.integers(0, COUNT - len(word) + 1))
@@ -56,7 +56,7 @@ def render(clip: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
     return mix * (10 ** (random.uniform(-20.0, -1.0) / 20) / np.abs(mix).max())
 
 
-def _spoken(words: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
+def spoken(words: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
     """The words at the clips' rate without the quiet around them."""
     sound = soxr.resample(voice.say(**words), voice.sample_rate_hz, RATE_HZ)
     heard = np.flatnonzero(np.abs(sound) > 0.01 * np.abs(sound).max())
@@ -64,14 +64,14 @@ def _spoken(words: dict, voice: espeak_voice.EspeakVoice) -> np.ndarray:
     return sound[max(0, heard[0] - margin) : heard[-1] + margin]
 
 
-def _babble(
-    speakers: list[dict], voice: espeak_voice.EspeakVoice, random: np.random.Generator
+def babble(
+    speakers: list[dict], voice: espeak_voice.EspeakVoice, random: np.random.Generator, count: int
 ) -> np.ndarray:
-    """Everybody at once, each over and over from a place of their own; power 1."""
-    made = 0.001 * random.standard_normal(COUNT)
+    """Everybody at once, each over and over from a place of their own: `count` samples, power 1."""
+    made = 0.001 * random.standard_normal(count)
     for words in speakers:
-        sound = np.resize(room_and_noise.with_unit_power(_spoken(words, voice)), COUNT)
-        made += random.uniform(0.3, 1.0) * np.roll(sound, random.integers(COUNT))
+        sound = np.resize(room_and_noise.with_unit_power(spoken(words, voice)), count)
+        made += random.uniform(0.3, 1.0) * np.roll(sound, random.integers(count))
     return room_and_noise.with_unit_power(made)
 
 

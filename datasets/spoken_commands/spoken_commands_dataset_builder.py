@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,48 +14,20 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-# Lists of names are texts here, split where they are used.
+
+def _neighbour(name: str) -> Any:
+    """A file beside this one as a module: the folder is not a package."""
+    file = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{file.parent.name}_{name}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 _COMMANDS = "yes no up down left right on off stop go forward backward"
-_ACCENTS = "en en-us en-us-nyc en-029 en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd"
-_NOISES = "white pink brown wind hum machine knocks babble"
-# Variants of espeak-ng that sound alike (Gene and Gene2, steph to steph3 and more, by the distance
-# of their spectra) stand in one part, or only one of them is taken; robots and whisperers are left
-# out. The first of each are those of the small set.
-_VOICES = {
-    "train": (
-        "m1 f3 Diogo aunty m2 f1 shelby linda Alicia anika zac m5 m6 Alex Andy AnxiousAndy Gene "
-        "Lee Marco Mario Mike Reed RicishayMax RicishayMax3 Tweaky announcer antonio boris caleb "
-        "david ed edward grandpa ian john kaukovalta klatt2 klatt4 marcelo max miguel mike2 "
-        "norbert paul pedro quincy sandro travis"
-    ),
-    "validation": "f4 m4 belinda Andrea Nguyen m8 Storm pablo Jacky",
-    "test": "f5 m3 Annie steph grandma gustave iven2 Denis rob",
-}
-_OTHER_WORDS = {
-    "train": (
-        "bed bird four one happy house marble tree wow learn visual zero cat two three dog "
-        "five six seven eight music paper finger hello tomorrow question apple river mountain "
-        "cloud winter coffee bread butter sugar bottle table chair mirror carpet ceiling "
-        "corner engine wheel bridge station ticket village castle forest island ocean desert "
-        "valley farmer teacher soldier painter brother sister cousin uncle money market "
-        "copper iron diamond leather cotton velvet hammer needle basket blanket candle "
-        "lantern pencil envelope notebook number answer reason moment morning evening "
-        "thunder lightning shadow rabbit tiger horse sheep chicken eagle spider carrot potato "
-        "tomato lemon cherry pepper yellow brown green scarlet quickly slowly never always "
-        "maybe over under around run jump sing write push pull open close low high road note "
-        "snow glass best test sir mess"
-    ),
-    "validation": (
-        "nine window orange garden pilot silver doctor empty hospital camera monday dinner "
-        "bicycle turtle planet guitar blue fish shirt stone harbour ladder pocket sunday "
-        "kitten cheese rope slow grow west lift start"
-    ),
-    "test": (
-        "water follow ten summer letter purple kitchen animal friday office planter singer "
-        "ginger button gold ship skirt bone theatre feather rocket walnut tuesday puppy honey "
-        "soap blow hedgehog nest list story fright"
-    ),
-}
+voices = _neighbour("voices")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -81,8 +54,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="Twelve commands, 66 voices, 9,500 clips.",
             commands=tuple(_COMMANDS.split()),
             clips={"train": (430, 1220, 420), "validation": (90, 180, 90), "test": (90, 180, 90)},
-            voices={part: len(voices.split()) for part, voices in _VOICES.items()},
-            other_words={part: len(words.split()) for part, words in _OTHER_WORDS.items()},
+            voices={part: len(names.split()) for part, names in voices.VOICES.items()},
+            other_words={part: len(words.split()) for part, words in voices.OTHER_WORDS.items()},
         ),
         SpokenCommandsConfig(
             name="small",
@@ -115,7 +88,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         del dl_manager  # the voices come with an installed package
-        return {part: self._generate_examples(part) for part in _VOICES}
+        return {part: self._generate_examples(part) for part in voices.VOICES}
 
     def _generate_examples(self, part: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yields (index in the plan, example)."""
@@ -140,14 +113,14 @@ def _plan(config: SpokenCommandsConfig, part: str) -> Iterator[dict[str, Any]]:
     """What each clip of a part is made of, as `render_clips.py` reads it, and its label."""
     seed = hashlib.sha256(f"spoken_commands/{config.name}/{part}".encode()).digest()
     random = np.random.default_rng(list(seed))
-    voices = _VOICES[part].split()[: config.voices[part]]
-    others = _OTHER_WORDS[part].split()[: config.other_words[part]]
+    speakers = voices.VOICES[part].split()[: config.voices[part]]
+    others = voices.OTHER_WORDS[part].split()[: config.other_words[part]]
     of_command, of_unknown, of_silence = config.clips[part]
 
     def spoken(text: str, variant: str) -> dict[str, Any]:
         return {
             "text": text + random.choice(["", ".", "!", "?"]),
-            "accent": str(random.choice(_ACCENTS.split())),
+            "accent": str(random.choice(voices.ACCENTS.split())),
             "variant": variant,
             "rate": int(random.integers(145, 235)),
             "pitch": int(random.integers(25, 76)),
@@ -160,15 +133,15 @@ def _plan(config: SpokenCommandsConfig, part: str) -> Iterator[dict[str, Any]]:
     for label, words in texts:
         turns = random.permutation(len(words))  # so that every voice says every word
         for word, turn in zip(words, turns, strict=True):
-            noise = str(random.choice(_NOISES.split()))
+            noise = str(random.choice(voices.NOISES.split()))
             crowd = 6 if noise == "babble" else 0
             yield {
                 "label": label,
                 "seed": int(random.integers(2**63)),
                 "noise": noise,
-                "word": spoken(word, voices[turn % len(voices)]) if word else None,
+                "word": spoken(word, speakers[turn % len(speakers)]) if word else None,
                 "babble": [
-                    spoken(str(random.choice(others)), str(random.choice(voices)))
+                    spoken(str(random.choice(others)), str(random.choice(speakers)))
                     for _ in range(crowd)
                 ],
             }

@@ -11,7 +11,7 @@ import pytest
 from tests.apps import task_folders
 
 ROOT, APPS, TASKS = task_folders.ROOT, task_folders.APPS, task_folders.TASKS
-COMMANDS = {"demo", "serve", "serve_check", "score_many", "export_onnx", "launch"}
+COMMANDS = {"demo", "serve", "serve_check", "score_many", "export_onnx", "launch", "compare"}
 MOST_LINES = 400
 MOST_FILES = 14  # in a folder of the suite, its caption left out
 # A folder may import those on the floors below, and its neighbours on its own floor never
@@ -23,8 +23,10 @@ SUITE_FLOORS = (
     {"networks", "sounds"},
     {"data"},
     {"tables", "videos", "evaluation"},
-    {"sequences"},
+    {"sequences", "report_blocks"},
+    {"sequence_answers"},
     {"sequence_files"},
+    {"panels"},
     {"scoring", "demo"},
 )
 TASK_FLOORS = (

@@ -1,5 +1,6 @@
 """Exports of every task score files as they answer the same rows asked one by one."""
 
+import json
 import math
 import shutil
 
@@ -9,14 +10,18 @@ import tensorflow as tf
 
 from apps import score_many
 from apps.anomaly_detection import export
+from apps.forecasting import export as forecasting_export
 from apps.recommendation import export as recommendation_export
 from apps.speech_commands import export as speech_export
+from apps.suite.panels import histories
 from apps.suite.sounds import sound_files
 from apps.text_generation import export as text_export
 from apps.video_classification import export as video_export
 from apps.video_classification import predict as video_predict
 from tests.apps.anomaly_detection import small_model, test_export
 from tests.apps.anomaly_detection import small_run as small_detector
+from tests.apps.forecasting import small_inputs
+from tests.apps.forecasting import small_run as small_forecaster
 from tests.apps.recommendation import small_run
 from tests.apps.scoring_job_files import bad_rows, manifest, scores, write_csv, write_parquet
 from tests.apps.speech_commands import recorded_words
@@ -130,6 +135,49 @@ def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
     assert told.startswith("line 6: command is 'x', which is not a number")
     counts = [manifest(tmp_path / "scores")[name] for name in ("input_rows", "rows", "bad_rows")]
     assert counts == [131, 81, 50]
+
+
+def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path, capsys):
+    version, ask = exported(forecasting_export, small_forecaster.write, tmp_path)
+    names = [*(f"store {at}" for at in range(250)), "north"]
+    steps = small_forecaster.HORIZON
+    lines = small_inputs.csv_of(
+        small_forecaster.panel(steps=35, names=names, static=None)
+    ).splitlines()
+    last = max(at for at, line in enumerate(lines) if line.startswith("store 7,"))
+    lines[last] = lines[last].rpartition(",")[0] + ","  # its plan ends a day early
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    found = run(version, "--input", "a.csv", "--rows_per_batch", 50, "--outputs", "mean",
+                "quantiles", "unseen")  # fmt: skip
+    assert len(found) == 250 * steps
+    ((row, told),) = bad_rows(tmp_path / "scores")
+    assert row == 1 + 7 * steps
+    assert f"store 7: promo is missing at 2024-02-10 00:00:00 UTC, step {steps} of" in told
+    settings = json.loads((version / "assets" / "settings.json").read_text())
+    panel = histories.read(tmp_path / "a.csv", settings)
+    whole = [(at, one.length) for at, one in enumerate(panel.series)]
+    inputs = ask.loaded.signatures["serving_default"].structured_input_signature[1]
+    context = small_forecaster.CONTEXT
+    expected = ask(**histories.request(panel, whole, context, steps, inputs))
+    answers = iter(found)
+    for place, one in enumerate(panel.series):
+        for step in range(steps if one.name != "store 7" else 0):
+            answer = next(answers)
+            assert (answer["series"], answer["row"]) == (one.name, 1 + place * steps + step)
+            assert answer["time"].timestamp() == one.times[one.length + step]
+            assert answer["unseen"] == (one.name != "north")
+            for name in ("mean", "quantiles"):
+                np.testing.assert_allclose(answer[name], expected[name][place, step], rtol=1e-4)
+    capsys.readouterr()
+    wrong = ["--model", str(version), "--to", "b", "--input", "a.csv"]
+    for more, words in (
+        (["--constant", "horizon=0"], "horizon must be at least 1"),
+        (["--keep", "promo"], "--keep: a step ahead is in no file"),
+        (["--inputs", "values=sales"], "leave --inputs out"),
+        (["--signature", "stream"], "choose another --signature"),
+    ):
+        assert score_many.main([*wrong, *more]) == 2
+        assert words in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

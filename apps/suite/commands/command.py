@@ -13,6 +13,7 @@ import dataclasses
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -45,6 +46,8 @@ class TrainOptions(Generic[Config]):
     """Folder of this run: created, or resumed where it was interrupted."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the run that the folder holds; given again after an interruption, it goes on."""
+    check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Read the data, tell what was understood of it, and train and write nothing."""
     distribute: distribution.Kind = "none"
     """Over the devices of this machine, or over the machines of TF_CONFIG (docs/scaling.md)."""
 
@@ -86,12 +89,27 @@ def train_command(
     def run() -> None:
         given = sys.argv[1:] if arguments is None else arguments
         options = train_options(task, presets, given)
+        if options.check:
+            _check(train, options)
+            return
         run_folder.refuse_finished(options.run, task, options.overwrite)
         process.quiet_tensorflow()
         with distribution.begun(options.distribute, _batch_size(options.config)):
             train(options.config, options.run, overwrite=options.overwrite)
 
     return exit_status(run, interrupted="the same command goes on from the last checkpoint")
+
+
+def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
+    """Calls `train` until it would begin its run, with all that it says of the data before."""
+    process.quiet_tensorflow()
+    begun = time.monotonic()
+    try:
+        with run_folder.only_checking():
+            train(options.config, options.run)
+    except run_folder.Checked as checked:
+        seconds = time.monotonic() - begun
+        print(f"{checked} can be trained on (read in {seconds:.1f} s); nothing was trained")
 
 
 def _batch_size(config: Any) -> int:

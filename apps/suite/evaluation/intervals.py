@@ -98,3 +98,58 @@ def sums_by_unit(values: np.ndarray, units: Sequence[int] | np.ndarray, count: i
         count: of the units.
     """
     return np.bincount(np.asarray(units, np.int64), weights=values, minlength=count)
+
+
+def pairs(levels: Sequence[float]) -> list[tuple[int, int, float]]:
+    """Returns the places of both ends of each interval, outermost first, and its coverage."""
+    last = len(levels) - 1
+    return [(low, last - low, levels[last - low] - levels[low]) for low in range(len(levels) // 2)]
+
+
+def moves(
+    quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
+) -> tuple[np.ndarray, str]:
+    """Returns moves of quantiles after which each interval covers its share, and words on it.
+
+    The outermost two levels move apart by `conformal_offset`, and so on inwards; the median stays.
+
+    Args:
+        quantiles: [n, levels].
+        truth: [n], NaN where it is not known.
+        levels: rising, with as many below as above 0.5.
+
+    Returns:
+        float32 [levels], and the share of the truths that each interval had covered before.
+
+    Raises:
+        ValueError: too few cases.
+    """
+    found, said = np.zeros(len(levels), np.float32), []
+    for low, high, wanted in pairs(levels):
+        ends = quantiles[:, low], quantiles[:, high], truth
+        offset = conformal_offset(*ends, wanted)
+        found[low], found[high] = -offset, offset
+        said.append(f"{wanted:.0%} covered {coverage(*ends):.1%}")
+    return found, ", ".join(said)
+
+
+def stretches(
+    quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
+) -> tuple[np.ndarray, str]:
+    """Returns the same as factors on the distance from the median, for quantiles that fan out."""
+    median = quantiles[:, int(np.argmin(np.abs(np.array(levels) - 0.5)))]
+    found, said = np.ones(len(levels), np.float32), []
+    for low, high, wanted in pairs(levels):
+        side = np.where(truth > median, quantiles[:, high], quantiles[:, low]) - median
+        apart = (truth - median) / np.maximum(np.abs(side), 1e-12)
+        ends = np.full(len(apart), -1.0), np.full(len(apart), 1.0), apart
+        found[[low, high]] = 1 + conformal_offset(*ends, wanted)
+        said.append(f"{wanted:.0%} covered {coverage(*ends):.1%}")
+    return found, ", ".join(said)
+
+
+def ends_of(levels: Sequence[float], covered: float) -> tuple[int, int] | None:
+    """Returns the places of the two levels around the middle that cover so much, or None."""
+    low, high = round((1 - covered) / 2, 6), round((1 + covered) / 2, 6)
+    rounded = [round(level, 6) for level in levels]
+    return (rounded.index(low), rounded.index(high)) if {low, high} <= set(rounded) else None

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.suite.evaluation import tag_measures
+
 OVERLAPS = (10, 25, 50)
 """Least shares of overlap in percent, at which a segment is found."""
 
@@ -63,10 +65,7 @@ def scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
             counts[2] += len(truth)
         first, second = ([each.label for each in part] for part in (truth, said))
         edits.append(1 - _distance(first, second) / max(len(first), len(second)))
-    measured = {
-        f"f1_at_{share}": 2 * right / max(1, predicted + true)
-        for share, (right, predicted, true) in found.items()
-    }
+    measured = {f"f1_at_{share}": tag_measures.Score(*counts).f1 for share, counts in found.items()}
     return {**measured, "edit_score": float(np.mean(edits)) if edits else 0.0}
 
 

@@ -25,22 +25,24 @@ class Network(NamedTuple):
     """Network that a task writes as ONNX, with inputs that check it.
 
     Attributes:
-        model: a functional Keras model; its inputs are named, and the outputs after its first
-            output are the states that are the last of its inputs, one step on.
+        model: a functional Keras model; its inputs are named, and the outputs after its answers
+            are the states that are the last of its inputs, one step on.
         answer: name of the first output.
         examples: sets of inputs by name, of several rows and lengths.
+        further: names of the outputs between the first one and the states.
     """
 
     model: keras.Model
     answer: str
     examples: Sequence[Mapping[str, Any]]
+    further: Sequence[str] = ()
 
 
 def write(network: Network, file: Path) -> None:
     """Converts a network, compares it with Keras on its examples, and writes the file.
 
     Batch and time stay free where the model leaves them free. Inputs have the names of the
-    model's, outputs `answer` and those of the states with the suffix "_after".
+    model's, outputs those of the answers, and of the states with the suffix "_after".
 
     Raises:
         UserError: tf2onnx, onnx or onnxruntime is not installed; the network has something that
@@ -121,9 +123,10 @@ def asked(model: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
 
 
 def _outputs(network: Network) -> list[str]:
-    states = len(network.model.outputs) - 1
+    answers = [network.answer, *network.further]
+    states = len(network.model.outputs) - len(answers)
     inputs = [each.name for each in keras.tree.flatten(network.model.inputs)]
-    return [network.answer, *(f"{name}{_AFTER}" for name in inputs[len(inputs) - states :])]
+    return [*answers, *(f"{name}{_AFTER}" for name in inputs[len(inputs) - states :])]
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

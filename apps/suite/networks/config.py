@@ -35,3 +35,19 @@ class EncoderConfig:
         """Returns whether the network answers a stream: no part of it needs later steps."""
         reads_ahead = self.layer == "bilstm" or self.normalisation == "sequence"
         return not reads_ahead and self.pool_steps == 1
+
+
+@dataclass(frozen=True)
+class EncoderDecoderConfig:
+    """Options of `encoder_decoder`."""
+
+    embedding_units: fields.Count = 192  # size of a token's vector
+    encoder_units: fields.Count = 128  # units of the encoder's layers, in each direction
+    encoder_layers: fields.Count = 1  # number of the encoder's layers
+    units: fields.Count = 192  # units of the decoder's layers
+    decoder_layers: fields.Count = 1  # number of the decoder's layers
+    # Score of the attention: Luong's (dot, general) or Bahdanau's (additive)
+    attention: Literal["dot", "general", "additive"] = "general"
+    dropout: fields.Share = 0.2  # share of the units dropped in training
+    # One table of vectors for source, target and the scores of tokens, where they share the ids
+    shared_embedding: bool = True

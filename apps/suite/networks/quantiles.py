@@ -21,6 +21,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 
@@ -162,3 +163,61 @@ def pinball(truth: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -
     errors = np.asarray(truth, float)[:, None] - quantiles
     level = np.asarray(levels, float)
     return float(np.maximum(level * errors, (level - 1) * errors).mean())
+
+
+def drawn(quantiles: Any, levels: tuple[float, ...], share: Any) -> Any:
+    """Returns the quantiles at any levels, linear between those that are known and beyond them.
+
+    Args:
+        quantiles: float32 (rows, levels).
+        levels: rising.
+        share: float32 (rows,), from 0 to 1.
+    """
+    known = tf.constant(levels, tf.float32)
+    above = tf.reduce_sum(tf.cast(share[:, None] > known, tf.int32), axis=1)
+    low = tf.clip_by_value(above - 1, 0, len(levels) - 2)
+    start, end = (tf.gather(known, each) for each in (low, low + 1))
+    first, last = (tf.gather(quantiles, each, batch_dims=1) for each in (low, low + 1))
+    return first + (last - first) * (share - start) / (end - start)
+
+
+def over(values: Any, levels: tuple[float, ...]) -> Any:
+    """Returns the quantiles of what was drawn, float32 (batch, levels, time).
+
+    Args:
+        values: float32 (batch, draws, time), of a known number of draws.
+        levels: of the quantiles.
+    """
+    ordered, count = tf.sort(values, axis=1), values.shape[1]
+    place = np.array(levels) * count - 0.5
+    low = np.clip(np.floor(place), 0, count - 1).astype(np.int32)
+    high = np.minimum(low + 1, count - 1)
+    share = tf.constant(np.clip(place - low, 0, 1), tf.float32)[None, :, None]
+    first, last = (tf.gather(ordered, each, axis=1) for each in (low, high))
+    return (1 - share) * first + share * last
+
+
+def stand_ins(quantiles: Any, levels: tuple[float, ...], count: int) -> Any:
+    """Returns `count` values that stand for quantiles (…, levels), one for each equal share."""
+    shares = (np.arange(count) + 0.5) / count
+    low = np.clip(np.searchsorted(levels, shares) - 1, 0, len(levels) - 2)
+    start, end = (np.array(levels)[each] for each in (low, low + 1))
+    weights = np.zeros((len(levels), count), np.float32)
+    weights[low + 1, np.arange(count)] = (shares - start) / (end - start)
+    weights[low, np.arange(count)] += 1 - (shares - start) / (end - start)
+    return tf.tensordot(quantiles, tf.constant(weights), 1)
+
+
+def levels_of(values: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Returns the level at which each value lies among its quantiles; undoes `drawn`.
+
+    Args:
+        values: float [n].
+        quantiles: float [n, levels], rising.
+        levels: rising; beyond the outermost a value may lie below 0 or above 1, at most by 1.
+    """
+    low = np.clip((values[:, None] > quantiles).sum(axis=1) - 1, 0, len(levels) - 2)
+    first, last = (np.take_along_axis(quantiles, each[:, None], 1)[:, 0] for each in (low, low + 1))
+    start, end = (np.array(levels)[each] for each in (low, low + 1))
+    share = (values - first) / np.maximum(last - first, 1e-6)
+    return np.clip(start + (end - start) * share, -1.0, 2.0).astype(np.float32)

@@ -1,25 +1,34 @@
 """Encodes texts, word by word: a vector of each word from its number and from its letters.
 
     e_t = E[word_t]                                 words that training has seen often enough
-    c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word
+    c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word, or
+    c_t = [LSTM(L[letter_t]), LSTM(reversed)]       the last states of an LSTM in both directions
     y = sequence encoder([e, c])                    see `sequence_encoder`
 
 Training reads a share of the words as unknown (`WordDropout`), so that the network learns what the
 letters of an unknown word tell.
+
+Sources: filters as in Ma and Hovy, "End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF",
+2016; states as in Lample et al., "Neural architectures for named entity recognition", 2016.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+import lstm_layers
+from apps.suite import errors
 from apps.suite.networks import sequence_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.pooling import NOTHING
+from apps.suite.texts import text_files
+from apps.suite.texts import words as vocabularies
 from apps.suite.texts.config import TextConfig
-from apps.suite.texts.words import UNKNOWN
 
 _KERNEL_LETTERS = 3
 
@@ -73,11 +82,45 @@ def embed(
     shown = WordDropout(text.word_dropout, seed=seed, name="word_dropout")(words)
     vectors = keras.layers.Embedding(word_count, text.word_units, name="word_embedding")(shown)
     if text.character_units:
-        read = LetterFilters(
-            letter_count, text.character_units, text.character_filters, name="letter_filters"
-        )(letters)
+        convolved = text.character_layer == "convolution"
+        kind, name = (LetterFilters, "letter_filters") if convolved else (LetterLSTM, "letter_lstm")
+        sizes = letter_count, text.character_units, text.character_filters
+        read = kind(*sizes, name=name)(letters)
         vectors = keras.layers.Concatenate(name="word_vectors")([vectors, read])
     return vectors, counted
+
+
+def begin_with(layer: Any, file: Path, vocabulary: vocabularies.Vocabulary) -> None:
+    """Puts the vectors of a file in GloVe's or fastText's text format into an embedding.
+
+    Prints how many words of the vocabulary have one there; the others keep theirs.
+
+    Raises:
+        UserError: lines of another number of numbers, or a vector of no known word.
+    """
+    number = {word: 2 + at for at, word in enumerate(vocabulary.words)}
+    table = np.array(layer.embeddings)
+    found = 0
+    for line, text in enumerate(text_files.read(file).split("\n"), 1):
+        word, *values = text.rstrip().split(" ")
+        if (line == 1 and len(values) == 1) or not word:
+            continue  # fastText begins with the numbers of words and of dimensions
+        if len(values) != table.shape[1]:
+            raise errors.UserError(
+                f"{file}:{line}: holds {len(values)} numbers, and --text.word_units is "
+                f"{table.shape[1]}"
+            )
+        key = word.lower() if vocabulary.lowercase else word
+        if key in number:
+            try:
+                table[number[key]] = np.array(values, np.float32)
+            except ValueError:
+                raise errors.UserError(f"{file}:{line}: holds what is not a number") from None
+            found += 1
+    if not found:
+        raise errors.UserError(f"{file}: has a vector of none of the {len(number):,} words")
+    print(f"{file}: vectors of {found:,} of the {len(number):,} words")
+    layer.embeddings.assign(table)
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")
@@ -112,7 +155,7 @@ class WordDropout(keras.layers.Layer):
             return words
         drawn = keras.random.uniform(ops.shape(words), seed=self.generator)
         replaced = ops.logical_and(drawn < self.rate, ops.not_equal(words, 0))
-        return ops.where(replaced, UNKNOWN, words)
+        return ops.where(replaced, vocabularies.UNKNOWN, words)
 
     def compute_output_spec(self, words: Any, **_: Any) -> Any:
         return keras.KerasTensor(words.shape, words.dtype)
@@ -169,3 +212,26 @@ class LetterFilters(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = ("letter_count", "units", "filters")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class LetterLSTM(LetterFilters):
+    """Reads the letters of words by an LSTM in both directions, and takes both last states.
+
+    Args, call arguments and result are those of `LetterFilters`; `filters` is even, and half of
+    them are the units of each direction.
+    """
+
+    def build(self, *_: Any) -> None:
+        self.vectors = self.add_weight(
+            name="vectors", shape=(self.letter_count, self.units), initializer="random_normal"
+        )
+        self.recurrent = lstm_layers.BiLSTM(self.filters // 2, dtype=self.dtype_policy)
+        self.recurrent.build((None, None, self.units))
+        self.built = True
+
+    def call(self, letters: Any) -> Any:
+        batch, time, count = ops.shape(letters)
+        flat = ops.reshape(letters, (batch * time, count))
+        read = self.recurrent(ops.take(self.vectors, flat, axis=0), mask=ops.not_equal(flat, 0))
+        return ops.reshape(read, (batch, time, self.filters))

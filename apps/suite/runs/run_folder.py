@@ -9,10 +9,12 @@
 A run is trained once `finish_training` was called, and finished once metrics.json is there too.
 """
 
+import contextlib
+import contextvars
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -26,6 +28,21 @@ Config = TypeVar("Config")
 write_atomically = files.write_atomically
 _REPLACES = "replaces"  # in the record of a run that `overwrite` began
 _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
+_checking = contextvars.ContextVar("checking", default=False)
+
+
+class Checked(Exception):
+    """Ends a training where its run would begin: see `only_checking`. The text names the data."""
+
+
+@contextlib.contextmanager
+def only_checking() -> Iterator[None]:
+    """Lets `start` raise `Checked` and write nothing: the data was read, as training reads it."""
+    token = _checking.set(True)
+    try:
+        yield
+    finally:
+        _checking.reset(token)
 
 
 class RunFolder(Generic[Config]):
@@ -174,6 +191,8 @@ def start(
     `checkpoints`, the chief's, to be read. Raises errors.UserError on a worker whose config or
     data are not the chief's, or that doesn't see the chief's folder.
     """
+    if _checking.get():
+        raise Checked(str(data["name"]))
     path = Path(path)
     started: list[RunFolder[Config]] = []
 

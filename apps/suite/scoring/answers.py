@@ -30,14 +30,21 @@ class Outputs(NamedTuple):
     columns: dict[str, Tensor]
     once: tuple[str, ...]
     series: bool
+    steps: int = 0
 
     def rows_of(self, row: Row) -> int:
         """Counts the rows of the output for a row of the input: one for each step of a series."""
+        if self.steps:
+            return self.steps
         return len(next(iter(row.values.values()))) if self.series else 1
 
 
 def outputs(
-    signature: str, described: Mapping[str, Tensor], chosen: Sequence[str], series: bool
+    signature: str,
+    described: Mapping[str, Tensor],
+    chosen: Sequence[str],
+    series: bool,
+    steps: int = 0,
 ) -> Outputs:
     """Divides the outputs of a signature.
 
@@ -46,6 +53,7 @@ def outputs(
         described: its outputs.
         chosen: by the user; empty for all.
         series: true if a row is a table of steps.
+        steps: of the answer to a series; 0 = as many as the series has.
 
     Raises:
         UserError: an output that is not there, or none with rows.
@@ -65,7 +73,7 @@ def outputs(
             columns[name] = tensor
     if not columns:
         raise errors.UserError(f"--outputs: none of them has a value for each row: {signature}")
-    return Outputs(signature, columns, tuple(once), series)
+    return Outputs(signature, columns, tuple(once), series, steps)
 
 
 def schema(given: Outputs, kept: Mapping[str, Any]) -> pyarrow.Schema:
@@ -122,7 +130,10 @@ def table(
                 f"{len(rows)} rows; leave it out by --outputs"
             )
         if given.series:
-            values = values[0] if _has_steps(tensor) else np.repeat(values, counts[0], axis=0)
+            if _has_steps(tensor):
+                values = values.reshape(-1, *values.shape[2:])
+            else:
+                values = np.repeat(values, counts[0], axis=0)
         found[name] = _column(values, _flat_type(name, tensor.kind))
     return pyarrow.Table.from_arrays(
         [_typed(found[field.name], field.type) for field in columns], schema=columns

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.panels import histories
 from apps.suite.scoring import values
 from apps.suite.scoring.values import CellError, Wanted
 
@@ -29,8 +30,9 @@ class Binding:
 
     Attributes:
         signature: its name.
-        layout: "rows" of a table, "series" (a table is one row: time steps of numbers), "bytes" of
-            a media file, its "waveform" or its "frames".
+        layout: "rows" of a table, "series" (a table is one row: time steps of numbers), "panel" (a
+            table holds many histories, each a row), "bytes" of a media file, its "waveform" or its
+            "frames".
         wanted: inputs that rows fill.
         columns: of a table, for each of these.
         constants: inputs that are the same for every request.
@@ -68,6 +70,7 @@ def bind(
     constants: Mapping[str, str],
     separator: str,
     channel_names: Sequence[str] = (),
+    horizon: int | None = None,
 ) -> Binding:
     """Fills every input of a signature.
 
@@ -80,6 +83,7 @@ def bind(
         constants: given by the user, a value by input.
         separator: of lists in a csv.
         channel_names: of the columns of a series, as the export gives them.
+        horizon: steps that an export of forecasts says unless `horizon` is given.
 
     Raises:
         UserError: an input that the signature lacks, or that nothing fills.
@@ -92,12 +96,25 @@ def bind(
     twice = sorted(columns.keys() & constants.keys())
     if twice:
         raise errors.UserError(f"{twice[0]}: give --inputs or --constant, not both")
+    is_panel = kind == "table" and horizon is not None and histories.INPUTS >= inputs.keys() >= {
+        "values", "horizon"
+    }  # fmt: skip
+    if is_panel:
+        constants = {"horizon": str(horizon), **constants}
+        if columns:
+            told = (
+                f"{next(iter(columns))}: the columns are those of the training; leave --inputs out"
+            )
+            raise errors.UserError(f"--inputs {told}")
     same, repeated = dict[str, Any](), dict[str, Any]()
     for name, value in constants.items():
         has_rows = inputs[name].shape is not None and inputs[name].shape != []
         constant = _constant(name, value, _wanted(inputs[name]), separator)
         (repeated if has_rows else same)[name] = constant
     filled = {name: inputs[name] for name in sorted(inputs.keys() - constants.keys())}
+    if is_panel:
+        wanted = {name: _wanted(tensor) for name, tensor in filled.items()}
+        return Binding(signature, "panel", wanted, {}, same, repeated, separator)
     _check_options(signature, filled, columns, kind)
     layout = _layout(signature, filled, kind)
     taken = {}

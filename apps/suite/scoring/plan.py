@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from apps.suite import errors
 from apps.suite.scoring import answers, inputs, job, pieces
@@ -47,6 +48,7 @@ def prepare(
     if options.signature not in model.inputs:
         known = ", ".join(sorted(model.inputs))
         raise errors.UserError(f"--signature {options.signature}: {options.model} has {known}")
+    settings = inputs.settings(options.model)
     binding = input_columns.bind(
         options.signature,
         model.inputs[options.signature],
@@ -55,15 +57,20 @@ def prepare(
         input_columns.pairs("--constant", options.constant),
         options.separator,
         _channel_names(options.model, options.signature) if kind == "table" else (),
+        settings.get("horizon_steps"),
     )
-    settings = inputs.settings(options.model)
     if binding.layout == "waveform" and "sample_rate_hz" not in settings:
         told = "its assets/settings.json lacks the sample rate; choose a signature that takes bytes"
         raise errors.UserError(f"--model {options.model}: {told}")
     kept = _kept_types(options, binding, kind, paths)
-    series = binding.layout == "series"
+    if binding.layout == "panel":
+        kept = {"series": pyarrow.string(), "time": pyarrow.float64()}
+        if settings["dated"]:
+            kept["time"] = pyarrow.timestamp("us", "UTC")
+    steps = int(binding.constants["horizon"]) if binding.layout == "panel" else 0
+    series = binding.layout in ("series", "panel")
     described = model.outputs[options.signature]
-    outputs = answers.outputs(options.signature, described, options.outputs, series)
+    outputs = answers.outputs(options.signature, described, options.outputs, series, steps)
     columns = answers.schema(outputs, kept)
     _check_constants(binding, model)
     rows_per_shard = options.rows_per_shard or _ROWS_PER_SHARD[kind]
@@ -127,6 +134,8 @@ def _kept_types(
             if given:
                 raise errors.UserError(f"{option}: {kind}s have no columns")
         return {}
+    if binding.layout == "panel" and options.keep:
+        raise errors.UserError("--keep: a step ahead is in no file; series and time are kept")
     kept: dict[str, Any] = {}  # in the order of --keep
     for path in paths:
         there = pieces.columns(path)
@@ -158,7 +167,10 @@ def _check_constants(binding: Binding, model: ServedVersion) -> None:
         return
     request = dict(binding.constants)
     for name, wanted in binding.wanted.items():
-        request[name] = np.zeros([0, *(side or 0 for side in wanted.sides)], wanted.kind)
+        # Of histories without a step: what reaches ahead has those of the horizon
+        side = int(binding.constants["horizon"]) if name in ("known", "times") else 0
+        side = side if binding.layout == "panel" else 0
+        request[name] = np.zeros([0, *(each or side for each in wanted.sides)], wanted.kind)
     for name, value in binding.repeated.items():
         kind = value.dtype if isinstance(value, np.ndarray) else np.dtype(object)
         sides = [] if isinstance(value, bytes) else [len(np.atleast_1d(value))]

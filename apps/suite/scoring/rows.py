@@ -7,6 +7,8 @@ entry. Rows of about the same length stand together, since a request is as long 
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.panels import histories
+from apps.suite.panels import panel as panels
 from apps.suite.scoring import pieces
 from apps.suite.scoring import values as input_values
 from apps.suite.scoring.binding import Binding
@@ -66,6 +70,8 @@ def read(
         return _of_table(path, piece, binding, keep)
     if binding.layout == "series":
         return _of_series(path, piece, binding, keep, settings)
+    if binding.layout == "panel":
+        return _of_panel(path, piece, binding, settings)
     return _of_media(path, binding, settings)
 
 
@@ -131,6 +137,41 @@ def _of_series(
         yield BadRow(path, 1, piece.rows, str(error).removeprefix(f"{path}: "))
         return
     yield Row(path, 1, {name: np.concatenate(values)}, tuple(kept))
+
+
+def _of_panel(
+    path: str, piece: Piece, binding: Binding, settings: dict[str, Any]
+) -> Iterator[Row | BadRow]:
+    """Reads a table of histories; each is a row, whose answer has a row for each step ahead.
+
+    A row keeps the name of its series and the times ahead, seconds since 1970 or numbers of steps.
+    """
+    horizon = int(binding.constants["horizon"])
+    try:
+        panel = histories.read(Path(path), settings)
+    except errors.UserError as error:
+        yield BadRow(path, 1, piece.rows, str(error).removeprefix(f"{path}: "))
+        return
+    for at, one in enumerate(panel.series):
+        alone = dataclasses.replace(panel, series=(one,))
+        number = 1 + at * horizon
+        try:
+            histories.check(alone, horizon)
+        except errors.UserError as error:
+            yield BadRow(path, number, horizon, str(error).removeprefix(f"{panel.source}: "))
+            continue
+        context = int(settings["context_steps"])
+        asked = histories.request(alone, [(0, one.length)], context, horizon, binding.wanted)
+        times = panels.forward(alone, horizon).series[0].times[one.length : one.length + horizon]
+        moments = [
+            datetime.datetime.fromtimestamp(time, datetime.UTC) if panel.dated else time
+            for time in times.tolist()
+        ]
+        values = {
+            name: array.tolist()[0] if array.dtype == object else array[0]
+            for name, array in asked.items()
+        }
+        yield Row(path, number, values, ([one.name] * horizon, moments))
 
 
 def _refuse_several(path: str, data_format: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import soxr
 
-from apps.suite.sounds.config import AudioConfig, AugmentationConfig
+from apps.suite.sounds.config import AugmentationConfig, RecordingConfig
 
 _FRAME_SECONDS = 0.02
 _ACTIVE_SHARE = 1e-3  # of the loudest frame's power, from which on a frame counts as sound
@@ -20,7 +20,7 @@ _FLOOR_SHARE = 0.1  # of the frames, the quietest ones: the noise of the recordi
 def alter(
     waveform: np.ndarray,
     noise: Sequence[np.ndarray],
-    audio: AudioConfig,
+    audio: RecordingConfig,
     augmentation: AugmentationConfig,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, float]:

@@ -8,17 +8,21 @@ from apps.suite.runs import config as fields
 
 
 @dataclass(frozen=True)
-class AudioConfig:
+class RecordingConfig:
     sample_rate_hz: fields.Count = 16_000  # all sounds are brought to this rate
-    # End of a stream that is judged; length of made silence; None = follows the recordings
-    clip_seconds: fields.Positive | None = None
-    words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
     # Of the speakers, where the data have no split of their own
     validation_fraction: fields.Share = 0.15
     test_fraction: fields.Share = 0.15
 
     def __post_init__(self) -> None:
         fields.refuse_fractions(self)
+
+
+@dataclass(frozen=True)
+class AudioConfig(RecordingConfig):
+    # End of a stream that is judged; length of made silence; None = follows the recordings
+    clip_seconds: fields.Positive | None = None
+    words: tuple[str, ...] = ()  # the labels to tell apart, all others "unknown"; none = all
 
     @property
     def window_seconds(self) -> float:

@@ -30,7 +30,7 @@ from apps.suite import errors, process
 from apps.suite.commands import progress
 from apps.suite.runs import cache, files
 from apps.suite.sounds import augmentation, features
-from apps.suite.sounds.config import AudioConfig, AugmentationConfig, FeatureConfig
+from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
 
 _VERSION = 1  # raise it whenever the same config gives other numbers than before
 _SHARD_EXAMPLES = 200
@@ -70,7 +70,7 @@ class Config(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def audio(self) -> AudioConfig: ...
+    def audio(self) -> RecordingConfig: ...
     @property
     def features(self) -> FeatureConfig: ...
     @property
@@ -143,6 +143,18 @@ def extracted(
     return FeatureSet(
         frames, starts, *(np.repeat(each, 1 + copies) for each in (labels, recordings))
     )
+
+
+def statistics(examples: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
+    """Computes mean and variance of each channel over all frames, float64 (channels,).
+
+    In blocks: the features may be larger than the memory.
+    """
+    frames, block = examples.frames, 100_000
+    blocks = [frames[start : start + block] for start in range(0, len(frames), block)]
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in blocks) / len(frames)
+    squares = (np.square(part - mean, dtype=np.float64).sum(axis=0) for part in blocks)
+    return mean, sum(squares) / len(frames)
 
 
 def _key(

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 
 from apps.suite import errors
-from apps.suite.sounds.config import AudioConfig, FeatureConfig
+from apps.suite.sounds.config import FeatureConfig, RecordingConfig
 
 _WARPED_SHARE = 0.6  # of the spectrum, from below: where the formants are
 LOWEST_POWER = 1e-8
@@ -30,7 +30,7 @@ class FrameSizes(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def frame_sizes(audio: AudioConfig, features: FeatureConfig) -> FrameSizes:
+def frame_sizes(audio: RecordingConfig, features: FeatureConfig) -> FrameSizes:
     """Returns window and hop, rounded to samples, and the next power of two from the window on.
 
     Raises errors.UserError if they are empty, or if frames would leave samples out.
@@ -64,7 +64,7 @@ def coefficients(features: FeatureConfig) -> int:
 
 
 def extract(
-    waveform: np.ndarray, audio: AudioConfig, features: FeatureConfig, band_warp: float = 0.0
+    waveform: np.ndarray, audio: RecordingConfig, features: FeatureConfig, band_warp: float = 0.0
 ) -> np.ndarray:
     """Computes the features of a sound, float32 [frames, channels], with librosa in float64.
 
@@ -132,7 +132,9 @@ def _padded(waveform: np.ndarray, sizes: FrameSizes, centre: bool) -> np.ndarray
 
 
 @functools.lru_cache(maxsize=8)
-def _plain_filters(audio: AudioConfig, features: FeatureConfig, bins: int) -> scipy.sparse.sparray:
+def _plain_filters(
+    audio: RecordingConfig, features: FeatureConfig, bins: int
+) -> scipy.sparse.sparray:
     """Returns sparse filters: a bin is in two bands at most, and dense products start threads."""
     return scipy.sparse.csr_array(mel_filters(audio, features, bins))
 
@@ -149,7 +151,7 @@ def _delta(values: np.ndarray, order: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
-def mel_filters(audio: AudioConfig, features: FeatureConfig, bins: int) -> np.ndarray:
+def mel_filters(audio: RecordingConfig, features: FeatureConfig, bins: int) -> np.ndarray:
     """Returns weights float64 [mel_bands, bins] of `librosa.filters.mel`, which are read-only.
 
     Raises errors.UserError if the bands do not fit into the spectrum.
@@ -182,7 +184,7 @@ def mel_filters(audio: AudioConfig, features: FeatureConfig, bins: int) -> np.nd
 
 
 def warped_filters(
-    audio: AudioConfig, features: FeatureConfig, bins: int, band_warp: float
+    audio: RecordingConfig, features: FeatureConfig, bins: int, band_warp: float
 ) -> np.ndarray:
     """Returns `mel_filters` with the bands' edges moved, float64 [mel_bands, bins].
 
@@ -216,5 +218,5 @@ def warped_filters(
     return weights * 2.0 / (high - low) if features.mel_norm == "slaney" else weights
 
 
-def _highest_hz(audio: AudioConfig, features: FeatureConfig) -> float:
+def _highest_hz(audio: RecordingConfig, features: FeatureConfig) -> float:
     return min(features.highest_hz, audio.sample_rate_hz / 2)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.sounds import features as mel_filters
-from apps.suite.sounds.config import AudioConfig, FeatureConfig
+from apps.suite.sounds.config import FeatureConfig, RecordingConfig
 
 _GAIN, _BIAS, _POWER, _EPSILON, _SECONDS = 0.98, 2.0, 0.5, 1e-6, 0.4  # librosa.pcen's
 _FORGOTTEN = 1e-30  # a share this small changes no float32
@@ -22,7 +22,7 @@ _FORGOTTEN = 1e-30  # a share this small changes no float32
 State = dict[str, tf.Tensor]
 
 
-def whole(waveforms: tf.Tensor, audio: AudioConfig, features: FeatureConfig) -> tf.Tensor:
+def whole(waveforms: tf.Tensor, audio: RecordingConfig, features: FeatureConfig) -> tf.Tensor:
     """Computes features float32 [b, frames, channels] of sounds float32 [b, samples].
 
     Samples are -1 to 1 at `audio.sample_rate_hz`; batch and samples may be of any number and
@@ -43,7 +43,7 @@ def whole(waveforms: tf.Tensor, audio: AudioConfig, features: FeatureConfig) -> 
 
 
 def initial_state(
-    batch: int | tf.Tensor, audio: AudioConfig, features: FeatureConfig
+    batch: int | tf.Tensor, audio: RecordingConfig, features: FeatureConfig
 ) -> dict[str, tf.Tensor]:
     """Returns the state of `chunk` before the first sample.
 
@@ -63,7 +63,7 @@ def initial_state(
 
 
 def chunk(
-    samples: tf.Tensor, state: State, audio: AudioConfig, features: FeatureConfig
+    samples: tf.Tensor, state: State, audio: RecordingConfig, features: FeatureConfig
 ) -> tuple[tf.Tensor, State]:
     """Computes the frames that `samples` complete.
 
@@ -87,7 +87,7 @@ def chunk(
 
 
 def _values(
-    samples: tf.Tensor, smoothed: tf.Tensor | None, audio: AudioConfig, features: FeatureConfig
+    samples: tf.Tensor, smoothed: tf.Tensor | None, audio: RecordingConfig, features: FeatureConfig
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Computes features [b, frames, channels] without deltas, of all complete frames."""
     sizes = mel_filters.frame_sizes(audio, features)

@@ -1,11 +1,13 @@
-"""Finds the season of a series, such as a day of half-hours, and reads values one season before."""
+"""Finds the season of a series, such as a day of half-hours, and reads what it tells of a step."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from apps.suite.tables import series
 
@@ -86,6 +88,8 @@ class SeasonBefore(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
+_DAY, _WEEK, _YEAR = 86_400.0, 604_800.0, 31_556_952.0
+_MONDAY = 345_600.0  # seconds from 1970 to its first Monday
 _MOST_STEPS = 20_000  # that are looked at, the last ones
 _SCALES = (1, 4, 16)  # steps that are averaged: noise hides a long season's small changes
 _LEAST_CORRELATIONS = (0.3, 0.5, 0.5)  # fewer means than steps are alike by chance more easily
@@ -203,3 +207,93 @@ def _nearest(values: np.ndarray, lag: int, scale: int) -> int:
     """Refines a lag in means of `scale` steps to the steps at which values differ least."""
     near = range(scale * (lag - 1) + 1, scale * (lag + 1))
     return min(near, key=lambda steps: float(((values[steps:] - values[:-steps]) ** 2).mean()))
+
+
+def calendar(times: tf.Tensor, step_seconds: float) -> tf.Tensor:
+    """Returns sines and cosines of the hour, the day of the week and the day of the year.
+
+    Args:
+        times: float64 (batch, time), seconds since 1970 on the clocks of the data.
+        step_seconds: the hour is left out for days and longer, the weekday for weeks and longer.
+
+    Returns:
+        float32 (batch, time, `Layout.calendar_count`).
+    """
+    waves = []
+    for period, start, harmonics in (
+        (_DAY, 0.0, 4 if step_seconds < _DAY else 0),
+        (_WEEK, _MONDAY, 3 if step_seconds < _WEEK else 0),
+        (_YEAR, 0.0, 1),
+    ):
+        share = tf.cast(tf.math.floormod(times - start, period) / period, tf.float32)
+        for harmonic in range(1, harmonics + 1):
+            angle = 2 * math.pi * harmonic * share
+            waves += [tf.sin(angle), tf.cos(angle)]
+    return tf.stack(waves, axis=-1)
+
+
+def before(
+    z: tf.Tensor, known: tf.Tensor, season: int, count: int, context: int, ahead: range
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the values 1 … count seasons before each step ahead, of the steps up to the context.
+
+    A step that is more than a season ahead has the last seasons that lie in the context.
+
+    Args:
+        z, known: float32 (batch, time), values and whether they were observed (0 or 1).
+        season: steps; at least 1.
+        count: seasons before.
+        context: steps that may be read.
+        ahead: the steps, counted from the start of z.
+
+    Returns:
+        float32 (batch, steps, count) twice: the values, 0 where not known, and whether they are.
+    """
+    steps = np.arange(ahead.start, ahead.stop)
+    first = np.maximum(1, -(-(steps - context + 1) // season))
+    places = steps[:, None] - season * (first[:, None] + np.arange(count))
+    inside = tf.constant((places >= 0).astype(np.float32))
+    places = np.maximum(places, 0)
+    is_known = tf.gather(known, places, axis=1) * inside
+    return tf.gather(z, places, axis=1) * is_known, is_known
+
+
+def profile(z: tf.Tensor, known: tf.Tensor, season: int, steps: int) -> tf.Tensor:
+    """Returns the season of each window for all its steps and those ahead, float32 (batch, steps).
+
+    It is the mean distance of all steps of one place in the season from the moving average over a
+    season around them (classical decomposition), less by its share of noise: n times it, with
+
+        n = max(0, 1 - (noise variance / seasons) / variance over the places)
+
+    Args:
+        z, known: float32 (batch, time), values, 0 where missing, and whether they are there.
+        season: steps.
+        steps: to return, from the first of z on.
+    """
+    time, half = z.shape[1], season // 2
+
+    def around(values: tf.Tensor) -> tf.Tensor:
+        padded = tf.pad(values, [[0, 0], [half, half]])
+        sums = tf.pad(tf.cumsum(padded, axis=1), [[0, 0], [1, 0]])
+        whole = sums[:, 2 * half + 1 :] - sums[:, :time]
+        return whole if season % 2 else whole - 0.5 * (padded[:, :time] + padded[:, 2 * half :])
+
+    def folded(values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.pad(values, [[0, 0], [0, -time % season]]), [-1, -(-time // season),
+                                                                          season])  # fmt: skip
+
+    count = around(known)
+    usable = known * tf.cast(count > 0.75 * season, tf.float32)
+    apart = folded((z - around(z) / tf.maximum(count, 1.0)) * usable)
+    usable = folded(usable)
+    seasons = tf.reduce_sum(usable, axis=1)
+    means = tf.reduce_sum(apart, axis=1) / tf.maximum(seasons, 1.0)
+    noise = tf.reduce_sum(usable * (apart - means[:, None]) ** 2, axis=[1, 2])
+    noise = noise / tf.maximum(tf.reduce_sum(seasons, axis=1) - season, 1.0)
+    means = means - tf.reduce_mean(means, axis=1, keepdims=True)
+    least = tf.reduce_min(seasons, axis=1)
+    variance = tf.maximum(tf.reduce_mean(means**2, axis=1), 1e-12)
+    share = tf.maximum(0.0, 1.0 - noise / tf.maximum(least, 1.0) / variance)
+    means = means * tf.where(least >= 2.0, share, 0.0)[:, None]
+    return tf.tile(means, [1, -(-steps // season)])[:, :steps]

@@ -1,5 +1,7 @@
 """Group of a config for networks that read texts word by word."""
 
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
@@ -17,5 +19,11 @@ class TextConfig:
     most_words: fields.Count = 400  # words of a text that are read; of a longer one its first
     word_units: fields.Count = 128  # size of a word's vector
     character_units: fields.CountOrZero = 32  # size of a letter's vector; 0 = letters are not read
-    character_filters: fields.Count = 64  # filters that read the letters of a word
+    # Reads the letters of a word: filters over three of them, or an LSTM in both directions
+    character_layer: Literal["convolution", "lstm"] = "convolution"
+    character_filters: fields.Count = 64  # size of what is read: filters, or units of the LSTM
     word_dropout: fields.Share = 0.1  # share of the words that training reads as unknown ones
+
+    def __post_init__(self) -> None:
+        if self.character_layer == "lstm" and self.character_filters % 2:
+            raise ValueError("text.character_filters must be even: an LSTM has half each way")

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from apps.forecasting import config as configs
+from apps.forecasting import forecaster, model, trained_model
 from apps.forecasting import layout as layouts
-from apps.forecasting import model, trained_model
-from apps.forecasting import panel as panels
+from apps.suite.panels import panel as panels
 from apps.suite.runs import run_folder
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
@@ -74,7 +74,8 @@ def trained(seed=0, of=None, **sizes):
     for weight in network.trainable_weights:
         weight.assign(draw.normal(0, 0.3, weight.shape))
     offsets = np.array([-0.1, -0.05, 0.0, 0.0, 0.0, 0.05, 0.1], np.float32)
-    return trained_model.TrainedModel(network, made, layout, offsets)
+    found = forecaster.uncalibrated(made)._replace(offsets=offsets)
+    return trained_model.TrainedModel(network, made, layout, found)
 
 
 def write(folder, one=None):

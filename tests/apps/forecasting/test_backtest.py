@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.forecasting import measures, panel, predict, scoring, serving
+from apps.forecasting import measures, predict, scoring, serving
 from apps.suite.export import asking
+from apps.suite.panels import histories, panel
 from tests.apps.forecasting import small_inputs, small_run
 
 
@@ -86,7 +87,9 @@ def test_a_row_is_forecast_alike_alone_and_among_others_and_from_a_longer_histor
     for row, place in enumerate(rows):
         alone = scoring.forecast(model, whole, [place], 8).quantiles[0]
         np.testing.assert_allclose(alone, together[row], rtol=1e-4, atol=1e-4)
-    request = scoring.request(model, whole, [(0, 100)], 8)
+    request = histories.request(
+        whole, [(0, 100)], small_run.CONTEXT, 8, model.inputs["serving_default"]
+    )
     more = {
         name: np.concatenate([np.repeat(array[:, :1], 5, axis=1), array], axis=1)
         for name, array in request.items()

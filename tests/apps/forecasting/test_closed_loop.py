@@ -57,9 +57,3 @@ def test_draws_fall_into_each_share_once_a_step():
     drawn = closed_loop.draws(40, 5)
     np.testing.assert_allclose(np.sort(drawn, axis=1), np.tile((np.arange(40) + 0.5) / 40, (5, 1)))
     assert (drawn[0] != drawn[1]).any()
-
-
-def test_quantiles_between_and_beyond_the_known_levels_go_on_evenly():
-    quantiles = tf.constant([[0.0, 1.0, 3.0]] * 4)
-    found = closed_loop.at_levels(quantiles, (0.25, 0.5, 0.75), tf.constant([0.25, 0.6, 0.75, 1.0]))
-    np.testing.assert_allclose(found, [0.0, 1.8, 3.0, 5.0], rtol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.forecasting import demo, export, serving
+from apps.forecasting import demo, export, served_requests, serving
 from apps.suite import errors
 from apps.suite.export import asking
 from tests.apps.forecasting import small_run
@@ -18,7 +18,7 @@ def model(request):
 
 def whole(model, rows=2, time=30, horizon=4):
     made = serving.ServedForecaster(small_run.trained())
-    return serving.example(made, rows, time, horizon)
+    return served_requests.example(made, rows, time, horizon)
 
 
 def test_a_stream_fed_step_by_step_ends_with_the_forecast_of_the_whole(model):
@@ -70,4 +70,4 @@ def test_the_saved_model_is_written_and_answers_alone(kind, tmp_path):
     small_run.write(tmp_path / "run", small_run.trained(kind=kind, linear=kind == "direct"))
     version = export.export(tmp_path / "run", tmp_path / "exports")
     loaded = tf.saved_model.load(str(version))
-    assert set(loaded.signatures) == {"serving_default", "stream", "assets"}
+    assert set(loaded.signatures) == {*serving.SIGNATURES}

@@ -10,7 +10,8 @@ from apps.sequence_classification import config as configs
 from apps.sequence_classification import model, trained_model
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
-from apps.suite.sequences import sequence_statistics, smoothing
+from apps.suite.sequence_answers import smoothing
+from apps.suite.sequences import sequence_statistics
 from apps.suite.texts import words
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}

@@ -9,7 +9,8 @@ import tensorflow as tf
 from apps.sequence_classification import data, export, predict, scoring, serving
 from apps.suite import errors
 from apps.suite.export import asking
-from apps.suite.sequences import questions, ragged
+from apps.suite.sequence_answers import questions
+from apps.suite.sequences import ragged
 from tests.apps import served_contract
 from tests.apps.sequence_classification import small_run
 

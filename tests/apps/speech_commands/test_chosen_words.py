@@ -5,7 +5,7 @@ import pytest
 
 from apps.speech_commands import data, recordings
 from apps.suite import errors
-from apps.suite.data import labelled_files
+from apps.suite.data import labelled_files, sound_places
 
 
 def source(**counts):
@@ -15,8 +15,8 @@ def source(**counts):
         for label, count in counts.items():
             clips += [recordings.Recording(f"{part}/{label}/{n}", label, "") for n in range(count)]
             parts += [part] * count
-    places = tuple(recordings.Place(clip.name) for clip in clips)
-    reader = recordings.FileReader(Path(), 16_000)
+    places = tuple(sound_places.Place(clip.name) for clip in clips)
+    reader = sound_places.FileReader(Path(), 16_000)
     return (
         recordings.Source("", "", "here", tuple(clips), places, tuple(parts), "", reader, ()),
         parts,

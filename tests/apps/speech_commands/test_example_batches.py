@@ -10,6 +10,7 @@ import pytest
 
 from apps.speech_commands import batches
 from apps.speech_commands import config as configs
+from apps.suite.sounds import feature_cache
 from apps.suite.sounds.feature_cache import FeatureSet
 
 CLASSES, CHANNELS, CLIP_HOPS = 3, 4, 20
@@ -174,6 +175,6 @@ def test_statistics_are_those_of_all_frames():
     draw = np.random.default_rng(0)
     frames = draw.normal(-50, 10, (250_001, 2)).astype("float32")
     made = FeatureSet(frames, np.array([0, len(frames)]), np.zeros(1), np.zeros(1))
-    mean, variance = batches.statistics(made)
+    mean, variance = feature_cache.statistics(made)
     np.testing.assert_allclose(mean, frames.mean(axis=0, dtype="float64"), rtol=1e-9)
     np.testing.assert_allclose(variance, frames.var(axis=0, dtype="float64"), rtol=1e-9)

@@ -8,6 +8,7 @@ import pytest
 
 from apps.speech_commands import recordings
 from apps.suite import errors
+from apps.suite.data import sound_places
 from tests.apps.speech_commands.recorded_words import RATE_HZ, tone, write, write_csv, write_words
 
 
@@ -22,8 +23,8 @@ def test_a_part_goes_to_another_process_without_its_samples():
     count = 1_000
     part = recordings.Clips(
         tuple(recordings.Recording(f"yes/{n}.wav", "yes", f"v{n}") for n in range(count)),
-        tuple(recordings.Place(f"yes/{n}.wav") for n in range(count)),
-        recordings.FileReader(Path("/data"), 16_000),
+        tuple(sound_places.Place(f"yes/{n}.wav") for n in range(count)),
+        sound_places.FileReader(Path("/data"), 16_000),
     )
     sent = pickle.dumps(part)
     assert pickle.loads(sent) == part
@@ -70,17 +71,17 @@ def test_a_csv_lists_recordings_at_relative_and_absolute_paths(tmp_path):
 def reader(tmp_path):
     write(tmp_path / "a.wav", tone(300))
     write(tmp_path / "b.wav", tone(400))
-    return recordings.FileReader(tmp_path, RATE_HZ)
+    return sound_places.FileReader(tmp_path, RATE_HZ)
 
 
 def test_reads_whole_files_and_stretches_of_them(reader):
-    whole = reader.read(recordings.Place("a.wav"))
+    whole = reader.read(sound_places.Place("a.wav"))
     np.testing.assert_allclose(whole, tone(300), atol=4e-5)
-    np.testing.assert_array_equal(reader.read(recordings.Place("a.wav", 100, 50)), whole[100:150])
+    np.testing.assert_array_equal(reader.read(sound_places.Place("a.wav", 100, 50)), whole[100:150])
 
 
 def test_digests_tell_files_apart_and_follow_their_content(reader, tmp_path):
-    places = [recordings.Place("a.wav"), recordings.Place("b.wav")]
+    places = [sound_places.Place("a.wav"), sound_places.Place("b.wav")]
     before = reader.digests(places)
     assert len(set(before)) == 2
     write(tmp_path / "b.wav", tone(500))
@@ -92,4 +93,4 @@ def test_digests_tell_files_apart_and_follow_their_content(reader, tmp_path):
 def test_digests_refuse_files_that_cannot_be_clips(reader, tmp_path, samples):
     write(tmp_path / "c.wav", samples)
     with pytest.raises(errors.UserError, match=r"c\.wav: (holds no sample|61\.0 s is longer)"):
-        reader.digests([recordings.Place("a.wav"), recordings.Place("c.wav")])
+        reader.digests([sound_places.Place("a.wav"), sound_places.Place("c.wav")])

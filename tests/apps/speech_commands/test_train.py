@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from apps.speech_commands import batches, train, trained_model
 from apps.speech_commands import config as configs
+from apps.speech_commands import train, trained_model
 from apps.suite import errors
 from apps.suite.runs import run_folder
 from apps.suite.sounds import feature_cache
@@ -54,7 +54,7 @@ def test_the_run_holds_model_label_names_statistics_and_thresholds(run, settings
     assert {"name", "fingerprint", "licence", "source", "label_names"} == corpus.keys()
     normalisation = trained.model.get_layer("normalisation")
     learned = _features(settings)
-    mean, variance = batches.statistics(learned)
+    mean, variance = feature_cache.statistics(learned)
     np.testing.assert_allclose(np.ravel(normalisation.mean), mean, rtol=1e-5)
     np.testing.assert_allclose(np.ravel(normalisation.variance), variance, rtol=1e-5)
 

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 
 from apps.suite.runs import run_folder
+from apps.suite.sequences.config import SentenceFormatConfig
 from apps.suite.texts import config as texts
-from apps.suite.texts import words
+from apps.suite.texts import tag_schemes, words
 from apps.tagging import config as configs
-from apps.tagging import model, schemes, trained_model
+from apps.tagging import model, trained_model
 
 WITHOUT_DRAWS = {
     "text": {"word_dropout": 0.0},
@@ -25,12 +26,17 @@ KINDS = ("city", "artist")
 LABELS = ("flight", "music")
 
 
-def config(output="crf", layer="bilstm", tokenizer="space", **changes):
+def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution", **changes):
     return configs.Config(
         preset="tiny",
-        data_format=configs.DataFormatConfig(tokenizer=tokenizer),
+        data_format=SentenceFormatConfig(tokenizer=tokenizer),
         text=texts.TextConfig(
-            least_count=1, word_units=6, character_units=4, character_filters=5, **changes
+            least_count=1,
+            word_units=6,
+            character_units=4,
+            character_filters=6 if letters == "lstm" else 5,
+            character_layer=letters,
+            **changes,
         ),
         model=configs.ModelConfig(units=7, output=output, layer=layer),
         training=configs.TrainingConfig(batch_size=2, steps=4, steps_per_checkpoint=2),
@@ -49,7 +55,7 @@ def trained(scheme="BIOES", labels=LABELS, **options):
     )
     names = ["O", *KINDS]
     if scheme != "plain":
-        names = schemes.inside_names([[f"B-{kind}" for kind in KINDS]], scheme)
+        names = tag_schemes.inside_names([[f"B-{kind}" for kind in KINDS]], scheme)
     network = model.build(made, vocabulary, names, scheme, len(labels))
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from apps.suite import errors
+from apps.suite.sequences.config import SentenceFormatConfig
 from apps.tagging import config as configs
 from apps.tagging import data
 
@@ -16,7 +17,7 @@ CONLL = (
 
 
 def load(path, **settings):
-    made = configs.DataFormatConfig(**settings)
+    made = SentenceFormatConfig(**settings)
     config = dataclasses.replace(configs.PRESETS["tiny"], data=str(path), data_format=made)
     return data.load(config)
 

@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from apps import score_many
 from apps.suite import errors
 from apps.suite.export import asking, onnx_file
-from apps.tagging import demo, export, predict
+from apps.suite.texts import tag_schemes
+from apps.tagging import data, demo, export, predict, serving
 from tests.apps import scoring_job_files as job
 from tests.apps.tagging import small_run
 
@@ -51,13 +54,27 @@ def test_the_page_marks_a_text_and_says_what_it_cannot_use(model):
             demo.marked(model, given)
 
 
-@pytest.mark.parametrize("options", [{"labels": ()}, {"output": "softmax", "layer": "gru"}])
-def test_the_network_is_written_as_onnx(tmp_path, options):
+@pytest.mark.parametrize("options", [{"letters": "lstm"}, {"output": "softmax", "layer": "gru"}])
+def test_the_network_is_written_as_onnx_and_decodes_there(tmp_path, options):
     pytest.importorskip("tf2onnx")
-    pytest.importorskip("onnxruntime")
-    small_run.write(tmp_path / "run", **options)
-    onnx_file.write(export.onnx_network(tmp_path / "run"), tmp_path / "tagging.onnx")
-    assert (tmp_path / "tagging.onnx").stat().st_size > 1_000
+    runtime = pytest.importorskip("onnxruntime")
+    labels = () if "layer" in options else small_run.LABELS
+    trained = small_run.write(tmp_path / "run", labels=labels, **options)
+    network = export.onnx_network(tmp_path / "run")
+    onnx_file.write(network, tmp_path / "tagging.onnx")
+    session = runtime.InferenceSession(tmp_path / "tagging.onnx")
+    words = tf.constant([["play", "unheard", "of", ""], ["new", "york", "", ""]])
+    ids, letters = (each.numpy() for each in data.preprocess(words, trained.vocabulary))
+    tags, sure, *others = session.run(None, {"word_ids": ids, "letter_ids": letters})
+    expected = serving.ServedTags(trained).words(words)
+    assert ((tags >= 0) == (ids > 0)).all()
+    for row, told in zip(tags, expected["tags"].numpy(), strict=True):
+        names = [trained.tag_names[tag] for tag in row if tag >= 0]
+        assert tag_schemes.from_inside(names, "BIOES") == [tag.decode() for tag in told if tag]
+    np.testing.assert_allclose(sure, expected["probabilities"], atol=1e-5)
+    if labels:
+        np.testing.assert_allclose(others[0].max(1), expected["label_probability"], atol=1e-5)
+    assert len(others) == bool(labels)
 
 
 def test_settings_tell_clients_what_the_signatures_do_not(model):

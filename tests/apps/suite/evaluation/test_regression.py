@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.suite.evaluation import regression, value_plots
+from apps.suite.evaluation import regression
+from apps.suite.report_blocks import value_plots
 
 
 def test_errors_are_those_of_the_known_truths():

@@ -127,3 +127,20 @@ def test_pinball_of_a_constant_is_least_at_the_quantile():
     candidates = np.linspace(0, 4, 401)
     losses = [quantiles.pinball(truths, np.full((2_000, 1), each), (0.9,)) for each in candidates]
     assert abs(candidates[int(np.argmin(losses))] - np.quantile(truths, 0.9)) < 0.02
+
+
+def test_quantiles_between_and_beyond_the_known_levels_go_on_evenly_and_back():
+    levels = (0.25, 0.5, 0.75)
+    known = tf.constant([[0.0, 1.0, 3.0]] * 4)
+    found = quantiles.drawn(known, levels, tf.constant([0.25, 0.6, 0.75, 1.0]))
+    np.testing.assert_allclose(found, [0.0, 1.8, 3.0, 5.0], rtol=1e-5)
+    back = quantiles.levels_of(found.numpy(), known.numpy(), levels)
+    np.testing.assert_allclose(back, [0.25, 0.6, 0.75, 1.0], rtol=1e-5)
+
+
+def test_stand_ins_of_a_distribution_have_its_quantiles():
+    levels = (0.1, 0.3, 0.5, 0.7, 0.9)
+    known = tf.constant([[0.0, 1.0, 3.0, 4.0, 8.0]])
+    drawn = quantiles.stand_ins(known, levels, 200)
+    found = quantiles.over(drawn[:, :, None], levels)[:, :, 0]
+    np.testing.assert_allclose(found, known, atol=0.02)

@@ -15,19 +15,25 @@ LETTERS = np.array(
 )
 
 
-def model_of(character_units=4):
+LAYERS = ["convolution", "lstm"]
+
+
+def model_of(character_units=4, layer="convolution"):
     keras.utils.set_random_seed(0)
     words = keras.Input((None,), dtype="int32", name="words")
     letters = keras.Input((None, None), dtype="int32", name="letters")
-    text = TextConfig(word_units=6, character_units=character_units, word_dropout=0.5)
+    text = TextConfig(
+        word_units=6, character_units=character_units, character_layer=layer, word_dropout=0.5
+    )
     vectors = text_encoder.encode(
         words, letters, text, EncoderConfig(units=5), word_count=6, letter_count=7
     )
     return keras.Model({"words": words, "letters": letters}, vectors)
 
 
-def test_padding_of_words_and_letters_changes_nothing():
-    model = model_of()
+@pytest.mark.parametrize("layer", LAYERS)
+def test_padding_of_words_and_letters_changes_nothing(layer):
+    model = model_of(layer=layer)
     expected = model({"words": WORDS, "letters": LETTERS})
     wide = {
         "words": np.pad(WORDS, ((0, 0), (0, 3))),
@@ -41,8 +47,8 @@ def test_padding_of_words_and_letters_changes_nothing():
 def test_letters_tell_unknown_words_apart():
     others = LETTERS.copy()
     others[0, 2] = [6, 6, 2]
-    for units, differs in ((4, True), (0, False)):
-        model = model_of(units)
+    for units, layer, differs in ((4, "convolution", True), (4, "lstm", True), (0, "lstm", False)):
+        model = model_of(units, layer)
         one, other = (model({"words": WORDS, "letters": each}) for each in (LETTERS, others))
         assert np.allclose(one[0], other[0]) != differs
 
@@ -57,14 +63,25 @@ def test_words_are_hidden_in_training_alone_and_padding_stays():
     assert not hidden[:, 3].any()
 
 
-def test_a_text_without_a_word_is_encoded_as_zeros():
+def test_an_lstm_tells_the_order_of_letters_apart_and_has_half_its_units_each_way():
+    turned = LETTERS.copy()
+    turned[0, 0] = [3, 2, 0]
+    one, other = (model_of(layer="lstm")({"words": WORDS, "letters": x}) for x in (LETTERS, turned))
+    assert not np.allclose(one[0], other[0])
+    with pytest.raises(ValueError, match="character_filters must be even"):
+        TextConfig(character_layer="lstm", character_filters=5)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_text_without_a_word_is_encoded_as_zeros(layer):
     nothing = {"words": np.zeros((1, 1), np.int32), "letters": np.zeros((1, 1, 1), np.int32)}
-    np.testing.assert_array_equal(model_of()(nothing), 0)
+    np.testing.assert_array_equal(model_of(layer=layer)(nothing), 0)
 
 
 @pytest.mark.slow
-def test_the_file_answers_alike(tmp_path):
-    model = model_of()
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_file_answers_alike(tmp_path, layer):
+    model = model_of(layer=layer)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     given = {"words": WORDS, "letters": LETTERS}

@@ -62,3 +62,20 @@ def test_a_short_season_is_found_in_noise(steps):
     values = np.tile(random.normal(size=steps), 400 // steps) * 3
     values += random.normal(size=len(values)) * 0.5
     assert seasons.find(values, np.ones(len(values), bool)) == steps
+
+
+def test_the_usual_season_is_found_through_a_trend_and_gaps_and_not_in_noise():
+    draw = np.random.default_rng(0)
+    season = np.array([3.0, -1.0, 0.0, 2.0, -4.0, 0.0])
+    steps = np.arange(30)
+    values = 0.5 * steps + season[steps % 6] + draw.normal(0, 0.1, 30)
+    known = np.ones(30)
+    known[[4, 13]] = 0
+    found = seasons.profile(
+        np.float32(values * known)[None], np.float32(known)[None], 6, 36
+    ).numpy()[0]
+    np.testing.assert_allclose(found, season[np.arange(36) % 6], atol=0.35)
+    noise = np.float32(draw.normal(size=(200, 30)))
+    assert np.abs(seasons.profile(noise, np.ones_like(noise), 6, 30)).mean() < 0.25
+    short = np.float32(values[None, :8])
+    np.testing.assert_array_equal(seasons.profile(short, np.ones_like(short), 6, 14), 0)

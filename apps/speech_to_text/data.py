@@ -1,0 +1,322 @@
+"""Loads recordings with transcripts in three parts, checks them, and batches their features."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_to_text import config as configs
+from apps.speech_to_text import transcripts, utterances
+from apps.suite import errors
+from apps.suite.commands import progress
+from apps.suite.data import account, division, labelled_files, sound_places
+from apps.suite.networks import ctc
+from apps.suite.sequences import batches as sequence_batches
+from apps.suite.sequences import ragged
+from apps.suite.sounds import features as sound_features
+from apps.suite.sounds import front_end, served_features, spec_augment
+from apps.suite.sounds.feature_cache import FeatureSet
+
+DEFAULT = "spoken_sentences"
+STRIDE = front_end.FRAME_STRIDE
+"""Frames of features to one frame of letters."""
+_ORDER, _MASKS = range(2)  # what a seed is for
+_SHORTEST_SECONDS = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Recordings of a part; pickles without samples, for the processes that extract features."""
+
+    recordings: tuple[utterances.Utterance, ...]
+    places: tuple[sound_places.Place, ...]
+    reader: sound_places.Reader
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Returns float32 [samples] at the rate of the reader."""
+        return self.reader.read(self.places[index])
+
+    @property
+    def texts(self) -> list[str]:
+        """Returns the transcripts, normalised, in letters of the alphabet."""
+        return [each.text for each in self.recordings]
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """A data set, divided; the transcripts are normalised and in letters of the alphabet."""
+
+    name: str
+    licence: str
+    source: str
+    fingerprint: str
+    split: str
+    alphabet: tuple[str, ...]
+    train: Part
+    validation: Part
+    test: Part
+    seconds: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Returns the parts by name."""
+        return {name: getattr(self, name) for name in labelled_files.PARTS}
+
+
+def load(config: configs.Config) -> Corpus:
+    """Finds the recordings of `config.data`, divides them, and checks all that can be checked.
+
+    `config.data` is a folder or a list of the user's own (`utterances.find_files`), or the name of
+    a TFDS set; files come first. The division is the data's own, else by speaker, else by
+    recording, recordings of the same text together.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be learned: names the recording.
+    """
+    source = _find(config)
+    with progress.working("looking at the recordings"):
+        seconds = source.reader.seconds(source.places)
+    said = [
+        each._replace(text=transcripts.normalised(each.text, config.text))
+        for each in source.utterances
+    ]
+    for each, length in zip(said, seconds, strict=True):
+        if not each.text:
+            raise errors.UserError(
+                f"{each.name}: its transcript has no letters; write it or drop it"
+            )
+        if length < _SHORTEST_SECONDS:
+            raise errors.UserError(f"{each.name}: has only {length:.3f} s of sound; remove it")
+    parts, split = _divided(source, said, config)
+    in_train = [each for each, part in zip(said, parts, strict=True) if part == "train"]
+    alphabet = transcripts.alphabet_of(in_train, config.text, source.source)
+    texts = transcripts.fitted(said, alphabet, config.text.outside)
+    said = [each._replace(text=text) for each, text in zip(said, texts, strict=True)]
+    for each, length in zip(said, seconds, strict=True):
+        _check_length(each, length, alphabet, config)
+    held = {
+        part: [at for at, each in enumerate(parts) if each == part] for part in labelled_files.PARTS
+    }
+    for part, rows in held.items():
+        if not rows:
+            raise errors.UserError(f"{source.source}: no recording is in the part {part}")
+    made = {
+        part: Part(
+            tuple(said[at] for at in rows), tuple(source.places[at] for at in rows), source.reader
+        )
+        for part, rows in held.items()
+    }
+    with progress.working("reading the recordings"):
+        fingerprint = _fingerprint(made, alphabet)
+    return Corpus(
+        name=source.name,
+        licence=source.licence,
+        source=source.source,
+        fingerprint=fingerprint,
+        split=split,
+        alphabet=alphabet,
+        seconds=tuple(seconds),
+        notes=source.notes,
+        **made,
+    )
+
+
+def told(corpus: Corpus) -> str:
+    """Returns in a few lines what a training understood of its recordings."""
+    counts = ", ".join(f"{len(part.recordings):,} {name}" for name, part in corpus.parts.items())
+    everybody = [each for part in corpus.parts.values() for each in part.recordings]
+    speakers = {each.speaker for each in everybody} - {""}
+    words = {word for each in everybody for word in each.text.split()}
+    letters = "".join(corpus.alphabet).replace(" ", "")
+    return account.lines(
+        [
+            (
+                "data",
+                f"{corpus.name}: {len(everybody):,} recordings, {sum(corpus.seconds) / 3600:.2f} h",
+            ),
+            ("lengths", account.spread(corpus.seconds, "s")),
+            ("parts", f"{counts}; {corpus.split}"),
+            ("speakers", f"{len(speakers):,}" if speakers else "not known"),
+            ("alphabet", f"{len(corpus.alphabet)} letters: {letters} and the blank between words"),
+            ("words", f"{len(words):,} different ones"),
+            *(("note", note) for note in corpus.notes),
+        ]
+    )
+
+
+def preprocess(waveforms: tf.Tensor, config: configs.Config) -> tf.Tensor:
+    """Computes features, float32 [b, frames, channels], of sounds, float32 [b, samples]."""
+    return served_features.whole(waveforms, config.audio, config.features)
+
+
+def feature_frames(samples: Any, config: configs.Config) -> Any:
+    """Returns how many whole frames of features so many samples hold: a number or a tensor."""
+    sizes = sound_features.frame_sizes(config.audio, config.features)
+    if config.features.centre:
+        return 1 + samples // sizes.hop
+    # A window is longer than a hop: fewer samples than a window give no number above 0
+    return (samples - sizes.window + sizes.hop) // sizes.hop
+
+
+def letter_frames(frames: np.ndarray) -> np.ndarray:
+    """Returns how many frames of letters so many frames of features give: ceil(frames / 2)."""
+    return -(-np.asarray(frames) // STRIDE)
+
+
+class Examples(NamedTuple):
+    """Features of a part with the labels of their texts.
+
+    Attributes:
+        features: of recordings and their altered copies.
+        labels: letters of all examples, one after the other.
+        label_starts: where those of an example begin, int64 [examples + 1].
+        kept: numbers of the examples that have frames enough for their text.
+    """
+
+    features: FeatureSet
+    labels: np.ndarray
+    label_starts: np.ndarray
+    kept: np.ndarray
+
+
+def examples(features: FeatureSet, part: Part, alphabet: Sequence[str]) -> Examples:
+    """Joins the features of a part with the labels of its texts."""
+    texts = [transcripts.numbered(text, alphabet) for text in part.texts]
+    of_each = [texts[recording] for recording in features.recordings]
+    labels = np.concatenate([np.array(each, np.int32) for each in of_each])
+    starts = ragged.starts_of(np.array([len(each) for each in of_each]))
+    needed = np.array([ctc.least_frames(each) for each in of_each])
+    enough = letter_frames(np.diff(features.starts)) >= needed
+    return Examples(features, labels, starts, np.flatnonzero(enough))
+
+
+def batches(
+    learned: Examples, config: configs.Config, fill: np.ndarray, first_step: int = 0
+) -> tf.data.Dataset:
+    """Returns an endless stream of batches, which depends on seed and step alone.
+
+    Recordings of about equal length stand in a batch. Masks are drawn anew in every step.
+
+    Args:
+        learned: of the training part, with copies.
+        config: batch size, seed and masks.
+        fill: what a mask puts in the place of each channel, (channels,).
+        first_step: where the stream begins.
+
+    Returns:
+        A data set of (inputs, targets): `features` float32 (batch, time, channels) and `frames`
+        int32 (batch,); targets int32 (batch, 1 + labels), the frames of letters of each row, then
+        its labels, padded with -1.
+    """
+    features, rows = learned.features, config.training.batch_size
+    lengths = np.diff(features.starts)
+    channels = features.frames.shape[1]
+    buckets = sequence_batches.Buckets(lengths[learned.kept], rows, (config.seed, _ORDER))
+    fill = np.asarray(fill, np.float32)
+
+    def make(chosen: np.ndarray, _: np.random.Generator) -> Sequence[np.ndarray]:
+        return padded(learned, learned.kept[chosen])
+
+    specs = [
+        tf.TensorSpec([rows, None, channels], tf.float32),
+        tf.TensorSpec([rows], tf.int32),
+        tf.TensorSpec([rows, None], tf.int32),
+    ]
+
+    def masked(
+        step: tf.Tensor, batch: tuple[tf.Tensor, ...]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        values, frames, targets = batch
+        drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
+        values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
+        return {"features": values, "frames": frames}, targets
+
+    steps = tf.data.Dataset.counter(first_step)
+    stream = sequence_batches.endless(buckets, make, specs, first_step)
+    return tf.data.Dataset.zip(steps, stream).map(lambda step, batch: masked(step, batch))
+
+
+def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns features, frames and targets of the chosen examples, as `batches` describes them."""
+    features = learned.features
+    frames = np.diff(features.starts)[chosen].astype(np.int32)
+    values = sequence_batches.filled(features.frames, features.starts, chosen, np.float32(0))
+    labels = sequence_batches.filled(learned.labels, learned.label_starts, chosen, np.int32(-1))
+    steps = letter_frames(frames).astype(np.int32)
+    return values, frames, np.concatenate([steps[:, None], labels], axis=1)
+
+
+def _find(config: configs.Config) -> utterances.Source:
+    name = config.data or DEFAULT
+    path = Path(name).expanduser()
+    if path.exists():
+        return utterances.find_files(path, config.audio.sample_rate_hz)
+    if path.suffix in (".csv", ".tsv", ".json", ".jsonl") or name.startswith((".", "/", "~")):
+        raise errors.UserError(f"{name}: no such file or folder")
+    return utterances.find_set(name, config.audio.sample_rate_hz)
+
+
+def _divided(
+    source: utterances.Source, said: Sequence[utterances.Utterance], config: configs.Config
+) -> tuple[list[str], str]:
+    """Returns the parts, by speaker or else by text, and a sentence that tells of them."""
+    # Where speakers are not known, recordings of the same text are kept together instead.
+    known = all(each.speaker for each in said)
+    examples = [
+        labelled_files.Example(each.name, "speech", each.speaker if known else each.text, part)
+        for each, part in zip(said, source.parts, strict=True)
+    ]
+    shares = {
+        "validation": config.audio.validation_fraction, "test": config.audio.test_fraction
+    }  # fmt: skip
+    parts, split = division.by_speaker(
+        examples, source.divided_by, shares, config.seed, source=source.source, silence=""
+    )
+    if not known:
+        split = split.replace("by speaker", "by text").replace("voices", "texts")
+    train = {each.text for each, part in zip(said, parts, strict=True) if part == "train"}
+    test = [each.text for each, part in zip(said, parts, strict=True) if part == "test"]
+    both = sum(text in train for text in test)
+    return parts, f"{split}; {both:,} of the {len(test):,} test texts are learned as well"
+
+
+def _check_length(
+    each: utterances.Utterance, seconds: float, alphabet: Sequence[str], config: configs.Config
+) -> None:
+    """Raises UserError for a recording with fewer frames than its text needs."""
+    if not each.text:
+        raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
+    frames = int(
+        letter_frames(feature_frames(np.round(seconds * config.audio.sample_rate_hz), config))
+    )
+    needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
+    if frames < needed:
+        raise errors.UserError(
+            f"{each.name}: {seconds:.2f} s give {frames} frames, its text of {len(each.text)} "
+            f"letters needs {needed}; mend the transcript, or take a smaller "
+            "features.hop_milliseconds"
+        )
+
+
+def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:
+    """Returns the SHA-256 of names, texts and speakers in each part and of all content."""
+    digest = hashlib.sha256("".join(alphabet).encode())
+    for name, part in parts.items():
+        contents = part.reader.digests(part.places)
+        for each, place, content in zip(part.recordings, part.places, contents, strict=True):
+            facts = (
+                name,
+                *each[:3],
+                place.first_frame,
+                place.frames,
+                content,
+            )
+            digest.update("\n".join(map(str, facts)).encode() + b"\0")
+    return digest.hexdigest()

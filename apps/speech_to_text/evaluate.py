@@ -1,0 +1,106 @@
+"""Measures a trained run on its test recordings: `python -m apps.speech_to_text.evaluate`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.speech_to_text import config as configs
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison, evaluation
+from apps.suite.runs import run_folder as run_folders
+
+if typing.TYPE_CHECKING:
+    from apps.speech_to_text import data, trained_model
+
+TASK = "speech_to_text"
+_STREAMED = 32  # test recordings that are heard as streams as well
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    Words are counted over all test recordings together. The texts are normalised as those that
+    were learned, and compared as they are. Prints who is better, and what to do next.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    import numpy as np
+
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.speech_to_text import baselines, data, measures, report, scoring
+    from apps.suite.sounds import feature_cache
+
+    trained, corpus, config = run.trained, run.data, run.config
+
+    def examples(part: str, copies: int = 0) -> data.Examples:
+        held = corpus.parts[part]
+        found = feature_cache.extracted(
+            held, [""], config, fingerprint=corpus.fingerprint, title=part, copies=copies
+        )
+        return data.examples(found, held, corpus.alphabet)
+
+    learned, asked = examples("train", config.augmentation.copies), examples("test")
+    truth = corpus.test.texts
+    print(f"writing down {len(truth):,} test recordings", flush=True)
+    recogniser = scoring.Recogniser(trained)
+    answers = scoring.answers(recogniser, asked)
+    evaluation.refuse_diverged(
+        run.folder, np.array([1.0 if answers.is_finite else np.nan]), answers.language
+    )
+    heard = answers.chosen(trained.language_weight, trained.word_bonus)
+    result = measures.scores(truth, heard)
+    for name, texts in (("greedy", answers.greedy), ("beam", answers.beam)):
+        result[f"{name}_word_error_rate"] = measures.scores(truth, texts)["word_error_rate"]
+    result["language_nats_a_letter"] = scoring.language_nats(trained, truth)
+    if config.streams:
+        result |= scoring.streamed(trained, corpus.test, _STREAMED)
+    print("measuring the baselines", flush=True)
+    most, texts = config.evaluation.nearest_recordings, corpus.train.texts
+    of_baselines = {
+        "most_frequent_text": baselines.most_frequent(texts, len(truth)),
+        "nearest_recording": baselines.nearest(learned, texts, asked, most, config.seed),
+    }
+    if config.evaluation.convolutional_twin:
+        of_baselines["convolutional_twin"] = baselines.twin(
+            learned, examples("validation"), asked, config, corpus.alphabet
+        )
+    scores = {name: measures.scores(truth, said) for name, said in of_baselines.items()}
+    metrics = {
+        "data": {
+            "examples": {name: len(part.recordings) for name, part in corpus.parts.items()},
+            "unit": "recordings",
+            "split": corpus.split,
+        },
+        "primary": comparison.primary("word_error_rate", result, scores, higher_is_better=False),
+        "test": result,
+        "baselines": scores,
+    }
+    decoded = {"greedy": answers.greedy, "beam": answers.beam, "with the language model": heard}
+    card = report.card(run.folder, corpus, metrics, decoded, trained)
+    note = "Decoding of the model: " + ", ".join(
+        f"{name} {measures.scores(truth, said)['word_error_rate']:.2%}"
+        for name, said in decoded.items()
+    )
+    return evaluation.finish(run.folder, metrics, card, ["talk.wav"], note=note)
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Corpus]:
+    from apps.speech_to_text import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

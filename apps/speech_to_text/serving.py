@@ -1,0 +1,402 @@
+"""Builds the signatures of the export, which take sound and return text, and their requests."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import lstm_layers
+from apps.speech_to_text import data, model, scoring, trained_model
+from apps.suite.export import assets
+from apps.suite.networks import ctc, streaming
+from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.sounds import features, sound_files
+
+_SOUND = {"waveform": "float32[b, samples]", "length": "int32[b]"}
+_ANSWER = {"text": "string[b]", "confidence": "float32[b]", "greedy_text": "string[b]"}
+SIGNATURES = {
+    "serving_default": signatures.Signature({"waveform": "float32[b, samples]"}, _ANSWER),
+    "padded": signatures.Signature(_SOUND, _ANSWER),
+    "wav": signatures.Signature({"wav": "string[b]"}, _ANSWER),
+    "words": signatures.Signature(
+        _SOUND,
+        {
+            "words": "string[b, words]",
+            "start_seconds": "float32[b, words]",
+            "end_seconds": "float32[b, words]",
+            "confidence": "float32[b, words]",
+        },
+    ),
+    "beam": signatures.Signature(
+        {**_SOUND, "language_weight": "float32[b]", "word_bonus": "float32[b]"},
+        {"texts": "string[b, paths]", "scores": "float32[b, paths]"},
+    ),
+    "stream": signatures.Signature(
+        {"chunk": "float32[b, samples]", "flush": "bool", signatures.STATES: "float32[b, numbers]"},
+        {"text": "string[b]", "tail": "string[b]", signatures.STATES: "float32[b, numbers]"},
+        optional=True,  # only of a model that hears no later sound
+    ),
+    "assets": signatures.ASSETS,
+}
+"""Samples lie from -1 to 1 at the rate of the run; a stream's states begin as float32[b, 0]."""
+
+LIMITS = {
+    "rows_times_samples": 2**21,  # a row counts as a second, or more
+    "bytes_of_all_files": 2**23,  # of `wav`
+}
+"""Bounds of a request, which the graph holds; also in the asset settings.json."""
+
+_LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
+_HIGHEST_WEIGHT = 1e3
+
+
+class ServedText:
+    """Serves a recogniser: samples, WAV files, words with times, alternatives and streams.
+
+    Args:
+        trained: model, language model, letters and weights.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what clients need beside the signatures.
+        listener: None for a model that answers whole recordings only.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel) -> None:
+        self.trained, config = trained, trained.config
+        self.recogniser = scoring.Recogniser(trained)
+        sizes = features.frame_sizes(config.audio, config.features)
+        self.least_samples = config.audio.sample_rate_hz
+        self.frame_seconds = data.STRIDE * sizes.hop / config.audio.sample_rate_hz
+        self.first_seconds = (
+            0.0 if config.features.centre else (sizes.window / 2 / config.audio.sample_rate_hz)
+        )
+        self.listener = (
+            model.Listener(trained.model, config, trained.alphabet) if config.streams else None
+        )
+        self.saved = tf.Module(name="served_text")
+        networks = (trained.model, trained.language_model)
+        self.saved.weights = [weight.value for each in networks for weight in each.weights]
+        self.settings: dict[str, Any] = {
+            "sample_rate_hz": config.audio.sample_rate_hz,
+            "alphabet": "".join(trained.alphabet),
+            "language_weight": trained.language_weight,
+            "word_bonus": trained.word_bonus,
+            "paths": config.decoding.paths,
+            "limits": LIMITS,
+        }
+        if self.listener is not None:
+            self.settings["states"] = list(self.listener.initial_states(1))
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns a traced or traceable function by the name of its signature."""
+        sound = [
+            tf.TensorSpec([None, None], tf.float32, "waveform"),
+            tf.TensorSpec([None], tf.int32, "length"),
+        ]
+        weights = [
+            tf.TensorSpec([None], tf.float32, name) for name in ("language_weight", "word_bonus")
+        ]
+
+        def made(function: Any, *specs: tf.TensorSpec) -> Any:
+            return tf.function(function, autograph=False, input_signature=specs)
+
+        found = {
+            "serving_default": made(self.recordings, *sound[:1]),
+            "padded": made(self.padded, *sound),
+            "wav": made(self.files, tf.TensorSpec([None], tf.string, "wav")),
+            "words": made(self.words, *sound),
+            "beam": made(self.beam, *sound, *weights),
+            "assets": self.assets.signature(),
+        }
+        if self.listener is not None:
+            states = {
+                name: tf.TensorSpec([None, None], tf.float32, name)
+                for name in self.listener.initial_states(1)
+            }
+            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
+                chunk=tf.TensorSpec([None, None], tf.float32, "chunk"),
+                flush=tf.TensorSpec([], tf.bool, "flush"),
+                **states,
+            )
+        return found
+
+    def recordings(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default`, recordings of the same length."""
+        rows, count = tf.unstack(tf.shape(waveform))
+        return self.padded(waveform, tf.fill([rows], count))
+
+    def padded(self, waveform: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `padded`, recordings of any lengths."""
+        rows = tf.shape(waveform)[0]
+        logits, steps = self._heard(waveform, length)
+        return {name: value[:rows] for name, value in self._answer(logits, steps).items()}
+
+    def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `wav`, file by file, because their lengths differ."""
+        sizes = tf.cast(tf.strings.length(wav), tf.int64)
+        told = "wav: bytes of all files together"
+        wav = limits.at_most(wav, [tf.reduce_sum(sizes)], LIMITS["bytes_of_all_files"], told)
+        told = f"wav: files times {self.least_samples} samples, which each counts at least"
+        factors = [tf.size(wav), self.least_samples]
+        wav = limits.at_most(wav, factors, LIMITS["rows_times_samples"], told)
+        kinds = {"text": tf.string, "confidence": tf.float32, "greedy_text": tf.string}
+        spec = {name: tf.TensorSpec([], kind) for name, kind in kinds.items()}
+        return tf.map_fn(self._file, wav, fn_output_signature=spec)
+
+    def words(self, waveform: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `words`: each word of the text with its times, "" and 0 after it.
+
+        A word begins with the frame of its first letter and ends with that of its last one. Its
+        confidence is the product of its letters' probabilities in their frames.
+        """
+        rows = tf.shape(waveform)[0]
+        logits, steps = self._heard(waveform, length)
+        labels, _ = self._best(logits, steps)
+        aligned = ctc.align(labels, logits, steps)
+        space = self.trained.alphabet.index(" ")
+        known = labels >= 0
+        letter = known & (labels != space)
+        begins = letter & ~tf.pad(letter, [[0, 0], [1, 0]])[:, :-1]
+        number = tf.cumsum(tf.cast(begins, tf.int32), axis=1) - 1
+        count = tf.reduce_max(tf.pad(number, [[0, 0], [1, 0]])) + 1  # one column at least
+        all_rows = tf.shape(labels)[0]
+        row = tf.broadcast_to(tf.range(all_rows)[:, None], tf.shape(labels))
+        segment = tf.boolean_mask(row * count + number, letter)
+        total = all_rows * count
+
+        def of_words(reduce: Any, values: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(reduce(tf.boolean_mask(values, letter), segment, total), [-1, count])
+
+        spelled = tf.gather(self.recogniser.letters, tf.maximum(labels, 0))
+        words = of_words(tf.strings.unsorted_segment_join, spelled)
+        has_word = tf.strings.length(words) > 0
+        first = of_words(tf.math.unsorted_segment_min, aligned.first)
+        last = of_words(tf.math.unsorted_segment_max, aligned.last)
+        sure = of_words(tf.math.unsorted_segment_prod, aligned.probability)
+
+        def seconds(frames: tf.Tensor) -> tf.Tensor:
+            return tf.where(
+                has_word, self.first_seconds + self.frame_seconds * tf.cast(frames, tf.float32), 0.0
+            )
+
+        answer = {
+            "words": words,
+            "start_seconds": seconds(first),
+            "end_seconds": seconds(last + 1),
+            "confidence": tf.where(has_word, sure, 0.0),
+        }
+        return {name: value[:rows] for name, value in answer.items()}
+
+    def beam(
+        self,
+        waveform: tf.Tensor,
+        length: tf.Tensor,
+        language_weight: tf.Tensor,
+        word_bonus: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `beam`: texts by their scores, "" and -1e9 for what is not one."""
+        rows = tf.shape(waveform)[0]
+        weights = []
+        for name, value in (("language_weight", language_weight), ("word_bonus", word_bonus)):
+            given = tf.shape(value)[0]
+            told = f"{name}: needs a number for each row of waveform; the numbers of both are"
+            value = limits.checked(value, tf.equal(given, rows), told, given, rows)
+            value = limits.finite(value, name)
+            small = tf.reduce_all(tf.abs(value) <= _HIGHEST_WEIGHT)
+            value = limits.checked(value, small, f"{name}: must lie within ±{_HIGHEST_WEIGHT:g}")
+            weights.append(_one_row_at_least(value)[:, None])
+        logits, steps = self._heard(waveform, length)
+        found = self.recogniser.candidates(logits, steps)
+        scores = found.scores(*weights)
+        scores, order = tf.math.top_k(scores, tf.shape(scores)[1])
+        labels = tf.gather(found.labels, order, axis=1, batch_dims=1)
+        sizes = tf.shape(labels)
+        texts = self.recogniser.text(tf.reshape(labels, [-1, sizes[2]]))
+        texts = tf.reshape(texts, sizes[:2])
+        is_one = tf.gather(found.acoustic, order, axis=1, batch_dims=1) > -1e8
+        return {
+            "texts": tf.where(is_one, texts, "")[:rows],
+            "scores": tf.where(is_one, scores, -1e9)[:rows],
+        }
+
+    def stream(
+        self, chunk: tf.Tensor, flush: tf.Tensor, **states: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `stream`; states come and go as rows, whatever their inner shape.
+
+        A row that is empty stands for the state before the first sample.
+        """
+        assert self.listener is not None
+        rows = tf.shape(chunk)[0]
+        chunk = self._within(chunk, "chunk")
+        states = {name: self._state(state, name, rows) for name, state in states.items()}
+        chunk = _one_row_at_least(_sound(chunk, "chunk"))
+        specs = self.listener.state_specs()
+        before = {
+            name: _unpacked(_one_row_at_least(states[name]), first, specs[name].shape)
+            for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
+        }
+        letters = float(len(self.trained.alphabet))
+        for name, lowest in ((model.SPOKEN, -1.0), (model.LAST, 0.0)):
+            holds = tf.reduce_all((before[name] >= lowest) & (before[name] <= letters))
+            told = f"{name}: holds what is not the number of a letter; send states back unchanged"
+            before[name] = limits.checked(before[name], holds, told)
+        before[model.SPOKEN] = tf.minimum(before[model.SPOKEN], letters - 1)
+        text, tail, after = self.listener(chunk, before, flush)
+        spelled = self.recogniser.text(text)
+        ended = tf.where(tf.strings.length(spelled) > 0, tf.strings.join([spelled, " "]), "")
+        packed = streaming.packed(after)
+        return {
+            "text": ended[:rows],
+            "tail": self.recogniser.text(tail)[:rows],
+            **{name: state[:rows] for name, state in packed.items()},
+        }
+
+    def _file(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the answer to the bytes of one file, scalars."""
+        samples, rate = tf.audio.decode_wav(wav)
+        wanted = self.trained.config.audio.sample_rate_hz
+        told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
+        mono = limits.checked(tf.reduce_mean(samples, axis=1)[None], rate == wanted, *told)
+        logits, steps = self._heard(mono, tf.shape(mono)[1:], "wav")
+        return {name: value[0] for name, value in self._answer(logits, steps).items()}
+
+    def _heard(
+        self, waveform: tf.Tensor, length: tf.Tensor, name: str = "waveform"
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns logits and frames after checks; of one row of silence, where there is none."""
+        rows, count = tf.unstack(tf.shape(waveform))
+        given = tf.shape(length)[0]
+        told = "length: needs a number for each row of waveform; the numbers of both are"
+        length = limits.checked(length, tf.equal(given, rows), told, given, rows)
+        holds = tf.reduce_all((length >= 0) & (length <= count))
+        told = "length: of each row, in samples, must lie between 0 and the samples that are sent,"
+        length = limits.checked(length, holds, told, count)
+        waveform = _sound(self._within(waveform, name), name)
+        return self.recogniser.heard(_one_row_at_least(waveform), _one_row_at_least(length))
+
+    def _best(self, logits: tf.Tensor, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns labels int32 [b, letters] of the best text, and its share among candidates."""
+        found = self.recogniser.candidates(logits, steps)
+        scores = found.scores(self.trained.language_weight, self.trained.word_bonus)
+        best = tf.argmax(scores, axis=1, output_type=tf.int32)
+        labels = tf.gather(found.labels, best, axis=1, batch_dims=1)
+        return labels, tf.reduce_max(tf.nn.softmax(scores), axis=1)
+
+    def _answer(self, logits: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        labels, confidence = self._best(logits, steps)
+        greedy = self.recogniser.text(ctc.greedy(logits, steps))
+        text = self.recogniser.text(labels)
+        return {"text": text, "confidence": confidence, "greedy_text": greedy}
+
+    def _within(self, samples: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns samples [b, n] after a check of how many they are."""
+        rows, count = tf.unstack(tf.shape(samples))
+        told = f"{name}: rows times samples, of each row {self.least_samples} at least"
+        factors = [rows, tf.maximum(count, self.least_samples)]
+        return limits.at_most(samples, factors, LIMITS["rows_times_samples"], told)
+
+    def _state(self, state: tf.Tensor, name: str, rows: tf.Tensor) -> tf.Tensor:
+        """Returns a stream's state [b, n] after checks of its sides and values."""
+        given, count = tf.unstack(tf.shape(state))
+        told = f"{name}: needs a row for each row of chunk; the rows of both are"
+        state = limits.checked(state, tf.equal(given, rows), told, given, rows)
+        told = f"{name}: rows times numbers"
+        state = limits.at_most(state, [given, count], LIMITS["rows_times_samples"], told)
+        return limits.finite(state, name)
+
+
+def served(run: Path) -> ServedText:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return ServedText(trained_model.load(run))
+
+
+def _one_row_at_least(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the rows [b, …], or one row of zeros: fused convolutions refuse an empty batch."""
+    missing = tf.cast(tf.shape(rows)[0] == 0, tf.int32)
+    return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
+
+
+def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Undoes `streaming.packed`; empty rows stand for the `first` state, before any sample."""
+    begins = tf.shape(rows)[1] == 0
+    start = streaming.packed({"": first})[""]
+    rows = tf.concat([start[:, : tf.where(begins, tf.shape(start)[1], 0)], rows], axis=1)
+    inner = shape.as_list()[1:]
+    if inner[0] is None:
+        inner[0] = tf.shape(rows)[1] // math.prod(inner[1:])
+    return tf.reshape(rows, [tf.shape(rows)[0], *inner])
+
+
+def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
+    """Returns the samples after a check of their values."""
+    samples = limits.finite(samples, name)
+    loudest = tf.reduce_max(tf.abs(samples))
+    told = f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of"
+    return limits.checked(samples, loudest <= _LOUDEST, told, loudest)
+
+
+def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
+    """Returns requests of one and of several sounds, some of them shorter than a window.
+
+    The answers come from Keras, which runs the models operation by operation, and not from the
+    functions that are exported.
+    """
+    with lstm_layers.computed_by("portable", trained.language_model):
+        return _requests(ServedText(trained))
+
+
+def _requests(served: ServedText) -> list[warmup_requests.Request]:
+    rate, draw = served.trained.config.audio.sample_rate_hz, np.random.default_rng(0)
+    second = _example_sound(rate, rate, draw)
+    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
+    lengths = np.array([three.shape[1], rate, 7], np.int32)
+    asked: list[tuple[str, Any, dict[str, Any]]] = []
+    for sound, length in ((second[None], np.array([rate], np.int32)), (three, lengths)):
+        given = {"waveform": sound, "length": length}
+        weights = {
+            "language_weight": np.linspace(0.2, 0.6, len(sound), dtype=np.float32),
+            "word_bonus": np.full(len(sound), 0.5, np.float32),
+        }
+        asked.append(("serving_default", served.recordings, {"waveform": sound}))
+        asked.append(("padded", served.padded, given))
+        asked.append(("words", served.words, given))
+        asked.append(("beam", served.beam, {**given, **weights}))
+    for sounds in ([second], [second, three[0][:7], three[0]]):
+        files = [sound_files.wav_bytes(sound, rate) for sound in sounds]
+        asked.append(("wav", served.files, {"wav": np.array(files, object)}))
+    found = [_asked(*each) for each in asked]
+    if served.listener is not None:
+        for sound in (second[None], three):
+            states = {
+                name: np.zeros((len(sound), 0), np.float32) for name in served.settings["states"]
+            }
+            pieces = np.split(sound, [sound.shape[1] // 2, sound.shape[1] - 3], axis=1)
+            for at, chunk in enumerate(pieces):
+                given = {"chunk": chunk, "flush": np.array(at == 2), **states}
+                found.append(_asked("stream", served.stream, given))
+                states = {name: found[-1].answers[name] for name in states}
+    return [*found, assets.request()]
+
+
+def _asked(signature: str, function: Any, given: dict[str, Any]) -> warmup_requests.Request:
+    answers = function(**{name: tf.constant(value) for name, value in given.items()})
+    held = {name: value.numpy() for name, value in answers.items()}
+    return warmup_requests.Request(signature, given, held)
+
+
+def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Synthesises tones that rise, come and go over noise, float32 [samples]."""
+    times = np.arange(samples) / rate
+    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
+    loudness = np.clip(np.sin(2 * np.pi * draw.uniform(2, 5) * times), 0, 1)
+    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Panels: many series with the same columns by role, and their tables."""

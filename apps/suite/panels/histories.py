@@ -1,0 +1,118 @@
+"""Reads panels to learn from, and histories for an export that forecasts them; makes its requests.
+
+An export's settings.json says what a file has to hold: the roles of its columns, their step, the
+steps that are read, and how the training read its own files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.suite import errors
+from apps.suite.panels import config as configs
+from apps.suite.panels import named, own_tables
+from apps.suite.panels import panel as panels
+from apps.suite.tables import reader
+
+INPUTS = frozenset(["values", "past", "known", "times", "series", "static", "horizon"])
+"""Inputs that signatures over histories may have."""
+
+
+def of_training(name: str, form: configs.PanelFormatConfig) -> panels.Panel:
+    """Reads series to learn from: a csv or parquet file, or a named set.
+
+    Raises:
+        UserError: nothing of that name, or data that cannot be read, with place and reason.
+    """
+    path = Path(name).expanduser()
+    if path.exists() or reader.suffix(path) or name.startswith((".", "/", "~")):
+        return own_tables.read(path, form)
+    return named.read(name, form)
+
+
+def read(
+    path: Path, settings: Mapping[str, Any], known: Path | None = None, static: Path | None = None
+) -> panels.Panel:
+    """Reads a file of histories, each of which ends where its future begins.
+
+    Args:
+        path: csv or parquet, with the columns of the training.
+        settings: of the export.
+        known: a file of what is known ahead; rows without a target do as well.
+        static: a file of static columns; none = that of the training.
+
+    Raises:
+        UserError: a file that cannot be read, or that lacks a column of the training.
+    """
+    kept = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings["data_format"].items()
+    }
+    if static is not None:
+        kept["static"] = str(static)
+    columns = own_tables.Columns(
+        *(tuple(settings[f"{role}_names"]) for role in ("target", "past", "known", "static")),
+        step_seconds=float(settings["step_seconds"]),
+    )
+    form = configs.PanelFormatConfig(**kept)
+    panel = own_tables.read_history(path, form, columns, known)
+    if panel.dated != settings["dated"]:
+        has, had = ("has", "none") if panel.dated else ("has no", "some")
+        raise errors.UserError(f"{path}: {has} times, and the training had {had}")
+    return panel
+
+
+def check(panel: panels.Panel, horizon: int) -> None:
+    """Raises UserError for a series without a value, or a column known ahead that ends early."""
+    for one in panel.series:
+        if not one.length:
+            raise errors.UserError(f"{panel.source}: {one.name} has no value to go on from")
+    for one in panel.series:
+        ahead = one.known[one.length : one.length + horizon]
+        for at, name in enumerate(panel.known_names):
+            column = ahead[:, at]
+            empty = np.flatnonzero(~np.isfinite(column))
+            first = int(empty[0]) if len(empty) else len(column)
+            if first < horizon:
+                longer = panels.forward(dataclasses.replace(panel, series=(one,)), horizon)
+                time = longer.series[0].times[one.length + first]
+                moment = own_tables.written(time, panel.dated)
+                raise errors.UserError(
+                    f"{panel.source}: {one.name}: {name} is missing at {moment}, step {first + 1} "
+                    f"of {horizon} ahead; add rows without a target, or give --known FILE"
+                )
+
+
+def request(
+    panel: panels.Panel,
+    rows: Sequence[tuple[int, int]],
+    context: int,
+    horizon: int,
+    wanted: Collection[str],
+) -> dict[str, Any]:
+    """Returns the inputs that a signature takes of some windows: (place of the series, origin).
+
+    Args:
+        panel: of the series.
+        rows: the windows.
+        context: steps that the model reads.
+        horizon: steps to forecast.
+        wanted: names of the signature's inputs.
+    """
+    cut = panels.windows(panel, rows, context, horizon)
+    named = [panel.series[at] for at, _ in rows]
+    inputs = {
+        "values": cut["values"],
+        "past": cut["past"],
+        "known": cut["known"],
+        "times": np.rint(cut["times"]).astype(np.int64),
+        "series": np.array([one.name.encode() for one in named], object),
+        "static": np.array([[text.encode() for text in one.static] for one in named], object),
+        "horizon": np.int32(horizon),
+    }
+    return {name: array for name, array in inputs.items() if name in wanted}

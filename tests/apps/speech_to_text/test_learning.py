@@ -1,0 +1,135 @@
+"""A small network learns small data by heart, and its language model the order of letters."""
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from apps.speech_to_text import config as configs
+from apps.speech_to_text import data, evaluate, language_model, predict, train, trained_model
+from apps.suite.runs import files
+from tests.apps.speech_to_text import small_run
+
+RATE = small_run.RATE_HZ
+PITCHES_HZ = {"a": 350.0, "n": 900.0, "o": 1_800.0, " ": 0.0}
+TEXTS = ("a no", "no a", "on", "na oa", "ono", "an on")
+
+
+def spoken(text, draw):
+    """A tone for each letter, silence for a blank, over noise."""
+    pieces = [np.zeros(RATE // 10)]
+    for letter in text:
+        times = np.arange(RATE // 10 + draw.integers(RATE // 40)) / RATE
+        pieces += [0.3 * np.sin(2 * np.pi * PITCHES_HZ[letter] * times), np.zeros(RATE // 33)]
+    sound = np.concatenate([*pieces, np.zeros(RATE // 4)])
+    return (sound + draw.normal(0, 0.003, len(sound))).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def corpus_file(tmp_path_factory):
+    folder, draw, rows = tmp_path_factory.mktemp("tones"), np.random.default_rng(0), []
+    for at in range(36):
+        text = TEXTS[at % 6]
+        soundfile.write(folder / f"{at}.wav", spoken(text, draw), RATE, subtype="PCM_16")
+        part = "train" if at < 24 else "validation" if at < 30 else "test"
+        rows.append(f"{at}.wav,{text},{part}")
+    (folder / "list.csv").write_text("\n".join(["path,text,part", *rows]))
+    return folder / "list.csv"
+
+
+def config_of(file, steps):
+    made = small_run.config(data=file, units=24, layer_count=1, dropout=0.0)
+    training = configs.TrainingConfig(
+        batch_size=8, steps=steps, steps_per_checkpoint=steps // 2, learning_rate=0.02
+    )
+    augmentation = configs.AugmentationConfig(copies=0, time_masks=0, band_masks=0)
+    groups = {"training": training, "augmentation": augmentation}
+    return configs.Config(**{**vars(made), **groups})
+
+
+@pytest.mark.slow
+def test_tones_are_learned_whole_in_a_stream_and_with_times(corpus_file, tmp_path, capsys):
+    train.train(config_of(corpus_file, 240), tmp_path / "run")
+    assert "alphabet  4 letters: ano and the blank between words" in capsys.readouterr().out
+    metrics = files.read_json(tmp_path / "run" / "metrics.json")
+    assert metrics["test"]["greedy_word_error_rate"] < 0.2
+    assert metrics["test"]["stream_differing_letters"] == 0
+    assert metrics["baselines"]["most_frequent_text"]["word_error_rate"] > 0.5
+    assert trained_model.load(tmp_path / "run").alphabet == (" ", "a", "n", "o")
+    wav = corpus_file.with_name("30.wav")
+    options = predict.Options((str(wav),), run=tmp_path / "run", words=True, alternatives=2)
+    (answer,) = predict.predict(options)
+    assert answer.text == "a no"
+    assert [word.word for word in answer.words] == ["a", "no"]
+    # The tones of "no" begin after that of "a" and a blank
+    assert 0.1 < answer.words[0].start < 0.35 < answer.words[1].start < 0.75
+    assert answer.alternatives[0][0] == "a no"
+    streamed = predict.Options((str(wav),), run=tmp_path / "run", stream=True)
+    pieces = list(predict.predict(streamed))
+    assert " ".join(piece.text for piece in pieces if piece.text) == "a no"
+    assert pieces[-1].tail == ""
+    again = evaluate.evaluate(tmp_path / "run")
+    assert again["test"] == pytest.approx(metrics["test"])
+
+
+def test_a_step_moves_every_weight(corpus_file):
+    from apps.speech_to_text import model
+    from apps.suite.sounds import feature_cache
+    from apps.suite.training import optimizer
+
+    config = config_of(corpus_file, 2)
+    corpus = data.load(config)
+    found = feature_cache.extracted(
+        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
+    )
+    learned = data.examples(found, corpus.train, corpus.alphabet)
+    mean, variance = feature_cache.statistics(found)
+    network = model.compiled(
+        model.build(config, 4, len(mean), mean, variance),
+        optimizer.optimizer(config.training), config, 4.0,
+    )  # fmt: skip
+    before = [weight.numpy().copy() for weight in network.trainable_weights]
+    inputs, targets = next(iter(data.batches(learned, config, np.asarray(mean))))
+    assert (targets[:, 0].numpy() == -(-inputs["frames"].numpy() // 2)).all()
+    network.train_on_batch(inputs, targets)
+    for old, weight in zip(before, network.trainable_weights, strict=True):
+        assert (old != weight.numpy()).any(), weight.path
+
+
+def test_batches_depend_on_the_step_alone(corpus_file):
+    from apps.suite.sounds import feature_cache
+
+    config = config_of(corpus_file, 2)
+    corpus = data.load(config)
+    found = feature_cache.extracted(
+        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
+    )
+    learned = data.examples(found, corpus.train, corpus.alphabet)
+    fill = np.zeros(found.frames.shape[1])
+    whole = list(data.batches(learned, config, fill).take(5))
+    later = list(data.batches(learned, config, fill, first_step=3).take(2))
+    for (inputs, targets), (others, wanted) in zip(whole[3:], later, strict=True):
+        np.testing.assert_array_equal(inputs["features"], others["features"])
+        np.testing.assert_array_equal(targets, wanted)
+
+
+def test_the_language_model_learns_what_follows_and_sums_to_one():
+    config = configs.Config(language=configs.LanguageConfig(units=16, steps=120, batch_size=8))
+    alphabet = (" ", "a", "n", "o")
+    network = language_model.train(config, ["an on", "no an"] * 3, alphabet)
+    again = language_model.train(config, ["an on", "no an"] * 3, alphabet)
+    for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    rows = tf.constant([[1, 2, 0, 3, 2], [3, 3, 3, 1, 0], [1, 2, -1, -1, -1], [-1] * 5])
+    likely, unlikely, short, empty = language_model.log_probability(network, rows).numpy()
+    assert likely > -3 > unlikely
+    alone = language_model.log_probability(network, tf.constant([[1, 2]]))
+    np.testing.assert_allclose(alone, [short], rtol=1e-5)
+    # Texts of up to one letter, and all that begin with two
+    pairs = tf.constant([[a, b] for a in range(4) for b in range(4)])
+    known = network(tf.concat([tf.fill([16, 1], 4), pairs], axis=1))
+    first_two = tf.gather(tf.nn.log_softmax(known[:, :2]), pairs, axis=2, batch_dims=2)
+    longer = float(tf.reduce_sum(tf.exp(tf.reduce_sum(first_two, axis=1))))
+    singles = language_model.log_probability(network, tf.constant([[at] for at in range(4)]))
+    total = longer + float(tf.reduce_sum(tf.exp(singles))) + np.exp(empty)
+    assert total == pytest.approx(1.0, abs=1e-4)

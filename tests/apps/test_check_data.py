@@ -1,0 +1,46 @@
+"""`train --check` reads the data of every task as training does, and writes nothing."""
+
+import dataclasses
+import importlib
+
+import pytest
+
+from apps.suite.runs import run_folder
+from tests.apps import task_folders
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    seed: int = 0
+
+
+@pytest.mark.parametrize("task", task_folders.TASKS)
+def test_the_data_is_told_of_and_nothing_is_trained(task, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    train = importlib.import_module(f"apps.{task}.train")
+    assert train.main(["--preset", "tiny", "--check"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].endswith("nothing was trained")
+    assert "can be trained on" in said.out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("task", task_folders.TASKS)
+def test_data_that_training_refuses_is_refused(task, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_bytes(b"\x00\x01\x02" * 40)
+    train = importlib.import_module(f"apps.{task}.train")
+    assert train.main(["--preset", "tiny", "--check", "--data", "mine.csv"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine.csv"]
+
+
+def test_after_a_check_a_run_begins_as_ever(tmp_path):
+    data = {"name": "a set", "fingerprint": "0"}
+    with pytest.raises(run_folder.Checked, match="a set"), run_folder.only_checking():
+        run_folder.start(tmp_path / "run", "task", Config(), data)
+    assert not (tmp_path / "run").exists()
+    with run_folder.start(tmp_path / "run", "task", Config(), data):
+        assert (tmp_path / "run" / "config.json").exists()
