@@ -23,7 +23,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
 
     from apps.anomaly_detection import (
         calibration,
@@ -36,9 +35,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     )
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.tables import scaling, seasons
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning, optimizer
 
     collection = data.load(config)
     statistics = scaling.statistics_of_training(collection.series)
@@ -49,13 +48,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     settings = config.training
     learned = data.with_season(config, collection)
 
-    description = {
-        "name": collection.name,
-        "fingerprint": collection.fingerprint,
-        "licence": collection.licence,
-        "source": collection.source,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(collection)
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         with distribution.scope():
             learner = model.build(learned, len(collection.feature_names), collection.scored_count)
             learner.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
@@ -79,24 +73,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             network.get_layer("season").fit(limits)
             print(f"the model also reads what was {learned.model.season_steps:,} steps before")
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             return {"loss": calibration.mean_square(plain, learned, collection)}
 
-        def save_best(_: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                network.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             learner,
             lambda first_step: data.batches(collection, learned, first_step).map(
                 lambda values, observed: ((values, observed),)
             ),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
-            patience_checkpoints=settings.patience_checkpoints,
+            settings,
+            folder,
+            validate,
+            saved=network,
         )
         best = trained_run.model(folder)
         normaliser, threshold, levels = calibration.fit(best, learned, collection, bool(scales))

@@ -22,7 +22,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
 
     from apps.recommendation import (
         answered_queries,
@@ -34,19 +33,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         training_model,
     )
     from apps.suite.distribution import distribution
-    from apps.suite.runs import files, run_folder
-    from apps.suite.training import fit, optimizer
+    from apps.suite.runs import run_folder
+    from apps.suite.training import fit, learning, optimizer
 
     dataset = data.load(config)
     fit.seed_everything(config.seed)
     settings, item_count = config.training, len(dataset.item_names)
-    description = {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "licence": dataset.licence,
-        "source": dataset.source,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(dataset)
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         items = trained_model.Items(dataset.item_names, dataset.titles, dataset.item_counts)
         trained_model.write_items(folder.path, items)
         with distribution.scope():
@@ -61,25 +55,19 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         score = trained_model.Scorer(network, config.model.history_items)
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             found = answered_queries.on_validation(score, dataset, config)
             return {name: found[name] for name in (ranking.PRIMARY, "recall_at_10")}
 
-        def save_best(_: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                network.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             learner,
             lambda first_step: data.batches(dataset, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            settings,
+            folder,
+            validate,
             monitor=f"validation_{ranking.PRIMARY}",
             higher_is_better=True,
-            patience_checkpoints=settings.patience_checkpoints,
+            saved=network,
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

@@ -11,15 +11,14 @@ The validation part chooses the strength of regularisation; nothing is chosen on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn import ensemble, feature_extraction, linear_model, pipeline, preprocessing
 
 from apps.sequence_classification import config as configs
 from apps.sequence_classification import data
-from apps.suite.evaluation import classification
+from apps.suite.evaluation import class_baselines
 from apps.suite.sequences import random_convolutions, sequence_statistics
 
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # scikit-learn's C
@@ -28,8 +27,6 @@ _KERNELS = 1_000
 _MOST_ITERATIONS = 1_000
 _WINDOWS = 20_000  # that the trees learn from, at most
 _STRIDE_SHARE = 8  # windows of a step's length for each window
-
-Probabilities = Callable[[Any], np.ndarray]
 
 
 def evaluate(corpus: data.Corpus, config: configs.Config) -> dict[str, np.ndarray]:
@@ -61,15 +58,14 @@ def _most_frequent(corpus: data.Corpus) -> np.ndarray:
 
 def _linear(corpus: data.Corpus, parts: list[np.ndarray]) -> np.ndarray:
     """Answers by a logistic regression on numbers of each sequence, of the three parts."""
-
-    def fitted(strength: float) -> Probabilities:
-        model = pipeline.make_pipeline(
-            preprocessing.StandardScaler(),
-            linear_model.LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS),
-        )
-        return _all_labels(model.fit(parts[0], corpus.train.labels), corpus)
-
-    return _best(map(fitted, _STRENGTHS), corpus.validation.labels, parts[1])(parts[2])
+    models = class_baselines.logistic_regressions(
+        parts[0],
+        corpus.train.labels,
+        len(corpus.label_names),
+        _STRENGTHS,
+        most_iterations=_MOST_ITERATIONS,
+    )
+    return class_baselines.best(models, corpus.validation.labels, parts[1])(parts[2])
 
 
 def _words(corpus: data.Corpus) -> np.ndarray:
@@ -79,14 +75,18 @@ def _words(corpus: data.Corpus) -> np.ndarray:
             analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True
         ),
     )
-    learned = vectors.fit_transform(corpus.train.texts)
-    held_out, asked = map(vectors.transform, (corpus.validation.texts, corpus.test.texts))
-
-    def fitted(strength: float) -> Probabilities:
-        model = linear_model.LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS)
-        return _all_labels(model.fit(learned, corpus.train.labels), corpus)
-
-    return _best(map(fitted, _STRENGTHS[2:]), corpus.validation.labels, held_out)(asked)
+    learned = vectors.fit_transform(corpus.train.sequences.texts)
+    held_out = vectors.transform(corpus.validation.sequences.texts)
+    models = class_baselines.logistic_regressions(
+        learned,
+        corpus.train.labels,
+        len(corpus.label_names),
+        _STRENGTHS[2:],
+        most_iterations=_MOST_ITERATIONS,
+        scaled=False,
+    )
+    best = class_baselines.best(models, corpus.validation.labels, held_out)
+    return best(vectors.transform(corpus.test.sequences.texts))
 
 
 def _ridge(corpus: data.Corpus, config: configs.Config) -> np.ndarray:
@@ -97,16 +97,18 @@ def _ridge(corpus: data.Corpus, config: configs.Config) -> np.ndarray:
         preprocessing.StandardScaler(), linear_model.RidgeClassifierCV(_SHRINKAGES)
     ).fit(learned, corpus.train.labels)
 
-    def sure(sharpness: float) -> Probabilities:
+    def sure(sharpness: float) -> class_baselines.Probabilities:
         def probabilities(given: np.ndarray) -> np.ndarray:
             scores = model.decision_function(given)
             scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
             odds = np.exp(sharpness * (scores - scores.max(axis=1, keepdims=True)))
-            return _spread(odds / odds.sum(axis=1, keepdims=True), model.classes_, corpus)
+            shares = odds / odds.sum(axis=1, keepdims=True)
+            return class_baselines.spread(shares, model.classes_, len(corpus.label_names))
 
         return probabilities
 
-    return _best(map(sure, (1, 2, 4, 8, 16)), corpus.validation.labels, held_out)(asked)
+    models = map(sure, (1, 2, 4, 8, 16))
+    return class_baselines.best(models, corpus.validation.labels, held_out)(asked)
 
 
 def _boosted(
@@ -115,7 +117,8 @@ def _boosted(
     trees = ensemble.HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=5, random_state=seed
     )
-    return _all_labels(trees.fit(learned, labels), corpus)(asked)
+    fitted = trees.fit(learned, labels)
+    return class_baselines.of_model(fitted, len(corpus.label_names))(asked)
 
 
 def _windows(corpus: data.Corpus, config: configs.Config) -> Mapping[str, np.ndarray]:
@@ -131,27 +134,11 @@ def _windows(corpus: data.Corpus, config: configs.Config) -> Mapping[str, np.nda
     known = np.flatnonzero(labels >= 0)
     chosen = np.random.default_rng(config.seed).permutation(known)[:_WINDOWS]
     windowed = _boosted(corpus, learned[chosen], labels[chosen], asked, config.seed)
-    model = pipeline.make_pipeline(
-        preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=200)
-    ).fit(learned[chosen], labels[chosen])
+    (linear,) = class_baselines.logistic_regressions(
+        learned[chosen], labels[chosen], len(corpus.label_names), [1.0], most_iterations=200
+    )
     nearest = sequence_statistics.nearest_window(corpus.test.sequences, rows)
     return {
-        "logistic_regression": _all_labels(model, corpus)(asked)[nearest],
+        "logistic_regression": linear(asked)[nearest],
         "gradient_boosting": windowed[nearest],
     }
-
-
-def _best(models: Iterable[Probabilities], labels: np.ndarray, held_out: Any) -> Probabilities:
-    """Returns the model with the lowest cross entropy on validation."""
-    return min(models, key=lambda model: classification.cross_entropy(labels, model(held_out)))
-
-
-def _all_labels(model: Any, corpus: data.Corpus) -> Probabilities:
-    """Returns the model's probabilities, 0 for labels that it has not seen."""
-    return lambda given: _spread(model.predict_proba(given), model.classes_, corpus)
-
-
-def _spread(probabilities: np.ndarray, classes: np.ndarray, corpus: data.Corpus) -> np.ndarray:
-    found = np.zeros((len(probabilities), len(corpus.label_names)), np.float32)
-    found[:, classes] = probabilities
-    return found

@@ -17,6 +17,12 @@ from apps.suite.texts.config import TextConfig
 class TargetConfig:
     per: Literal["sequence", "step"] = "sequence"  # what has a label of its own
     column: str = "label"  # holds the labels, in tables, JSON lines and sets by name
+    # Smooth labels of steps over time as the validation part likes it best; needs whole sequences
+    smoothed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.smoothed and self.per != "step":
+            raise ValueError('target.smoothed needs target.per "step"')
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ _LARGE = dataclasses.replace(
 _EXERCISES = Config(
     preset="exercises",
     data="watch_exercises/sessions",
-    target=TargetConfig(per="step"),
+    target=TargetConfig(per="step", smoothed=True),
     alteration=AlterationConfig(
         noise_deviations=0.05, scale_deviation=0.1, speed_deviation=0.15, rotation_degrees=15.0
     ),

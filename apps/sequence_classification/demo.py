@@ -5,10 +5,12 @@ from __future__ import annotations
 import matplotlib.axes
 import numpy as np
 
+from apps.sequence_classification import predict
 from apps.suite import errors
 from apps.suite.demo import asked_text, elements
 from apps.suite.evaluation import plot_style, segments
 from apps.suite.export import asking
+from apps.suite.sequence_files import example_files
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequences"
@@ -37,9 +39,7 @@ def example_input(model: asking.ExportedModel) -> str:
     found = model.example()
     if "text" in found:
         return str(max((text.decode() for text in found["text"]), key=len))
-    values = found["values"][0]
-    rows = [",".join("" if np.isnan(each) else f"{each:.5g}" for each in row) for row in values]
-    return "\n".join([",".join(model.setting("channel_names")), *rows]) + "\n"
+    return example_files.of_values(found["values"][0], model.setting("channel_names"))
 
 
 def of_text(model: asking.ExportedModel, text: str | None) -> str:
@@ -56,12 +56,8 @@ def of_csv(model: asking.ExportedModel, text: str | None) -> str:
     likely = model.ask(values=values[None])["probabilities"][0]
     names, steps = model.setting("label_names"), f"{len(values):,} steps"
     if likely.ndim == 2:
-        found = segments.of_labels(likely.argmax(axis=1))
-        rows = [
-            (each.start + 1, each.end, names[each.label],
-             f"{likely[each.start : each.end, each.label].mean():.2f}")
-            for each in found
-        ]  # fmt: skip
+        found = predict.segments_of("", likely, names).segments
+        rows = [(*each[:3], f"{each.probability:.2f}") for each in found]
         said = elements.heading(f"{len(found):,} segments", steps)
         table = elements.table(("from", "to", "label", "probability"), rows, "Labels by step")
         return said + _picture(model, values, likely) + table

@@ -17,7 +17,6 @@ if typing.TYPE_CHECKING:
     from apps.sequence_classification import data, trained_model
 
 TASK = "sequence_classification"
-_FIRST_STEPS = 8  # lengths at which the beginnings of sequences are answered
 
 
 def evaluate(run_folder: Path) -> dict[str, Any]:
@@ -34,15 +33,19 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
 
     from apps.sequence_classification import baselines, report, scoring
     from apps.suite.evaluation import classification
+    from apps.suite.sequence_files import example_files
+    from apps.suite.sequences import labels as numbers
+    from apps.suite.sequences import sequence_statistics
 
     folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
-    score = scoring.Scorer(trained.model, trained.vocabulary)
+    score = scoring.scorer(trained)
     print(f"answering {len(corpus.test.sequences):,} test sequences", flush=True)
     probabilities = score(corpus.test)
     evaluation.refuse_diverged(folder, probabilities)
     beginnings = {}
     if not config.per_step:
-        beginnings = scoring.by_first_steps(score, corpus.test, _steps(corpus.test))
+        steps = sequence_statistics.beginnings(corpus.test.sequences)
+        beginnings = scoring.by_first_steps(score, corpus.test, steps)
     print("training the baselines", flush=True)
     of_baselines = {
         comparison.words(name): each for name, each in baselines.evaluate(corpus, config).items()
@@ -50,7 +53,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     metrics = scoring.metrics(corpus, probabilities, of_baselines, config.per_step)
     labels, of_model = scoring.known_steps(corpus.test, probabilities)
     groups = classification.by_group(
-        scoring.groups_of(corpus.test, config.per_step), labels, of_model
+        numbers.groups(corpus.test.sequences, corpus.test.labels, by_step=config.per_step),
+        labels,
+        of_model,
     )
     if groups:
         metrics["test"]["accuracy_of_the_worst_group"] = groups[0].accuracy
@@ -62,12 +67,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     measured = report.Measured(
         probabilities=probabilities,
         groups=groups,
-        by_length=scoring.by_length(corpus.test, right),
+        by_length=sequence_statistics.by_size(corpus.test.sequences, right),
         beginnings=beginnings,
         baselines=of_baselines,
     )
     card = report.card(folder, trained, corpus, metrics, measured)
-    return evaluation.finish(folder, metrics, card, [_example(folder, corpus)])
+    example = example_files.write(corpus.test.sequences, folder.path / "example.csv")
+    return evaluation.finish(folder, metrics, card, [example])
 
 
 def _load(
@@ -76,38 +82,6 @@ def _load(
     from apps.sequence_classification import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
-
-
-def _steps(part: data.Part) -> list[int]:
-    """Returns numbers of first steps, from one to all of the longest sequence."""
-    import numpy as np
-
-    lengths = [len(text.split()) for text in part.texts] or part.sequences.lengths
-    longest = max(1, int(np.max(lengths)))
-    return sorted({max(1, round(each)) for each in np.geomspace(1, longest, _FIRST_STEPS)})
-
-
-def _example(folder: run_folders.RunFolder[configs.Config], corpus: data.Corpus) -> str:
-    """Writes two test sequences for the proposed command, and returns the file, or a text."""
-    if corpus.is_text:
-        return corpus.test.texts[0]
-    from apps.suite.runs import files
-
-    sequences = corpus.test.sequences
-    lines = [",".join(["sequence", "step", *map(_cell, sequences.channel_names)])]
-    for index in range(min(2, len(sequences))):
-        name = _cell(sequences.names[index])
-        for step, values in enumerate(sequences.at(index)):
-            cells = ["" if value != value else f"{value:.6g}" for value in values.tolist()]
-            lines.append(",".join([name, str(step), *cells]))
-    file = folder.path / "example.csv"
-    files.write_atomically(file, "\n".join(lines) + "\n")
-    return str(file)
-
-
-def _cell(text: str) -> str:
-    quoted = text.replace('"', '""')
-    return f'"{quoted}"' if set(text) & set(',"\n') else text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

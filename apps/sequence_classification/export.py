@@ -52,14 +52,14 @@ def export(run_folder: Path, destination: Path) -> Path:
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `logits`."""
     from apps.sequence_classification import serving, trained_model
-    from apps.suite.sequences import served
+    from apps.suite.sequence_answers import served
 
     trained = trained_model.load(run)
     return served.onnx_network(trained, serving.requests(trained), "logits")
 
 
 def _tell(version: Path) -> None:
-    from apps.suite.sequences import served
+    from apps.suite.sequence_answers import served
 
     served.tell(version, "a label", "walk.csv")
 

@@ -85,7 +85,7 @@ def predict(options: Options) -> Iterator[Answer]:
         ):
             likely = asked.answers["probabilities"]
             if likely.ndim == 2:
-                yield _segments(asked.name, likely, names)
+                yield segments_of(asked.name, likely, names)
             else:
                 yield Answer(asked.name, _likeliest(likely, names, options.top), asked.steps)
 
@@ -94,7 +94,8 @@ def _likeliest(likely: np.ndarray, names: Sequence[str], top: int) -> dict[str, 
     return {names[at]: float(likely[at]) for at in (-likely).argsort(kind="stable")[:top]}
 
 
-def _segments(name: str, likely: np.ndarray, names: Sequence[str]) -> Answer:
+def segments_of(name: str, likely: np.ndarray, names: Sequence[str]) -> Answer:
+    """Returns the stretches of one label of a sequence, of probabilities [steps, labels]."""
     from apps.suite.evaluation import segments
 
     found = segments.of_labels(likely.argmax(axis=1))

@@ -9,18 +9,14 @@ import numpy as np
 
 from apps.sequence_classification import config as configs
 from apps.sequence_classification import data, scoring, trained_model
-from apps.suite.evaluation import (
-    class_blocks,
-    class_plots,
-    classification,
-    matrix_plots,
-    plots,
-    report,
-)
+from apps.suite.evaluation import classification, plots, report
+from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 from apps.suite.runs import run_folder
-from apps.suite.sequences import pictures, sequence_statistics, served
+from apps.suite.sequence_answers import pictures, served
+from apps.suite.sequences import ragged, sequence_statistics
 
 _FAILURES, _SUCCESSES = 4, 2
+_IMPORTANCE_SEED = 73
 _MEANING = {
     "accuracy": "Share of the test examples (sequences, texts, or steps) whose most probable label "
     "is the right one.",
@@ -77,7 +73,7 @@ def card(
             "Labels": ", ".join(corpus.label_names),
             "Channels": ", ".join(trained.channel_names) or "words and letters",
         },
-        results=_results(folder, corpus, metrics, measured),
+        results=_results(folder, trained, corpus, metrics, measured),
         learning=[
             plots.learning_curve(folder.plots, folder.history_file, "nats an example"),
             report.Paragraph(
@@ -101,6 +97,7 @@ def _interval(corpus: data.Corpus, accuracy: float, by_step: bool) -> tuple[floa
 
 def _results(
     folder: run_folder.RunFolder[configs.Config],
+    trained: trained_model.TrainedModel,
     corpus: data.Corpus,
     metrics: Mapping[str, Any],
     measured: Measured,
@@ -131,9 +128,30 @@ def _results(
         blocks.append(plot)
     rows = [[name, f"{n:,}", f"{100 * share:.1f} %"] for name, n, share in measured.by_length]
     blocks.append(report.Table("Test sequences by length.", [unit, "sequences", "accuracy"], rows))
+    if not corpus.is_text and len(corpus.test.sequences) > 1:
+        blocks.append(_importance(corpus, trained, folder.config.seed))
     if measured.groups:
         blocks.append(class_blocks.by_group(measured.groups, "examples"))
     return blocks
+
+
+def _importance(
+    corpus: data.Corpus, trained: trained_model.TrainedModel, seed: int
+) -> report.Table:
+    test, score = corpus.test, scoring.scorer(trained)
+
+    def accuracy(sequences: ragged.Sequences) -> float:
+        answers = score(test._replace(sequences=sequences)).argmax(axis=1)
+        return float(np.mean((answers == test.labels)[test.labels >= 0]))
+
+    draw = np.random.default_rng([seed, _IMPORTANCE_SEED])
+    usual, found = pictures.importance(test.sequences, accuracy, draw)
+    rows = [
+        [name, f"{100 * share:.1f} %", f"{100 * (usual - share):+.1f}"]
+        for name, share in sorted(found.items(), key=lambda each: each[1])
+    ]
+    caption = "Accuracy when a channel is taken from another sequence, the most important first."
+    return report.Table(caption, ["channel", "accuracy", "points worse by"], rows)
 
 
 def _examples(
@@ -173,7 +191,7 @@ def _example(
     said = class_blocks.told(sequences.names[at], names, label, probabilities)
     blocks: list[report.Block] = [report.Paragraph(said)]
     if corpus.is_text:
-        return [*blocks, report.Passage("The text", corpus.test.texts[at])]
+        return [*blocks, report.Passage("The text", corpus.test.sequences.texts[at])]
     if name.endswith(("_1", "_2")):
         blocks.append(
             pictures.decided(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.sequence_classification import data
+from apps.sequence_classification import data, trained_model
 from apps.suite.evaluation import classification, segments
-from apps.suite.sequences import batches
+from apps.suite.sequence_answers import smoothing
+from apps.suite.sequences import batches, ragged
 from apps.suite.texts import words
 
 
@@ -22,50 +22,45 @@ class Scorer:
     Args:
         trained: what `model.build` returned.
         vocabulary: of texts.
+        smooth: how labels of steps are smoothed over time; None = not at all.
     """
 
-    def __init__(self, trained: keras.Model, vocabulary: words.Vocabulary | None = None) -> None:
-        self._trained, self._vocabulary = trained, vocabulary
+    def __init__(
+        self,
+        trained: keras.Model,
+        vocabulary: words.Vocabulary | None = None,
+        smooth: smoothing.Smoothing | None = None,
+    ) -> None:
+        self._trained, self._vocabulary, self._smooth = trained, vocabulary, smooth
         self._by_step = len(trained.outputs[0].shape) == 3
         self._ask = batches.asker(trained, vocabulary, self.of_batch, by_step=self._by_step)
 
     def of_batch(self, given: tf.Tensor) -> tf.Tensor:
         """Computes float32 [b, labels] or [b, time, labels] of values or texts, in TensorFlow."""
         inputs = given if self._by_step else data.preprocess(given, self._vocabulary)
-        return tf.nn.softmax(self._trained(inputs, training=False))
+        found = tf.nn.softmax(self._trained(inputs, training=False))
+        if self._smooth is None:
+            return found
+        counted = tf.reduce_any(tf.math.is_finite(given), axis=-1)
+        return smoothing.smoothed(found, counted, *self._smooth)
 
     def __call__(self, part: data.Part) -> np.ndarray:
         """Returns float32 [sequences, labels], or [steps, labels] with labels by step."""
         return self._ask(part.sequences)
 
 
+def scorer(trained: trained_model.TrainedModel) -> Scorer:
+    """Returns the scorer of what training left, which answers as it is served."""
+    return Scorer(trained.model, trained.vocabulary, trained.smooth)
+
+
 def by_first_steps(score: Scorer, part: data.Part, steps: list[int]) -> dict[int, float]:
     """Returns the accuracy when only so many first steps (words) of each sequence were seen."""
-    return {
-        count: float(np.mean(score(data.shortened(part, count)).argmax(axis=1) == part.labels))
-        for count in steps
-    }
-
-
-def by_length(part: data.Part, right: np.ndarray, bins: int = 4) -> list[tuple[str, int, float]]:
-    """Returns length, sequences and accuracy in bins with about as many sequences each.
-
-    Args:
-        part: the test part.
-        right: bool [sequences], or the share of its steps that are right, float [sequences].
-        bins: how many, at most.
-    """
-    counted = np.array([len(text.split()) for text in part.texts])
-    lengths = counted if part.texts else part.sequences.lengths
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)).round().astype(int))
-    found = []
-    for low, high in itertools.pairwise(edges):
-        last = high == edges[-1]
-        here = (lengths >= low) & ((lengths <= high) if last else (lengths < high))
-        if here.any():
-            name = f"{low} to {high if last else high - 1}"
-            found.append((name, int(here.sum()), float(np.mean(right[here]))))
-    return found or [(str(edges[0]), len(right), float(np.mean(right)))]
+    found = {}
+    for count in steps:
+        shortened = part._replace(sequences=ragged.shortened(part.sequences, count))
+        found[count] = float(np.mean(score(shortened).argmax(axis=1) == part.labels))
+    return found
 
 
 def known_steps(part: data.Part, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,15 +77,6 @@ def segment_scores(part: data.Part, probabilities: np.ndarray) -> dict[str, floa
         for rows in map(part.sequences.rows, range(len(part.sequences)))
     ]
     return segments.scores(pairs)
-
-
-def groups_of(part: data.Part, by_step: bool) -> list[str] | None:
-    """Returns the group of each sequence, or of each step that has a label; None without groups."""
-    groups = part.sequences.groups
-    if groups is None or not by_step:
-        return None if groups is None else list(groups)
-    of_rows = np.repeat(np.array(groups), part.sequences.lengths)
-    return list(of_rows[part.labels >= 0])
 
 
 def metrics(

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_classification import scoring, trained_model
-from apps.suite.sequences import served as served_sequences
+from apps.suite.sequence_answers import served as served_sequences
+from apps.suite.sequence_answers import smoothing
 from apps.suite.serving import warmup_requests
 
 _ANSWER = {
@@ -47,7 +48,7 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
 
     return served_sequences.ServedSequences(
         trained,
-        outputs=scoring.Scorer(trained.model, trained.vocabulary).of_batch,
+        outputs=scoring.scorer(trained).of_batch,
         step_outputs=lambda vectors: tf.nn.softmax(trained.model.get_layer("logits")(vectors)),
         answer=answer,
         step_answer=after_steps,
@@ -74,8 +75,16 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         found = answers(logits)
         return {**found, "label": found["label"][:, -1]}
 
+    def smoothed(values: np.ndarray) -> np.ndarray:
+        """Returns logits of the smoothed probabilities."""
+        assert trained.smooth is not None
+        found = tf.nn.softmax(trained.model(values, training=False))
+        counted = np.isfinite(values).any(axis=-1)
+        return tf.math.log(smoothing.smoothed(found, counted, *trained.smooth)).numpy()
+
     return served_sequences.Requests(
         trained,
+        outputs=None if trained.smooth is None else smoothed,
         answers=answers,
         step_answers=after_steps,
         step_outputs=trained.model.get_layer("logits"),

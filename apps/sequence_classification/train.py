@@ -36,10 +36,12 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import numpy as np
 
-    from apps.sequence_classification import data, model, scoring
+    from apps.sequence_classification import data, model, scoring, trained_model
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
+    from apps.suite.export import trained_run
     from apps.suite.runs import run_folder
+    from apps.suite.sequence_answers import smoothing
     from apps.suite.sequences import sequence_statistics
     from apps.suite.training import fit as training
     from apps.suite.training import learning
@@ -91,6 +93,12 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
             folder,
             validate,
         )
+        if config.target.smoothed:
+            held_out = corpus.validation
+            answers = scoring.Scorer(trained_run.model(folder))(held_out)
+            smooth, said = smoothing.chosen(held_out.sequences, held_out.labels, answers)
+            trained_model.write(folder, smooth)
+            print(said)
         folder.finish_training(record.train_seconds)
 
 

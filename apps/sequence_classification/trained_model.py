@@ -11,14 +11,17 @@ from apps.sequence_classification import config as configs
 from apps.sequence_classification import model  # noqa: F401  (registers the layers)
 from apps.suite.export import trained_run
 from apps.suite.networks import sequence_encoder
-from apps.suite.runs import run_folder
+from apps.suite.runs import files, run_folder
+from apps.suite.sequence_answers import smoothing
 from apps.suite.texts import words
+
+SMOOTHING_FILE = "smoothing.json"
 
 
 class TrainedModel(NamedTuple):
     """A model (`model.build`), the names of its labels and channels, and the config of its run.
 
-    `vocabulary` is None for a model of numbers.
+    `vocabulary` is None for a model of numbers, `smooth` for answers that are not smoothed.
     """
 
     model: keras.Model
@@ -26,12 +29,13 @@ class TrainedModel(NamedTuple):
     channel_names: tuple[str, ...]
     config: configs.Config
     vocabulary: words.Vocabulary | None
+    smooth: smoothing.Smoothing | None = None
 
     @property
     def stream(self) -> sequence_encoder.Stream | None:
         """Returns what reads a stream; None of a model that needs whole sequences."""
-        is_text = self.vocabulary is not None
-        return sequence_encoder.stream_of(self.model, self.config.model, is_text)
+        whole = self.vocabulary is not None or self.smooth is not None
+        return sequence_encoder.stream_of(self.model, self.config.model, whole)
 
 
 def load(run: Path) -> TrainedModel:
@@ -45,4 +49,13 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     channels = tuple(folder.data["channel_names"])
     trained = trained_run.model_of(folder, len(names), "labels", folder.config_file)
     vocabulary = None if channels else words.load(folder.path)
-    return TrainedModel(trained, names, channels, folder.config, vocabulary)
+    smooth = None
+    if folder.config.target.smoothed:
+        found = files.read_json(folder.path / SMOOTHING_FILE)
+        smooth = smoothing.Smoothing(**found) if found else None
+    return TrainedModel(trained, names, channels, folder.config, vocabulary, smooth)
+
+
+def write(folder: run_folder.RunFolder[configs.Config], smooth: smoothing.Smoothing | None) -> None:
+    """Writes what is beside the model: how labels of steps are smoothed, {} for not at all."""
+    files.write_json(folder.path / SMOOTHING_FILE, {} if smooth is None else smooth._asdict())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
-from apps.sequence_regression import pictures, predict, scoring
+from apps.sequence_regression import predict
 from apps.suite import errors
 from apps.suite.demo import asked_text, elements
+from apps.suite.evaluation import regression
 from apps.suite.export import asking
-from apps.suite.sequences import questions
+from apps.suite.report_blocks import value_plots
+from apps.suite.sequence_answers import questions
+from apps.suite.sequence_files import example_files
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequence regression"
@@ -44,9 +45,7 @@ def example(model: asking.ExportedModel) -> str:
     draw = np.random.default_rng(0)
     phase = np.arange(_EXAMPLE_STEPS)[:, None] / 40 + draw.uniform(size=len(channels))
     wave = mean + deviation * (np.sin(2 * np.pi * phase) + draw.normal(0, 0.1, phase.shape))
-    text = io.StringIO()
-    np.savetxt(text, wave, "%.5g", ",", header=",".join(channels), comments="")
-    return text.getvalue()
+    return example_files.of_values(wave, channels)
 
 
 def page(model: asking.ExportedModel, text: str) -> str:
@@ -71,10 +70,10 @@ def page(model: asking.ExportedModel, text: str) -> str:
     if not by_step:
         after_steps = questions.stream(model, values, predict.ENDS)
         found = [np.reshape(each, (-1, len(names))) for each in after_steps.values()]
-    answers = scoring.Answers(*found)
-    course = pictures.Course("Course", answers, np.full(answers.value.shape, np.nan))
+    answers = regression.Answers(*found)
+    course = regression.Course("Course", answers, np.full(answers.value.shape, np.nan))
     told = f"Answers with intervals after each of {len(values)} steps."
-    return shown + elements.picture("Course", told, pictures.drawn(course, names), 3.4)
+    return shown + elements.picture("Course", told, value_plots.drawn(course, names), 3.4)
 
 
 def _heading(model: asking.ExportedModel, names: list[str], found: list[np.ndarray]) -> str:

@@ -33,6 +33,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     import threadpoolctl  # type: ignore[import-untyped]
 
     from apps.sequence_regression import baselines, report, scoring
+    from apps.suite.evaluation import regression
+    from apps.suite.sequence_files import example_files
+    from apps.suite.sequences.config import SequenceFormatConfig
 
     folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
     test = corpus.test
@@ -45,12 +48,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     with threadpoolctl.threadpool_limits(limits=1):
         others = baselines.predictions(corpus, config, test)
     measured = {
-        name: scoring.measures(config, scoring.Answers(each, each, each), truths, False)
+        name: scoring.measures(config, regression.Answers(each, each, each), truths, False)
         for name, each in others.items()
     }
     units = scoring.case_units(test, config.target.per == "step")
     judged = scoring.judged(config, truths)
-    interval = scoring.rmse_interval(found.value, judged, units, config.seed)
+    interval = regression.rmse_interval(found.value, judged, units, config.seed)
     metrics = {
         "data": {
             "examples": {name: len(part.sequences) for name, part in corpus.parts.items()},
@@ -72,7 +75,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "baselines": measured,
     }
     card = report.card(folder, corpus, metrics, report.Measured(trained, found, others))
-    arguments = ["FILE"] if config.data else []
+    arguments: list[str] = []
+    if config.data:  # an example has the columns' usual names
+        usual = config.data_format == SequenceFormatConfig()
+        file = folder.path / "example.csv"
+        arguments = [example_files.write(test.sequences, file) if usual else "FILE"]
     return evaluation.finish(folder, metrics, card, arguments)
 
 

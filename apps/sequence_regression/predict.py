@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
     import numpy as np
 
     from apps.suite.export import asking
-    from apps.suite.sequences import questions
+    from apps.suite.sequence_answers import questions
 
 TASK = "sequence_regression"
 ENDS = ("value", "lower", "upper")
@@ -100,7 +100,7 @@ def _test_part(options: Options, model: asking.Model, streamed: bool) -> Iterato
     from apps.sequence_regression import config as configs
     from apps.sequence_regression import data
     from apps.suite.runs import run_folder
-    from apps.suite.sequences import questions
+    from apps.suite.sequence_answers import questions
 
     folder = run_folder.open_finished(options.run, TASK, configs.Config)
     sequences = data.load(folder.config).test.sequences
@@ -148,16 +148,17 @@ def _print(options: Options) -> None:
 def _plot(options: Options, found: Sequence[Answer]) -> None:
     import numpy as np
 
-    from apps.sequence_regression import pictures, scoring
+    from apps.suite.evaluation import regression
+    from apps.suite.report_blocks import value_plots
 
     shown = next((answer for answer in found if answer.value.ndim == 2), None)
     if shown is None:
         raise errors.UserError("--plot: a course needs an answer for each step: add --every_step")
     nothing = np.full(shown.value.shape, np.nan)
-    course = pictures.Course(shown.name, scoring.Answers(*shown[1:4]), nothing)
+    course = regression.Course(shown.name, regression.Answers(*shown[1:4]), nothing)
     names = [f"target {at + 1}" for at in range(shown.value.shape[1])]
     assert options.plot is not None
-    pictures.write_png(options.plot, course, names)
+    value_plots.write_png(options.plot, course, names)
 
 
 def _object(answer: Answer) -> dict[str, Any]:

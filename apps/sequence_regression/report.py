@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.sequence_regression import config as configs
-from apps.sequence_regression import data, pictures, scoring, trained_model
-from apps.suite.evaluation import plots, report
+from apps.sequence_regression import data, scoring, targets, trained_model
+from apps.suite.evaluation import plots, regression, report
+from apps.suite.report_blocks import value_plots
 from apps.suite.runs import run_folder
-from apps.suite.sequences import pictures as reading
-from apps.suite.sequences import served
+from apps.suite.sequence_answers import pictures as reading
+from apps.suite.sequence_answers import served
+from apps.suite.sequences import ragged, sequence_statistics
 
 _IMPORTANCE_SEED = 73
 _IMPORTANCE_CASES = 2_000
@@ -47,7 +49,7 @@ class Measured(NamedTuple):
     """Results of `evaluate` apart from its metrics."""
 
     trained: trained_model.TrainedModel
-    found: scoring.Answers
+    found: regression.Answers
     others: Mapping[str, np.ndarray]  # answers of the baselines, [cases, targets]
 
 
@@ -111,7 +113,7 @@ def _results(
             f"Intervals that shall cover {100 * config.intervals.coverage:g} % cover "
             f"{100 * test['coverage']:.1f} % of the test truths."
         ),
-        pictures.truth_and_answer(folder.plots, corpus.target_names, found, truths),
+        value_plots.truth_and_answer(folder.plots, corpus.target_names, found, truths),
     ]
     if config.target.remaining:
         rows = [
@@ -123,9 +125,20 @@ def _results(
     elif len(corpus.target_names) > 1:
         rows = []
         for at, name in enumerate(corpus.target_names):
-            one = scoring.errors_of(found.value[:, at : at + 1], truths[:, at : at + 1])
+            one = regression.errors_of(found.value[:, at : at + 1], truths[:, at : at + 1])
             rows.append([name, *(f"{one[each]:.4g}" for each in ("rmse", "mae", "r2"))])
         blocks.append(report.Table("By target.", ["", "RMSE", "MAE", "R²"], rows))
+    rows = [
+        [size, f"{count:,}", f"{error:.4g}"]
+        for size, count, error in sequence_statistics.by_size(
+            corpus.test.sequences, _errors(config, corpus.test, found)
+        )
+    ]
+    unit = "words" if corpus.is_text else "steps"
+    header = [unit, "sequences", "error"]
+    blocks.append(
+        report.Table("Mean distance from the truth, of test sequences by length.", header, rows)
+    )
     if corpus.channel_names:
         rows = importance(corpus, config, measured.trained)
         blocks.append(
@@ -142,11 +155,7 @@ def _results(
 def importance(
     corpus: data.Corpus, config: configs.Config, trained: trained_model.TrainedModel
 ) -> list[list[str]]:
-    """Returns a row for each channel: its name, the RMSE without its word, and the difference.
-
-    The channel's values of each test sequence are those of another one, repeated or cut to its
-    length: what they tell is lost, and they stay usual values.
-    """
+    """Returns a row for each channel: its name, the RMSE without its word, and the difference."""
     part = corpus.test
     draw = np.random.default_rng([config.seed, _IMPORTANCE_SEED])
     chosen = np.arange(len(part.sequences))
@@ -154,30 +163,28 @@ def importance(
         chosen = np.sort(draw.choice(chosen, _IMPORTANCE_CASES, replace=False))
         sequences = part.sequences.taken(chosen)
         part = part._replace(sequences=sequences, targets=part.targets[chosen])
-    sequences = part.sequences
     truths = scoring.judged(config, part.targets)
     scorer = scoring.Scorer(trained.model, config)
 
-    def rmse(values: np.ndarray) -> float:
-        changed = part._replace(sequences=dataclasses.replace(sequences, values=values))
-        outputs = scorer(changed)
+    def rmse(sequences: ragged.Sequences) -> float:
+        outputs = scorer(part._replace(sequences=sequences))
         answered = scoring.answers(trained, outputs)[0].numpy().astype(float)
-        return scoring.errors_of(answered, truths)["rmse"]
+        return regression.errors_of(answered, truths)["rmse"]
 
-    whole = np.asarray(sequences.values)
-    usual = rmse(whole)
-    others = np.roll(draw.permutation(len(sequences)), 1)
-    found = []
-    for at, name in enumerate(sequences.channel_names):
-        values = whole.copy()
-        for index, other in enumerate(others):
-            steps = int(sequences.lengths[index])
-            values[sequences.rows(index), at] = np.resize(sequences.at(other)[:, at], steps)
-        found.append((rmse(values), name))
+    usual, found = reading.importance(part.sequences, rmse, draw)
     return [
         [name, f"{value:.4g}", f"{value - usual:+.3g}"]
-        for value, name in sorted(found, reverse=True)
+        for name, value in sorted(found.items(), key=lambda each: each[::-1], reverse=True)
     ]
+
+
+def _errors(config: configs.Config, test: targets.Part, found: regression.Answers) -> np.ndarray:
+    """Returns the mean distance from the truth, over targets and steps of each test sequence."""
+    truths = scoring.judged(config, test.targets)
+    apart = np.sqrt(np.nanmean((found.value - truths) ** 2, axis=1))
+    if config.target.per != "step":
+        return apart
+    return np.array([np.nanmean(each) for each in np.split(apart, test.sequences.starts[1:-1])])
 
 
 def _examples(
@@ -186,17 +193,13 @@ def _examples(
     """Builds the courses of the best, the median and the worst test unit, or rows of a table."""
     config, test = folder.config, corpus.test
     truths = scoring.judged(config, test.targets)
-    apart = np.sqrt(np.nanmean((measured.found.value - truths) ** 2, axis=1))
-    owners = np.arange(len(test.sequences))
-    if config.target.per == "step":
-        owners = np.repeat(owners, test.sequences.lengths)
-    error = np.array([np.nanmean(apart[owners == index]) for index in range(owners[-1] + 1)])
+    error = _errors(config, test, measured.found)
     order = np.argsort(error, kind="stable")
     inside = _inside(folder, corpus, measured.trained, int(order[len(order) // 2]))
     ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     if config.per_step:
         blocks: list[report.Block] = [
-            pictures.course(folder.plots, rank, corpus, measured.trained, test, int(index))
+            _course(folder.plots, rank, corpus, measured.trained, test, int(index))
             for rank, index in ranks.items()
         ]
         title = "Courses of the best, the median and the worst test unit"
@@ -215,6 +218,26 @@ def _examples(
     said = [f"{name}, {what}" for what in ("truth", "answer") for name in names]
     table = report.Table("Three of each.", ["", *said, "interval"], rows)
     return [report.Section("The best, the median and the worst answers", [table]), *inside]
+
+
+def _course(
+    folder: Path,
+    rank: str,
+    corpus: data.Corpus,
+    trained: trained_model.TrainedModel,
+    part: targets.Part,
+    index: int,
+) -> plots.Plot:
+    """Plots the course of a test sequence: truth, answer, interval."""
+    found = scoring.along(trained, part, index)
+    error = regression.errors_of(found.answers.value.astype(float), found.truth)["rmse"]
+    return plots.save(
+        folder,
+        f"course_{rank}",
+        f"{found.name}, the {rank}",
+        f"Course of {found.name}: answers with intervals beside the truth, RMSE {error:.3g}.",
+        value_plots.drawn(found, corpus.target_names),
+    )
 
 
 def _inside(

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, targets, trained_model
-from apps.suite.evaluation import intervals
+from apps.suite.evaluation import intervals, regression
 from apps.suite.sequences import batches
 from apps.suite.texts import words
 
 STAGES = ((0.0, 25.0), (25.0, 75.0), (75.0, np.inf))
 """Remaining life from and to, of the stages that are reported apart."""
-
-
-class Answers(NamedTuple):
-    """Answers to cases: sequences, or steps; float [cases, targets] each."""
-
-    value: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
 
 
 def answers(trained: trained_model.TrainedModel, outputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -84,10 +74,24 @@ class Scorer:
         return self._ask(part.sequences)
 
 
-def answered(trained: trained_model.TrainedModel, part: targets.Part) -> Answers:
+def answered(trained: trained_model.TrainedModel, part: targets.Part) -> regression.Answers:
     """Returns the answers to the cases of a part."""
     outputs = Scorer(trained.model, trained.config, trained.vocabulary)(part)
-    return Answers(*(each.numpy().astype(float) for each in answers(trained, outputs)))
+    return regression.Answers(*(each.numpy().astype(float) for each in answers(trained, outputs)))
+
+
+def along(trained: trained_model.TrainedModel, part: targets.Part, index: int) -> regression.Course:
+    """Returns the answers along a sequence of a part, for a model with an answer for each step."""
+    one = part.sequences.taken([index])
+    scorer = Scorer(trained.model, trained.config, every_step=True)
+    outputs = scorer(targets.Part(one, np.zeros((1, 1)), np.zeros(1, np.int64)))
+    found = regression.Answers(*(each.numpy() for each in answers(trained, outputs)))
+    if trained.config.target.remaining:
+        truth = part.targets[index] + targets.remaining(one)[:, None]
+        truth = targets.capped(truth, trained.config.target)
+    else:
+        truth = part.targets[part.sequences.rows(index)]
+    return regression.Course(one.names[0], found, truth)
 
 
 def offsets(config: configs.Config, outputs: np.ndarray, part: targets.Part) -> tuple[float, ...]:
@@ -117,47 +121,31 @@ def nasa_score(errors: np.ndarray) -> float:
         return float(np.sum(np.expm1(np.where(errors < 0, -errors / 13, errors / 10))))
 
 
-def errors_of(values: np.ndarray, truths: np.ndarray) -> dict[str, float]:
-    """Returns RMSE, MAE and R² over the known truths, [cases, targets] both.
-
-    Several targets are pooled for RMSE and MAE; R² is the mean over the targets.
-    """
-    known = np.isfinite(truths)
-    apart = np.where(known, values - np.where(known, truths, 0.0), 0.0)
-    count = known.sum()
-    mean = np.nanmean(truths, axis=0)
-    spread = np.nansum((truths - mean) ** 2, axis=0)
-    r2 = 1 - (apart**2).sum(axis=0) / np.maximum(spread, 1e-12)
-    return {
-        "rmse": float(np.sqrt((apart**2).sum() / count)),
-        "mae": float(np.abs(apart).sum() / count),
-        "r2": float(r2.mean()),
-    }
-
-
 def judged(config: configs.Config, truths: np.ndarray) -> np.ndarray:
     """Returns the truths that answers are judged by: remaining life with its cap."""
     return targets.capped(truths, config.target)
 
 
 def measures(
-    config: configs.Config, found: Answers, truths: np.ndarray, with_interval: bool = True
+    config: configs.Config,
+    found: regression.Answers,
+    truths: np.ndarray,
+    with_interval: bool = True,
 ) -> dict[str, float]:
     """Returns the measures of answers; those of remaining life against the capped truth, too."""
     target, wanted = config.target, judged(config, truths)
-    measured = errors_of(found.value, wanted)
+    measured = regression.errors_of(found.value, wanted)
     if with_interval:
-        measured["coverage"] = intervals.coverage(found.lower, found.upper, wanted)
-        measured["interval_width"] = float(np.mean(found.upper - found.lower))
+        measured |= regression.of_intervals(found, wanted)
     if target.remaining:
         measured["nasa_score"] = nasa_score(found.value - wanted)
         if target.cap:
-            measured["rmse_of_true_life"] = errors_of(found.value, truths)["rmse"]
+            measured["rmse_of_true_life"] = regression.errors_of(found.value, truths)["rmse"]
             measured["nasa_score_of_true_life"] = nasa_score(found.value - truths)
     return measured
 
 
-def by_stage(found: Answers, truths: np.ndarray) -> dict[str, dict[str, float]]:
+def by_stage(found: regression.Answers, truths: np.ndarray) -> dict[str, dict[str, float]]:
     """Returns RMSE and mean error by stage of a remaining life; stages without a case are out."""
     stages = {}
     for low, high in STAGES:
@@ -176,19 +164,3 @@ def by_stage(found: Answers, truths: np.ndarray) -> dict[str, dict[str, float]]:
 def case_units(part: targets.Part, per_step: bool) -> np.ndarray:
     """Returns the unit of each case, int [cases]."""
     return np.repeat(part.units, part.sequences.lengths) if per_step else part.units
-
-
-def rmse_interval(
-    values: np.ndarray, truths: np.ndarray, units: np.ndarray, seed: int
-) -> intervals.Interval:
-    """Returns the 95 % interval of the RMSE over draws of units."""
-    count = int(units.max()) + 1
-    known = np.isfinite(truths)
-    squares = np.where(known, (values - np.where(known, truths, 0.0)) ** 2, 0.0).sum(axis=1)
-    sums = intervals.sums_by_unit(squares, units, count)
-    counts = intervals.sums_by_unit(known.sum(axis=1), units, count)
-    return intervals.bootstrap(
-        lambda chosen: float(np.sqrt(sums[chosen].sum() / max(counts[chosen].sum(), 1))),
-        count,
-        seed,
-    )

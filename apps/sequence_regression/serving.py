@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_regression import scoring, trained_model
-from apps.suite.sequences import served as served_sequences
+from apps.suite.sequence_answers import served as served_sequences
 from apps.suite.serving import warmup_requests
 
 _ANSWER = {

@@ -27,6 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.sequence_regression import data, evaluate, model, scoring, targets, trained_model
     from apps.suite.distribution import distribution
+    from apps.suite.evaluation import regression
     from apps.suite.export import trained_run
     from apps.suite.runs import run_folder
     from apps.suite.sequences import sequence_statistics
@@ -67,7 +68,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         def validate() -> dict[str, float]:
             outputs = score(corpus.validation)
             column = 0 if config.model.answer == "mean" else 2
-            found = scoring.errors_of(outputs[..., column].astype(float), truths)
+            found = regression.errors_of(outputs[..., column].astype(float), truths)
             loss = float(objective(truths.astype(np.float32), outputs))
             return {"loss": loss, "rmse": found["rmse"], "mae": found["mae"]}
 

@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from apps.speech_commands import batches, scoring
 from apps.speech_commands import config as configs
 from apps.suite.commands import progress
-from apps.suite.evaluation import classification
+from apps.suite.evaluation import class_baselines, classification
 from apps.suite.networks.pooling import FrameMask
 from apps.suite.sounds import feature_cache
 from apps.suite.sounds.feature_cache import FeatureSet
@@ -206,9 +206,7 @@ def _nearest_class_mean(
     means = np.stack([learned[labels == label].mean(axis=0) for label in known])
     distances = np.square(asked[:, None] - means).sum(axis=2)
     odds = np.exp(-0.5 * (distances - distances.min(axis=1, keepdims=True)))
-    found = np.zeros((len(asked), classes), np.float32)
-    found[:, known] = odds / odds.sum(axis=1, keepdims=True)
-    return found
+    return class_baselines.spread(odds / odds.sum(axis=1, keepdims=True), known, classes)
 
 
 def _logistic_regression(
@@ -222,6 +220,4 @@ def _logistic_regression(
         for strength in _STRENGTHS
     ]
     best = max(tried, key=lambda fitted: fitted.score(*held_out))
-    found = np.zeros((len(asked), classes), np.float32)
-    found[:, best.classes_] = best.predict_proba(asked)
-    return found
+    return class_baselines.of_model(best, classes)(asked)

@@ -12,7 +12,8 @@ import numpy as np
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import detector, stream_evaluation
-from apps.suite.evaluation import matrix_plots, plot_style, plots
+from apps.suite.evaluation import plot_style, plots
+from apps.suite.report_blocks import matrix_plots
 from apps.suite.sounds import features
 
 

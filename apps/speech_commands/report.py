@@ -15,7 +15,8 @@ import numpy as np
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import detector, pictures, recordings, scoring, stream_evaluation
-from apps.suite.evaluation import class_blocks, classification, matrix_plots, plots, report
+from apps.suite.evaluation import classification, plots, report
+from apps.suite.report_blocks import class_blocks, matrix_plots
 from apps.suite.runs import run_folder
 from apps.suite.sounds import sound_files
 

@@ -30,9 +30,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.speech_commands import account, data, evaluate, model, scoring
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.sounds import feature_cache
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning, optimizer
 
     corpus = data.load(config)
     print(account.of(corpus), flush=True)
@@ -54,14 +54,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     )
     fit.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
-    description = {
-        "name": corpus.name,
-        "fingerprint": fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "label_names": list(corpus.label_names),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(corpus, label_names=list(corpus.label_names))
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         mean, variance = feature_cache.statistics(learned)
         with distribution.scope():
             network = model.build(config, classes, len(mean), mean, variance)
@@ -81,26 +75,19 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         score = scoring.Scorer(network)
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             answers = score(held_out)
             return {
                 "loss": classification.cross_entropy(held_out.labels, answers),
                 "accuracy": classification.scores(held_out.labels, answers)["accuracy"],
             }
 
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             network,
             lambda first_step: data.batches(learned, classes, config, mean, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
-            patience_checkpoints=settings.patience_checkpoints,
+            settings,
+            folder,
+            validate,
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from apps.suite.evaluation import comparison, matrix_plots, plots, report, tag_measures
+from apps.suite.evaluation import comparison, plots, report, tag_measures
+from apps.suite.report_blocks import matrix_plots
 from apps.suite.runs import run_folder
 from apps.suite.texts import tag_schemes
 from apps.tagging import config as configs

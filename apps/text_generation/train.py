@@ -41,13 +41,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     fit.seed_everything(config.seed)
     settings = config.training
 
-    description = {
-        "name": text.name,
-        "fingerprint": text.fingerprint,
-        "licence": text.licence,
-        "source": text.source,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(text)
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         tokenizer.save(folder.path / "tokenizer")
         streaming = model.build_streaming(config, tokenizer.vocabulary_size)
         with distribution.scope():

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from apps.suite.commands import progress
+from apps.suite.evaluation import class_baselines
 from apps.suite.videos.opencv import cv2
 from apps.video_classification import config as configs
 from apps.video_classification import scoring
@@ -205,9 +206,7 @@ def _logistic_regression(
         for strength in _STRENGTHS
     ]
     best = max(tried, key=lambda fitted: fitted.score(held_out, validation.labels))
-    found = np.zeros((len(asked), classes), np.float32)
-    found[:, best.classes_] = best.predict_proba(asked)
-    return scoring.of_videos(found, test)
+    return scoring.of_videos(class_baselines.of_model(best, classes)(asked), test)
 
 
 def _described(describe: Describe, clips: Clips, chosen: np.ndarray) -> np.ndarray:

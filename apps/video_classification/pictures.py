@@ -9,7 +9,8 @@ import matplotlib.axes
 import matplotlib.colors
 import numpy as np
 
-from apps.suite.evaluation import matrix_plots, plot_style, plots
+from apps.suite.evaluation import plot_style, plots
+from apps.suite.report_blocks import matrix_plots
 
 _SHOWN_FRAMES = 8  # of a strip
 

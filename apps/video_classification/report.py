@@ -8,14 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.suite.evaluation import (
-    class_blocks,
-    class_plots,
-    classification,
-    matrix_plots,
-    plots,
-    report,
-)
+from apps.suite.evaluation import classification, plots, report
+from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder, pictures

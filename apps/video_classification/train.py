@@ -49,14 +49,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     fit.seed_everything(config.seed)
     last = config.training.learn_from_validation  # then every checkpoint is better than all before
     settings, sizes, classes = config.training, config.model, len(corpus.label_names)
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "label_names": list(corpus.label_names),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(corpus, label_names=list(corpus.label_names))
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         with distribution.scope():
             network = model.build(config, classes, trains=True)
             learned = model.per_frame(network) if sizes.per_frame else network

@@ -195,6 +195,6 @@ class Stream:
         }
 
 
-def stream_of(trained: keras.Model, config: EncoderConfig, is_text: bool) -> Stream | None:
-    """Returns the stream of a model, None where it needs later steps or reads texts."""
-    return Stream(trained, config) if config.streams and not is_text else None
+def stream_of(trained: keras.Model, config: EncoderConfig, whole: bool) -> Stream | None:
+    """Returns the stream of a model, None where it needs later steps, as do texts (`whole`)."""
+    return Stream(trained, config) if config.streams and not whole else None

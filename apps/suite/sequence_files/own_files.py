@@ -8,9 +8,10 @@ from pathlib import Path
 
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
+from apps.suite.sequence_answers import questions
 from apps.suite.sequence_files import json_lines, long_tables, table_folders, text_tables, ts_files
 from apps.suite.sequences import config as configs
-from apps.suite.sequences import questions, ragged
+from apps.suite.sequences import ragged
 from apps.suite.tables import reader
 
 if typing.TYPE_CHECKING:

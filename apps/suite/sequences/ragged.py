@@ -84,6 +84,12 @@ class Sequences:
         count = 0 if column is None else len(self)
         return np.array([column.text(row) if column else "" for row in range(count)], object)
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """Returns the number of steps of each sequence, or of words of each text, int64."""
+        texts = self.texts
+        return np.array([len(text.split()) for text in texts]) if len(texts) else self.lengths
+
     def rows(self, index: int) -> slice:
         """Returns the rows of one sequence."""
         return slice(int(self.starts[index]), int(self.starts[index + 1]))
@@ -152,6 +158,15 @@ def of_arrays(
         values=np.concatenate([empty, *(np.asarray(array, np.float32) for array in arrays)]),
         starts=starts_of(np.array([len(array) for array in arrays], np.int64)),
     )
+
+
+def shortened(sequences: Sequences, steps: int) -> Sequences:
+    """Returns the first steps of each sequence, or the first words of each text."""
+    if len(sequences.texts):
+        texts = [" ".join(text.split()[:steps]) for text in sequences.texts]
+        return dataclasses.replace(sequences, words={TEXT: words_of(texts, np.ones(len(texts)))})
+    arrays = [sequences.at(index)[:steps] for index in range(len(sequences))]
+    return of_arrays(arrays, sequences.names, sequences.channel_names)
 
 
 def fingerprint(sequences: Sequences) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
+from apps.suite import errors
 from apps.suite.sequences import ragged
 from apps.suite.tables import large_arrays
 
@@ -164,3 +166,47 @@ def nearest(sequences: ragged.Sequences, asked: ragged.Sequences, most: int = 2_
     numbers = of_sequences(sequences.taken(np.arange(min(most, len(sequences)))))
     deviation = np.where(numbers.std(axis=0) > 0, numbers.std(axis=0), 1)
     return int((((numbers - of_sequences(asked)) / deviation) ** 2).sum(axis=1).argmin())
+
+
+def by_size(
+    sequences: ragged.Sequences, scores: np.ndarray, bins: int = 4
+) -> list[tuple[str, int, float]]:
+    """Returns size, number and mean score of sequences in bins with about as many of them each.
+
+    Args:
+        sequences: or texts, whose size is counted in words.
+        scores: of each, such as 1 where its answer is right, float [sequences].
+        bins: how many, at most.
+    """
+    sizes = sequences.sizes
+    edges = np.unique(np.quantile(sizes, np.linspace(0, 1, bins + 1)).round().astype(int))
+    found = []
+    for low, high in itertools.pairwise(edges):
+        last = high == edges[-1]
+        here = (sizes >= low) & ((sizes <= high) if last else (sizes < high))
+        if here.any():
+            name = f"{low} to {high if last else high - 1}"
+            found.append((name, int(here.sum()), float(np.nanmean(scores[here]))))
+    return found or [(str(edges[0]), len(scores), float(np.mean(scores)))]
+
+
+def beginnings(sequences: ragged.Sequences, most: int = 8) -> list[int]:
+    """Returns numbers of first steps or words, evenly by their ratio: 1 to the longest one."""
+    longest = max(1, int(np.max(sequences.sizes)))
+    return sorted({max(1, round(each)) for each in np.geomspace(1, longest, most)})
+
+
+def refuse_empty(sequences: ragged.Sequences, source: str) -> None:
+    """Raises UserError for an empty sequence, and for a channel without any value."""
+    lengths = sequences.lengths
+    if (lengths == 0).any():
+        name = sequences.names[int((lengths == 0).argmax())]
+        raise errors.UserError(f"{source}: {name} has no step; remove it")
+    if sequences.channel_names:
+        counts = of_channels(sequences.values).counts
+        if not counts.all():
+            channel = sequences.channel_names[int((counts == 0).argmax())]
+            raise errors.UserError(
+                f"{source}: column {channel} has no value; leave it out with "
+                f"--data_format.ignored_columns {channel}"
+            )

@@ -10,6 +10,7 @@ from apps.sequence_classification import config as configs
 from apps.sequence_classification import model, trained_model
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
+from apps.suite.sequence_answers import smoothing
 from apps.suite.sequences import sequence_statistics
 from apps.suite.texts import words
 
@@ -22,10 +23,10 @@ LEARNED = sequence_statistics.ChannelStatistics(
 TEXTS = ("a good film , a very good film", "what a bad film", "it is good", "it is bad")
 
 
-def config(per="sequence", **sizes):
+def config(per="sequence", smoothed=False, **sizes):
     return configs.Config(
         preset="tiny",
-        target=configs.TargetConfig(per=per),
+        target=configs.TargetConfig(per=per, smoothed=smoothed),
         model=EncoderConfig(**{"units": 6, "convolution_filters": 4, **sizes}),
     )
 
@@ -45,7 +46,9 @@ def trained(per="sequence", text=False, **sizes):
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(draw.normal(0, 0.6, weight.shape))
-    return trained_model.TrainedModel(network, NAMES, () if text else CHANNELS, made, known)
+    smooth = smoothing.Smoothing(0.5, 0.1) if made.target.smoothed else None
+    channels = () if text else CHANNELS
+    return trained_model.TrainedModel(network, NAMES, channels, made, known, smooth)
 
 
 def sequence(steps=20, seed=0):
@@ -68,6 +71,8 @@ def write(folder, made=None):
         made.model.save(run.model_file)
         if made.vocabulary is not None:
             made.vocabulary.save(run.path)
+        if made.config.target.smoothed:
+            trained_model.write(run, made.smooth)
         run.finish_training(1.0)
         run.write_metrics({})
     return made

@@ -99,7 +99,7 @@ def test_texts_get_one_label_each(tmp_path):
     file.write_text("text,label\n" + "\n".join(rows) + "\n")
     corpus = data.load(config(file))
     assert corpus.is_text
-    assert len(corpus.test.texts) == len(corpus.test.labels)
+    assert len(corpus.test.sequences.texts) == len(corpus.test.labels)
     refused(file, "texts", target=configs.TargetConfig(per="step"))
     known = corpus.vocabulary(config(file).text)
     inputs, labels = next(iter(data.batches(corpus.train, 2, config(file), np.zeros(0), known)))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.sequence_classification import export, predict, serving
+from apps.sequence_classification import data, export, predict, scoring, serving
 from apps.suite import errors
 from apps.suite.export import asking
-from apps.suite.sequences import questions
+from apps.suite.sequence_answers import questions
+from apps.suite.sequences import ragged
 from tests.apps import served_contract
 from tests.apps.sequence_classification import small_run
 
@@ -18,6 +19,7 @@ KINDS = {
     "steps": {"per": "step", "layer": "gru", "convolution_count": 1},
     "both ways": {"layer": "bilstm", "pooling": "last", "pool_steps": 2},
     "text": {"text": True, "layer": "bilstm"},
+    "smoothed": {"per": "step", "smoothed": True},
 }
 
 
@@ -51,6 +53,20 @@ def test_rows_alone_and_padded_on_either_side_are_answered_alike():
     for row in found["probabilities"]:
         np.testing.assert_allclose(row, expected["probabilities"][0], atol=1e-6)
     assert set(found["label"]) == set(expected["label"])
+
+
+def test_smoothed_steps_are_served_as_they_are_measured_and_have_no_stream():
+    trained = small_run.trained("step", smoothed=True)
+    model = asked(trained)
+    assert "stream" not in model.inputs
+    arrays = [small_run.sequence(steps, steps) for steps in (7, 16)]
+    sequences = ragged.of_arrays(arrays, ["a", "b"], small_run.CHANNELS)
+    score = scoring.scorer(trained)
+    measured = score(data.Part(sequences, np.zeros(23, int)))
+    rows = [model.ask(values=array[None])["probabilities"][0] for array in arrays]
+    np.testing.assert_allclose(np.concatenate(rows), measured, atol=1e-5)
+    plain = scoring.Scorer(trained.model)(data.Part(sequences, np.zeros(23, int)))
+    assert np.abs(plain - measured).max() > 0.05
 
 
 def test_a_stream_ends_with_the_answer_to_the_whole():

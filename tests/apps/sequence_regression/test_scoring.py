@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from apps.sequence_regression import baselines, data, report, scoring, targets
+from apps.suite.evaluation import regression
 from apps.suite.sequences import ragged
 from tests.apps.sequence_regression import small_run
 
@@ -18,25 +19,16 @@ def test_a_late_answer_costs_more_than_an_early_one():
     assert scoring.nasa_score(np.array([30.0])) > 1.5 * scoring.nasa_score(np.array([-30.0]))
 
 
-def test_errors_are_those_of_the_known_truths():
-    truths = np.array([[1.0, 5.0], [3.0, np.nan], [5.0, 9.0]])
-    values = np.array([[2.0, 5.0], [3.0, 1e6], [3.0, 9.0]])
-    found = scoring.errors_of(values, truths)
-    assert found["rmse"] == pytest.approx(np.sqrt((1 + 0 + 4 + 0 + 0) / 5))
-    assert found["mae"] == pytest.approx(3 / 5)
-    assert found["r2"] == pytest.approx((1 - 5 / 8 + 1) / 2)
-
-
 def test_the_capped_and_the_true_life_stand_side_by_side():
     config = small_run.config({"remaining": True, "cap": 50.0}, layer="lstm")
     truths = np.array([[40.0], [90.0]])
     value = np.array([[40.0], [50.0]])
-    found = scoring.measures(config, scoring.Answers(value, value - 1, value + 1), truths)
+    found = scoring.measures(config, regression.Answers(value, value - 1, value + 1), truths)
     assert found["rmse"] == 0
     assert found["rmse_of_true_life"] == pytest.approx(np.sqrt(1600 / 2))
     assert found["nasa_score_of_true_life"] == pytest.approx(np.exp(40 / 13) - 1)
     assert (found["coverage"], found["interval_width"]) == (1, 2)
-    stages = scoring.by_stage(scoring.Answers(value, value, value), truths)
+    stages = scoring.by_stage(regression.Answers(value, value, value), truths)
     assert {name: each["cases"] for name, each in stages.items()} == {
         "25 to 75": 1,
         "75 and more": 1,
@@ -78,15 +70,6 @@ def corpus_of(train, test, names):
     )  # fmt: skip
 
 
-def test_the_interval_of_the_rmse_is_over_units_and_not_over_steps():
-    draw = np.random.default_rng(0)
-    units = np.repeat(np.arange(30), 50)
-    values = np.repeat(draw.normal(size=30), 50)[:, None]
-    found = scoring.rmse_interval(values, np.zeros_like(values), units, 0)
-    steps = scoring.rmse_interval(values, np.zeros_like(values), np.arange(1500), 0)
-    assert found.high - found.low > 4 * (steps.high - steps.low)
-
-
 def wandering(count, seed):
     return [small_run.a_sequence(20 + at % 7, seed + at, missing=0) for at in range(count)]
 
@@ -97,7 +80,7 @@ def test_baselines_learn_what_a_mean_can_tell():
     truths = np.array([[array[:, 0].mean() + array[-1, 1]] for array in test])
     corpus = corpus_of(part_of(train, target), part_of(test, truths), ("sum",))
     found = baselines.predictions(corpus, small_run.config(), corpus.test)
-    rmse = {name: scoring.errors_of(each, truths)["rmse"] for name, each in found.items()}
+    rmse = {name: regression.errors_of(each, truths)["rmse"] for name, each in found.items()}
     assert rmse["ridge"] < 0.2 * rmse["mean"]
     assert rmse["gradient boosting"] < 0.6 * rmse["mean"]
 
@@ -107,7 +90,7 @@ def test_baselines_of_steps_and_of_remaining_life_answer_each_case():
     of_steps = [np.concatenate(each)[:, :1] for each in (train, test)]
     corpus = corpus_of(part_of(train, of_steps[0]), part_of(test, of_steps[1]), ("flow",))
     by_step = baselines.predictions(corpus, small_run.config({"per": "step"}), corpus.test)
-    assert scoring.errors_of(by_step["ridge"], of_steps[1])["r2"] > 0.4
+    assert regression.errors_of(by_step["ridge"], of_steps[1])["r2"] > 0.4
     lives = np.concatenate([np.arange(len(each))[::-1] for each in train])[:, None]
     fleet = corpus_of(part_of(train, lives), part_of(test, np.zeros((5, 1))), ("remaining",))
     config = small_run.config({"remaining": True, "cap": 6.0}, layer="lstm")
@@ -129,7 +112,7 @@ def test_baselines_of_texts_read_their_words():
     part = targets.Part(sequences, np.arange(60)[:, None] % 2.0, np.arange(60))
     corpus = corpus_of(part, part, ("value",))
     found = baselines.predictions(corpus, small_run.config(), part)
-    assert scoring.errors_of(found["TF-IDF with ridge"], part.targets)["r2"] > 0.8
+    assert regression.errors_of(found["TF-IDF with ridge"], part.targets)["r2"] > 0.8
 
 
 def test_a_channel_that_the_model_does_not_read_is_not_important():

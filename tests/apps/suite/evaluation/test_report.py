@@ -246,3 +246,13 @@ def test_a_preset_as_it_is_needs_no_fields():
 def test_heat_goes_from_nothing_to_the_full_level():
     levels = [report.heat(value, 4.0) for value in (-1.0, 0.0, 2.0, 4.0, 100.0)]
     assert levels == [0, 0, 5, report.HEAT_LEVELS, report.HEAT_LEVELS]
+
+
+def test_the_ways_to_ask_name_the_run_and_send_a_body_that_is_piped_or_written(folder):
+    first, second, _ = report.ways_to_ask(folder, "a.wav", "@-", made_by="echo '{}'")
+    assert first.text.startswith(f"python -m apps.{folder.task}.predict --run ")
+    assert first.text.endswith(" a.wav")
+    assert "echo '{}' |\ncurl -X POST" in second.text
+    assert second.text.endswith(f"{folder.task}:predict \\\n    -d @-")
+    _, written, _ = report.ways_to_ask(folder, "a.csv", "@request.json")
+    assert "|" not in written.text

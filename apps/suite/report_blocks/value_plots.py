@@ -1,32 +1,23 @@
-"""Plots answers beside the truth: all cases, and the course of one sequence."""
+"""Plots values with their intervals: beside the truth of all cases, and along one sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.axes
 import numpy as np
 
-from apps.sequence_regression import data, scoring, targets, trained_model
-from apps.suite.evaluation import plot_style, plots
+from apps.suite.evaluation import plot_style, plots, regression
 from apps.suite.runs import files
 
 _MOST_POINTS = 3_000
 _MOST_TARGETS = 3  # courses of so many targets are drawn
 
 
-class Course(NamedTuple):
-    """Answers along one sequence, [steps, targets] each; the truth is NaN where nobody knows it."""
-
-    name: str
-    answers: scoring.Answers
-    truth: np.ndarray
-
-
 def truth_and_answer(
-    folder: Path, names: Sequence[str], found: scoring.Answers, truths: np.ndarray
+    folder: Path, names: Sequence[str], found: regression.Answers, truths: np.ndarray
 ) -> plots.Plot:
     """Plots the answer over the truth of each case of the first target, at most 3,000."""
     known = np.flatnonzero(np.isfinite(truths[:, 0]))
@@ -58,47 +49,13 @@ def truth_and_answer(
     )  # fmt: skip
 
 
-def along(trained: trained_model.TrainedModel, part: targets.Part, index: int) -> Course:
-    """Returns the answers along a sequence of a part, for a model with an answer for each step."""
-    one = part.sequences.taken([index])
-    scorer = scoring.Scorer(trained.model, trained.config, every_step=True)
-    outputs = scorer(targets.Part(one, np.zeros((1, 1)), np.zeros(1, np.int64)))
-    answers = scoring.Answers(*(each.numpy() for each in scoring.answers(trained, outputs)))
-    if trained.config.target.remaining:
-        truth = part.targets[index] + targets.remaining(one)[:, None]
-        truth = targets.capped(truth, trained.config.target)
-    else:
-        truth = part.targets[part.sequences.rows(index)]
-    return Course(one.names[0], answers, truth)
-
-
-def course(
-    folder: Path,
-    rank: str,
-    corpus: data.Corpus,
-    trained: trained_model.TrainedModel,
-    part: targets.Part,
-    index: int,
-) -> plots.Plot:
-    """Plots the course of a test sequence: truth, answer, interval."""
-    found = along(trained, part, index)
-    error = scoring.errors_of(found.answers.value.astype(float), found.truth)["rmse"]
-    return plots.save(
-        folder,
-        f"course_{rank}",
-        f"{found.name}, the {rank}",
-        f"Course of {found.name}: answers with intervals beside the truth, RMSE {error:.3g}.",
-        drawn(found, corpus.target_names),
-    )
-
-
-def write_png(path: Path, found: Course, names: Sequence[str]) -> None:
+def write_png(path: Path, found: regression.Course, names: Sequence[str]) -> None:
     """Writes a course as a .png file."""
     drawing = plot_style.png(plot_style.LIGHT, found.name, drawn(found, names), 3.4)
     files.write_atomically(path, drawing)
 
 
-def drawn(found: Course, names: Sequence[str]) -> plot_style.Draw:
+def drawn(found: regression.Course, names: Sequence[str]) -> plot_style.Draw:
     """Returns the function that draws a course: at most three targets, over each other."""
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> Any:

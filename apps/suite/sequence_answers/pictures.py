@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,34 @@ def inside(
     found = activations(model, inputs)
     plot = heat(folder, "activations", title, found, None, y_label="unit", unit="output")
     return report.Section("Inside the network", [plot])
+
+
+def importance(
+    sequences: ragged.Sequences,
+    score: Callable[[ragged.Sequences], float],
+    draw: np.random.Generator,
+) -> tuple[float, dict[str, float]]:
+    """Returns the score of sequences, and by channel the one without what the channel tells.
+
+    The channel's values of each sequence are those of another one, repeated or cut to its length:
+    what they tell is lost, and they stay usual values.
+
+    Args:
+        sequences: of numbers, at least two.
+        score: of the model's answers to them.
+        draw: of the others.
+    """
+    whole = np.asarray(sequences.values)
+    usual = score(sequences)
+    others = np.roll(draw.permutation(len(sequences)), 1)
+    found = {}
+    for at, name in enumerate(sequences.channel_names):
+        values = whole.copy()
+        for index, other in enumerate(others):
+            steps = int(sequences.lengths[index])
+            values[sequences.rows(index), at] = np.resize(sequences.at(other)[:, at], steps)
+        found[name] = score(dataclasses.replace(sequences, values=values))
+    return usual, found
 
 
 def activations(model: keras.Model, values: np.ndarray) -> np.ndarray:

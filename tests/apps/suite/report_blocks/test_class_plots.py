@@ -4,7 +4,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from apps.suite.evaluation import class_blocks, class_plots, classification, matrix_plots
+from apps.suite.evaluation import classification
+from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 
 
 @pytest.mark.parametrize("labels", [2, 14, 101])

@@ -1,0 +1,1 @@
+"""Shows answers in a report: labels and values as plots and tables."""

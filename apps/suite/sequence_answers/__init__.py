@@ -1,0 +1,1 @@
+"""Puts sequences and texts to a trained model: asked, served, smoothed, drawn."""
