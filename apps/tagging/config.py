@@ -27,6 +27,10 @@ class ModelConfig:
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 32  # sentences
     average_fraction: fields.Share = 0.2
+    # Share of the spans that training replaces by others of their type; of schemes with spans
+    swapped_spans: fields.Share = 0.0
+    # Occurrences in the train part at which half of a word's are read as unknown; 0 = off
+    rare_dropout: fields.Amount = 0.0
 
 
 @dataclass(frozen=True)

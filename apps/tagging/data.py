@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import re
 import typing
@@ -130,21 +131,34 @@ def encode(
 
 
 def batches(
-    encoded: Encoded, config: configs.Config, has_label: bool, first_step: int = 0
+    encoded: Encoded,
+    config: configs.Config,
+    has_label: bool,
+    first_step: int = 0,
+    tag_names: Sequence[str] = (),
 ) -> tf.data.Dataset:
     """Yields batches without end: {"word_ids", "letter_ids"}, and tags (b, time), -1 after the end.
 
     With `has_label`, the targets are (tags, labels). A step is a function of the seed and its
-    number alone.
+    number alone. With `tag_names` of a scheme with spans, spans are replaced by others.
     """
     import tensorflow as tf
 
     from apps.suite.sequences import batches as buckets
+    from apps.suite.texts import words as vocabularies
 
-    lengths, rows = np.diff(encoded.starts), config.training.batch_size
+    lengths, settings = np.diff(encoded.starts), config.training
+    rows = settings.batch_size
+    swaps = SpanSwaps(encoded, tag_names, settings.swapped_spans)
+    counts = np.bincount(encoded.words)
 
-    def make(chosen: np.ndarray, _: np.random.Generator) -> list[np.ndarray]:
-        return [*padded(encoded, chosen), encoded.labels[chosen]]
+    def make(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        found = swaps.drawn(chosen, draw) if settings.swapped_spans and tag_names else encoded
+        words, letters, tags = padded(found, chosen if found is encoded else np.arange(rows))
+        if settings.rare_dropout:
+            hidden = draw.random(words.shape) * (1 + counts[words] / settings.rare_dropout) < 1
+            words = np.where(hidden & (words != 0), vocabularies.UNKNOWN, words)
+        return [words, letters, tags, encoded.labels[chosen]]
 
     specs = [tf.TensorSpec([rows, *[None] * rank], tf.int32) for rank in (1, 2, 1, 0)]
     order = buckets.Buckets(lengths, rows, (config.seed, _SEED))
@@ -153,6 +167,50 @@ def batches(
         return {"word_ids": words, "letter_ids": letters}, (tags, label) if has_label else tags
 
     return buckets.endless(order, make, specs, first_step).map(named)
+
+
+class SpanSwaps:
+    """Replaces spans of sentences by other spans of their type (Dai and Adel 2020).
+
+    Args:
+        encoded: sentences, with tags of `tag_schemes.INSIDE`.
+        tag_names: of these tags.
+        share: of the spans that are replaced.
+    """
+
+    def __init__(self, encoded: Encoded, tag_names: Sequence[str], share: float) -> None:
+        self._encoded, self._share = encoded, share
+        names = [*tag_names, "O"]
+        self._spans: list[list[tag_schemes.Span]] = []
+        others: dict[str, dict[bytes, tuple[int, int]]] = collections.defaultdict(dict)
+        for first, end in itertools.pairwise(encoded.starts.tolist() if share else ()):
+            tags = [names[tag] for tag in encoded.tags[first:end]]
+            spans = tag_schemes.read(tags, tag_schemes.INSIDE, strict=False)
+            self._spans.append([span._replace(start=first + span.start, end=first + span.end)
+                                for span in spans])  # fmt: skip
+            for start, stop, kind in self._spans[-1]:
+                others[kind][encoded.letters[start:stop].tobytes()] = start, stop
+        self._others = {kind: list(found.values()) for kind, found in others.items()}
+
+    def drawn(self, chosen: np.ndarray, draw: np.random.Generator) -> Encoded:
+        """Returns the chosen sentences with some of their spans replaced."""
+        found = []
+        for sentence in chosen:
+            at, end = self._encoded.starts[sentence : sentence + 2]
+            pieces = []
+            for start, stop, kind in self._spans[sentence]:
+                pieces.append(np.arange(at, start))
+                if draw.random() < self._share:
+                    known = self._others[kind]
+                    pieces.append(np.arange(*known[draw.integers(len(known))]))
+                else:
+                    pieces.append(np.arange(start, stop))
+                at = stop
+            found.append(np.concatenate([*pieces, np.arange(at, end)]))
+        places = np.concatenate(found)
+        words, letters, tags = (array[places] for array in self._encoded[:3])
+        starts = np.cumsum([0, *map(len, found)])
+        return Encoded(words, letters, tags, starts, self._encoded.labels[chosen])
 
 
 def padded(encoded: Encoded, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,19 +1,7 @@
 """Exports a run for TensorFlow Serving: `python -m apps.tagging.export`.
 
-Signatures, all for any number of rows:
-
-    serving_default  text string[b]
-                     -> tokens string[b, time], the words of the text, and as below; spans are
-                        told by characters
-    tokens           tokens string[b, time], padded with ""
-                     -> tags string[b, time], probabilities float32[b, time] of these tags,
-                        span_text, span_label string[b, spans], span_start, span_end
-                        int32[b, spans], the end being the one after the last, span_probability
-                        float32[b, spans], label string[b], label_probability float32[b]
-
-Tags are written in the scheme of the training data. Rows are padded with "", with 0, and with -1
-in the places of spans. The label is "" for a model that learned none. `assets/settings.json` holds
-the scheme, the tokenizer, the types of spans and the labels.
+The signatures, `serving_default` for texts and `tokens` for words, are described in `serving` and
+in the README.
 
 What `python -m apps.export_onnx` writes of a run: word and letter ids in, tags out.
 """

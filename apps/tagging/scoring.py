@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import lstm_layers
+from apps.suite.sequences import batches
 from apps.suite.texts import tag_schemes
 from apps.tagging import data, model, trained_model
 
@@ -84,11 +84,9 @@ class Answers(NamedTuple):
     labels: np.ndarray
 
 
-def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answers:
-    """Tags encoded sentences, those of about equal length together."""
-    from apps.suite.sequences import batches
-
-    ask = asking(trained.model)
+def answers(trained: trained_model.TrainedModel, encoded: data.Encoded, ask: Any = None) -> Answers:
+    """Tags encoded sentences, those of about equal length together; `ask` is that of `asking`."""
+    ask = ask or asking(trained.model)
     lengths = np.diff(encoded.starts)
     found: list[Any] = [None] * len(lengths)
     names = np.array([*trained.tag_names, "O"], object)
@@ -102,15 +100,6 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answe
             found[index] = spelled, probabilities[row, :length], labels[row]
     tags_of, probabilities_of, labels_of = zip(*found, strict=True)
     return Answers(list(tags_of), list(probabilities_of), np.stack(labels_of))
-
-
-def timed_answers(
-    trained: trained_model.TrainedModel, encoded: data.Encoded
-) -> tuple[Answers, float]:
-    """Returns `answers`, and how many words a second they took, by whole batches."""
-    began = time.perf_counter()
-    found = answers(trained, encoded)
-    return found, len(encoded.words) / (time.perf_counter() - began)
 
 
 def asking(network: keras.Model) -> Any:
@@ -146,8 +135,6 @@ class Validation:
 
     def __call__(self) -> dict[str, float]:
         """Returns the mean nats of a word, with those of a label, and the shares that are right."""
-        from apps.suite.sequences import batches
-
         lengths, labels = np.diff(self._encoded.starts), self._encoded.labels
         nats = right = label_nats = label_right = 0.0
         for chosen in batches.in_order(lengths, ROWS):

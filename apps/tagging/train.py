@@ -69,6 +69,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
 
         validation = scoring.Validation(network, held_out)
+        with_spans = corpus.tag_names if corpus.scheme != "plain" else ()
 
         def validate(_: keras.Model) -> dict[str, float]:
             return validation()
@@ -79,7 +80,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         record = fit.fit(
             network,
-            lambda first_step: data.batches(learned, config, bool(label_names), first_step),
+            lambda first_step: data.batches(
+                learned, config, bool(label_names), first_step, with_spans
+            ),
             steps=settings.steps,
             steps_per_checkpoint=settings.steps_per_checkpoint,
             folder=folder,

@@ -80,6 +80,43 @@ def test_batches_are_a_function_of_the_step_and_hold_every_sentence(made):
         assert ((targets[0].numpy() >= 0) == (inputs["word_ids"].numpy() > 0)).all()
 
 
+def test_spans_are_replaced_by_others_of_their_type_and_the_rest_stays():
+    names = ["O", "B-x", "I-x", "B-y", "I-y"]
+    sentences = [([2, 3, 4, 5], [0, 1, 2, 0]), ([6, 7], [1, 3]), ([8, 9, 8], [3, 4, -1])]
+    words, tags = (np.concatenate([each[at] for each in sentences]) for at in (0, 1))
+    labels = np.array([0, 1, 0], np.int32)
+    encoded = data.Encoded(words, words[:, None], tags, np.array([0, 4, 6, 9]), labels)
+    swaps, draw = data.SpanSwaps(encoded, names, 0.5), np.random.default_rng(0)
+    found = set()
+    for _ in range(200):
+        drawn = swaps.drawn(np.array([1, 0]), draw)
+        assert drawn.labels.tolist() == [1, 0]
+        found.add(tuple(map(tuple, np.split(drawn.words, drawn.starts[1:-1]))))
+        assert len(drawn.tags) == len(drawn.words) == len(drawn.letters) == drawn.starts[-1]
+        for word, tag in zip(drawn.words, drawn.tags, strict=True):
+            assert tag in tags[words == word]
+    x, y = ((6,), (3, 4)), ((7,), (8, 9))
+    assert found == {(one + two, (2, *three, 5)) for one in x for two in y for three in x}
+
+
+def test_rare_words_are_hidden_more_often_than_frequent_ones(made):
+    encoded = data.encode(made.train, made, vocabulary_of(made))
+    training = config.TrainingConfig(batch_size=60, rare_dropout=30.0)
+    settings = dataclasses.replace(small_run.config(), training=training)
+    plain = dataclasses.replace(small_run.config(), training=config.TrainingConfig(batch_size=60))
+    streams = [data.batches(encoded, each, True).take(20) for each in (settings, plain)]
+    shown, right = (
+        np.concatenate([inputs["word_ids"].numpy().ravel() for inputs, _ in stream])
+        for stream in streams
+    )
+    assert set(shown[shown != right]) == {1}
+    assert not shown[right == 0].any()
+    counts = np.bincount(encoded.words)
+    for word in np.flatnonzero(counts[2:]) + 2:
+        share = (shown[right == word] == 1).mean()
+        assert abs(share - 30 / (30 + counts[word])) < 0.1
+
+
 def test_the_most_frequent_tag_of_a_word_ignores_what_is_not_known():
     train = [data.Sentence(("a", "a", "b", "c"), ("x", "", "y", "y")),
              data.Sentence(("a", "a"), ("x", "y"))]  # fmt: skip
