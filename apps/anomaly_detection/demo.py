@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
 from typing import NamedTuple
 
-import gradio
 import matplotlib.axes
 import matplotlib.dates
 import numpy as np
 
-from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export import asking
-from apps.suite.tables import reader
 from apps.suite.tables import rows as table_rows
 
 MOST_STEPS = 100_000  # that the page shows
@@ -226,29 +222,14 @@ def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 TITLE = "Anomalies"
 EXPLAINED = "Give measurements over time; the model marks the stretches that it finds unusual."
-LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _DAY_SECONDS = 86_400
 _COLUMNS = ("event", "from", "to", "steps", "highest score")
 
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            file = gradio.File(label="A csv file", file_count="single", height=140)
-            text = gradio.Textbox(
-                label="or the csv itself", lines=8, max_lines=12,
-                placeholder=f"time,{','.join(channels_of(model))}\n…",
-            )  # fmt: skip
-            with gradio.Row():
-                ask = gradio.Button("Look for anomalies", variant="primary", size="md")
-                example = gradio.Button("Fill in an example", size="md")
-            elements.place(elements.note(_wanted(model)))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
 
-    @elements.answered
-    def show(given: str | None) -> str:
+    def show(given: str) -> str:
         watched = watch(model, given)
         return (
             elements.heading(summary(watched), spacing(model, watched))
@@ -256,29 +237,15 @@ def tab(model: asking.ExportedModel) -> None:
             + table(watched)
         )
 
-    ask.click(show, text, answer, **elements.ANSWER)
-    file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
-    given = [
-        file.upload(elements.filled(read), file, [text, answer], **elements.ANSWER),
-        example.click(
-            elements.filled(lambda: example_csv(model)),
-            None, [text, answer], **elements.ANSWER,
-        ),
-    ]  # fmt: skip
-    for filled in given:
-        filled.then(elements.if_filled(show), [text, answer], answer, **elements.ANSWER)
-
-
-def read(path: str | None) -> str:
-    """Reads the text of a file; UserError where it is too large or not text."""
-    if not path:
-        return ""
-    file = Path(path)
-    if file.stat().st_size > LARGEST_FILE_BYTES:
-        raise errors.UserError(
-            f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give a part of it."
-        )
-    return reader.as_text(file)
+    asked_text.tab(
+        show,
+        lambda: example_csv(model),
+        label="the csv itself",
+        placeholder=f"time,{','.join(channels_of(model))}\n…",
+        button="Look for anomalies",
+        hint=_wanted(model),
+        files=True,
+    )
 
 
 def _wanted(model: asking.ExportedModel) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -136,7 +135,9 @@ def card(
         ),
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=report.ways_to_ask(
+            folder, "readings.csv --events events.csv --plot alarms.png", "@request.json"
+        ),
         presets=configs.PRESETS,
     )
 
@@ -189,25 +190,6 @@ def _season(network: keras.Model) -> str:
         return ""
     steps = network.get_layer("season").season_steps
     return f" It also reads what was {steps:,} steps before."
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} readings.csv --events events.csv "
-            "--plot alarms.png",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict -d @request.json",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
 
 
 class Fault(NamedTuple):

@@ -214,24 +214,10 @@ def _compared(metrics: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config], dataset: Dataset) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
     names = list(dataset.item_names[:2])
     inputs = {"history": [names], "k": 10, "exclude_seen": False}
     request = shlex.quote(json.dumps({"inputs": inputs}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} -- {shlex.join(names)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    return report.ways_to_ask(folder, f"-- {shlex.join(names)}", request)
 
 
 def example_sections(dataset: Dataset, ranked: ranking.Ranked) -> list[report.Section]:

@@ -124,26 +124,17 @@ def _windows(corpus: data.Corpus, config: configs.Config) -> Mapping[str, np.nda
     window = max(3, round(seconds * corpus.steps_per_second)) if corpus.steps_per_second else 50
     window = min(window, max(3, int(np.median(corpus.train.sequences.lengths))))
     stride = max(1, window // _STRIDE_SHARE)
-    parts = []
-    for part in corpus.parts.values():
-        numbers, rows = sequence_statistics.of_windows(part.sequences, window, stride)
-        parts.append((numbers, rows, part.labels[rows]))
-    (learned, _, labels), (held_out, _, of_held_out), (asked, rows, _) = parts
+    train, test = corpus.train, corpus.test
+    learned, middles = sequence_statistics.of_windows(train.sequences, window, stride)
+    asked, rows = sequence_statistics.of_windows(test.sequences, window, stride)
+    labels = train.labels[middles]
     known = np.flatnonzero(labels >= 0)
     chosen = np.random.default_rng(config.seed).permutation(known)[:_WINDOWS]
     windowed = _boosted(corpus, learned[chosen], labels[chosen], asked, config.seed)
     model = pipeline.make_pipeline(
         preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=200)
     ).fit(learned[chosen], labels[chosen])
-    del held_out, of_held_out
-    sequences = corpus.test.sequences
-    every = np.arange(len(corpus.test.labels))
-    after = np.clip(np.searchsorted(rows, every), 0, len(rows) - 1)
-    before = np.maximum(after - 1, 0)
-    number = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    nearer = np.abs(rows[before] - every) <= np.abs(rows[after] - every)
-    same = number[rows[before]] == number
-    nearest = np.where((nearer & same) | (number[rows[after]] != number), before, after)
+    nearest = sequence_statistics.nearest_window(corpus.test.sequences, rows)
     return {
         "logistic_regression": _all_labels(model, corpus)(asked)[nearest],
         "gradient_boosting": windowed[nearest],

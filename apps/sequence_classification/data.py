@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,9 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite import errors
-from apps.suite.data import labelled_files
-from apps.suite.networks import sequence_inputs
 from apps.suite.sequence_files import named, own_files
+from apps.suite.sequences import encoded_inputs, ragged, sequence_statistics, training_examples
 from apps.suite.sequences import parts as parts_of_data
-from apps.suite.sequences import ragged, sequence_statistics, training_examples
 from apps.suite.texts import words
 
 DEFAULT = "japanese_vowels"
@@ -39,30 +38,12 @@ class Part(NamedTuple):
         return list(self.sequences.texts)
 
 
-class Corpus(NamedTuple):
-    """All that is learned from and measured on."""
+@dataclass(frozen=True, kw_only=True)
+class Corpus(parts_of_data.Corpus[Part]):
+    """All that is learned from and measured on; `steps_per_second` is 0 where it is not known."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str
-    split: str  # how the parts were made, in words
     label_names: tuple[str, ...]
-    train: Part
-    validation: Part
-    test: Part
-    steps_per_second: float  # 0 where it is not known
-    notes: tuple[str, ...]
-
-    @property
-    def is_text(self) -> bool:
-        """Returns whether the sequences are texts."""
-        return not self.train.sequences.channel_names
-
-    @property
-    def parts(self) -> dict[str, Part]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+    steps_per_second: float = 0.0
 
 
 def load(config: configs.Config) -> Corpus:
@@ -108,17 +89,13 @@ def load(config: configs.Config) -> Corpus:
         sequences, of_sequences, config.data_format, config.own, config.seed
     )
     made = {}
-    for part in labelled_files.PARTS:
-        chosen = np.flatnonzero(np.array(parts) == part)
-        if not len(chosen):
-            raise errors.UserError(f"{source}: no sequence in the part {part}")
-        taken = sequences.taken(chosen)
-        rows = ragged.rows_of(sequences.starts, chosen)
-        made[part] = Part(taken, labels[rows] if config.per_step else labels[chosen])
+    for part, (chosen, taken) in parts_of_data.taken(sequences, parts, source).items():
+        rows = ragged.rows_of(sequences.starts, chosen) if config.per_step else chosen
+        made[part] = Part(taken, labels[rows])
     order, made = _known_labels(order, made, source)
     return Corpus(
-        known, licence, source, fingerprint, split, order, **made,
-        steps_per_second=rate, notes=sequences.notes,
+        name=known, licence=licence, source=source, fingerprint=fingerprint, split=split,
+        label_names=order, **made, steps_per_second=rate, notes=sequences.notes,
     )  # fmt: skip
 
 
@@ -204,19 +181,8 @@ def _known_labels(
 def preprocess(
     given: tf.Tensor, known: words.Vocabulary | None = None
 ) -> tf.Tensor | dict[str, tf.Tensor]:
-    """Returns the inputs of the network for values or texts, in pure TensorFlow.
-
-    Args:
-        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
-            in front of a sequence is moved after its end. Or texts string (batch,).
-        known: the vocabulary of texts.
-    """
-    return sequence_inputs.left_aligned(given) if known is None else known.inputs(given)
-
-
-def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
-    """Learns the words of the train part; None where the sequences are of numbers."""
-    return words.learn_by(corpus.train.texts, config.text) if corpus.is_text else None
+    """Returns the inputs of the network for values or texts, see `encoded_inputs.preprocessed`."""
+    return encoded_inputs.preprocessed(given, known)
 
 
 def batches(

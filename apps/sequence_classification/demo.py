@@ -2,71 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import gradio
 import matplotlib.axes
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.evaluation import plot_style, segments
 from apps.suite.export import asking
-from apps.suite.tables import reader
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequences"
 EXPLAINED = "Give a sequence of measurements, or a text, and see how the model labels it."
 MOST_STEPS = 20_000  # that the page shows
-LARGEST_FILE_BYTES = 5 * 1024 * 1024
 _DRAWN_CHANNELS = 6
 
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    channels = model.setting("channel_names")
-    is_text = not channels
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            file = None if is_text else gradio.File(label="A csv file", height=140)
-            text = gradio.Textbox(
-                label="A text" if is_text else "or the csv itself", lines=8, max_lines=12,
-                placeholder="some words" if is_text else f"{','.join(channels[:6])}\n…",
-            )  # fmt: skip
-            with gradio.Row():
-                ask = gradio.Button("Label it", variant="primary", size="md")
-                example = gradio.Button("Fill in an example", size="md")
-            elements.place(elements.note(_wanted(model)))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
-
-    @elements.answered
-    def show(given: str | None) -> str:
-        return of_text(model, given) if is_text else of_csv(model, given)
-
-    ask.click(show, text, answer, **elements.ANSWER)
-    filled = [
-        example.click(
-            elements.filled(lambda: example_input(model)), None, [text, answer], **elements.ANSWER
-        )
-    ]
-    if file is not None:
-        file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
-        filled.append(file.upload(elements.filled(read), file, [text, answer], **elements.ANSWER))
-    for each in filled:
-        each.then(elements.if_filled(show), [text, answer], answer, **elements.ANSWER)
-
-
-def read(path: str | None) -> str:
-    """Reads the text of a file; UserError where it is too large or not text."""
-    if not path:
-        return ""
-    file = Path(path)
-    if file.stat().st_size > LARGEST_FILE_BYTES:
-        raise errors.UserError(
-            f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give one sequence."
-        )
-    return reader.as_text(file)
+    channels, labels = model.setting("channel_names"), ", ".join(model.setting("label_names"))
+    told = f"One row a step; columns: {', '.join(channels)}. Empty cells are missing. {labels}."
+    asked_text.tab(
+        lambda given: of_csv(model, given) if channels else of_text(model, given),
+        lambda: example_input(model),
+        label="the csv itself" if channels else "A text",
+        placeholder=f"{','.join(channels[:6])}\n…" if channels else "some words",
+        button="Label it",
+        hint=told if channels else f"The labels: {labels}.",
+        files=bool(channels),
+    )
 
 
 def example_input(model: asking.ExportedModel) -> str:
@@ -126,11 +89,3 @@ def _picture(model: asking.ExportedModel, values: np.ndarray, likely: np.ndarray
 
     told = f"{', '.join(channels)} over {len(values):,} steps."
     return elements.picture("The sequence", told, draw, height_inches=3.2)
-
-
-def _wanted(model: asking.ExportedModel) -> str:
-    channels = model.setting("channel_names")
-    labels = ", ".join(model.setting("label_names"))
-    if not channels:
-        return f"The labels: {labels}."
-    return f"One row a step; columns: {', '.join(channels)}. Empty cells are missing. {labels}."

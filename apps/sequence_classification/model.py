@@ -6,7 +6,7 @@ p = softmax(W s + b)        probabilities of the labels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite.distribution import replicas
-from apps.suite.sequences import encoded_inputs
+from apps.suite.sequences import encoded_inputs, sequence_statistics
 from apps.suite.texts import words
 
 
@@ -22,8 +22,7 @@ def build(
     config: configs.Config,
     classes: int,
     channels: int,
-    mean: Sequence[float] | None = None,
-    deviation: Sequence[float] | None = None,
+    learned: sequence_statistics.ChannelStatistics | None = None,
     *,
     indicators: bool = False,
     vocabulary: words.Vocabulary | None = None,
@@ -33,36 +32,17 @@ def build(
     Args:
         config: kind and sizes.
         classes: number of labels.
-        channels: of the sequences; 0 for texts.
-        mean, deviation: of each channel over the train part; 0 and 1 where they are not given.
-        indicators: tells the network which values were missing.
-        vocabulary: of texts.
+        channels, learned, indicators, vocabulary: see `encoded_inputs.added`.
 
     Returns:
-        A model of `values` float32 (batch, time, channels), NaN after the end and where missing,
-        or of `words` int32 (batch, time) and `letters` int32 (batch, time, letters); to logits,
-        float32 (batch, classes), or (batch, time, classes) with labels by step.
+        A model of the inputs of `encoded_inputs.added` to logits, float32 (batch, classes), or
+        (batch, time, classes) with labels by step.
     """
-    if vocabulary is None:
-        inputs, vectors = encoded_inputs.of_sequences(
-            channels,
-            config.model,
-            per_step=config.per_step,
-            mean=mean,
-            deviation=deviation,
-            indicators=indicators,
-        )
-    else:
-        inputs, vectors = encoded_inputs.of_texts(
-            vocabulary, config.text, config.model, config.seed
-        )
+    inputs, vectors = encoded_inputs.added(
+        config, channels, learned, indicators=indicators, vocabulary=vocabulary
+    )
     logits = keras.layers.Dense(classes, dtype="float32", name="logits")(vectors)
     return keras.Model(inputs, logits, name="sequence_classification")
-
-
-def streams(config: configs.Config, is_text: bool) -> bool:
-    """Returns whether the model answers a stream of steps."""
-    return config.model.streams and not is_text
 
 
 def loss(config: configs.Config) -> Callable[[Any, Any], Any]:

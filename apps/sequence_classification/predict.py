@@ -18,9 +18,6 @@ from apps.suite.commands import command
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.suite.export import asking
-    from apps.suite.sequences import ragged
-
 TASK = "sequence_classification"
 
 
@@ -78,43 +75,19 @@ def predict(options: Options) -> Iterator[Answer]:
     from apps.sequence_classification import serving
     from apps.suite.export import asking
     from apps.suite.sequence_files import own_files
-    from apps.suite.sequences import questions
 
     with asking.model(TASK, serving.served, options) as model:
-        channels = model.setting("channel_names")
         if options.stream and not model.setting("states"):
             raise errors.UserError("--stream: this model needs a sequence as a whole; leave it out")
-        for given in options.inputs:
-            if not channels:
-                yield from _texts(model, own_files.asked_texts(given), options.top)
-                continue
-            sequences = own_files.asked(Path(given), channels)
-            if options.stream:
-                for index, name in enumerate(sequences.names):
-                    found = questions.streamed(model, sequences.at(index), ["probabilities"])
-                    yield _segments(name, found["probabilities"], model.setting("label_names"))
+        names = model.setting("label_names")
+        for asked in own_files.answered(
+            model, options.inputs, ["probabilities"], streamed=options.stream
+        ):
+            likely = asked.answers["probabilities"]
+            if likely.ndim == 2:
+                yield _segments(asked.name, likely, names)
             else:
-                yield from _sequences(model, sequences, options.top)
-
-
-def _sequences(model: asking.Model, sequences: ragged.Sequences, top: int) -> Iterator[Answer]:
-    from apps.suite.sequences import questions
-
-    names, lengths = model.setting("label_names"), sequences.lengths
-    for index, found in questions.sequences(model, sequences):
-        likely, name, steps = found["probabilities"], sequences.names[index], int(lengths[index])
-        if likely.ndim == 2:
-            yield _segments(name, likely[:steps], names)
-        else:
-            yield Answer(name, _likeliest(likely, names, top), steps)
-
-
-def _texts(model: asking.Model, texts: list[tuple[str, str]], top: int) -> Iterator[Answer]:
-    from apps.suite.sequences import questions
-
-    names = model.setting("label_names")
-    for name, text, found in questions.texts(model, texts):
-        yield Answer(name, _likeliest(found["probabilities"], names, top), len(text.split()))
+                yield Answer(asked.name, _likeliest(likely, names, options.top), asked.steps)
 
 
 def _likeliest(likely: np.ndarray, names: Sequence[str], top: int) -> dict[str, float]:

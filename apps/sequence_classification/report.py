@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib.axes
 import numpy as np
-import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.sequence_classification import data, scoring, trained_model
-from apps.suite.evaluation import classification, matrix_plots, plot_style, plots, report
+from apps.suite.evaluation import (
+    class_blocks,
+    class_plots,
+    classification,
+    matrix_plots,
+    plots,
+    report,
+)
 from apps.suite.runs import run_folder
-from apps.suite.sequences import pictures, ragged
+from apps.suite.sequences import pictures, sequence_statistics, served
 
-_SHOWN_GROUPS, _FAILURES, _SUCCESSES = 10, 4, 2
+_FAILURES, _SUCCESSES = 4, 2
 _MEANING = {
     "accuracy": "Share of the test examples (sequences, texts, or steps) whose most probable label "
     "is the right one.",
@@ -106,6 +110,7 @@ def _results(
     best = metrics["primary"]["baseline"]["name"]
     of_best = scoring.known_steps(corpus.test, measured.baselines[best])[1]
     only_model, only_baseline = classification.disagreements(labels, probabilities, of_best)
+    counts = classification.confusion(labels, probabilities)
     blocks: list[report.Block] = [
         plots.model_and_baselines(folder.plots, metrics, "accuracy"),
         report.Paragraph(
@@ -114,59 +119,21 @@ def _results(
             f"{100 * high:.1f} % (Wilson, each sequence a trial). The model alone is right in "
             f"{only_model:,} examples, the baseline {best} alone in {only_baseline:,}."
         ),
-        matrix_plots.confusion(
-            folder.plots, classification.confusion(labels, probabilities), corpus.label_names
-        ),
-        _reliability(folder, labels, probabilities),
+        matrix_plots.confusion(folder.plots, counts, corpus.label_names),
+        class_plots.reliability(folder.plots, labels, probabilities),
     ]
-    if len(measured.beginnings) > 1:
-        blocks.append(_beginnings(folder, measured.beginnings, corpus.is_text))
-    rows = [[name, f"{n:,}", f"{100 * share:.1f} %"] for name, n, share in measured.by_length]
     unit = "words" if corpus.is_text else "steps"
+    if len(measured.beginnings) > 1:
+        title = "The answer to the beginning of a sequence"
+        plot = class_plots.by_beginning(
+            folder.plots, "beginnings", title, measured.beginnings, unit
+        )
+        blocks.append(plot)
+    rows = [[name, f"{n:,}", f"{100 * share:.1f} %"] for name, n, share in measured.by_length]
     blocks.append(report.Table("Test sequences by length.", [unit, "sequences", "accuracy"], rows))
     if measured.groups:
-        shown = measured.groups[:_SHOWN_GROUPS]
-        rows = [[s.group, f"{s.examples:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
-        blocks.append(
-            report.Table("By group, the worst first.", ["group", "examples", "accuracy"], rows)
-        )
+        blocks.append(class_blocks.by_group(measured.groups, "examples"))
     return blocks
-
-
-def _reliability(
-    folder: run_folder.RunFolder[configs.Config], labels: np.ndarray, probabilities: np.ndarray
-) -> plots.Plot:
-    bins = classification.reliability(labels, probabilities)
-
-    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        axes.plot([0, 1], [0, 1], color=theme.other, linestyle="dashed", label="honest")
-        sure, right, share = (list(column) for column in zip(*bins, strict=True))
-        axes.plot(sure, right, color=theme.model, marker="o", label="this model")
-        axes.bar(sure, share, 0.04, color=theme.faint, label="share of the answers")
-        axes.set_xlim(0, 1.02)
-        axes.set_ylim(0, 1.05)
-        axes.set_xlabel("probability of the answer")
-        axes.set_ylabel("share that is right")
-        plot_style.legend(axes, theme)
-
-    told = ", ".join(f"{sure:.2f} sure: {right:.2f} right" for sure, right, _ in bins)
-    return plots.save(folder.plots, "calibration", "How sure and how right", f"{told}.", draw)
-
-
-def _beginnings(
-    folder: run_folder.RunFolder[configs.Config], beginnings: Mapping[int, float], is_text: bool
-) -> plots.Plot:
-    unit = "words" if is_text else "steps"
-
-    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        axes.plot(list(beginnings), list(beginnings.values()), color=theme.model, marker="o")
-        axes.set_xlabel(f"first {unit} that were seen")
-        axes.set_ylabel("accuracy")
-        axes.set_ylim(0, 1.03)
-
-    told = ", ".join(f"{count}: {share:.3f}" for count, share in beginnings.items())
-    title = "The answer to the beginning of a sequence"
-    return plots.save(folder.plots, "beginnings", title, f"Accuracy after {told}.", draw)
 
 
 def _examples(
@@ -175,94 +142,58 @@ def _examples(
     corpus: data.Corpus,
     measured: Measured,
 ) -> list[report.Section]:
-    if folder.config.per_step:
-        return [_strips(folder, corpus, measured), _inside(folder, trained, corpus, 0)]
-    labels, probabilities = corpus.test.labels, measured.probabilities
-    answers = probabilities.argmax(axis=1)
-    sure = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = [at for at in sure if answers[at] != labels[at]][:_FAILURES]
-    right = [at for at in sure if answers[at] == labels[at]][:_SUCCESSES]
+    test, probabilities = corpus.test, measured.probabilities
+    first = 0
     sections = []
-    for title, chosen, kind in (
-        ("The surest of the wrong answers", wrong, "wrong"),
-        ("The surest answers", right, "right"),
-    ):
-        blocks: list[report.Block] = []
-        for number, at in enumerate(chosen, 1):
-            told = _told(corpus, probabilities, int(at))
-            blocks.append(report.Paragraph(told))
-            if corpus.is_text:
-                blocks.append(report.Passage("The text", corpus.test.texts[at]))
-            elif number <= 2:
-                blocks.append(_decided(folder, trained, corpus, int(at), f"{kind}_{number}"))
-            if answers[at] != labels[at] and not corpus.is_text:
-                blocks.append(_nearest(corpus, int(at)))
-        sections.append(report.Section(title, blocks or [report.Paragraph("There is none.")]))
-    return [*sections, _inside(folder, trained, corpus, int(sure[0]))]
+    if folder.config.per_step:
+        sections.append(_strips(folder, corpus, measured))
+    else:
+        wrong, right = class_blocks.surest(test.labels, probabilities)
+        first = int(probabilities.max(axis=1).argmax())
+        sections += class_blocks.sections(
+            wrong[:_FAILURES],
+            right[:_SUCCESSES],
+            lambda name, at: _example(folder, trained, corpus, probabilities[at], name, at),
+        )
+    inside = pictures.inside(folder.plots, trained.model, trained.vocabulary, test.sequences, first)
+    return [*sections, inside]
 
 
-def _told(corpus: data.Corpus, probabilities: np.ndarray, at: int) -> str:
-    names, label = corpus.label_names, int(corpus.test.labels[at])
-    answer = int(probabilities[at].argmax())
-    sure = f"{100 * probabilities[at, answer]:.0f} %"
-    name = corpus.test.sequences.names[at]
-    if answer == label:
-        return f"{name}: “{names[label]}”, {sure} sure."
-    return (
-        f"{name}: “{names[label]}”, taken for “{names[answer]}”, {sure} sure; the right label had "
-        f"{100 * probabilities[at, label]:.1f} %."
-    )
-
-
-def _decided(
+def _example(
     folder: run_folder.RunFolder[configs.Config],
     trained: trained_model.TrainedModel,
     corpus: data.Corpus,
-    at: int,
+    probabilities: np.ndarray,
     name: str,
-) -> plots.Plot:
-    """Draws which steps and channels spoke for the answer."""
-    values = corpus.test.sequences.at(at)
-    logits = trained.model(values[None], training=False).numpy()
-    answer = int(logits[0].argmax())
-    mean = trained.model.get_layer("sequence_inputs").mean or [0.0] * values.shape[1]
-    found = pictures.contributions(trained.model, values, answer, np.array(mean, np.float32))
-    title = f"Steps and channels that spoke for “{corpus.label_names[answer]}”"
-    return pictures.heat(
-        folder.plots, f"decided_{name}", title, found, trained.channel_names, unit="of the logit"
-    )
-
-
-def _nearest(corpus: data.Corpus, at: int) -> report.Paragraph:
-    """Names the training sequence that is nearest, in statistics of its channels."""
-    from apps.suite.sequences import sequence_statistics
-
-    train = corpus.train.sequences
-    numbers = sequence_statistics.of_sequences(train.taken(np.arange(min(2_000, len(train)))))
-    deviation = np.where(numbers.std(axis=0) > 0, numbers.std(axis=0), 1)
-    own = sequence_statistics.of_sequences(corpus.test.sequences.taken([at]))
-    near = int((((numbers - own) / deviation) ** 2).sum(axis=1).argmin())
-    label = corpus.label_names[corpus.train.labels[near]]
-    return report.Paragraph(f"The nearest training sequence is {train.names[near]}, “{label}”.")
-
-
-def _inside(
-    folder: run_folder.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: data.Corpus,
     at: int,
-) -> report.Section:
-    """Draws the outputs of the last recurrent layer."""
-    inputs: Any = corpus.test.sequences.at(at)[None, :2_000]
-    if trained.vocabulary is not None:
-        inputs = trained.vocabulary.inputs(tf.constant([corpus.test.texts[at]]))
-    found = pictures.activations(trained.model, inputs)
-    name = corpus.test.sequences.names[at]
-    plot = pictures.heat(
-        folder.plots, "activations", f"Recurrent units over time, {name}", found, None,
-        y_label="unit", unit="output",
-    )  # fmt: skip
-    return report.Section("Inside the network", [plot])
+) -> list[report.Block]:
+    """Tells a test sequence and its answer, what decided, and the nearest training sequence."""
+    sequences, label = corpus.test.sequences, int(corpus.test.labels[at])
+    answer, names = int(probabilities.argmax()), corpus.label_names
+    said = class_blocks.told(sequences.names[at], names, label, probabilities)
+    blocks: list[report.Block] = [report.Paragraph(said)]
+    if corpus.is_text:
+        return [*blocks, report.Passage("The text", corpus.test.texts[at])]
+    if name.endswith(("_1", "_2")):
+        blocks.append(
+            pictures.decided(
+                folder.plots,
+                f"decided_{name}",
+                f"Steps and channels that spoke for “{names[answer]}”",
+                trained.model,
+                sequences.at(at),
+                lambda logits: logits[:, answer],
+                trained.channel_names,
+                "of the logit",
+            )
+        )
+    if answer != label:
+        train = corpus.train.sequences
+        near = sequence_statistics.nearest(train, sequences.taken([at]))
+        kind = names[corpus.train.labels[near]]
+        said = f"The nearest training sequence is {train.names[near]}, “{kind}”."
+        blocks.append(report.Paragraph(said))
+    return blocks
 
 
 def _strips(
@@ -271,7 +202,10 @@ def _strips(
     """Draws truth and answer over the steps of the best and of the worst test sequence."""
     sequences, labels = corpus.test.sequences, corpus.test.labels
     answers = measured.probabilities.argmax(axis=1)
-    right = [float(np.mean((answers == labels)[rows])) for rows in _rows(sequences)]
+    right = [
+        float(np.mean((answers == labels)[rows]))
+        for rows in map(sequences.rows, range(len(sequences)))
+    ]
     best_baseline = min(
         measured.baselines,
         key=lambda name: float(np.mean(measured.baselines[name].argmax(axis=1) != labels)),
@@ -288,10 +222,6 @@ def _strips(
             pictures.strips(folder.plots, f"{kind}_steps", title, shown, corpus.label_names)
         )
     return report.Section("Labels over time", blocks)
-
-
-def _rows(sequences: ragged.Sequences) -> list[slice]:
-    return [sequences.rows(index) for index in range(len(sequences))]
 
 
 def _limits(corpus: data.Corpus, by_step: bool) -> list[str]:
@@ -314,22 +244,8 @@ def _limits(corpus: data.Corpus, by_step: bool) -> list[str]:
 def _serving(
     folder: run_folder.RunFolder[configs.Config], corpus: data.Corpus
 ) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    asked = '"some words"' if corpus.is_text else "walk.csv"
-    step = ", ".join(["0.0"] * len(corpus.train.sequences.channel_names))
-    body = '{"inputs": {"text": ["some words"]}}'
-    if not corpus.is_text:
-        body = f'{{"inputs": {{"values": [[[{step}], [{step}]]]}}}}'
-    return [
-        report.Commands(
-            "At the command line:", f"python -m apps.{task}.predict --run {run} {asked}"
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d '{body}'",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    return report.ways_to_ask(
+        folder,
+        '"some words"' if corpus.is_text else "walk.csv",
+        f"'{served.example_body(corpus.train.sequences.channel_names)}'",
+    )

@@ -27,13 +27,7 @@ class Scorer:
     def __init__(self, trained: keras.Model, vocabulary: words.Vocabulary | None = None) -> None:
         self._trained, self._vocabulary = trained, vocabulary
         self._by_step = len(trained.outputs[0].shape) == 3
-        channels = None if vocabulary else trained.inputs[0].shape[-1]
-        spec = (
-            tf.TensorSpec([None], tf.string)
-            if vocabulary
-            else tf.TensorSpec([None, None, channels], tf.float32)
-        )
-        self._ask = tf.function(self.of_batch, input_signature=[spec], autograph=False)
+        self._ask = batches.asker(trained, vocabulary, self.of_batch, by_step=self._by_step)
 
     def of_batch(self, given: tf.Tensor) -> tf.Tensor:
         """Computes float32 [b, labels] or [b, time, labels] of values or texts, in TensorFlow."""
@@ -42,7 +36,7 @@ class Scorer:
 
     def __call__(self, part: data.Part) -> np.ndarray:
         """Returns float32 [sequences, labels], or [steps, labels] with labels by step."""
-        return batches.answered(part.sequences, self._ask, by_step=self._by_step)
+        return self._ask(part.sequences)
 
 
 def by_first_steps(score: Scorer, part: data.Part, steps: list[int]) -> dict[int, float]:

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_classification import scoring, trained_model
-from apps.suite.networks import sequence_encoder
 from apps.suite.sequences import served as served_sequences
 from apps.suite.serving import warmup_requests
 
@@ -46,21 +45,16 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
         newest = tf.gather(names, tf.argmax(probabilities[:, -1], axis=-1))
         return {**answer(probabilities), "label": newest}
 
-    settings = {
-        "label_names": list(trained.label_names),
-        "channel_names": list(trained.channel_names),
-        "per": trained.config.target.per,
-    }
     return served_sequences.ServedSequences(
-        trained.model,
-        trained.vocabulary,
-        len(trained.channel_names),
+        trained,
         outputs=scoring.Scorer(trained.model, trained.vocabulary).of_batch,
         step_outputs=lambda vectors: tf.nn.softmax(trained.model.get_layer("logits")(vectors)),
         answer=answer,
         step_answer=after_steps,
-        stream=_stream(trained),
-        settings=settings,
+        settings={
+            "label_names": list(trained.label_names),
+            "per": trained.config.target.per,
+        },
     )
 
 
@@ -81,16 +75,8 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         return {**found, "label": found["label"][:, -1]}
 
     return served_sequences.Requests(
-        trained.model,
-        trained.vocabulary,
-        _stream(trained),
+        trained,
         answers=answers,
         step_answers=after_steps,
         step_outputs=trained.model.get_layer("logits"),
     ).all()
-
-
-def _stream(trained: trained_model.TrainedModel) -> sequence_encoder.Stream | None:
-    if not trained.streams:
-        return None
-    return sequence_encoder.Stream(trained.model, trained.config.model)

@@ -34,34 +34,27 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import numpy as np
 
     from apps.sequence_classification import data, model, scoring
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.sequences import sequence_statistics
     from apps.suite.training import fit as training
-    from apps.suite.training import optimizer
+    from apps.suite.training import learning
 
     corpus = data.load(config)
     for note in corpus.notes:
         print(note)
     training.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
-    values = corpus.train.sequences.values
-    channel_names = corpus.train.sequences.channel_names
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "label_names": list(corpus.label_names),
-        "channel_names": list(channel_names),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        vocabulary = data.vocabulary(corpus, config)
+    values, channels = corpus.train.sequences.values, corpus.channel_names
+    noted = run_folder.noted(
+        corpus, label_names=list(corpus.label_names), channel_names=list(channels)
+    )
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
+        vocabulary = corpus.vocabulary(config.text)
         if vocabulary is not None and distribution.is_chief():
             vocabulary.save(folder.path)
         learned = sequence_statistics.of_channels(values)
@@ -69,17 +62,12 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
             network = model.build(
                 config,
                 classes,
-                len(channel_names),
-                learned.mean.tolist(),
-                learned.deviation.tolist(),
+                len(channels),
+                learned,
                 indicators=bool((learned.counts < len(values)).any()),
                 vocabulary=vocabulary,
             )
-            network.compile(
-                optimizer.optimizer(settings),
-                model.loss(config),
-                jit_compile=settings.jit_compile,
-            )
+            learning.compiled(network, settings, model.loss(config))
         print(
             f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, "
             f"{len(corpus.train.labels):,} labels of {classes} kinds; "
@@ -87,28 +75,21 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         )
         score = scoring.Scorer(network, vocabulary)
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             labels, answers = scoring.known_steps(corpus.validation, score(corpus.validation))
             return {
                 "loss": classification.cross_entropy(labels, answers),
                 "accuracy": float(np.mean(answers.argmax(axis=1) == labels)),
             }
 
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = training.fit(
+        record = learning.learn(
             network,
             lambda first_step: data.batches(
                 corpus.train, classes, config, learned.deviation, vocabulary, first_step
             ),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
-            patience_checkpoints=settings.patience_checkpoints,
+            settings,
+            folder,
+            validate,
         )
         folder.finish_training(record.train_seconds)
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import keras
 
 from apps.sequence_classification import config as configs
-from apps.sequence_classification import model
+from apps.sequence_classification import model  # noqa: F401  (registers the layers)
 from apps.suite.export import trained_run
+from apps.suite.networks import sequence_encoder
 from apps.suite.runs import run_folder
 from apps.suite.texts import words
 
@@ -27,9 +28,10 @@ class TrainedModel(NamedTuple):
     vocabulary: words.Vocabulary | None
 
     @property
-    def streams(self) -> bool:
-        """Returns whether the model answers a stream."""
-        return model.streams(self.config, self.vocabulary is not None)
+    def stream(self) -> sequence_encoder.Stream | None:
+        """Returns what reads a stream; None of a model that needs whole sequences."""
+        is_text = self.vocabulary is not None
+        return sequence_encoder.stream_of(self.model, self.config.model, is_text)
 
 
 def load(run: Path) -> TrainedModel:

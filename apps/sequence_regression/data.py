@@ -13,12 +13,10 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import targets
 from apps.sequence_regression.targets import Part
 from apps.suite import errors
-from apps.suite.data import labelled_files
 from apps.suite.data.config import OwnConfig
-from apps.suite.networks import sequence_inputs
 from apps.suite.sequence_files import named, own_files
+from apps.suite.sequences import encoded_inputs, ragged, sequence_statistics, training_examples
 from apps.suite.sequences import parts as parts_of_data
-from apps.suite.sequences import ragged, sequence_statistics, training_examples
 from apps.suite.tables import reader
 from apps.suite.texts import words
 
@@ -28,39 +26,15 @@ _TARGET_NAMES = ("target", "value", "y")
 _ORDER_SEED = 72
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Sequences in three parts.
+@dataclass(frozen=True, kw_only=True)
+class Corpus(parts_of_data.Corpus[Part]):
+    """Sequences in three parts, and the names of the values to learn.
 
-    Attributes:
-        name, source, licence, fingerprint: of the data.
-        split: how the parts were made, in words.
-        target_names: of the values to learn.
-        train, validation, test: the parts. With a remaining life, train has a target for each step,
-            and the others have one for each sequence.
-        notes: for the user.
+    With a remaining life, train has a target for each step, and the others have one for each
+    sequence.
     """
 
-    name: str
-    source: str
-    licence: str
-    fingerprint: str
-    split: str
     target_names: tuple[str, ...]
-    train: Part
-    validation: Part
-    test: Part
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_text(self) -> bool:
-        """Returns whether the input is text."""
-        return ragged.TEXT in self.train.sequences.words
-
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """Returns the names of the channels; none for texts."""
-        return self.train.sequences.channel_names
 
 
 def load(config: configs.Config) -> Corpus:
@@ -141,15 +115,14 @@ def _divided(
             )
     parts, split = _parts(config, whole, tested is not None)
     taken = {
-        part: whole.taken([index for index, each in enumerate(parts) if each == part])
-        for part in labelled_files.PARTS
+        part: each
+        for part, (_, each) in parts_of_data.taken(
+            whole, parts, found.source, without=() if tested is None else ("test",)
+        ).items()
     }
     if tested is not None:
         taken["test"] = tested
         split += f"; test from {Path(target.test_data).name}"
-    for part, sequences in taken.items():
-        if not len(sequences):
-            raise errors.UserError(f"{found.source}: no sequence is in the part {part}")
     made = {
         part: _with_targets(config, part, sequences, columns, found.source)
         for part, sequences in taken.items()
@@ -177,9 +150,7 @@ def _divided(
         fingerprint=digest.hexdigest(),
         split=split,
         target_names=(targets.REMAINING,) if target.remaining else names,
-        train=made["train"],
-        validation=made["validation"],
-        test=made["test"],
+        **made,
         notes=(*whole.notes, *_constant_note(taken["train"])),
     )
 
@@ -237,22 +208,11 @@ def target_scale(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     return np.nanmean(corpus.train.targets, axis=0), np.nanstd(corpus.train.targets, axis=0)
 
 
-def vocabulary(corpus: Corpus, config: configs.Config) -> words.Vocabulary | None:
-    """Learns the words of the train part; None where the sequences are of numbers."""
-    return words.learn_by(corpus.train.sequences.texts, config.text) if corpus.is_text else None
-
-
 def preprocess(
     given: tf.Tensor, known: words.Vocabulary | None = None
 ) -> tf.Tensor | dict[str, tf.Tensor]:
-    """Returns the inputs of the network for values or texts, in pure TensorFlow.
-
-    Args:
-        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
-            in front of a sequence is moved after its end. Or texts string (batch,).
-        known: the vocabulary of texts.
-    """
-    return sequence_inputs.left_aligned(given) if known is None else known.inputs(given)
+    """Returns the inputs of the network for values or texts, see `encoded_inputs.preprocessed`."""
+    return encoded_inputs.preprocessed(given, known)
 
 
 def batches(

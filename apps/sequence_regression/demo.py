@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 
-import gradio
 import numpy as np
 
 from apps.sequence_regression import pictures, predict, scoring
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.export import asking
+from apps.suite.sequences import questions
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Sequence regression"
@@ -22,28 +22,14 @@ _EXAMPLE_STEPS = 100
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
     channels = model.setting("channel_names")
-    told = f"columns {', '.join(channels)}" if channels else "a text"
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            given = gradio.Textbox(
-                label="A sequence as csv, a row for each step" if channels else "A text",
-                placeholder=told,
-                lines=8,
-                max_lines=14,
-            )
-            with gradio.Row():
-                ask = gradio.Button("Say the value", variant="primary", size="md")
-                fill = gradio.Button("Example", size="md")
-        with gradio.Column(scale=3, min_width=300):
-            shown = elements.place()
-
-    @elements.answered
-    def show(text: str | None) -> str:
-        return page(model, text or "")
-
-    ask.click(show, given, shown, **elements.ANSWER)
-    fill.click(lambda: example(model), None, given, **elements.ANSWER).then(
-        show, given, shown, **elements.ANSWER
+    asked_text.tab(
+        lambda text: page(model, text),
+        lambda: example(model),
+        label="the csv itself" if channels else "A text",
+        placeholder=f"{','.join(channels[:6])}\n…" if channels else "some words",
+        button="Say the value",
+        hint=f"One row a step; columns: {', '.join(channels)}." if channels else "",
+        files=bool(channels),
     )
 
 
@@ -76,14 +62,15 @@ def page(model: asking.ExportedModel, text: str) -> str:
         asked = model.ask(text=[text])
         return "".join(_heading(model, names, [np.ravel(asked[name]) for name in predict.ENDS]))
     values = table_rows.read_text(text, channels, MOST_STEPS).values
-    asked = model.ask(values=values[None])
     by_step = model.setting("per") == "step"
+    asked = model.ask(values=values[None])
     found = [np.reshape(asked[name][0], (-1, len(names))) for name in predict.ENDS]
     shown = "" if by_step else _heading(model, names, [each[-1] for each in found])
     if not by_step and not model.setting("remaining"):
         return shown
     if not by_step:
-        found = predict.streamed(model, values)
+        after_steps = questions.stream(model, values, predict.ENDS)
+        found = [np.reshape(each, (-1, len(names))) for each in after_steps.values()]
     answers = scoring.Answers(*found)
     course = pictures.Course("Course", answers, np.full(answers.value.shape, np.nan))
     told = f"Answers with intervals after each of {len(values)} steps."

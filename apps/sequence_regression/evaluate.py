@@ -53,11 +53,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     interval = scoring.rmse_interval(found.value, judged, units, config.seed)
     metrics = {
         "data": {
-            "examples": {
-                "train": len(corpus.train.sequences),
-                "validation": len(corpus.validation.sequences),
-                "test": len(test.sequences),
-            },
+            "examples": {name: len(part.sequences) for name, part in corpus.parts.items()},
             "unit": "sequences",
             "split": corpus.split,
         },

@@ -19,7 +19,6 @@ quantiles out.
 
 from __future__ import annotations
 
-import json
 import sys
 import typing
 from collections.abc import Sequence
@@ -53,21 +52,16 @@ def export(run_folder: Path, destination: Path) -> Path:
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `quantiles` (…, targets, 4), the mean first."""
     from apps.sequence_regression import serving, trained_model
-    from apps.suite.export import onnx_file
     from apps.suite.sequences import served
 
     trained = trained_model.load(run)
-    examples = served.network_inputs(serving.requests(trained), trained.vocabulary)
-    return onnx_file.Network(trained.model, "quantiles", examples)
+    return served.onnx_network(trained, serving.requests(trained), "quantiles")
 
 
 def _tell(version: Path) -> None:
-    from apps.suite.export import saved_model
+    from apps.suite.sequences import served
 
-    settings = json.loads((version / "assets" / "settings.json").read_text("utf-8"))
-    step = [0.0] * len(settings["channel_names"])
-    inputs = {"values": [[step, step]]} if step else {"text": ["some words"]}
-    saved_model.tell(version, "a value", json.dumps({"inputs": inputs}), "FILE")
+    served.tell(version, "a value", "FILE")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,31 +28,17 @@ def build(
 
     Args:
         config: kind and sizes.
-        channels: of the sequences; 0 for texts.
+        channels, learned, indicators, vocabulary: see `encoded_inputs.added`.
         scale: mean and deviation of each target over the train part, [targets].
-        learned: statistics of the channels over the train part; 0 and 1 if not given.
-        indicators: tells the network which values are missing.
-        vocabulary: of texts.
 
     Returns:
-        A model of `values` float32 (batch, time, channels), NaN after the end and where missing,
-        or of `words` int32 (batch, time) and `letters` int32 (batch, time, letters); to
-        `quantiles` float32 (batch, targets, 4), or (batch, time, targets, 4) where every step has
-        a target: the mean, and the quantiles of `config.levels`.
+        A model of the inputs of `encoded_inputs.added` to `quantiles` float32 (batch, targets, 4),
+        or (batch, time, targets, 4) where every step has a target: the mean, and the quantiles of
+        `config.levels`.
     """
-    if vocabulary is None:
-        inputs, vectors = encoded_inputs.of_sequences(
-            channels,
-            config.model,
-            per_step=config.per_step,
-            mean=None if learned is None else learned.mean.tolist(),
-            deviation=None if learned is None else learned.deviation.tolist(),
-            indicators=indicators,
-        )
-    else:
-        inputs, vectors = encoded_inputs.of_texts(
-            vocabulary, config.text, config.model, config.seed
-        )
+    inputs, vectors = encoded_inputs.added(
+        config, channels, learned, indicators=indicators, vocabulary=vocabulary
+    )
     mean, deviation = scale
     head = quantiles.QuantileHead(
         config.levels, mean.tolist(), deviation.tolist(), name="quantiles"

@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
     import numpy as np
 
     from apps.suite.export import asking
-    from apps.suite.sequences import ragged
+    from apps.suite.sequences import questions
 
 TASK = "sequence_regression"
 ENDS = ("value", "lower", "upper")
@@ -70,92 +70,53 @@ def predict(options: Options) -> Iterator[Answer]:
     """
     from apps.sequence_regression import serving
     from apps.suite.export import asking
-
-    with asking.model(TASK, serving.served, options) as model:
-        if options.every_step and model.setting("per") != "step" and not model.setting("streams"):
-            raise errors.UserError(
-                "--every_step: this model needs a sequence as a whole; leave it out"
-            )
-        found = [answer for given in _given(options, model) for answer in given]
-    if model.setting("remaining"):
-        found.sort(key=lambda answer: float(answer.value.reshape(-1)[-1]))
-    yield from found
-
-
-def _given(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
     from apps.suite.runs import config as fields
     from apps.suite.sequence_files import own_files
     from apps.suite.sequences import config as configs
 
-    channels = model.setting("channel_names")
-    if not options.inputs:
-        yield from _test_part(options, model)
-    for given in options.inputs:
-        if channels:
-            data_format = fields.from_dict(
-                configs.SequenceFormatConfig, model.setting("data_format")
+    with asking.model(TASK, serving.served, options) as model:
+        by_step = model.setting("per") == "step"
+        if options.every_step and not by_step and not model.setting("streams"):
+            raise errors.UserError(
+                "--every_step: this model needs a sequence as a whole; leave it out"
             )
-            sequences = own_files.asked(Path(given), channels, data_format)
-            yield _sequences(model, sequences, options.every_step)
+        streamed = options.every_step and not by_step
+        if options.inputs:
+            settings = fields.from_dict(configs.SequenceFormatConfig, model.setting("data_format"))
+            asked = own_files.answered(
+                model, options.inputs, ENDS, streamed=streamed, settings=settings
+            )
         else:
-            yield _texts(model, own_files.asked_texts(given))
+            asked = _test_part(options, model, streamed)
+        found = [answer(each, by_step or streamed) for each in asked]
+    if model.setting("remaining"):
+        found.sort(key=lambda one: float(one.value.reshape(-1)[-1]))
+    yield from found
 
 
-def _test_part(options: Options, model: asking.Model) -> Iterator[Iterator[Answer]]:
+def _test_part(options: Options, model: asking.Model, streamed: bool) -> Iterator[questions.Asked]:
     if options.server or options.model is not None:
         raise errors.UserError("inputs: give files; only a run (--run) has a test part of its own")
     from apps.sequence_regression import config as configs
     from apps.sequence_regression import data
     from apps.suite.runs import run_folder
+    from apps.suite.sequences import questions
 
     folder = run_folder.open_finished(options.run, TASK, configs.Config)
     sequences = data.load(folder.config).test.sequences
-    if model.setting("channel_names"):
-        yield _sequences(model, sequences, options.every_step)
-    else:
-        texts = sequences.texts.tolist()
-        yield _texts(model, list(zip(sequences.names, texts, strict=True)))
-
-
-def _sequences(
-    model: asking.Model, sequences: ragged.Sequences, every_step: bool
-) -> Iterator[Answer]:
-    from apps.suite.sequences import questions
-
+    if not model.setting("channel_names"):
+        texts = list(zip(sequences.names, sequences.texts.tolist(), strict=True))
+        return questions.texts(model, texts, ENDS)
     by_step = model.setting("per") == "step"
-    if every_step and not by_step:
-        for index, name in enumerate(sequences.names):
-            value, lower, upper = streamed(model, sequences.at(index))
-            yield Answer(name, value, lower, upper, len(value))
-        return
-    for index, asked in questions.sequences(model, sequences):
-        steps = int(sequences.lengths[index])
-        kept = slice(steps if by_step else None)
-        found = _with_targets([asked[name] for name in ENDS], by_step)
-        value, lower, upper = (each[kept] for each in found)
-        yield Answer(sequences.names[index], value, lower, upper, steps)
+    return questions.sequences(model, sequences, ENDS, by_step=by_step, streamed=streamed)
 
 
-def streamed(model: asking.Model, values: np.ndarray) -> list[np.ndarray]:
-    """Returns value, lower and upper after each step of a stream, [steps, targets] each."""
-    from apps.suite.sequences import questions
-
-    found = questions.streamed(model, values, ENDS)
-    return _with_targets([found[name] for name in ENDS], True)
-
-
-def _with_targets(found: list[np.ndarray], by_step: bool) -> list[np.ndarray]:
-    """Returns answers with a side of targets, which one target alone lacks."""
+def answer(asked: questions.Asked, by_step: bool) -> Answer:
+    """Returns an answer with a side of targets, which one target alone lacks."""
     rank = 1 + by_step
-    return [each if each.ndim == rank else each[..., None] for each in found]
-
-
-def _texts(model: asking.Model, texts: list[tuple[str, str]]) -> Iterator[Answer]:
-    from apps.suite.sequences import questions
-
-    for name, text, asked in questions.texts(model, texts):
-        value, lower, upper = _with_targets([asked[each] for each in ENDS], False)
-        yield Answer(name, value, lower, upper, len(text.split()))
+    found = [asked.answers[name] for name in ENDS]
+    found = [each if each.ndim == rank else each[..., None] for each in found]
+    return Answer(asked.name, *found, asked.steps)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +12,8 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, pictures, scoring, trained_model
 from apps.suite.evaluation import plots, report
 from apps.suite.runs import run_folder
+from apps.suite.sequences import pictures as reading
+from apps.suite.sequences import served
 
 _IMPORTANCE_SEED = 73
 _IMPORTANCE_CASES = 2_000
@@ -85,7 +86,11 @@ def card(
         examples=_examples(folder, corpus, measured),
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=report.ways_to_ask(
+            folder,
+            "fleet.csv --plot course.png" if corpus.channel_names else '"some words"',
+            f"'{served.example_body(corpus.channel_names)}'",
+        ),
         presets=configs.PRESETS,
     )
 
@@ -187,54 +192,52 @@ def _examples(
         owners = np.repeat(owners, test.sequences.lengths)
     error = np.array([np.nanmean(apart[owners == index]) for index in range(owners[-1] + 1)])
     order = np.argsort(error, kind="stable")
+    inside = _inside(folder, corpus, measured.trained, int(order[len(order) // 2]))
     ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     if config.per_step:
-        blocks: list[report.Block] = []
-        for rank, index in ranks.items():
-            blocks.append(
-                pictures.course(folder.plots, rank, corpus, measured.trained, test, int(index))
-            )
-        return [report.Section("Courses of the best, the median and the worst test unit", blocks)]
-    rows = []
+        blocks: list[report.Block] = [
+            pictures.course(folder.plots, rank, corpus, measured.trained, test, int(index))
+            for rank, index in ranks.items()
+        ]
+        title = "Courses of the best, the median and the worst test unit"
+        return [report.Section(title, blocks), *inside]
+    found, names, rows = measured.found, corpus.target_names, []
     for index in (*order[:3], *order[len(order) // 2 : len(order) // 2 + 3], *order[-3:]):
         name = test.sequences.names[index]
-        if corpus.is_text:
-            name = str(test.sequences.texts[index])[:160]
-        found = measured.found
         rows.append(
             [
-                name,
-                *(f"{truths[index, at]:.4g}" for at in range(truths.shape[1])),
-                *(f"{found.value[index, at]:.4g}" for at in range(truths.shape[1])),
+                str(test.sequences.texts[index])[:160] if corpus.is_text else name,
+                *(f"{value:.4g}" for value in truths[index]),
+                *(f"{value:.4g}" for value in found.value[index]),
                 f"{found.lower[index, 0]:.4g} to {found.upper[index, 0]:.4g}",
             ]
         )
-    header = [
-        "",
-        *(f"{name}, truth" for name in corpus.target_names),
-        *(f"{name}, answer" for name in corpus.target_names),
-        "interval",
-    ]
-    return [
-        report.Section(
-            "The best, the median and the worst answers",
-            [report.Table("Three of each.", header, rows)],
-        )
-    ]
+    said = [f"{name}, {what}" for what in ("truth", "answer") for name in names]
+    table = report.Table("Three of each.", ["", *said, "interval"], rows)
+    return [report.Section("The best, the median and the worst answers", [table]), *inside]
 
 
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line, with a file of sequences as in training, without targets:",
-            f"python -m apps.{task}.predict --run {run} fleet.csv --plot course.png",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving',
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+def _inside(
+    folder: run_folder.RunFolder[configs.Config],
+    corpus: data.Corpus,
+    trained: trained_model.TrainedModel,
+    at: int,
+) -> list[report.Section]:
+    """Draws the states of the network for a test unit, and what its one value was read from."""
+    sequences, name = corpus.test.sequences, corpus.target_names[0]
+    sections = [reading.inside(folder.plots, trained.model, trained.vocabulary, sequences, at)]
+    if folder.config.target.per == "step" or corpus.is_text:
+        return sections
+    column = 0 if folder.config.model.answer == "mean" else 2
+    last = (slice(None), -1) if folder.config.per_step else (slice(None),)
+    plot = reading.decided(
+        folder.plots,
+        "decided",
+        f"Steps and channels that moved the answer to {sequences.names[at]}",
+        trained.model,
+        sequences.at(at),
+        lambda outputs: outputs[(*last, 0, column)],
+        trained.channel_names,
+        f"of {name}",
+    )
+    return [report.Section("What the answer was read from", [plot]), *sections]

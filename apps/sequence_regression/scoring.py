@@ -11,7 +11,7 @@ import tensorflow as tf
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, targets, trained_model
 from apps.suite.evaluation import intervals
-from apps.suite.sequences import batches as sequence_batches
+from apps.suite.sequences import batches
 from apps.suite.texts import words
 
 STAGES = ((0.0, 25.0), (25.0, 75.0), (75.0, np.inf))
@@ -70,10 +70,7 @@ class Scorer:
         self._network, self._vocabulary = network, vocabulary
         self._by_step = every_step or config.target.per == "step"
         self._at_the_end = config.per_step and not self._by_step
-        spec = tf.TensorSpec([None], tf.string)
-        if vocabulary is None:
-            spec = tf.TensorSpec(network.inputs[0].shape, tf.float32)
-        self._ask = tf.function(self.of_batch, input_signature=[spec], autograph=False)
+        self._ask = batches.asker(network, vocabulary, self.of_batch, by_step=self._by_step)
 
     def of_batch(self, given: tf.Tensor) -> tf.Tensor:
         """Computes outputs float32 (b, targets, 4) or (b, time, targets, 4) of values or texts."""
@@ -84,7 +81,7 @@ class Scorer:
 
     def __call__(self, part: targets.Part) -> np.ndarray:
         """Returns float32 [cases, targets, 4]: a case is a sequence, or a step of one."""
-        return sequence_batches.answered(part.sequences, self._ask, by_step=self._by_step)
+        return self._ask(part.sequences)
 
 
 def answered(trained: trained_model.TrainedModel, part: targets.Part) -> Answers:

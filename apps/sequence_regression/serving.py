@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_regression import scoring, trained_model
-from apps.suite.networks import sequence_encoder
 from apps.suite.sequences import served as served_sequences
 from apps.suite.serving import warmup_requests
 
@@ -42,25 +41,20 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
             "target_names": names,
         }
 
-    settings = {
-        "target_names": list(trained.target_names),
-        "channel_names": list(trained.channel_names),
-        "per": config.target.per,
-        "remaining": config.target.remaining,
-        "coverage": config.intervals.coverage,
-        "streams": trained.streams,
-        "data_format": dataclasses.asdict(config.data_format),
-    }
     return served_sequences.ServedSequences(
-        trained.model,
-        trained.vocabulary,
-        len(trained.channel_names),
+        trained,
         outputs=scoring.Scorer(trained.model, config, trained.vocabulary).of_batch,
         step_outputs=trained.model.get_layer("quantiles"),
         answer=answer,
         step_answer=answer,
-        stream=_stream(trained),
-        settings=settings,
+        settings={
+            "target_names": list(trained.target_names),
+            "per": config.target.per,
+            "remaining": config.target.remaining,
+            "coverage": config.intervals.coverage,
+            "streams": trained.stream is not None,
+            "data_format": dataclasses.asdict(config.data_format),
+        },
     )
 
 
@@ -81,9 +75,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         return np.concatenate(rows)
 
     return served_sequences.Requests(
-        trained.model,
-        trained.vocabulary,
-        _stream(trained),
+        trained,
         answers=answers,
         step_answers=answers,
         step_outputs=trained.model.get_layer("quantiles"),
@@ -108,9 +100,3 @@ def _answers(trained: trained_model.TrainedModel, outputs: np.ndarray) -> dict[s
         "upper": np.maximum(upper, value),
         "target_names": names,
     }
-
-
-def _stream(trained: trained_model.TrainedModel) -> sequence_encoder.Stream | None:
-    if not trained.streams:
-        return None
-    return sequence_encoder.Stream(trained.model, trained.config.model)

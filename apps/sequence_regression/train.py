@@ -23,15 +23,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import numpy as np
 
     from apps.sequence_regression import data, evaluate, model, scoring, targets, trained_model
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.sequences import sequence_statistics
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning
 
     corpus = data.load(config)
     for note in corpus.notes:
@@ -39,75 +38,52 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     scale = data.target_scale(corpus)
     fit.seed_everything(config.seed)
     settings, values = config.training, corpus.train.sequences.values
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "target_names": list(corpus.target_names),
-        "channel_names": list(corpus.channel_names),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        vocabulary = data.vocabulary(corpus, config)
+    names, channels = corpus.target_names, corpus.channel_names
+    noted = run_folder.noted(corpus, target_names=list(names), channel_names=list(channels))
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
+        vocabulary = corpus.vocabulary(config.text)
         if vocabulary is not None and distribution.is_chief():
             vocabulary.save(folder.path)
         learned = sequence_statistics.of_channels(values)
+        objective = model.loss(config, scale)
         with distribution.scope():
             network = model.build(
                 config,
-                len(corpus.channel_names),
+                len(channels),
                 scale,
                 learned,
                 indicators=bool((learned.counts < len(values)).any()),
                 vocabulary=vocabulary,
             )
-            network.compile(
-                optimizer.optimizer(settings),
-                model.loss(config, scale),
-                jit_compile=settings.jit_compile,
-            )
+            learning.compiled(network, settings, objective)
         print(
             f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, {len(values):,} "
-            f"rows; to learn: {', '.join(corpus.target_names)}; {network.count_params():,} "
-            f"parameters; {settings.steps:,} steps"
+            f"rows; to learn: {', '.join(names)}; {network.count_params():,} parameters; "
+            f"{settings.steps:,} steps"
         )
         score = scoring.Scorer(network, config, vocabulary)
         truths = targets.capped(corpus.validation.targets, config.target)
-        objective = model.loss(config, scale)
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             outputs = score(corpus.validation)
             column = 0 if config.model.answer == "mean" else 2
             found = scoring.errors_of(outputs[..., column].astype(float), truths)
             loss = float(objective(truths.astype(np.float32), outputs))
             return {"loss": loss, "rmse": found["rmse"], "mae": found["mae"]}
 
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             network,
             lambda first_step: data.batches(corpus, config, vocabulary, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
-            patience_checkpoints=settings.patience_checkpoints,
+            settings,
+            folder,
+            validate,
         )
         best = trained_run.model(folder)
         outputs = scoring.Scorer(best, config, vocabulary)(corpus.validation)
+        offsets = scoring.offsets(config, outputs, corpus.validation)
         trained_model.write(
             folder,
-            trained_model.TrainedModel(
-                best,
-                config,
-                corpus.target_names,
-                corpus.channel_names,
-                scoring.offsets(config, outputs, corpus.validation),
-                vocabulary,
-            ),
+            trained_model.TrainedModel(best, config, names, channels, offsets, vocabulary),
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

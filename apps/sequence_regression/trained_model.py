@@ -12,6 +12,7 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import model  # noqa: F401  (registers the layers of the network)
 from apps.suite import errors
 from apps.suite.export import trained_run
+from apps.suite.networks import sequence_encoder
 from apps.suite.runs import files, run_folder
 from apps.suite.texts import words
 
@@ -38,9 +39,10 @@ class TrainedModel:
     vocabulary: words.Vocabulary | None = None
 
     @property
-    def streams(self) -> bool:
-        """Returns whether the model answers a stream of steps."""
-        return self.config.model.streams and self.vocabulary is None
+    def stream(self) -> sequence_encoder.Stream | None:
+        """Returns what reads a stream; None of a model that needs whole sequences."""
+        is_text = self.vocabulary is not None
+        return sequence_encoder.stream_of(self.model, self.config.model, is_text)
 
     @property
     def limits(self) -> tuple[float, float] | None:

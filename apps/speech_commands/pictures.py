@@ -1,4 +1,4 @@
-"""Draws the plots of speech commands: confusion, noise, the trade-off, spectrograms."""
+"""Draws the plots of speech commands: noise, the trade-off, spectrograms, a stream."""
 
 from __future__ import annotations
 
@@ -8,48 +8,12 @@ from pathlib import Path
 
 import librosa
 import matplotlib.axes
-import matplotlib.colors
 import numpy as np
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import detector, stream_evaluation
-from apps.suite.evaluation import plot_style, plots
+from apps.suite.evaluation import matrix_plots, plot_style, plots
 from apps.suite.sounds import features
-
-
-def confusion(folder: Path, counts: np.ndarray, label_names: Sequence[str]) -> plots.Plot:
-    """Clips by what was said and what was answered; the colour is the share of what was said."""
-    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    size = len(label_names)
-
-    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        axes.imshow(shares, cmap=_shades(theme), vmin=0, vmax=1, aspect="auto")
-        if size <= 40:  # beyond it numbers would overlap
-            for row, column in zip(*np.nonzero(counts), strict=True):
-                colour = theme.ground if shares[row, column] > 0.5 else theme.ink
-                text = f"{counts[row, column]}"
-                axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-        axes.set_xticks(range(size), label_names)
-        if size > 6:  # side by side they would overlap
-            for label in axes.get_xticklabels():
-                label.set(rotation=45, ha="right")
-        axes.set_yticks(range(size), label_names)
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        axes.set_xlabel("answered")
-        axes.set_ylabel("said")
-
-    off = counts - np.diag(np.diag(counts))
-    worst = [divmod(int(at), size) for at in np.argsort(-off, axis=None, kind="stable")[:3]]
-    said = [
-        f"{label_names[row]} taken for {label_names[column]} {off[row, column]} times"
-        for row, column in worst
-        if off[row, column]
-    ]
-    right = f"{int(np.trace(counts))} of {int(counts.sum())} test clips are on the diagonal"
-    alternative = "; ".join([right, *said]) + "."
-    height = 1.2 + 0.3 * max(size, 4)
-    return plots.save(folder, "confusion", "What was taken for what", alternative, draw, height)
 
 
 def noise(folder: Path, series: Mapping[str, Mapping[str, float]]) -> plots.Plot:
@@ -133,7 +97,12 @@ def spectrogram(
         low = max(float(bands.max()) - 70, float(bands.min()))
         extent = (0.0, seconds, -0.5, len(bands) - 0.5)
         axes.imshow(
-            bands, cmap=_shades(theme), vmin=low, aspect="auto", origin="lower", extent=extent
+            bands,
+            cmap=matrix_plots.shades(theme),
+            vmin=low,
+            aspect="auto",
+            origin="lower",
+            extent=extent,
         )
         axes.grid(visible=False)
         places = np.interp(ticks, centres, np.arange(len(centres)))
@@ -185,9 +154,3 @@ def stream(
         f"detected: {', '.join(f'{hit.word} at {hit.seconds:.1f} s' for hit in hits) or 'nothing'}."
     )
     return plots.save(folder, "stream", "The model's answers along a stream", alternative, draw)
-
-
-def _shades(theme: plot_style.Theme) -> matplotlib.colors.Colormap:
-    return matplotlib.colors.LinearSegmentedColormap.from_list(
-        "shades", [theme.ground, theme.model]
-    )

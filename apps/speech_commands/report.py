@@ -15,7 +15,7 @@ import numpy as np
 
 from apps.speech_commands import config as configs
 from apps.speech_commands import detector, pictures, recordings, scoring, stream_evaluation
-from apps.suite.evaluation import classification, plots, report
+from apps.suite.evaluation import class_blocks, classification, matrix_plots, plots, report
 from apps.suite.runs import run_folder
 from apps.suite.sounds import sound_files
 
@@ -124,17 +124,18 @@ def _clips(
             f"accuracy goes from {100 * low:.1f} % to {100 * high:.1f} %, if each clip tells "
             "something of its own; with few voices it is wider."
         ),
-        pictures.confusion(folder.plots, classification.confusion(labels, probabilities), names),
+        matrix_plots.confusion(
+            folder.plots,
+            classification.confusion(labels, probabilities),
+            names,
+            unit="test clips",
+            right="said",
+        ),
         pictures.noise(folder.plots, {"this model": by_noise}),
         report.Paragraph(f"The noise: {measured.noise}."),
     ]
     if measured.speakers:
-        shown = measured.speakers[:_SHOWN_SPEAKERS]
-        caption = "Test clips by speaker, the worst understood first"
-        if len(measured.speakers) > len(shown):
-            caption += f": {len(shown)} of {len(measured.speakers)}"
-        rows = [[s.group, f"{s.examples:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
-        blocks.append(report.Table(f"{caption}.", ["speaker", "clips", "accuracy"], rows))
+        blocks.append(class_blocks.by_group(measured.speakers, "clips", "speaker", _SHOWN_SPEAKERS))
     return blocks
 
 
@@ -164,23 +165,14 @@ def _examples(
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config], example: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line, with a file, a folder or a microphone's raw samples:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(example)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            """echo '{"signature_name": "wav", "inputs": {"wav": [{"b64": "'"""
-            """$(base64 -w 0 clip.wav)'"}]}}' |\n"""
-            f"    curl -X POST localhost:8501/v1/models/{task}:predict -d @-",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    wav = """echo '{"signature_name": "wav", "inputs": {"wav": [{"b64": "'"""
+    return report.ways_to_ask(
+        folder,
+        shlex.quote(example),
+        "@-",
+        lead="At the command line, with a file, a folder or a microphone's raw samples:",
+        made_by=f"""{wav}$(base64 -w 0 clip.wav)'"}}]}}}}'""",
+    )
 
 
 class Example(NamedTuple):
@@ -244,15 +236,14 @@ def _surest(
     most_alike: int,
 ) -> list[Example]:
     answers = probabilities.argmax(axis=1)
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
     found: list[Example] = []
-    for index in order[(answers == labels)[order] == right]:
+    for index in class_blocks.surest(labels, probabilities)[right]:
         said, answered = label_names[labels[index]], label_names[answers[index]]
         alike = [each for each in found if (each.said, each.answered) == (said, answered)]
         if len(alike) < most_alike:
             of_said = float(probabilities[index, labels[index]])
             best = float(probabilities[index].max())
-            found.append(Example(int(index), said, answered, best, of_said))
+            found.append(Example(index, said, answered, best, of_said))
         if len(found) == count:
             break
     return found

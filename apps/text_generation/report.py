@@ -282,7 +282,6 @@ def _passages(text: data.Text, measured: Measured, baseline: str) -> report.Sect
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config], prompt: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
     inputs = {
         "prompt": [prompt],
         "length": 200,
@@ -292,17 +291,4 @@ def _serving(folder: run_folder.RunFolder[configs.Config], prompt: str) -> list[
         "seed": 0,
     }
     request = shlex.quote(json.dumps({"inputs": inputs}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(prompt)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    return report.ways_to_ask(folder, shlex.quote(prompt), request)

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.suite.evaluation import classification, plots, report
+from apps.suite.evaluation import (
+    class_blocks,
+    class_plots,
+    classification,
+    matrix_plots,
+    plots,
+    report,
+)
 from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder, pictures
@@ -136,16 +143,20 @@ def _results(
             f"from {100 * test['accuracy_at_least']:.1f} % to "
             f"{100 * test['accuracy_at_most']:.1f} %."
         ),
-        pictures.confusion(folder.plots, counts, corpus.label_names),
-        pictures.frames_seen(folder.plots, measured.frames_seen, references),
+        matrix_plots.confusion(
+            folder.plots, counts, corpus.label_names, unit="test videos", right="shown"
+        ),
+        class_plots.by_beginning(
+            folder.plots,
+            "frames_seen",
+            "How early it knows",
+            dict(enumerate(measured.frames_seen, 1)),
+            "frames of a clip",
+            references,
+        ),
     ]
     if 1 < len(measured.groups) < len(labels):
-        shown = measured.groups[:_SHOWN_GROUPS]
-        caption = "Test videos by group, the worst told first"
-        if len(measured.groups) > len(shown):
-            caption += f": {len(shown)} of {len(measured.groups)}"
-        rows = [[s.group, f"{s.examples:,}", f"{100 * s.accuracy:.1f} %"] for s in shown]
-        blocks.append(report.Table(f"{caption}.", ["group", "videos", "accuracy"], rows))
+        blocks.append(class_blocks.by_group(measured.groups, "videos", most=_SHOWN_GROUPS))
     if corpus.skipped:
         listed = "\n".join(corpus.skipped[:_SHOWN_SKIPPED])
         blocks.append(report.Passage("Left out, since it could not be decoded:", listed))
@@ -156,26 +167,17 @@ def _examples(
     folder: run_folder.RunFolder[configs.Config], corpus: Corpus, probabilities: np.ndarray
 ) -> list[report.Section]:
     labels, most = corpus.test.video_labels, folder.config.evaluation.strips
-    answers, sureness = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    surest = np.argsort(-sureness, kind="stable")
-    wrong = [int(video) for video in surest if answers[video] != labels[video]]
-    right = [int(video) for video in surest if answers[video] == labels[video]]
+    wrong, right = class_blocks.surest(labels, probabilities)
     # Of each label one before a second of any, and the surest first among those of a turn
     turns = {
         video: int((labels[right[:at]] == labels[video]).sum()) for at, video in enumerate(right)
     }
     right.sort(key=turns.__getitem__)
-    sections = []
-    for title, name, videos in (
-        ("What went wrong: the surest of the wrong answers", "wrong", wrong[:most]),
-        ("What went right: sure answers, label by label", "right", right[:most]),
-    ):
-        blocks: list[report.Block] = [
-            _strip(folder, corpus, f"{name}_{at}", video, probabilities[video])
-            for at, video in enumerate(videos)
-        ]
-        sections.append(report.Section(title, blocks or [report.Paragraph("There is none.")]))
-    return sections
+    return class_blocks.sections(
+        wrong[:most],
+        right[:most],
+        lambda name, video: [_strip(folder, corpus, name, video, probabilities[video])],
+    )
 
 
 def _strip(
@@ -197,20 +199,11 @@ def _strip(
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config], example: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line, with a video file or a folder of them:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(example)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            """echo '{"signature_name": "encoded", "inputs": {"encoded": [[{"b64": "'"""
-            """$(base64 -w 0 frame.jpg)'"}]]}}' |\n"""
-            f"    curl -X POST localhost:8501/v1/models/{task}:predict -d @-",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    frame = """echo '{"signature_name": "encoded", "inputs": {"encoded": [[{"b64": "'"""
+    return report.ways_to_ask(
+        folder,
+        shlex.quote(example),
+        "@-",
+        lead="At the command line, with a video file or a folder of them:",
+        made_by=f"""{frame}$(base64 -w 0 frame.jpg)'"}}]]}}}}'""",
+    )

@@ -13,7 +13,7 @@ import matplotlib.axes
 from apps.suite.evaluation import comparison, plot_style
 from apps.suite.runs import files
 
-_DASHES = ("dashed", "dotted", "dashdot")
+DASHES = ("dashed", "dotted", "dashdot")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ def learning_curve(
                 linestyle="none",
                 label=f"kept: step {steps[best]:.0f}",
             )
-        for (name, value), dash in zip((references or {}).items(), _DASHES, strict=False):
+        for (name, value), dash in zip((references or {}).items(), DASHES, strict=False):
             axes.axhline(value, color=theme.other, linewidth=1.2, linestyle=dash)
             axes.annotate(
                 f"{name}, on the validation data",

@@ -161,6 +161,38 @@ def render(folder: run_folder.RunFolder[Any], card: Card, metrics: Mapping[str, 
     return folder.report_file
 
 
+def ways_to_ask(
+    folder: run_folder.RunFolder[Any],
+    arguments: str,
+    request: str,
+    *,
+    lead: str = "At the command line:",
+    made_by: str = "",
+) -> list[Block]:
+    """Returns the commands that ask a run: `predict`, and a server of its export.
+
+    Args:
+        folder: of the run.
+        arguments: of `predict` after `--run`, as a shell reads them.
+        request: the body of a request for curl's `-d`, quoted for a shell: JSON, or @ and a file.
+        lead: stands over the first command.
+        made_by: a command that writes the body, which `request` "@-" reads.
+    """
+    run, task = shlex.quote(str(folder.path)), folder.task
+    piped = f"{made_by} |\n" if made_by else ""
+    return [
+        Commands(lead, f"python -m apps.{task}.predict --run {run} {arguments}"),
+        Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
+            f"{piped}curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
+        ),
+        Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]
+
+
 def changed_fields(presets: Mapping[str, Any], config: Any) -> Iterator[tuple[str, Any]]:
     """Returns names and values of the fields in which a config differs from its preset."""
     preset = dict(_flat(config_fields.to_dict(presets[config.preset])))

@@ -193,3 +193,8 @@ class Stream:
             **after,
             **{f"{prefix}{name}": state for name, state in new_summary.items()},
         }
+
+
+def stream_of(trained: keras.Model, config: EncoderConfig, is_text: bool) -> Stream | None:
+    """Returns the stream of a model, None where it needs later steps or reads texts."""
+    return Stream(trained, config) if config.streams and not is_text else None

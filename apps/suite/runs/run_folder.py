@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from apps.suite import errors
 from apps.suite.distribution import distribution
@@ -118,6 +118,30 @@ class RunFolder(Generic[Config]):
         if kind is not None and issubclass(kind, errors.UserError) and self._lock is not None:
             _forget_replacing(self.path)
         self.close()
+
+
+class Data(Protocol):
+    """The part of a task's loaded data that every run notes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+def noted(data: Data, **further: Any) -> dict[str, Any]:
+    """Returns what `start` notes on the data, with what the task adds."""
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "licence": data.licence,
+        "source": data.source,
+        **further,
+    }
 
 
 def refuse_finished(path: Path, task: str, overwrite: bool = False) -> None:

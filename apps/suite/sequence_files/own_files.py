@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequence_files import json_lines, long_tables, table_folders, text_tables, ts_files
 from apps.suite.sequences import config as configs
-from apps.suite.sequences import ragged
+from apps.suite.sequences import questions, ragged
 from apps.suite.tables import reader
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import asking
 
 
 def read(
@@ -123,3 +127,32 @@ def asked_texts(given: str) -> list[tuple[str, str]]:
     if not texts:
         raise errors.UserError(f"{path}: has no text in it")
     return texts
+
+
+def answered(
+    model: asking.Model,
+    inputs: Sequence[str],
+    names: Sequence[str],
+    *,
+    streamed: bool = False,
+    settings: configs.SequenceFormatConfig | None = None,
+) -> Iterator[questions.Asked]:
+    """Yields the sequences or texts of inputs with a model's answers, in order.
+
+    Args:
+        model: whose settings name the channels, and `per` sequence or step.
+        inputs: files and folders (see `asked`); of a model of texts, see `asked_texts`.
+        names: of the outputs that are wanted.
+        streamed: see `questions.sequences`.
+        settings: name the columns of tables.
+
+    Raises:
+        UserError: as the readers, and what the model refuses.
+    """
+    channels, by_step = model.setting("channel_names"), model.setting("per") == "step"
+    for given in inputs:
+        if not channels:
+            yield from questions.texts(model, asked_texts(given), names)
+            continue
+        found = asked(Path(given), channels, settings)
+        yield from questions.sequences(model, found, names, by_step=by_step, streamed=streamed)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.suite.sequences import ragged
+from apps.suite.texts import words
 from apps.suite.training import order as training_order
 
 _POOL = 32  # batches that are sorted by length together
@@ -130,6 +132,27 @@ def answered(
         for index, row in zip(chosen, np.asarray(ask(tf.constant(given))), strict=True):
             found[index] = row[: lengths[index]] if by_step else row
     return np.concatenate(found) if by_step else np.stack(found)
+
+
+def asker(
+    network: keras.Model,
+    vocabulary: words.Vocabulary | None,
+    outputs: Callable[[tf.Tensor], tf.Tensor],
+    *,
+    by_step: bool,
+) -> Callable[[ragged.Sequences], np.ndarray]:
+    """Returns a function that answers sequences with the weights the network has at the time.
+
+    Args:
+        network: whose first input is `values`, or that reads texts.
+        vocabulary: of texts.
+        outputs, by_step: see `answered`.
+    """
+    spec = tf.TensorSpec([None], tf.string)
+    if vocabulary is None:
+        spec = tf.TensorSpec(network.inputs[0].shape, tf.float32)
+    ask = tf.function(outputs, input_signature=[spec], autograph=False)
+    return lambda sequences: answered(sequences, ask, by_step=by_step)
 
 
 def padded(sequences: ragged.Sequences, chosen: np.ndarray) -> np.ndarray:

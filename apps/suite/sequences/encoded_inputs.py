@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
+import tensorflow as tf
 
-from apps.suite.networks import sequence_encoder, text_encoder
+from apps.suite.networks import sequence_encoder, sequence_inputs, text_encoder
 from apps.suite.networks.config import EncoderConfig
+from apps.suite.sequences import sequence_statistics
 from apps.suite.texts import words
 from apps.suite.texts.config import TextConfig
 
 
-def of_sequences(
+class Config(Protocol):
+    """The part of a task's config that the encoder is built by.
+
+    Attributes:
+        model: kind and sizes.
+        text: hidden words and letters, for texts.
+        seed: of the hidden words.
+        per_step: one vector for each step and not one for the sequence.
+    """
+
+    @property
+    def model(self) -> EncoderConfig: ...
+    @property
+    def text(self) -> TextConfig: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def per_step(self) -> bool: ...
+
+
+def added(
+    config: Config,
     channels: int,
-    config: EncoderConfig,
+    learned: sequence_statistics.ChannelStatistics | None = None,
     *,
-    per_step: bool,
-    mean: Sequence[float] | None,
-    deviation: Sequence[float] | None,
-    indicators: bool,
+    indicators: bool = False,
+    vocabulary: words.Vocabulary | None = None,
 ) -> tuple[Any, Any]:
-    """Returns the input `values` float32 (batch, time, channels) and what encodes it.
+    """Returns the inputs of a network, and what encodes them.
 
-    The arguments are those of `sequence_encoder.encode`.
+    Args:
+        config: of the task.
+        channels: of the sequences; 0 for texts.
+        learned: statistics of the channels over the train part; 0 and 1 if not given.
+        indicators: tells the network which values are missing.
+        vocabulary: of texts; None for numbers.
+
+    Returns:
+        The input `values` float32 (batch, time, channels), NaN after the end and where missing, or
+        `words` int32 (batch, time) and `letters` int32 (batch, time, letters); and vectors float32
+        (batch, width), or (batch, time, width) where `config.per_step`.
     """
-    values = keras.Input((None, channels), name="values")
-    return values, sequence_encoder.encode(
-        values,
-        config,
-        per_step=per_step,
-        mean=mean,
-        deviation=deviation,
-        indicators=indicators,
-    )
-
-
-def of_texts(
-    vocabulary: words.Vocabulary, text: TextConfig, config: EncoderConfig, seed: int
-) -> tuple[Any, Any]:
-    """Returns the inputs `words` and `letters` of a vocabulary's numbers, and what encodes them.
-
-    `words` is int32 (batch, time), `letters` int32 (batch, time, letters).
-    """
+    if vocabulary is None:
+        values = keras.Input((None, channels), name="values")
+        return values, sequence_encoder.encode(
+            values,
+            config.model,
+            per_step=config.per_step,
+            mean=None if learned is None else learned.mean.tolist(),
+            deviation=None if learned is None else learned.deviation.tolist(),
+            indicators=indicators,
+        )
     inputs = {
         "words": keras.Input((None,), dtype="int32", name="words"),
         "letters": keras.Input((None, None), dtype="int32", name="letters"),
@@ -51,9 +73,22 @@ def of_texts(
     return inputs, text_encoder.encode(
         inputs["words"],
         inputs["letters"],
-        text,
-        config,
+        config.text,
+        config.model,
         word_count=vocabulary.word_count,
         letter_count=vocabulary.letter_count,
-        seed=seed,
+        seed=config.seed,
     )
+
+
+def preprocessed(
+    given: tf.Tensor, vocabulary: words.Vocabulary | None = None
+) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Returns the inputs of the network for values or texts, in pure TensorFlow.
+
+    Args:
+        given: values float32 (batch, time, channels), NaN after the end and where missing; padding
+            in front of a sequence is moved after its end. Or texts string (batch,).
+        vocabulary: of texts.
+    """
+    return sequence_inputs.left_aligned(given) if vocabulary is None else vocabulary.inputs(given)

@@ -1,13 +1,71 @@
-"""Divides sequences into parts: by the data's own parts, by group, else by sequence."""
+"""Holds sequences in three parts, divided by the data's own parts, by group, else by sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+
+from apps.suite import errors
 from apps.suite.data import division, labelled_files
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequences import ragged
 from apps.suite.sequences.config import SequenceFormatConfig
+from apps.suite.texts import words
+from apps.suite.texts.config import TextConfig
+
+
+class HasSequences(Protocol):
+    """Sequences with what is to be said of them."""
+
+    @property
+    def sequences(self) -> ragged.Sequences: ...
+
+
+Part = TypeVar("Part", bound=HasSequences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus(Generic[Part]):
+    """Sequences or texts in three parts.
+
+    Attributes:
+        name, source, licence, fingerprint: of the data.
+        split: how the parts were made, in words.
+        train, validation, test: the parts.
+        notes: for the user.
+    """
+
+    name: str
+    source: str
+    licence: str
+    fingerprint: str
+    split: str
+    train: Part
+    validation: Part
+    test: Part
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Returns whether the sequences are texts."""
+        return not self.channel_names
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Returns the names of the channels; none for texts."""
+        return self.train.sequences.channel_names
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Returns the parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def vocabulary(self, settings: TextConfig) -> words.Vocabulary | None:
+        """Learns the words of the train part; None where the sequences are of numbers."""
+        return words.learn_by(self.train.sequences.texts, settings) if self.is_text else None
 
 
 def divided(
@@ -49,3 +107,26 @@ def divided(
         how = divided_by or "by sequence, as there are no groups"
         told = f"{how}: {counts} sequences; those of one source may be on two sides"
     return parts, told
+
+
+def taken(
+    sequences: ragged.Sequences, parts: Sequence[str], source: str, without: Sequence[str] = ()
+) -> dict[str, tuple[np.ndarray, ragged.Sequences]]:
+    """Returns the numbers of the sequences of each part, int [sequences], and these sequences.
+
+    Args:
+        sequences: of all parts.
+        parts: of each, as `divided` returns them.
+        source: for the error.
+        without: parts that are taken from elsewhere, and left out here.
+
+    Raises:
+        UserError: a part without a sequence.
+    """
+    found = {}
+    for part in (each for each in labelled_files.PARTS if each not in without):
+        chosen = np.flatnonzero(np.array(parts) == part)
+        if not len(chosen):
+            raise errors.UserError(f"{source}: no sequence is in the part {part}")
+        found[part] = (chosen, sequences.taken(chosen))
+    return found

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import matplotlib.axes
 import numpy as np
 import tensorflow as tf
 
-from apps.suite.evaluation import plot_style, plots
+from apps.suite.evaluation import plot_style, plots, report
+from apps.suite.sequences import ragged
+from apps.suite.texts import words
 
 _PATH_STEPS = 24  # of the integral
+_SHOWN_STEPS = 2_000
 
 
 def contributions(
-    model: keras.Model, values: np.ndarray, output: int, base: np.ndarray
+    model: keras.Model,
+    values: np.ndarray,
+    output: Callable[[tf.Tensor], tf.Tensor],
+    base: np.ndarray,
 ) -> np.ndarray:
     """Returns the part of each value in a logit or value, by integrated gradients.
 
@@ -26,10 +33,9 @@ def contributions(
     networks", 2017.
 
     Args:
-        model: of values (1, steps, channels), NaN where missing, to (1, outputs); with outputs by
-            step, their mean is explained.
+        model: of values (batch, steps, channels), NaN where missing.
         values: float32 [steps, channels].
-        output: which of the outputs is explained.
+        output: picks f, (batch,), from what the model returns.
         base: x', such as the mean of each channel, [channels].
 
     Returns:
@@ -40,14 +46,56 @@ def contributions(
     path = tf.constant(base + shares[:, None, None] * (values - base))
     with tf.GradientTape() as tape:
         tape.watch(path)
-        outputs = model(path, training=False)[..., output]
-        outputs = (
-            tf.reduce_sum(outputs)
-            if outputs.shape.rank == 1
-            else tf.reduce_sum(tf.reduce_mean(outputs, axis=1))
-        )
+        outputs = tf.reduce_sum(output(model(path, training=False)))
     gradients = tape.gradient(outputs, path).numpy().mean(axis=0)
     return np.nan_to_num((values - base) * gradients)
+
+
+def decided(
+    folder: Path,
+    name: str,
+    title: str,
+    model: keras.Model,
+    values: np.ndarray,
+    output: Callable[[tf.Tensor], tf.Tensor],
+    channel_names: Sequence[str],
+    unit: str,
+) -> plots.Plot:
+    """Draws which steps and channels spoke for an answer, beside the mean of the train part.
+
+    Args:
+        folder, name, title: of the picture.
+        model, values, output: see `contributions`; the model begins with `sequence_inputs`.
+        channel_names: of the rows.
+        unit: of the output, such as "of the logit".
+    """
+    mean = model.get_layer("sequence_inputs").mean or [0.0] * values.shape[1]
+    found = contributions(model, values, output, np.array(mean, np.float32))
+    return heat(folder, name, title, found, channel_names, unit=unit)
+
+
+def inside(
+    folder: Path,
+    model: keras.Model,
+    vocabulary: words.Vocabulary | None,
+    sequences: ragged.Sequences,
+    at: int,
+) -> report.Section:
+    """Draws the outputs of the last recurrent layer while it reads a sequence or text.
+
+    Args:
+        folder: for the picture `activations`.
+        model, vocabulary: of numbers, or of texts.
+        sequences: one of which is read, at most its first 2,000 steps.
+        at: its number.
+    """
+    inputs: Any = sequences.at(at)[None, :_SHOWN_STEPS]
+    if vocabulary is not None:
+        inputs = vocabulary.inputs(tf.constant(sequences.texts[[at]]))
+    title = f"Recurrent units over time, {sequences.names[at]}"
+    found = activations(model, inputs)
+    plot = heat(folder, "activations", title, found, None, y_label="unit", unit="output")
+    return report.Section("Inside the network", [plot])
 
 
 def activations(model: keras.Model, values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,30 +20,66 @@ Row = dict[str, np.ndarray]
 """Answers to one sequence or text by name, without the side of the batch."""
 
 
-def sequences(model: asking.Model, given: ragged.Sequences) -> Iterator[tuple[int, Row]]:
-    """Yields the number of each sequence and its answers, in order.
+class Asked(NamedTuple):
+    """A sequence or text, the number of its steps or words, and its answers.
 
-    Raises UserError for a sequence without any value.
+    An answer is (…), or (steps, …) where each step has one.
     """
+
+    name: str
+    steps: int
+    answers: Row
+
+
+def sequences(
+    model: asking.Model,
+    given: ragged.Sequences,
+    names: Sequence[str],
+    *,
+    by_step: bool,
+    streamed: bool = False,
+) -> Iterator[Asked]:
+    """Yields each sequence with its answers, in order.
+
+    Args:
+        model: answers `serving_default`, or `stream`.
+        given: sequences of numbers.
+        names: of the outputs that are wanted.
+        by_step: each step has an answer.
+        streamed: asks as a stream does, for an answer after each step.
+
+    Raises:
+        UserError: a sequence without any value, or what the model refuses.
+    """
+    if streamed:
+        for index, name in enumerate(given.names):
+            values = given.at(index)
+            yield Asked(name, len(values), stream(model, values, names))
+        return
     for index, name in enumerate(given.names):
         if not np.isfinite(given.at(index)).any():
             raise errors.UserError(f"{name}: a sequence without any value; leave it out")
     for chosen in np.split(np.arange(len(given)), range(_ROWS, len(given), _ROWS)):
         asked = model.ask(values=batches.padded(given, chosen))
         for place, index in enumerate(chosen):
-            yield int(index), _row(asked, place, len(chosen))
+            steps = int(given.lengths[index])
+            kept = slice(steps) if by_step else ...
+            found = {name: asked[name][place][kept] for name in names}
+            yield Asked(given.names[index], steps, found)
 
 
-def texts(model: asking.Model, given: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, Row]]:
-    """Yields name, text and answers of each (name, text), in order."""
+def texts(
+    model: asking.Model, given: Sequence[tuple[str, str]], names: Sequence[str]
+) -> Iterator[Asked]:
+    """Yields each of the texts, given with their names, with its answers, in order."""
     for start in range(0, len(given), _ROWS):
         part = given[start : start + _ROWS]
         asked = model.ask(text=[text for _, text in part])
         for place, (name, text) in enumerate(part):
-            yield name, text, _row(asked, place, len(part))
+            yield Asked(name, len(text.split()), {each: asked[each][place] for each in names})
 
 
-def streamed(
+def stream(
     model: asking.Model, values: np.ndarray, names: Sequence[str], chunk_steps: int = 512
 ) -> Row:
     """Returns the answers after each step of one stream, [steps, …] by name.
@@ -62,7 +98,3 @@ def streamed(
         parts.append([asked[name][0] for name in names])
     found = [np.concatenate(each) for each in zip(*parts, strict=True)]
     return dict(zip(names, found, strict=True))
-
-
-def _row(asked: dict[str, np.ndarray], place: int, count: int) -> Row:
-    return {name: each[place] for name, each in asked.items() if len(each) == count}

@@ -133,3 +133,34 @@ def of_windows(
         ]
         rows.append(sequences.starts[index] + middles)
     return np.concatenate(numbers), np.concatenate(rows)
+
+
+def nearest_window(sequences: ragged.Sequences, middles: np.ndarray) -> np.ndarray:
+    """Returns for each step the number of the window whose middle is nearest, int64 [steps].
+
+    Args:
+        sequences: with at least one window each.
+        middles: rows of the middles, as `of_windows` returns them.
+    """
+    every = np.arange(len(sequences.values))
+    after = np.clip(np.searchsorted(middles, every), 0, len(middles) - 1)
+    before = np.maximum(after - 1, 0)
+    number = np.repeat(np.arange(len(sequences)), sequences.lengths)
+    nearer = np.abs(middles[before] - every) <= np.abs(middles[after] - every)
+    same = number[middles[before]] == number
+    return np.where((nearer & same) | (number[middles[after]] != number), before, after)
+
+
+def nearest(sequences: ragged.Sequences, asked: ragged.Sequences, most: int = 2_000) -> int:
+    """Returns the number of the sequence that is nearest to one that is asked for.
+
+    Distance is counted in the numbers of `describe`, in deviations of each over the sequences.
+
+    Args:
+        sequences: of which the first `most` are looked at.
+        asked: one sequence.
+        most: sequences.
+    """
+    numbers = of_sequences(sequences.taken(np.arange(min(most, len(sequences)))))
+    deviation = np.where(numbers.std(axis=0) > 0, numbers.std(axis=0), 1)
+    return int((((numbers - of_sequences(asked)) / deviation) ** 2).sum(axis=1).argmin())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.suite.export import assets
+from apps.suite.export import assets, onnx_file, saved_model
 from apps.suite.networks import sequence_encoder, streaming
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import words
@@ -53,18 +54,35 @@ def described(
     return numbers, texts
 
 
+class Trained(Protocol):
+    """The part of a trained model that is served.
+
+    Attributes:
+        model: as Keras runs it; begins with `sequence_encoder.encode`, or reads texts.
+        vocabulary: of texts; None for a network of numbers.
+        channel_names: none for texts.
+        stream: reads chunks; None for a network that needs later steps.
+    """
+
+    @property
+    def model(self) -> keras.Model: ...
+    @property
+    def vocabulary(self) -> words.Vocabulary | None: ...
+    @property
+    def channel_names(self) -> Sequence[str]: ...
+    @property
+    def stream(self) -> sequence_encoder.Stream | None: ...
+
+
 class ServedSequences:
-    """Serves a network that begins with `sequence_encoder.encode`, or that reads texts.
+    """Serves a trained model of sequences or texts.
 
     Args:
-        network: as Keras runs it.
-        vocabulary: of texts; None for a network of numbers.
-        channels: number of the channels; 0 for texts.
+        trained: the model.
         outputs: computes the outputs of values (b, time, channels) or texts string[b].
         step_outputs: computes those of the vectors of steps, (b, steps, width).
         answer: makes the answers of outputs.
         step_answer: makes the answers of a stream's outputs.
-        stream: reads chunks; None for a network that needs later steps.
         settings: the asset settings.json; names of states and limits are added.
 
     Attributes:
@@ -74,25 +92,25 @@ class ServedSequences:
 
     def __init__(
         self,
-        network: keras.Model,
-        vocabulary: words.Vocabulary | None,
-        channels: int,
+        trained: Trained,
         *,
         outputs: Callable[[tf.Tensor], tf.Tensor],
         step_outputs: Callable[[tf.Tensor], tf.Tensor],
         answer: Answer,
         step_answer: Answer,
-        stream: sequence_encoder.Stream | None,
         settings: Mapping[str, Any],
     ) -> None:
-        self._channels, self._stream = channels, stream
+        self._channels, self._stream = len(trained.channel_names), trained.stream
         self._outputs, self._step_outputs = outputs, step_outputs
         self._answer, self._step_answer = answer, step_answer
         self.saved = tf.Module(name="served_sequences")
-        self.saved.weights = [weight.value for weight in network.weights]
-        self.saved.vocabulary = vocabulary
-        states = list(stream.initial_states(1)) if stream else []
-        self.settings = {**settings, "states": states, "limits": LIMITS}
+        self.saved.weights = [weight.value for weight in trained.model.weights]
+        self.saved.vocabulary = trained.vocabulary
+        states = list(self._stream.initial_states(1)) if self._stream else []
+        channels = list(trained.channel_names)
+        self.settings = {
+            "channel_names": channels, **settings, "states": states, "limits": LIMITS
+        }  # fmt: skip
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved
 
@@ -183,8 +201,7 @@ class Requests:
     """Makes warm-up requests of one and of several sequences or texts, answered by Keras.
 
     Args:
-        network: as Keras runs it.
-        vocabulary, stream: as in `ServedSequences`.
+        trained: as in `ServedSequences`.
         answers: makes the named answers of outputs in NumPy.
         step_answers: makes those of a stream.
         step_outputs: as in `ServedSequences`.
@@ -193,16 +210,15 @@ class Requests:
 
     def __init__(
         self,
-        network: keras.Model,
-        vocabulary: words.Vocabulary | None,
-        stream: sequence_encoder.Stream | None,
+        trained: Trained,
         *,
         answers: Callable[[np.ndarray], dict[str, np.ndarray]],
         step_answers: Callable[[np.ndarray], dict[str, np.ndarray]],
         step_outputs: Callable[[tf.Tensor], tf.Tensor],
         outputs: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self._network, self._vocabulary, self._chunks = network, vocabulary, stream
+        self._network, self._vocabulary = trained.model, trained.vocabulary
+        self._chunks = trained.stream
         self._answers, self._step_answers = answers, step_answers
         self._step_outputs, self._outputs = step_outputs, outputs
 
@@ -265,12 +281,34 @@ class Requests:
         return found
 
 
-def network_inputs(
-    requests: Iterable[warmup_requests.Request], vocabulary: words.Vocabulary | None
-) -> list[dict[str, np.ndarray]]:
-    """Returns the network's inputs of the requests to `serving_default`, for a check of ONNX."""
+def example_body(channel_names: Sequence[str]) -> str:
+    """Returns the JSON of a request by columns: two steps of zeros, or a text."""
+    step = [0.0] * len(channel_names)
+    return json.dumps({"inputs": {"values": [[step, step]]} if step else {"text": ["some words"]}})
+
+
+def tell(version: Path, answer: str, example: str = "") -> None:
+    """Prints how an export of sequences or texts is asked.
+
+    Args:
+        version: folder of the export.
+        answer: what a server returns, such as "a label".
+        example: arguments of `predict`.
+    """
+    settings = json.loads((version / "assets" / assets.SETTINGS).read_text("utf-8"))
+    saved_model.tell(version, answer, example_body(settings["channel_names"]), example)
+
+
+def onnx_network(
+    trained: Trained, requests: Iterable[warmup_requests.Request], output: str
+) -> onnx_file.Network:
+    """Maps `values`, or `words` and `letters`, to the output of a network, by its name.
+
+    The requests to `serving_default` become examples for the check.
+    """
     found = [dict(each.inputs) for each in requests if each.signature == "serving_default"]
-    if vocabulary is None:
-        return found
-    of_texts = [vocabulary.inputs(tf.constant(inputs["text"])) for inputs in found]
-    return [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]
+    known = trained.vocabulary
+    if known is not None:
+        of_texts = [known.inputs(tf.constant(inputs["text"])) for inputs in found]
+        found = [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]
+    return onnx_file.Network(trained.model, output, found)

@@ -5,6 +5,7 @@ import pytest
 
 from apps.anomaly_detection import demo
 from apps.suite import errors
+from apps.suite.demo import asked_text
 from apps.suite.export import asking
 from apps.suite.tables import rows
 from tests.apps.anomaly_detection import small_model
@@ -105,4 +106,4 @@ def test_bad_measurements_and_files_are_told(model, tmp_path):
     (tmp_path / "empty.csv").write_text("")
     for name, told in (("picture", "UTF-8"), ("nul", "binary"), ("empty", "is empty")):
         with pytest.raises(errors.UserError, match=told):
-            demo.read(str(tmp_path / f"{name}.csv"))
+            asked_text.read(str(tmp_path / f"{name}.csv"))

@@ -10,11 +10,15 @@ from apps.sequence_classification import config as configs
 from apps.sequence_classification import model, trained_model
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
+from apps.suite.sequences import sequence_statistics
 from apps.suite.texts import words
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
 NAMES = ("standing", "walking", "running")
 CHANNELS = ("x", "y")
+LEARNED = sequence_statistics.ChannelStatistics(
+    np.array([9, 9]), np.array([1.0, -2.0]), np.array([2.0, 0.5])
+)
 TEXTS = ("a good film , a very good film", "what a bad film", "it is good", "it is bad")
 
 
@@ -35,7 +39,7 @@ def trained(per="sequence", text=False, **sizes):
     made, known = config(per, **sizes), vocabulary() if text else None
     keras.utils.set_random_seed(0)
     network = model.build(
-        made, len(NAMES), 0 if text else len(CHANNELS), [1.0, -2.0], [2.0, 0.5],
+        made, len(NAMES), 0 if text else len(CHANNELS), LEARNED,
         indicators=True, vocabulary=known,
     )  # fmt: skip
     draw = np.random.default_rng(1)

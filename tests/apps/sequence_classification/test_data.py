@@ -101,7 +101,7 @@ def test_texts_get_one_label_each(tmp_path):
     assert corpus.is_text
     assert len(corpus.test.texts) == len(corpus.test.labels)
     refused(file, "texts", target=configs.TargetConfig(per="step"))
-    known = data.vocabulary(corpus, config(file))
+    known = corpus.vocabulary(config(file).text)
     inputs, labels = next(iter(data.batches(corpus.train, 2, config(file), np.zeros(0), known)))
     assert inputs["words"].shape[0] == 8
     assert labels.shape == (8, 2)

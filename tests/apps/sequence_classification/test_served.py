@@ -36,7 +36,7 @@ def test_the_export_is_written_after_its_check(made, tmp_path):
     version = export.export(tmp_path / "run", tmp_path / "exports")
     table = serving.SIGNATURES if made.channel_names else serving.TEXT_SIGNATURES
     assert not list(served_contract.differences(version, table))
-    assert ("stream" in served_contract.signatures(version)) == made.streams
+    assert ("stream" in served_contract.signatures(version)) == (made.stream is not None)
     network = export.onnx_network(tmp_path / "run")
     assert len(network.examples) == 2
 
@@ -58,7 +58,7 @@ def test_a_stream_ends_with_the_answer_to_the_whole():
         model = asked(small_run.trained(per, convolution_count=1))
         values = small_run.sequence(23)
         whole = model.ask(values=values[None])["probabilities"][0]
-        found = questions.streamed(model, values, ["probabilities"], chunk_steps=5)["probabilities"]
+        found = questions.stream(model, values, ["probabilities"], chunk_steps=5)["probabilities"]
         np.testing.assert_allclose(found[-1], whole if per == "sequence" else whole[-1], atol=1e-5)
         if per == "step":
             np.testing.assert_allclose(found, whole, atol=1e-5)

@@ -72,7 +72,10 @@ def part_of(arrays, truths):
 
 
 def corpus_of(train, test, names):
-    return data.Corpus("made", "made", "none", "0", "made", names, train, test, test)
+    return data.Corpus(
+        name="made", source="made", licence="none", fingerprint="0", split="made",
+        target_names=names, train=train, validation=test, test=test,
+    )  # fmt: skip
 
 
 def test_the_interval_of_the_rmse_is_over_units_and_not_over_steps():

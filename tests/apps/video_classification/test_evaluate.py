@@ -75,7 +75,7 @@ def test_a_video_s_answer_is_the_mean_of_its_clips(evaluated):
 def test_the_report_shows_film_strips_and_escapes_names(evaluated):
     run, _, _ = evaluated
     page = run.report_file.read_text()
-    names = {"learning_curve", "model_and_baselines", "confusion", "frames_seen", "right_0"}
+    names = {"learning_curve", "model_and_baselines", "confusion", "frames_seen", "right_1"}
     written = {file.stem for file in run.plots.glob("*.png")}
     assert written >= names
     strips = [name for name in written if name[:5] in ("right", "wrong")]

@@ -5,27 +5,6 @@ from matplotlib import image
 from apps.video_classification import pictures
 
 
-def test_the_confusion_says_the_worst(tmp_path):
-    plot = pictures.confusion(tmp_path, np.array([[3, 1], [0, 4]]), ("left", "right"))
-    assert "7 of 8" in plot.alternative
-    assert "left taken for right 1 times" in plot.alternative
-    assert plot.light.is_file()
-    assert plot.dark.is_file()
-
-
-def test_a_hundred_labels_are_drawn_too(tmp_path):
-    names = [f"action {number}" for number in range(101)]
-    plot = pictures.confusion(tmp_path, np.eye(101, dtype=int), names)
-    assert image.imread(plot.light).shape[0] < 2_000
-
-
-def test_how_early_it_knows(tmp_path):
-    plot = pictures.frames_seen(tmp_path, [0.2, 0.5, 0.9], {"single frame": 0.3})
-    assert (
-        plot.alternative == "20.0 % after one frame, 50.0 % after half of them, 90.0 % after all 3."
-    )
-
-
 @pytest.mark.parametrize("length", [1, 5, 16])
 @pytest.mark.parametrize("size", [(20, 30), (60, 24)])
 def test_a_strip_shows_the_first_and_the_last_real_frame(tmp_path, length, size):

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from apps.anomaly_detection import demo
 from apps.recommendation import config as recommendation_configs
 from apps.recommendation import log
 from apps.suite import errors
+from apps.suite.demo import asked_text
 from apps.suite.scoring import binding, inputs, pieces
 from apps.suite.scoring import rows as scored_rows
 from apps.suite.scoring.values import Wanted
@@ -52,7 +52,7 @@ def scored(file):
 
 def shown(file):
     """Reads for the demo page."""
-    found = rows.read_text(demo.read(str(file)), CHANNELS, 1000)
+    found = rows.read_text(asked_text.read(str(file)), CHANNELS, 1000)
     return found.values, None if found.times is None else found.times.astype("int64") / 1000
 
 
@@ -304,7 +304,7 @@ def test_a_blank_line_of_one_column_is_a_missing_value_and_moves_nothing(tmp_pat
     file = own_files.written(tmp_path, "\n".join(["flow", *flow]) + "\n\n \n")
     expected = np.float32([value or "nan" for value in flow])
     training = _of_series(own_files.load(file).series[0])[0]
-    page = rows.read_text(demo.read(str(file)), ["flow"], 1000).values
+    page = rows.read_text(asked_text.read(str(file)), ["flow"], 1000).values
     wanted = {"values": Wanted(np.dtype(np.float32), (None, 1))}
     bound = binding.Binding("x", "series", wanted, {"values": ("flow",)}, {}, {}, " ")
     (piece,) = pieces.pieces(str(file), 0, None)

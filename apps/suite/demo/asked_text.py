@@ -1,0 +1,73 @@
+"""Builds a tab of the demo page that answers a text: a csv, also of a file, or a person's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio
+
+from apps.suite import errors
+from apps.suite.demo import elements
+from apps.suite.tables import reader
+
+LARGEST_FILE_BYTES = 20 * 1024 * 1024
+
+
+def tab(
+    show: Callable[[str], str],
+    example: Callable[[], str],
+    *,
+    label: str,
+    placeholder: str,
+    button: str,
+    hint: str = "",
+    files: bool = False,
+) -> None:
+    """Adds the fields of a tab to the page that is being built.
+
+    Args:
+        show: returns the answer to a text as HTML; its UserError is shown as a note.
+        example: returns a text to begin with.
+        label, placeholder: of the field of text.
+        button: the word on the button that asks.
+        hint: a line below the buttons.
+        files: adds a field for a csv file, whose content is filled in and answered.
+    """
+    with gradio.Row():
+        with gradio.Column(scale=2, min_width=300):
+            file = gradio.File(label="A csv file", height=140) if files else None
+            text = gradio.Textbox(
+                label=f"or {label}" if files else label,
+                placeholder=placeholder,
+                lines=8,
+                max_lines=14,
+            )
+            with gradio.Row():
+                ask = gradio.Button(button, variant="primary", size="md")
+                fill = gradio.Button("Fill in an example", size="md")
+            if hint:
+                elements.place(elements.note(hint))
+        with gradio.Column(scale=3, min_width=300):
+            answer = elements.place()
+
+    answered = elements.answered(lambda given: show(given or ""))
+    ask.click(answered, text, answer, **elements.ANSWER)
+    filled = [fill.click(elements.filled(example), None, [text, answer], **elements.ANSWER)]
+    if file is not None:
+        file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
+        filled.append(file.upload(elements.filled(read), file, [text, answer], **elements.ANSWER))
+    for each in filled:
+        each.then(elements.if_filled(answered), [text, answer], answer, **elements.ANSWER)
+
+
+def read(path: str | None) -> str:
+    """Reads the text of a file; UserError where it is too large or not text."""
+    if not path:
+        return ""
+    file = Path(path)
+    if file.stat().st_size > LARGEST_FILE_BYTES:
+        raise errors.UserError(
+            f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give a part of it."
+        )
+    return reader.as_text(file)

@@ -1,0 +1,58 @@
+"""Trains as a config's group says, and saves the best weights in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from apps.suite.runs import files, run_folder
+from apps.suite.runs.config import TrainingConfig
+from apps.suite.training import fit, history, optimizer
+
+
+def compiled(network: keras.Model, settings: TrainingConfig, loss: Any) -> keras.Model:
+    """Compiles a network with the optimizer of the settings, and returns it."""
+    network.compile(optimizer.optimizer(settings), loss, jit_compile=settings.jit_compile)
+    return network
+
+
+def learn(
+    network: keras.Model,
+    batches: Callable[[int], tf.data.Dataset],
+    settings: TrainingConfig,
+    folder: run_folder.RunFolder[Any],
+    validate: Callable[[], Mapping[str, float]],
+    *,
+    saved: keras.Model | None = None,
+    **further: Any,
+) -> history.History:
+    """Calls `fit.fit` for the steps of the settings; the best weights end in model.keras.
+
+    Args:
+        network: compiled.
+        batches: see `fit.fit`.
+        settings: steps, checkpoints and patience.
+        folder: of the run.
+        validate: returns the metrics of the validation part with the weights of the moment.
+        saved: the model that is saved, where the one that learns only holds it.
+        further: arguments of `fit.fit`, such as `monitor`.
+    """
+
+    def save_best(learner: keras.Model) -> None:
+        with files.replacing(folder.model_file) as partial:
+            (saved or learner).save(partial)
+
+    return fit.fit(
+        network,
+        batches,
+        steps=settings.steps,
+        steps_per_checkpoint=settings.steps_per_checkpoint,
+        folder=folder,
+        save_best=save_best,
+        validate=lambda _: validate(),
+        patience_checkpoints=settings.patience_checkpoints,
+        **further,
+    )
