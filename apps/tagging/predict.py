@@ -13,6 +13,7 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.texts import word_spans
 
 TASK = "tagging"
 _ROWS = 64
@@ -137,21 +138,19 @@ def _print(options: Options) -> None:
 
 def _marked(answer: Answer, by_words: bool, kinds: Sequence[str]) -> str:
     """Writes the text with its spans marked, in a colour for each of `kinds`."""
-    pieces, end = [], 0
-    source: Any = answer.tokens if by_words else answer.text
-    for span in answer.spans:
-        between = source[end : span.start]
-        pieces.append(" ".join([*between, ""]) if by_words else between)
-        is_mark = span.label in _MARKS
-        said = span.label if is_mark else f"[{span.label}]"
+
+    def told(inner: str, label: str) -> str:
+        said = label if label in _MARKS else f"[{label}]"
         if kinds:
-            said = f"\033[1;{_COLOURS[kinds.index(span.label) % len(_COLOURS)]}m{said}\033[0m"
-        pieces.append(f"{span.text}{said}" + (" " if by_words else ""))
-        end = span.end
-    rest = source[end:]
-    text = "".join(pieces) + (" ".join(rest) if by_words else rest)
+            said = f"\033[1;{_COLOURS[kinds.index(label) % len(_COLOURS)]}m{said}\033[0m"
+        return inner + said
+
+    spans = [(span.start, span.end, span.label) for span in answer.spans]
+    text = answer.text
+    if by_words:
+        text, spans = word_spans.in_characters(answer.tokens, spans)
     label = f"{answer.label} {answer.label_probability:.2f}  " if answer.label else ""
-    return label + text.rstrip()
+    return label + word_spans.marked(text, spans, told).rstrip()
 
 
 def _text(value: bytes) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.suite.evaluation import comparison, matrix_plots, plots, report, tag_measures
 from apps.suite.runs import run_folder
-from apps.suite.texts import tag_schemes
+from apps.suite.texts import tag_schemes, word_spans
 from apps.tagging import config as configs
 from apps.tagging import data, scoring
 
@@ -75,6 +75,8 @@ def card(
         rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
         results.append(report.Table(caption, ["", "spans"], rows))
     config = folder.config.model
+    text = " ".join(corpus.test[0].words[:12])
+    request = json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False)
     decoder = "a conditional random field" if config.output == "crf" else "a softmax for each word"
     return report.Card(
         title="Tagging",
@@ -99,7 +101,7 @@ def card(
         examples=[_sentences(corpus, answers)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder, " ".join(corpus.test[0].words[:12])),
+        serving=report.ways_to_ask(folder, shlex.quote(text), shlex.quote(request)),
         presets=configs.PRESETS,
     )
 
@@ -152,35 +154,10 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
 
 def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
     """Writes a sentence with its spans: "to [New York](city)"; marks stand after their words."""
-    text, spans = [], {span.start: span for span in tag_schemes.read(tags, scheme, strict=False)}
-    at = 0
-    while at < len(words):
-        span = spans.get(at)
-        if span is None:
-            text.append(words[at])
-            at += 1
-            continue
-        inner = " ".join(words[span.start : span.end])
-        is_mark = span.kind in data.MARKS
-        text.append(inner + span.kind if is_mark else f"[{inner}]({span.kind})")
-        at = span.end
-    return " ".join(text)
+    spans = tag_schemes.read(tags, scheme, strict=False)
+    text, places = word_spans.in_characters(words, spans)
 
+    def told(inner: str, kind: str) -> str:
+        return inner + kind if kind in data.MARKS else f"[{inner}]({kind})"
 
-def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    request = shlex.quote(json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]
+    return word_spans.marked(text, places, told)
