@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import itertools
 import re
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from apps.suite.data import named_sets
 from apps.suite.sequence_files import sentence_sets
 from apps.suite.sequence_files.sentence_sets import Corpus
 from apps.suite.sequence_files.sentences import Sentence
+from apps.suite.sequences import alteration
 from apps.suite.texts import tag_schemes
 from apps.tagging import config as configs
 
@@ -147,21 +147,25 @@ def batches(
     from apps.suite.sequences import batches as buckets
     from apps.suite.texts import words as vocabularies
 
-    lengths, settings = np.diff(encoded.starts), config.training
-    rows = settings.batch_size
-    swaps = SpanSwaps(encoded, tag_names, settings.swapped_spans)
-    counts = np.bincount(encoded.words)
+    settings, counts = config.training, np.bincount(encoded.words)
+    rows, share = settings.batch_size, settings.swapped_spans
+    swaps = _swaps(encoded, tag_names, share) if share and tag_names else None
 
     def make(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
-        found = swaps.drawn(chosen, draw) if settings.swapped_spans and tag_names else encoded
-        words, letters, tags = padded(found, chosen if found is encoded else np.arange(rows))
+        found, labels = encoded, encoded.labels[chosen]
+        if swaps:
+            drawn = swaps.drawn(chosen, draw)
+            arrays = (array[np.concatenate(drawn)] for array in encoded[:3])
+            found = Encoded(*arrays, np.cumsum([0, *map(len, drawn)]), labels)
+            chosen = np.arange(rows)
+        words, letters, tags = padded(found, chosen)
         if settings.rare_dropout:
             hidden = draw.random(words.shape) * (1 + counts[words] / settings.rare_dropout) < 1
             words = np.where(hidden & (words != 0), vocabularies.UNKNOWN, words)
-        return [words, letters, tags, encoded.labels[chosen]]
+        return [words, letters, tags, labels]
 
     specs = [tf.TensorSpec([rows, *[None] * rank], tf.int32) for rank in (1, 2, 1, 0)]
-    order = buckets.Buckets(lengths, rows, (config.seed, _SEED))
+    order = buckets.Buckets(np.diff(encoded.starts), rows, (config.seed, _SEED))
 
     def named(words: tf.Tensor, letters: tf.Tensor, tags: tf.Tensor, label: tf.Tensor) -> tuple:
         return {"word_ids": words, "letter_ids": letters}, (tags, label) if has_label else tags
@@ -169,48 +173,15 @@ def batches(
     return buckets.endless(order, make, specs, first_step).map(named)
 
 
-class SpanSwaps:
-    """Replaces spans of sentences by other spans of their type (Dai and Adel 2020).
-
-    Args:
-        encoded: sentences, with tags of `tag_schemes.INSIDE`.
-        tag_names: of these tags.
-        share: of the spans that are replaced.
-    """
-
-    def __init__(self, encoded: Encoded, tag_names: Sequence[str], share: float) -> None:
-        self._encoded, self._share = encoded, share
-        names = [*tag_names, "O"]
-        self._spans: list[list[tag_schemes.Span]] = []
-        others: dict[str, dict[bytes, tuple[int, int]]] = collections.defaultdict(dict)
-        for first, end in itertools.pairwise(encoded.starts.tolist() if share else ()):
-            tags = [names[tag] for tag in encoded.tags[first:end]]
-            spans = tag_schemes.read(tags, tag_schemes.INSIDE, strict=False)
-            self._spans.append([span._replace(start=first + span.start, end=first + span.end)
-                                for span in spans])  # fmt: skip
-            for start, stop, kind in self._spans[-1]:
-                others[kind][encoded.letters[start:stop].tobytes()] = start, stop
-        self._others = {kind: list(found.values()) for kind, found in others.items()}
-
-    def drawn(self, chosen: np.ndarray, draw: np.random.Generator) -> Encoded:
-        """Returns the chosen sentences with some of their spans replaced."""
-        found = []
-        for sentence in chosen:
-            at, end = self._encoded.starts[sentence : sentence + 2]
-            pieces = []
-            for start, stop, kind in self._spans[sentence]:
-                pieces.append(np.arange(at, start))
-                if draw.random() < self._share:
-                    known = self._others[kind]
-                    pieces.append(np.arange(*known[draw.integers(len(known))]))
-                else:
-                    pieces.append(np.arange(start, stop))
-                at = stop
-            found.append(np.concatenate([*pieces, np.arange(at, end)]))
-        places = np.concatenate(found)
-        words, letters, tags = (array[places] for array in self._encoded[:3])
-        starts = np.cumsum([0, *map(len, found)])
-        return Encoded(words, letters, tags, starts, self._encoded.labels[chosen])
+def _swaps(encoded: Encoded, tag_names: Sequence[str], share: float) -> alteration.SpanSwaps:
+    """Returns what replaces spans by others with other letters."""
+    names = [*tag_names, "O"]  # the last of a word whose tag is not known
+    spans = []
+    for first, end in itertools.pairwise(encoded.starts.tolist()):
+        tags = [names[tag] for tag in encoded.tags[first:end]]
+        found = tag_schemes.read(tags, tag_schemes.INSIDE, strict=False)
+        spans.append([(first + start, first + stop, kind) for start, stop, kind in found])
+    return alteration.SpanSwaps(encoded.starts, spans, encoded.letters, share)
 
 
 def padded(encoded: Encoded, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -223,8 +194,3 @@ def padded(encoded: Encoded, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray
     )
     longest = int((letters != 0).any(axis=(0, 1)).sum())
     return words, letters[:, :, : max(1, longest)], tags
-
-
-def seen_words(sentences: Iterable[Sentence]) -> set[str]:
-    """Returns the words of sentences, in small letters."""
-    return {word.lower() for each in sentences for word in each.words}

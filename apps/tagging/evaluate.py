@@ -36,7 +36,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
 
     trained, corpus = run.trained, run.data
     test, scheme, names = corpus.test, corpus.scheme, trained.tag_names
-    seen = data.seen_words(corpus.train)
+    seen = {word.lower() for each in corpus.train for word in each.words}
     print(f"tagging {sum(len(each.words) for each in test):,} test words", flush=True)
     encoded = data.encode(test, corpus, trained.vocabulary)
     ask = scoring.asking(trained.model)
@@ -59,9 +59,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_baselines = {name: scores(tags) for name, tags in given.items()}
     if trained.label_names:
         chosen = [trained.label_names[at] for at in answers.labels.argmax(axis=1)]
-        result["label_accuracy"] = _share(test, chosen)
-        for name, labels in baselines.labels(corpus.train, test).items():
-            of_baselines.setdefault(name, {})["label_accuracy"] = _share(test, labels)
+        of_labels = baselines.labels(corpus.train, test)
+        for name, labels in {"": chosen, **of_labels}.items():
+            right_ones = sum(each.label == label for each, label in zip(test, labels, strict=True))
+            scored = of_baselines.setdefault(name, {}) if name else result
+            scored["label_accuracy"] = right_ones / len(test)
     metrics = {
         "data": {
             "examples": {name: len(part) for name, part in corpus.parts.items()},
@@ -86,11 +88,6 @@ def _load(
     from apps.tagging import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
-
-
-def _share(test: Sequence[Any], labels: Sequence[str]) -> float:
-    """Returns the share of the sentences whose label is right."""
-    return sum(each.label == label for each, label in zip(test, labels, strict=True)) / len(test)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.tagging import data, evaluate, model, scoring, trained_model
 
     corpus = data.load(config)
+    if corpus.unlearned:
+        print(f"not in the train part, and so never answered: {', '.join(corpus.unlearned)}")
     vocabulary = words.learn_words(
         (each.words for each in corpus.train),
         size=config.text.vocabulary_size,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
+from apps.suite.sequences import batches
 from apps.suite.texts import words
 from apps.tagging import baselines, config, data, model, scoring
 from tests.apps.tagging import small_run
@@ -80,23 +81,26 @@ def test_batches_are_a_function_of_the_step_and_hold_every_sentence(made):
         assert ((targets[0].numpy() >= 0) == (inputs["word_ids"].numpy() > 0)).all()
 
 
-def test_spans_are_replaced_by_others_of_their_type_and_the_rest_stays():
-    names = ["O", "B-x", "I-x", "B-y", "I-y"]
-    sentences = [([2, 3, 4, 5], [0, 1, 2, 0]), ([6, 7], [1, 3]), ([8, 9, 8], [3, 4, -1])]
-    words, tags = (np.concatenate([each[at] for each in sentences]) for at in (0, 1))
-    labels = np.array([0, 1, 0], np.int32)
-    encoded = data.Encoded(words, words[:, None], tags, np.array([0, 4, 6, 9]), labels)
-    swaps, draw = data.SpanSwaps(encoded, names, 0.5), np.random.default_rng(0)
-    found = set()
-    for _ in range(200):
-        drawn = swaps.drawn(np.array([1, 0]), draw)
-        assert drawn.labels.tolist() == [1, 0]
-        found.add(tuple(map(tuple, np.split(drawn.words, drawn.starts[1:-1]))))
-        assert len(drawn.tags) == len(drawn.words) == len(drawn.letters) == drawn.starts[-1]
-        for word, tag in zip(drawn.words, drawn.tags, strict=True):
-            assert tag in tags[words == word]
-    x, y = ((6,), (3, 4)), ((7,), (8, 9))
-    assert found == {(one + two, (2, *three, 5)) for one in x for two in y for three in x}
+def test_a_batch_holds_replaced_spans_with_their_tags_and_labels(made):
+    encoded = data.encode(made.train, made, vocabulary_of(made))
+    training = config.TrainingConfig(batch_size=60, swapped_spans=0.5)
+    settings = dataclasses.replace(small_run.config(), training=training)
+    once, again = (data.batches(encoded, settings, True, 0, made.tag_names) for _ in range(2))
+    changed = 0
+    for step, (batch, same) in enumerate(zip(once.take(3), again.take(3), strict=True)):
+        inputs, (tags, labels) = batch
+        np.testing.assert_array_equal(inputs["letter_ids"], same[0]["letter_ids"])
+        words, tags = inputs["word_ids"].numpy(), tags.numpy()
+        assert ((tags >= 0) == (words > 0)).all()
+        order = batches.Buckets(np.diff(encoded.starts), 60, (settings.seed, 41))
+        chosen = order.batch(step)
+        np.testing.assert_array_equal(labels, encoded.labels[chosen])
+        before = data.padded(encoded, chosen)[2]
+        for row, of_row in zip(tags, before, strict=True):
+            assert (row == 1).sum() == (of_row == 1).sum()  # as many spans
+            assert (row == 0).sum() == (of_row == 0).sum()  # and all that is outside
+            changed += (row == 2).sum() != (of_row == 2).sum()
+    assert changed > 3
 
 
 def test_rare_words_are_hidden_more_often_than_frequent_ones(made):
