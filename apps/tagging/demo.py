@@ -54,9 +54,9 @@ def page(answer: predict.Answer) -> str:
         answer.text, spans, '<b>{}</b><span class="faint">{}</span>'.format, escape
     )
     rows = [[span.text, span.label, f"{span.probability:.2f}"] for span in answer.spans]
-    sure = f"is the text's label, with probability {answer.label_probability:.2f}"
+    said = f"is the text's label, with probability {answer.label_probability:.2f}"
     return (
-        (elements.heading(answer.label, sure) if answer.label else "")
+        (elements.heading(answer.label, said) if answer.label else "")
         + f'<div class="written" aria-live="polite">{written}</div>'
         + elements.table(["words", "tag", "probability"], rows, "What is marked")
     )

@@ -77,9 +77,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "baselines": of_baselines,
     }
     card = report.card(run.folder, corpus, metrics, answers, trained.model.count_params())
-    text = " ".join(test[0].words[:12])
     note = f"It tags {words_a_second:,.0f} words a second here, in batches of {scoring.ROWS}."
-    return evaluation.finish(run.folder, metrics, card, [text], note=note)
+    return evaluation.finish(run.folder, metrics, card, [" ".join(words[0][:12])], note=note)
 
 
 def _load(

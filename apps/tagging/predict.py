@@ -89,10 +89,9 @@ def answers(model: Any, texts: Sequence[str], cut: bool = False) -> Iterator[Ans
     import numpy as np
 
     if cut:
-        cut_texts = [[word.encode() for word in text.split(" ")] for text in texts]
-        table = np.full((len(texts), max(map(len, cut_texts))), b"", object)
-        for at, words in enumerate(cut_texts):
-            table[at, : len(words)] = words
+        rows = [[word.encode() for word in text.split(" ")] for text in texts]
+        most = max(map(len, rows))
+        table = np.array([row + [b""] * (most - len(row)) for row in rows], object)
         found = {"tokens": table, **model.ask("tokens", tokens=table)}
     else:
         found = model.ask(text=np.array([text.encode() for text in texts], object))

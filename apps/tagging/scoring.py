@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -59,8 +60,8 @@ def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged
 
 def _outputs(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> list[tf.Tensor]:
     """Returns scores (batch, time, tags) and, of a model with labels, their logits."""
-    found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
-    return found if isinstance(found, list) else [found]
+    inputs = {"word_ids": words, "letter_ids": letters}
+    return list(keras.tree.flatten(network(inputs, training=False)))
 
 
 def _best(crf: lstm_layers.CRF | None, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -105,11 +106,8 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded, ask: Any
 def asking(network: keras.Model) -> Any:
     """Returns `tagged` of a network as one graph for all sizes."""
     spec = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None, None], tf.int32)]
-    return tf.function(
-        lambda words, letters: tagged(network, words, letters),
-        autograph=False,
-        input_signature=spec,
-    )
+    ask = functools.partial(tagged, network)
+    return tf.function(ask, autograph=False, input_signature=spec)
 
 
 class Validation:

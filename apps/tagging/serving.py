@@ -63,9 +63,7 @@ class ServedTags:
         self.saved.vocabulary = trained.vocabulary
         names, scheme = trained.tag_names, trained.scheme
         plain = scheme == "plain"
-        of_tags = [
-            ("I", name) if plain and name != "O" else tag_schemes.split(name) for name in names
-        ]
+        of_tags = [tag_schemes.split(f"I-{n}" if plain and n != "O" else n) for n in names]
         self.kinds = sorted({kind for prefix, kind in of_tags if prefix != "O"})
         # Of each tag: its type, -1 outside of spans; and whether it begins a span in any case
         self._kind = tf.constant([self.kinds.index(k) if p != "O" else -1 for p, k in of_tags])
