@@ -5,7 +5,7 @@ Rules of tagging schemes as options of the layer: `CRF(len(names), **forbidden_b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -72,6 +72,25 @@ def _log_sum_exp(values: Any, axis: int) -> Any:
     most = ops.max(values, axis=axis, keepdims=True)
     most = ops.stop_gradient(ops.clip(most, -_FINITE, _FINITE))
     return ops.log(ops.sum(ops.exp(values - most), axis=axis)) + ops.squeeze(most, axis=axis)
+
+
+def _mixing(matrix: Any) -> Callable[[Any], Any]:
+    """Returns a function of values v (batch, tags) to log Σ_i exp(v(i) + matrix(i, j)).
+
+    A product of matrices in place of as many exponentials as it has terms, for use alone: what is
+    below the range of the numbers has no gradient.
+    """
+    wide = "float32" if keras.backend.backend() == "jax" else "float64"
+    least = 1e-300 if wide == "float64" else 1e-37
+    greatest = ops.max(matrix)
+    factors = ops.exp(ops.cast(matrix - greatest, wide))
+
+    def mix(values: Any) -> Any:
+        most = ops.max(values, axis=1, keepdims=True)
+        sums = ops.matmul(ops.exp(ops.cast(values - most, wide)), factors)
+        return ops.cast(ops.log(ops.maximum(sums, least)), values.dtype) + (most + greatest)
+
+    return mix
 
 
 def _first_greatest(values: Any) -> Any:
@@ -247,15 +266,19 @@ class CRF(keras.layers.Layer):
         return last
 
     def marginals(self, scores: Any, mask: Any = None) -> Any:
-        """Returns p(y_t = j), float (batch, time, tags); zeros at masked steps."""
+        """Returns p(y_t = j), float (batch, time, tags); zeros at masked steps.
+
+        A tag that only much less likely ones lead to, by more than 700 nats (85 on JAX), counts
+        as that likely: sums are products of matrices of probabilities, in double precision.
+        """
         scores, keep = self._in_full(scores), self._keep(scores, mask)
         transitions, _, ends = self._weights(scores.dtype)
-        alphas, _ = self._forward(scores, keep)
+        alphas, _ = self._forward(scores, keep, _mixing(transitions))
+        mix = _mixing(ops.transpose(transitions))
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             _, following = carry  # β of this step, and what β of the step before is made of
-            sums = _log_sum_exp(transitions + (x + following)[:, None], axis=2)
-            return following, ops.where(kept[:, None], sums, following)
+            return following, ops.where(kept[:, None], mix(x + following), following)
 
         first = ops.zeros_like(scores[:, 0]) + ends
         backwards = [ops.flip(each, axis=0) for each in self._by_step(scores, keep)]
@@ -307,14 +330,17 @@ class CRF(keras.layers.Layer):
             "returns": self.returns,
         }
 
-    def _forward(self, scores: Any, keep: Any) -> tuple[Any, Any]:
-        """Returns α (time, batch, tags), that of the step before at masked ones; and log Z."""
+    def _forward(self, scores: Any, keep: Any, mix: Any = None) -> tuple[Any, Any]:
+        """Returns α (time, batch, tags), that of the step before at masked ones; and log Z.
+
+        `mix` returns log Σ_i exp(α(i) + T(i, j)) of α, (batch, tags).
+        """
         transitions, starts, ends = self._weights(scores.dtype)
         into = ops.transpose(transitions)  # from the last axis: reductions are fastest along it
 
         def step(carry: Any, x: Any, kept: Any) -> Any:
             alpha, begun = carry
-            moved = _log_sum_exp(alpha[:, None] + into, axis=2)
+            moved = mix(alpha) if mix else _log_sum_exp(alpha[:, None] + into, axis=2)
             new = ops.where(begun[:, None], moved, starts) + x
             return ops.where(kept[:, None], new, alpha), ops.logical_or(begun, kept)
 

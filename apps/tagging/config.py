@@ -27,6 +27,10 @@ class ModelConfig:
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 32  # sentences
     average_fraction: fields.Share = 0.2
+    # Share of the spans that training replaces by others of their type; of schemes with spans
+    swapped_spans: fields.Share = 0.0
+    # Occurrences in the train part at which half of a word's are read as unknown; 0 = off
+    rare_dropout: fields.Amount = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ _DEFAULT = Config(
     training=TrainingConfig(batch_size=64, steps=2_400, steps_per_checkpoint=400),
 )
 # Slots, entities and parts of speech in some ten thousand sentences: small vectors of frequent
-# words, letters for all others, many passes.
+# words, letters for all others, spans in other sentences, many passes.
 _SENTENCES = Config(
     preset="sentences",
     text=TextConfig(word_dropout=0.15),
     model=ModelConfig(units=200, dropout=0.5, input_dropout=0.4),
-    training=TrainingConfig(batch_size=32, steps=8_000, steps_per_checkpoint=400),
+    training=TrainingConfig(steps=8_000, steps_per_checkpoint=400, swapped_spans=0.3),
 )
 # Nobody has measured it yet.
 _LARGE = Config(

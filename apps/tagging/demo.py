@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-import gradio
-
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.export import asking
+from apps.suite.texts import word_spans
 from apps.tagging import predict
 
 TITLE = "Tags"
@@ -18,22 +17,13 @@ LONGEST = 5_000
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            text = gradio.Textbox(
-                label="Text", lines=4, max_lines=12, max_length=LONGEST, autofocus=True,
-                placeholder="A sentence in words like those that the model has learned",
-            )  # fmt: skip
-            with gradio.Row():
-                mark = gradio.Button("Mark", variant="primary", min_width=70, size="md")
-                suggest = gradio.Button("Suggest a text", min_width=150, size="md")
-        with gradio.Column(scale=3, min_width=300):
-            shown = elements.place()
-
-    show = elements.answered(lambda given: page(marked(model, given)))
-    for event in (mark.click, text.submit):
-        event(show, text, shown, **elements.ANSWER)
-    suggest.click(elements.filled(lambda: example(model)), None, [text, shown], **elements.ANSWER)
+    asked_text.tab(
+        lambda given: page(marked(model, given)),
+        lambda: example(model),
+        label="Text",
+        placeholder="A sentence in words like those that the model has learned",
+        button="Mark",
+    )
 
 
 def marked(model: asking.ExportedModel, text: str | None) -> predict.Answer:
@@ -59,17 +49,14 @@ def example(model: asking.ExportedModel) -> str:
 
 def page(answer: predict.Answer) -> str:
     """Shows the text with its spans in bold, and a table of them."""
-    pieces, end = [], 0
-    for span in answer.spans:
-        pieces.append(escape(answer.text[end : span.start]))
-        said = escape(span.label)
-        pieces.append(f'<b>{escape(span.text)}</b><span class="faint">{said}</span>')
-        end = span.end
-    written = "".join([*pieces, escape(answer.text[end:])])
+    spans = [(span.start, span.end, span.label) for span in answer.spans]
+    written = word_spans.marked(
+        answer.text, spans, '<b>{}</b><span class="faint">{}</span>'.format, escape
+    )
     rows = [[span.text, span.label, f"{span.probability:.2f}"] for span in answer.spans]
-    sure = f"is the text's label, with probability {answer.label_probability:.2f}"
+    said = f"is the text's label, with probability {answer.label_probability:.2f}"
     return (
-        (elements.heading(answer.label, sure) if answer.label else "")
+        (elements.heading(answer.label, said) if answer.label else "")
         + f'<div class="written" aria-live="polite">{written}</div>'
         + elements.table(["words", "tag", "probability"], rows, "What is marked")
     )

@@ -1,19 +1,7 @@
 """Exports a run for TensorFlow Serving: `python -m apps.tagging.export`.
 
-Signatures, all for any number of rows:
-
-    serving_default  text string[b]
-                     -> tokens string[b, time], the words of the text, and as below; spans are
-                        told by characters
-    tokens           tokens string[b, time], padded with ""
-                     -> tags string[b, time], probabilities float32[b, time] of these tags,
-                        span_text, span_label string[b, spans], span_start, span_end
-                        int32[b, spans], the end being the one after the last, span_probability
-                        float32[b, spans], label string[b], label_probability float32[b]
-
-Tags are written in the scheme of the training data. Rows are padded with "", with 0, and with -1
-in the places of spans. The label is "" for a model that learned none. `assets/settings.json` holds
-the scheme, the tokenizer, the types of spans and the labels.
+The signatures, `serving_default` for texts and `tokens` for words, are described in `serving` and
+in the README.
 
 What `python -m apps.export_onnx` writes of a run: word and letter ids in, tags out.
 """
@@ -62,20 +50,18 @@ def onnx_network(run: Path) -> onnx_file.Network:
     label_probabilities  float32 (b, labels), of a model with labels: by their places in label_names
     """
     import keras
-    import numpy as np
+    import tensorflow as tf
 
     from apps.suite.export import onnx_file
-    from apps.tagging import scoring, trained_model
+    from apps.tagging import data, scoring, serving, trained_model
 
     trained = trained_model.load(run)
-    draw = np.random.default_rng(0)
+    asked = [each for each in serving.requests(trained) if each.signature == "tokens"]
     examples = []
-    for rows, time, letters in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
-        words = draw.integers(1, trained.vocabulary.word_count, (rows, time), np.int32)
-        spelled = draw.integers(1, trained.vocabulary.letter_count, (rows, time, letters), np.int32)
-        if rows > 1:
-            words[1, 4:], spelled[1, 4:] = 0, 0
-        examples.append({"word_ids": words, "letter_ids": spelled})
+    for request in asked:
+        tokens = tf.constant(request.inputs["tokens"])
+        words, letters = data.preprocess(tokens, trained.vocabulary)
+        examples.append({"word_ids": words.numpy(), "letter_ids": letters.numpy()})
     inputs = trained.model.input
     answers = scoring.Decoding(trained.model)(inputs["word_ids"], inputs["letter_ids"])
     answers = list(answers if trained.label_names else answers[:2])

@@ -9,7 +9,7 @@ label                                                 softmax(V summary(y) + d),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,9 @@ def build(
     encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
     scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
     if settings.output == "crf":
-        rules: Mapping[str, Any] = (
-            lstm_layers.forbidden_by(tag_schemes.INSIDE, tag_names)
-            if scheme != "plain" and "B" not in tag_names
-            else {}
-        )
+        rules: dict[str, Any] = {}
+        if scheme != "plain" and "B" not in tag_names:
+            rules = lstm_layers.forbidden_by(tag_schemes.INSIDE, tag_names)
         scores = lstm_layers.CRF(len(tag_names), returns="scores", name=CRF, **rules)(scores)
     else:
         scores = scores + 0.0  # an operation hands no mask on, and the loss has none of its own

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite.commands import command
-from apps.suite.texts import text_files
+from apps.suite.texts import text_files, word_spans
 
 TASK = "tagging"
 _ROWS = 64
@@ -83,10 +83,9 @@ def answers(model: Any, texts: Sequence[str], cut: bool = False) -> Iterator[Ans
     import numpy as np
 
     if cut:
-        cut_texts = [[word.encode() for word in text.split(" ")] for text in texts]
-        table = np.full((len(texts), max(map(len, cut_texts))), b"", object)
-        for at, words in enumerate(cut_texts):
-            table[at, : len(words)] = words
+        rows = [[word.encode() for word in text.split(" ")] for text in texts]
+        most = max(map(len, rows))
+        table = np.array([row + [b""] * (most - len(row)) for row in rows], object)
         found = {"tokens": table, **model.ask("tokens", tokens=table)}
     else:
         found = model.ask(text=np.array([text.encode() for text in texts], object))
@@ -132,21 +131,19 @@ def _print(options: Options) -> None:
 
 def _marked(answer: Answer, by_words: bool, kinds: Sequence[str]) -> str:
     """Writes the text with its spans marked, in a colour for each of `kinds`."""
-    pieces, end = [], 0
-    source: Any = answer.tokens if by_words else answer.text
-    for span in answer.spans:
-        between = source[end : span.start]
-        pieces.append(" ".join([*between, ""]) if by_words else between)
-        is_mark = span.label in _MARKS
-        said = span.label if is_mark else f"[{span.label}]"
+
+    def told(inner: str, label: str) -> str:
+        said = label if label in _MARKS else f"[{label}]"
         if kinds:
-            said = f"\033[1;{_COLOURS[kinds.index(span.label) % len(_COLOURS)]}m{said}\033[0m"
-        pieces.append(f"{span.text}{said}" + (" " if by_words else ""))
-        end = span.end
-    rest = source[end:]
-    text = "".join(pieces) + (" ".join(rest) if by_words else rest)
+            said = f"\033[1;{_COLOURS[kinds.index(label) % len(_COLOURS)]}m{said}\033[0m"
+        return inner + said
+
+    spans = [(span.start, span.end, span.label) for span in answer.spans]
+    text = answer.text
+    if by_words:
+        text, spans = word_spans.in_characters(answer.tokens, spans)
     label = f"{answer.label} {answer.label_probability:.2f}  " if answer.label else ""
-    return label + text.rstrip()
+    return label + word_spans.marked(text, spans, told).rstrip()
 
 
 def _text(value: bytes) -> str:

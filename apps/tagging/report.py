@@ -11,7 +11,7 @@ import numpy as np
 from apps.suite.evaluation import comparison, plots, report, tag_measures
 from apps.suite.report_blocks import matrix_plots
 from apps.suite.runs import run_folder
-from apps.suite.texts import tag_schemes
+from apps.suite.texts import tag_schemes, word_spans
 from apps.tagging import config as configs
 from apps.tagging import data, scoring
 
@@ -75,6 +75,7 @@ def card(
         rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
         results.append(report.Table(caption, ["", "spans"], rows))
     config = folder.config.model
+    text = " ".join(corpus.test[0].words[:12])
     decoder = "a conditional random field" if config.output == "crf" else "a softmax for each word"
     return report.Card(
         title="Tagging",
@@ -152,16 +153,10 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
 
 def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
     """Writes a sentence with its spans: "to [New York](city)"; marks stand after their words."""
-    text, spans = [], {span.start: span for span in tag_schemes.read(tags, scheme, strict=False)}
-    at = 0
-    while at < len(words):
-        span = spans.get(at)
-        if span is None:
-            text.append(words[at])
-            at += 1
-            continue
-        inner = " ".join(words[span.start : span.end])
-        is_mark = span.kind in data.MARKS
-        text.append(inner + span.kind if is_mark else f"[{inner}]({span.kind})")
-        at = span.end
-    return " ".join(text)
+    spans = tag_schemes.read(tags, scheme, strict=False)
+    text, places = word_spans.in_characters(words, spans)
+
+    def told(inner: str, kind: str) -> str:
+        return inner + kind if kind in data.MARKS else f"[{inner}]({kind})"
+
+    return word_spans.marked(text, places, told)

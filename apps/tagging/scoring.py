@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import lstm_layers
+from apps.suite.sequences import batches
 from apps.suite.texts import tag_schemes
 from apps.tagging import data, model, trained_model
 
@@ -59,8 +60,8 @@ def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged
 
 def _outputs(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> list[tf.Tensor]:
     """Returns scores (batch, time, tags) and, of a model with labels, their logits."""
-    found: Any = network({"word_ids": words, "letter_ids": letters}, training=False)
-    return found if isinstance(found, list) else [found]
+    inputs = {"word_ids": words, "letter_ids": letters}
+    return list(keras.tree.flatten(network(inputs, training=False)))
 
 
 def _best(crf: lstm_layers.CRF | None, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -84,11 +85,9 @@ class Answers(NamedTuple):
     labels: np.ndarray
 
 
-def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answers:
-    """Tags encoded sentences, those of about equal length together."""
-    from apps.suite.sequences import batches
-
-    ask = asking(trained.model)
+def answers(trained: trained_model.TrainedModel, encoded: data.Encoded, ask: Any = None) -> Answers:
+    """Tags encoded sentences, those of about equal length together; `ask` is that of `asking`."""
+    ask = ask or asking(trained.model)
     lengths = np.diff(encoded.starts)
     found: list[Any] = [None] * len(lengths)
     names = np.array([*trained.tag_names, "O"], object)
@@ -104,23 +103,11 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answe
     return Answers(list(tags_of), list(probabilities_of), np.stack(labels_of))
 
 
-def timed_answers(
-    trained: trained_model.TrainedModel, encoded: data.Encoded
-) -> tuple[Answers, float]:
-    """Returns `answers`, and how many words a second they took, by whole batches."""
-    began = time.perf_counter()
-    found = answers(trained, encoded)
-    return found, len(encoded.words) / (time.perf_counter() - began)
-
-
 def asking(network: keras.Model) -> Any:
     """Returns `tagged` of a network as one graph for all sizes."""
     spec = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None, None], tf.int32)]
-    return tf.function(
-        lambda words, letters: tagged(network, words, letters),
-        autograph=False,
-        input_signature=spec,
-    )
+    ask = functools.partial(tagged, network)
+    return tf.function(ask, autograph=False, input_signature=spec)
 
 
 class Validation:
@@ -135,33 +122,30 @@ class Validation:
         self._encoded = encoded
         crf, nats = model.crf_of(network), model.tag_nats(network)
 
-        def answer(words: tf.Tensor, letters: tf.Tensor, tags: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def sums(words: Any, letters: Any, tags: Any, labels: Any) -> tf.Tensor:
             scores, *label = _outputs(network, words, letters)
             right = (_best(crf, scores, words != 0) == tags) & (tags >= 0)
-            logits = label[0] if label else tf.zeros([tf.shape(words)[0], 0])
-            return tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right), logits
+            found = [tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right)]
+            for logits in label:
+                best = tf.argmax(logits, axis=1, output_type=tf.int32)
+                of_labels = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.maximum(labels, 0), logits
+                )
+                found += [tf.reduce_sum(of_labels), tf.math.count_nonzero(best == labels)]
+            return tf.stack([tf.cast(each, tf.float64) for each in found])
 
-        spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2)]
-        self._answer = tf.function(answer, autograph=False, input_signature=spec)
+        spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2, 1)]
+        self._sums = tf.function(sums, autograph=False, input_signature=spec)
 
     def __call__(self) -> dict[str, float]:
         """Returns the mean nats of a word, with those of a label, and the shares that are right."""
-        from apps.suite.sequences import batches
-
-        lengths, labels = np.diff(self._encoded.starts), self._encoded.labels
-        nats = right = label_nats = label_right = 0.0
-        for chosen in batches.in_order(lengths, ROWS):
-            found = self._answer(*data.padded(self._encoded, chosen))
-            nats, right = nats + float(found[0]), right + float(found[1])
-            if found[2].shape[1]:
-                true = np.maximum(labels[chosen], 0)
-                label_nats += float(
-                    tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(true, found[2]))
-                )
-                label_right += float((found[2].numpy().argmax(axis=1) == labels[chosen]).sum())
-        known = max(1, int((self._encoded.tags >= 0).sum()))
-        values = {"loss": nats / known, "accuracy": right / known}
-        if found[2].shape[1]:
-            values["loss"] += label_nats / len(lengths)
-            values["label_accuracy"] = label_right / len(lengths)
-        return values
+        encoded, lengths = self._encoded, np.diff(self._encoded.starts)
+        sums = sum(
+            self._sums(*data.padded(encoded, chosen), encoded.labels[chosen]).numpy()
+            for chosen in batches.in_order(lengths, ROWS)
+        )
+        nats, right, *of_labels = sums / max(1, int((encoded.tags >= 0).sum()))
+        if not of_labels:
+            return {"loss": nats, "accuracy": right}
+        label_nats, label_right = sums[2:] / len(lengths)
+        return {"loss": nats + label_nats, "accuracy": right, "label_accuracy": label_right}

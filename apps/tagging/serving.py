@@ -63,9 +63,7 @@ class ServedTags:
         self.saved.vocabulary = trained.vocabulary
         names, scheme = trained.tag_names, trained.scheme
         plain = scheme == "plain"
-        of_tags = [
-            ("I", name) if plain and name != "O" else tag_schemes.split(name) for name in names
-        ]
+        of_tags = [tag_schemes.split(f"I-{n}" if plain and n != "O" else n) for n in names]
         self.kinds = sorted({kind for prefix, kind in of_tags if prefix != "O"})
         # Of each tag: its type, -1 outside of spans; and whether it begins a span in any case
         self._kind = tf.constant([self.kinds.index(k) if p != "O" else -1 for p, k in of_tags])
@@ -94,19 +92,13 @@ class ServedTags:
 
     def texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`; spans are told by characters."""
-        longest = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
-        told = "text: rows times bytes of the longest one"
-        sizes = [tf.shape(text)[0], longest]
-        text = limits.at_most(text, sizes, LIMITS["rows_times_bytes"], told)
+        text = _bounded(text, "text: rows times bytes of the longest one")
         cut = word_spans.cut(text, self.tokenizer)
         return {"tokens": cut.words, **self._answer(cut.words, lambda spans: spans.in_text(cut))}
 
     def words(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `tokens`; spans are told by the numbers of words."""
-        longest = tf.reduce_max(tf.concat([[0], tf.reshape(tf.strings.length(tokens), [-1])], 0))
-        told = "tokens: rows times words times bytes of the longest one"
-        sizes = [*tf.unstack(tf.shape(tokens)), longest]
-        tokens = limits.at_most(tokens, sizes, LIMITS["rows_times_bytes"], told)
+        tokens = _bounded(tokens, "tokens: rows times words times bytes of the longest one")
         return self._answer(tokens, lambda spans: spans.in_words(tokens))
 
     def _answer(
@@ -150,6 +142,14 @@ class ServedTags:
             return tf.fill([rows], ""), tf.zeros([rows])
         best = tf.argmax(probabilities, axis=1)
         return tf.gather(list(self.trained.label_names), best), tf.reduce_max(probabilities, axis=1)
+
+
+def _bounded(given: tf.Tensor, told: str) -> tf.Tensor:
+    """Returns strings, refused where the longest one times their number is too much."""
+    lengths = tf.reshape(tf.strings.length(given), [-1])
+    longest = tf.reduce_max(tf.concat([[0], lengths], axis=0))
+    sizes = [*tf.unstack(tf.shape(given)), longest]
+    return limits.at_most(given, sizes, LIMITS["rows_times_bytes"], told)
 
 
 def served(run: Path) -> ServedTags:

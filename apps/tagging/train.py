@@ -22,15 +22,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
-
     from apps.suite.distribution import distribution
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.texts import words
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning, optimizer
     from apps.tagging import data, evaluate, model, scoring, trained_model
 
     corpus = data.load(config)
+    if corpus.unlearned:
+        print(f"not in the train part, and so never answered: {', '.join(corpus.unlearned)}")
     vocabulary = words.learn_words(
         (each.words for each in corpus.train),
         size=config.text.vocabulary_size,
@@ -43,16 +43,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     )
     fit.seed_everything(config.seed)
     settings, label_names = config.training, corpus.label_names
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "scheme": corpus.scheme,
-        "tag_names": corpus.tag_names,
-        "label_names": label_names,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(
+        corpus, scheme=corpus.scheme, tag_names=corpus.tag_names, label_names=label_names
+    )
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         (folder.path / trained_model.VOCABULARY).mkdir(exist_ok=True)
         vocabulary.save(folder.path / trained_model.VOCABULARY)
         with distribution.scope():
@@ -68,26 +62,17 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
 
-        validation = scoring.Validation(network, held_out)
-
-        def validate(_: keras.Model) -> dict[str, float]:
-            return validation()
-
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = fit.fit(
+        with_spans = corpus.tag_names if corpus.scheme != "plain" else ()
+        record = learning.learn(
             network,
-            lambda first_step: data.batches(learned, config, bool(label_names), first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            lambda first_step: data.batches(
+                learned, config, bool(label_names), first_step, with_spans
+            ),
+            settings,
+            folder,
+            scoring.Validation(network, held_out),
             monitor="validation_accuracy",
             higher_is_better=True,
-            patience_checkpoints=settings.patience_checkpoints,
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

@@ -148,6 +148,15 @@ def test_scores_of_any_size_do_not_overflow(crf, scores):
     assert np.isfinite(array(crf.negative_log_likelihood(huge, tags))).all()
 
 
+def test_a_tag_that_only_unlikely_ones_lead_to_is_found_where_it_is_right():
+    far = 60.0 if BACKEND == "jax" else 300.0
+    layer = CRF(3, forbidden_transitions=[(0, 2), (2, 2)])
+    scores = np.array([[[0.0, -far, 0.0], [0.0, 0.0, 2 * far]]], "float32")
+    layer(scores)
+    np.testing.assert_allclose(array(layer.marginals(scores))[0], [[0, 1, 0], [0, 0, 1]], atol=1e-5)
+    assert array(layer(scores)).tolist() == [[1, 2]]
+
+
 def _model(crf):
     inputs, tags = keras.Input((None, 3)), keras.Input((None,), dtype="int32")
     weights = keras.Input(())

@@ -52,6 +52,17 @@ class Corpus:
         return tag_schemes.inside_names((each.tags for each in self.train), self.scheme)
 
     @property
+    def unlearned(self) -> list[str]:
+        """Returns tags and labels of the other parts that the train part lacks."""
+        known = {*self.tag_names, *self.label_names, ""}
+        others = {
+            name
+            for each in (*self.validation, *self.test)
+            for name in (*tag_schemes.to_inside(each.tags, self.scheme), each.label)
+        }
+        return sorted(others - known)
+
+    @property
     def label_names(self) -> list[str]:
         """Returns the names of the sentences' labels; [] without any."""
         return sorted({each.label for each in self.train} - {""})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic.dataclasses import dataclass
 
@@ -76,3 +79,42 @@ def _rotation(draw: np.random.Generator, most_degrees: float) -> np.ndarray:
     angle = np.radians(draw.uniform(-most_degrees, most_degrees))
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+class SpanSwaps:
+    """Replaces spans of sequences by other spans of their type (Dai and Adel 2020).
+
+    Args:
+        starts: of the sequences, see `ragged.Sequences`.
+        spans: of each sequence in order: first row, the one after the last, and type.
+        rows: [steps, …], by which spans are told apart.
+        share: of the spans that are replaced.
+    """
+
+    def __init__(
+        self,
+        starts: np.ndarray,
+        spans: Sequence[Sequence[tuple[int, int, str]]],
+        rows: np.ndarray,
+        share: float,
+    ) -> None:
+        self._starts, self._spans, self._share = starts, spans, share
+        others: dict[str, dict[bytes, tuple[int, int]]] = {}
+        for start, end, kind in itertools.chain.from_iterable(spans):
+            others.setdefault(kind, {})[rows[start:end].tobytes()] = start, end
+        self._others = {kind: list(found.values()) for kind, found in others.items()}
+
+    def drawn(self, chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
+        """Returns the rows of the chosen sequences, with some of their spans replaced."""
+        found = []
+        for sequence in chosen:
+            at, end = self._starts[sequence : sequence + 2]
+            pieces = []
+            for start, stop, kind in self._spans[sequence]:
+                others, taken = self._others[kind], (start, stop)
+                if draw.random() < self._share:
+                    taken = others[draw.integers(len(others))]
+                pieces += [np.arange(at, start), np.arange(*taken)]
+                at = stop
+            found.append(np.concatenate([*pieces, np.arange(at, end)]))
+        return found

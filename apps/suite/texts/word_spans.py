@@ -5,7 +5,9 @@ All by stock TensorFlow operations: for files alike and in a served graph.
 
 from __future__ import annotations
 
+import itertools
 import typing
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 if typing.TYPE_CHECKING:
@@ -16,6 +18,10 @@ _PIECES = {
     "space": r"([^\s]+|\s)",
     "signs": r"([\pL\pM\pN_]+(?:['’][\pL\pM]+)*|[^\s\pL\pM\pN_]|\s)",
 }
+
+
+Place = tuple[int, int, str]
+"""Start and end of a span, and its label."""
 
 
 class Cut(NamedTuple):
@@ -132,3 +138,23 @@ class Spans:
         dense = ragged.to_tensor(fill)
         missing = tf.cast(tf.shape(dense)[1] == 0, tf.int32)
         return tf.pad(dense, [[0, 0], [0, missing]], constant_values=fill)
+
+
+def in_characters(words: Sequence[str], spans: Iterable[Place]) -> tuple[str, list[Place]]:
+    """Returns words as one text, and places of words as places of its characters."""
+    starts = [0, *itertools.accumulate(len(word) + 1 for word in words)]
+    return " ".join(words), [(starts[one], starts[end] - 1, kind) for one, end, kind in spans]
+
+
+def marked(
+    text: str,
+    spans: Iterable[Place],
+    told: Callable[[str, str], str],
+    written: Callable[[str], str] = str,
+) -> str:
+    """Writes a text with its spans as `told` writes text and label, the rest as `written` does."""
+    pieces, end = [], 0
+    for start, stop, label in spans:
+        pieces += [written(text[end:start]), told(written(text[start:stop]), written(label))]
+        end = stop
+    return "".join([*pieces, written(text[end:])])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
+from apps.suite.sequences import batches
 from apps.suite.texts import words
 from apps.tagging import baselines, config, data, model, scoring
 from tests.apps.tagging import small_run
@@ -78,6 +79,46 @@ def test_batches_are_a_function_of_the_step_and_hold_every_sentence(made):
         np.testing.assert_array_equal(inputs["word_ids"], again["word_ids"])
         np.testing.assert_array_equal(targets[0], same[0])
         assert ((targets[0].numpy() >= 0) == (inputs["word_ids"].numpy() > 0)).all()
+
+
+def test_a_batch_holds_replaced_spans_with_their_tags_and_labels(made):
+    encoded = data.encode(made.train, made, vocabulary_of(made))
+    training = config.TrainingConfig(batch_size=60, swapped_spans=0.5)
+    settings = dataclasses.replace(small_run.config(), training=training)
+    once, again = (data.batches(encoded, settings, True, 0, made.tag_names) for _ in range(2))
+    changed = 0
+    for step, (batch, same) in enumerate(zip(once.take(3), again.take(3), strict=True)):
+        inputs, (tags, labels) = batch
+        np.testing.assert_array_equal(inputs["letter_ids"], same[0]["letter_ids"])
+        words, tags = inputs["word_ids"].numpy(), tags.numpy()
+        assert ((tags >= 0) == (words > 0)).all()
+        order = batches.Buckets(np.diff(encoded.starts), 60, (settings.seed, 41))
+        chosen = order.batch(step)
+        np.testing.assert_array_equal(labels, encoded.labels[chosen])
+        before = data.padded(encoded, chosen)[2]
+        for row, of_row in zip(tags, before, strict=True):
+            assert (row == 1).sum() == (of_row == 1).sum()  # as many spans
+            assert (row == 0).sum() == (of_row == 0).sum()  # and all that is outside
+            changed += (row == 2).sum() != (of_row == 2).sum()
+    assert changed > 3
+
+
+def test_rare_words_are_hidden_more_often_than_frequent_ones(made):
+    encoded = data.encode(made.train, made, vocabulary_of(made))
+    training = config.TrainingConfig(batch_size=60, rare_dropout=30.0)
+    settings = dataclasses.replace(small_run.config(), training=training)
+    plain = dataclasses.replace(small_run.config(), training=config.TrainingConfig(batch_size=60))
+    streams = [data.batches(encoded, each, True).take(20) for each in (settings, plain)]
+    shown, right = (
+        np.concatenate([inputs["word_ids"].numpy().ravel() for inputs, _ in stream])
+        for stream in streams
+    )
+    assert set(shown[shown != right]) == {1}
+    assert not shown[right == 0].any()
+    counts = np.bincount(encoded.words)
+    for word in np.flatnonzero(counts[2:]) + 2:
+        share = (shown[right == word] == 1).mean()
+        assert abs(share - 30 / (30 + counts[word])) < 0.1
 
 
 def test_the_most_frequent_tag_of_a_word_ignores_what_is_not_known():

@@ -88,6 +88,9 @@ def test_files_of_parts_and_other_schemes(tmp_path):
     corpus = load(tmp_path)
     assert (corpus.scheme, len(corpus.train)) == ("BIOES", 2)
     assert corpus.tag_names == ["O", "B-x", "I-x"]
+    assert corpus.unlearned == []
+    write(tmp_path / "en-ud-test.conll", "a S-x\nb S-new\n")
+    assert load(tmp_path).unlearned == ["B-new"]
 
 
 def test_broken_tags_are_refused_with_their_line_and_repaired_on_request(tmp_path):

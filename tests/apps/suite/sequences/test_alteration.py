@@ -1,8 +1,11 @@
 """Altered sequences keep what their options promise."""
 
+import collections
+
 import numpy as np
 import pytest
 
+from apps.suite.sequences import alteration
 from apps.suite.sequences.alteration import AlterationConfig, altered
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -58,3 +61,18 @@ def test_noise_is_told_in_deviations_and_missing_values_stay_missing():
     assert np.isnan(values[7, 1])
     hidden, _ = made(values=many, labels=None, missing_share=0.25)
     assert np.isnan(hidden).mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_spans_are_replaced_by_others_of_their_type_and_the_rest_stays():
+    rows = np.array([2, 3, 4, 5, 6, 7, 8, 9, 10, 3, 4])
+    spans = [[(1, 3, "x")], [(4, 5, "x"), (5, 6, "y")], [(6, 8, "y")], [(9, 11, "x")]]
+    swaps = alteration.SpanSwaps(np.array([0, 4, 6, 9, 11]), spans, rows, 0.5)
+    draw, found = np.random.default_rng(0), collections.Counter()
+    for _ in range(400):
+        found[
+            tuple(tuple(rows[each].tolist()) for each in swaps.drawn(np.array([1, 0]), draw))
+        ] += 1
+    x, y = ((6,), (3, 4)), ((7,), (8, 9))
+    assert set(found) == {(one + two, (2, *three, 5)) for one in x for two in y for three in x}
+    # Of two spans with the same rows one is drawn, so that both ends come as often: 3 of 4 stay
+    assert pytest.approx(found[((6, 7), (2, 3, 4, 5))], rel=0.35) == 400 * 0.75**3
