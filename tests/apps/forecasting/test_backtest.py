@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from apps.forecasting import measures, predict, scoring, serving
+from apps.forecasting import data, forecaster, layout, measures, predict, scoring, serving
+from apps.forecasting import model as model_file
 from apps.suite.export import asking
 from apps.suite.panels import histories, panel
 from tests.apps.forecasting import small_inputs, small_run
@@ -142,3 +144,21 @@ def test_times_of_a_zone_are_its_clocks():
     whole = dataclasses.replace(whole, series=(one,))
     cut = panel.windows(whole, [(0, 30)], 24, 6)["times"]
     assert (cut[0] - one.times[6:36] == 3600).all(), "an hour ahead of UTC in winter"
+
+
+def test_a_new_adjusted_network_goes_on_with_the_season_from_the_last_level():
+    config = small_run.config(adjusted=True, location="last", context_steps=28, linear=False)
+    steps = np.arange(140)
+    season = 10 * np.sin(2 * np.pi * steps / 7)
+    one = small_run.panel(targets=1, static=None).series[0]
+    values = (100 + 0.5 * steps + season)[: one.length, None].astype(np.float32)
+    one = dataclasses.replace(one, target=np.concatenate([values, one.target[one.length :]]))
+    whole = dataclasses.replace(small_run.panel(targets=1, static=None), series=(one,))
+    made = layout.of_training(whole, config)
+    network = model_file.build(config, made).network
+    found = forecaster.Forecaster(network, config, made, forecaster.uncalibrated(config))
+    window = data.histories(whole, made, config, [(0, 100)], 1)
+    del window["truth"]
+    mean = found.forecast(window, tf.constant(small_run.HORIZON))[0].numpy()[0, :, 0]
+    wanted = values[99, 0] - season[99] + season[100 : 100 + small_run.HORIZON]
+    np.testing.assert_allclose(mean, wanted, atol=1.0)
