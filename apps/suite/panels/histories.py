@@ -49,7 +49,7 @@ def read(
     Raises:
         UserError: a file that cannot be read, or that lacks a column of the training.
     """
-    kept = {
+    kept: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in settings["data_format"].items()
     }
