@@ -162,8 +162,9 @@ def learned(
         found["linear"].append(location + spread * z)
         boosted = boosting.predict(steps.reshape(-1, steps.shape[-1])).reshape(-1, horizon)
         found["gradient boosting"].append(location + spread * boosted)
+    own = np.exp if config.model.log else np.asarray
     return {
-        name: np.concatenate(arrays)
+        name: own(np.concatenate(arrays))
         .reshape(len(rows), targets, horizon)
         .transpose(0, 2, 1)
         .astype(np.float32)

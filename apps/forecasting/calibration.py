@@ -119,5 +119,7 @@ class Validation:
             z.append(quantiles.numpy()[:, horizon:])
         quantiles = np.concatenate(z).reshape(-1, len(levels))
         truth = np.concatenate(truths).ravel()
+        if self.config.model.log:  # they are stretched before they are the data's own
+            quantiles, truth = np.log(quantiles), np.log(truth)
         stretches, said = intervals.stretches(quantiles, truth, levels)
         return stretches, f"in the horizon after the trained one: {said}"

@@ -35,6 +35,8 @@ class ModelConfig:
     season_count: fields.Count = 4  # seasons before that are read of each step ahead
     # The usual season of a window is taken off before the direct network and put on after it
     adjusted: bool = False
+    # The network learns logarithms: changes in per cent; all values have to be above 0
+    log: bool = False
     # What is subtracted: the last value, or the mean of the history; None = the mean with a season
     location: Literal["last", "mean"] | None = None
     linear: bool = False  # a linear map from the history to the forecast beside the network

@@ -270,6 +270,8 @@ def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config)
             panel, [row[:2] for row in rows], config.model.context_steps,
             config.forecast.horizon_steps,
         )  # fmt: skip
+        if config.model.log:
+            found |= {name: np.log(found[name]) for name in ("values", "truth")}
         every = np.arange(len(rows))
         series = np.where(unseen, 0, at + 1) * len(layout.target_names) + column
         return {
@@ -316,6 +318,10 @@ def _training_example(
 def _units(one: panels.Series, config: configs.Config) -> np.ndarray:
     """Returns the unit of the errors of each target, float32 [targets], above 0."""
     part = one.target[: max(1, one.train_end)]
+    if config.model.log:
+        part = np.log(part)
+        if config.training.loss_unit == "level":  # errors of logarithms are shares already
+            return np.ones(part.shape[1], np.float32)
     of = (
         np.nanstd
         if config.training.loss_unit == "deviation"

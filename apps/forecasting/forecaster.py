@@ -98,7 +98,7 @@ class Forecaster:
                 horizon), static float32 (batch, numbers), series int32 (batch,), 0 for a new one.
             horizon: int32 (), at least 1.
         """
-        rows = self._rows(window, horizon)
+        rows = self._rows(self._logged(window), horizon)
         count, width = tf.shape(rows["values"])[0], len(self.levels) + 1
         said = self._block(self._cut(rows, rows["values"], tf.constant(0)), rows["series"])
         beyond = (self.blocks(horizon) - 1) * self.block
@@ -119,6 +119,8 @@ class Forecaster:
         targets = len(self.layout.target_names)
         found = tf.reshape(found, [-1, targets, horizon, width])
         found = tf.transpose(found, [0, 2, 1, 3])
+        if self.config.model.log:
+            found = tf.exp(found)
         return found[..., 0], found[..., 1:]
 
     def _paths(
@@ -134,7 +136,7 @@ class Forecaster:
             count: int32 (), paths, at least 1.
             seed: int32 ().
         """
-        rows = self._rows(window, horizon)
+        rows = self._rows(self._logged(window), horizon)
         targets, batch = len(self.layout.target_names), tf.shape(window["values"])[0]
 
         def drawn() -> tf.Tensor:
@@ -146,7 +148,14 @@ class Forecaster:
 
         found = tf.cond(batch > 0, drawn, lambda: tf.zeros([0, count, horizon]))
         found = tf.reshape(found, [batch, targets, count, horizon])
-        return tf.transpose(found, [0, 2, 3, 1])
+        found = tf.transpose(found, [0, 2, 3, 1])
+        return tf.exp(found) if self.config.model.log else found
+
+    def _logged(self, window: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the window in the units that the network learned."""
+        return (
+            {**window, "values": tf.math.log(window["values"])} if self.config.model.log else window
+        )
 
     def blocks(self, horizon: tf.Tensor) -> tf.Tensor:
         """Returns the number of trained horizons that make up a horizon."""

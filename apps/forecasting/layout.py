@@ -86,6 +86,8 @@ def of_training(panel: panels.Panel, config: configs.Config) -> Layout:
         UserError: no target value in any train part.
     """
     parts = [one.target[: one.train_end] for one in panel.series]
+    if config.model.log:
+        _check_positive(panel)
     spreads = [float(np.nanstd(part)) for part in parts if np.isfinite(part).any()]
     if not spreads:
         raise errors.UserError(
@@ -115,6 +117,17 @@ def of_training(panel: panels.Panel, config: configs.Config) -> Layout:
         level=float(np.median([np.nanmean(part) for part in parts if np.isfinite(part).any()])),
         spread=float(np.median(spreads)),
     )
+
+
+def _check_positive(panel: panels.Panel) -> None:
+    """Raises UserError for a value that has no logarithm."""
+    for one in panel.series:
+        least = np.min(one.target, where=np.isfinite(one.target), initial=np.inf)
+        if least <= 0:
+            raise errors.UserError(
+                f"{panel.source}: {one.name} has the value {least:g}, and model.log needs values "
+                "above 0; leave --model.log out"
+            )
 
 
 def _season(panel: panels.Panel) -> int:

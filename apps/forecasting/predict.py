@@ -161,7 +161,7 @@ def _panel(
         rows = [(at, one.length - horizon) for at, one in enumerate(panel.series)]
         return panel, [row for row in rows if row[1] > 0]
     panel = histories.read(options.inputs[0], model.settings, options.known, options.static)
-    histories.check(panel, horizon)
+    histories.check(panel, horizon, "--known")
     return panel, [(at, one.length) for at, one in enumerate(panel.series)]
 
 

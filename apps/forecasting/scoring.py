@@ -74,6 +74,7 @@ def open_loop(
         zeros = [tf.zeros((len(part), each.shape[-1])) for each in trained.network.inputs[2:]]
         said, *_ = trained.network([steps, series, *zeros], training=False)
         z = said[:, -horizon:, 1 + middle]
-        found.append((window["location"][:, None] + window["spread"][:, None] * z).numpy())
+        said = (window["location"][:, None] + window["spread"][:, None] * z).numpy()
+        found.append(np.exp(said) if config.model.log else said)
     whole = np.concatenate(found).reshape(len(rows), targets, horizon)
     return np.asarray(whole.transpose(0, 2, 1))

@@ -233,6 +233,9 @@ class ServedForecaster:
                 holds = tf.reduce_all(~tf.math.is_inf(inputs[name]))
                 inputs[name] = limits.checked(inputs[name], holds, told)
         values = inputs["values"]
+        if self.forecaster.config.model.log:
+            holds = tf.reduce_all(tf.math.is_nan(values) | (values > 0))
+            values = limits.checked(values, holds, "values: the model needs values above 0")
         for name, wanted in (("past", time), ("known", time + horizon), ("times", time + horizon)):
             if name in inputs:
                 told = f"{name} must have a step for each of values"

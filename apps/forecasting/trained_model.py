@@ -54,13 +54,15 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
         calibration = forecaster.uncalibrated(folder.config)._replace(
             **{name: np.array(each, np.float32) for name, each in held.items()}
         )
+        levels, horizon = len(folder.config.forecast.levels), folder.config.forecast.horizon_steps
+        shapes = (*(each.shape for each in calibration[:2]), calibration.shares.shape[1:])
+        if shapes != ((levels,), (levels,), (horizon,)):
+            raise ValueError(f"holds intervals of another model, {shapes}")
         widths = data.widths(layout, folder.config.model)
         sizes = tuple(each.shape[-1] for each in network.inputs[: len(widths)])
     except (KeyError, TypeError, ValueError) as error:
         raise errors.UserError(f"{file}: is damaged ({error}); train the model again") from error
-    levels, horizon = len(folder.config.forecast.levels), folder.config.forecast.horizon_steps
-    found = (*(each.shape for each in calibration[:2]), calibration.shares.shape[1:])
-    if sizes != widths or found != ((levels,), (levels,), (horizon,)):
+    if sizes != widths:
         raise errors.UserError(
             f"{folder.model_file}: reads {sizes} numbers a step, {file} is for {widths}; "
             "train the model again"

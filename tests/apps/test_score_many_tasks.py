@@ -137,9 +137,9 @@ def test_files_of_readings_are_each_a_series_of_their_own(run, tmp_path):
     assert counts == [131, 81, 50]
 
 
-def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path, capsys):
+def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path):
     version, ask = exported(forecasting_export, small_forecaster.write, tmp_path)
-    names = [*(f"store {at}" for at in range(250)), "north"]
+    names = [*(f"store {at}" for at in range(120)), "north"]
     steps = small_forecaster.HORIZON
     lines = small_inputs.csv_of(
         small_forecaster.panel(steps=35, names=names, static=None)
@@ -149,7 +149,7 @@ def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path, c
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     found = run(version, "--input", "a.csv", "--rows_per_batch", 50, "--outputs", "mean",
                 "quantiles", "unseen")  # fmt: skip
-    assert len(found) == 250 * steps
+    assert len(found) == 120 * steps
     ((row, told),) = bad_rows(tmp_path / "scores")
     assert row == 1 + 7 * steps
     assert f"store 7: promo is missing at 2024-02-10 00:00:00 UTC, step {steps} of" in told
@@ -168,16 +168,6 @@ def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path, c
             assert answer["unseen"] == (one.name != "north")
             for name in ("mean", "quantiles"):
                 np.testing.assert_allclose(answer[name], expected[name][place, step], rtol=1e-4)
-    capsys.readouterr()
-    wrong = ["--model", str(version), "--to", "b", "--input", "a.csv"]
-    for more, words in (
-        (["--constant", "horizon=0"], "horizon must be at least 1"),
-        (["--keep", "promo"], "--keep: a step ahead is in no file"),
-        (["--inputs", "values=sales"], "leave --inputs out"),
-        (["--signature", "stream"], "choose another --signature"),
-    ):
-        assert score_many.main([*wrong, *more]) == 2
-        assert words in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def read(
     Raises:
         UserError: a file that cannot be read, or that lacks a column of the training.
     """
-    kept = {
+    kept: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in settings["data_format"].items()
     }
@@ -67,8 +67,15 @@ def read(
     return panel
 
 
-def check(panel: panels.Panel, horizon: int) -> None:
-    """Raises UserError for a series without a value, or a column known ahead that ends early."""
+def check(panel: panels.Panel, horizon: int, option: str = "") -> None:
+    """Raises UserError for a series without a value, or a column known ahead that ends early.
+
+    Args:
+        panel: of `read`.
+        horizon: steps to forecast.
+        option: of the command that names a file of what is known ahead, where it has one.
+    """
+    way = "add rows without a target" + (f", or give {option} FILE" if option else "")
     for one in panel.series:
         if not one.length:
             raise errors.UserError(f"{panel.source}: {one.name} has no value to go on from")
@@ -84,7 +91,7 @@ def check(panel: panels.Panel, horizon: int) -> None:
                 moment = own_tables.written(time, panel.dated)
                 raise errors.UserError(
                     f"{panel.source}: {one.name}: {name} is missing at {moment}, step {first + 1} "
-                    f"of {horizon} ahead; add rows without a target, or give --known FILE"
+                    f"of {horizon} ahead; {way}"
                 )
 
 

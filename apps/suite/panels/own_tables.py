@@ -318,7 +318,8 @@ def _static(
     path = Path(settings.static).expanduser()
     if not path.is_file():
         raise errors.UserError(
-            f"{path}: no such file of static columns; name it with --static or --data_format.static"
+            f"{path}: no such file of static columns; put it there, or name it when you train with "
+            "--data_format.static, when you predict with --static"
         )
     table = reader.open_table(path)
     key = settings.series if settings.series in table.names else table.names[0]

@@ -96,16 +96,10 @@ def bind(
     twice = sorted(columns.keys() & constants.keys())
     if twice:
         raise errors.UserError(f"{twice[0]}: give --inputs or --constant, not both")
-    is_panel = kind == "table" and horizon is not None and histories.INPUTS >= inputs.keys() >= {
-        "values", "horizon"
-    }  # fmt: skip
+    is_panel = kind == "table" and horizon is not None and "horizon" in inputs
     if is_panel:
         constants = {"horizon": str(horizon), **constants}
-        if columns:
-            told = (
-                f"{next(iter(columns))}: the columns are those of the training; leave --inputs out"
-            )
-            raise errors.UserError(f"--inputs {told}")
+        _check_histories(signature, inputs, columns)
     same, repeated = dict[str, Any](), dict[str, Any]()
     for name, value in constants.items():
         has_rows = inputs[name].shape is not None and inputs[name].shape != []
@@ -131,6 +125,19 @@ def bind(
     if kind != "table":
         taken = {}
     return Binding(signature, layout, wanted, taken, same, repeated, separator)
+
+
+def _check_histories(
+    signature: str, inputs: Mapping[str, Tensor], columns: Mapping[str, str]
+) -> None:
+    """Refuses a signature that takes more than histories, and columns for one that does not."""
+    others = sorted(inputs.keys() - histories.INPUTS) or sorted({"values"} - inputs.keys())
+    if others:
+        told = f"{others[0]}, which tables of histories do not fill; choose another --signature"
+        raise errors.UserError(f"signature {signature} is about {told}")
+    if columns:
+        told = "the columns of histories are those of the training; leave --inputs out"
+        raise errors.UserError(f"--inputs {next(iter(columns))}: {told}")
 
 
 def _wanted(tensor: Tensor) -> Wanted:

@@ -4,8 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from apps.forecasting import measures, predict, scoring, serving
+from apps.forecasting import data, forecaster, layout, measures, predict, scoring, serving
+from apps.forecasting import model as model_file
+from apps.suite import errors
 from apps.suite.export import asking
 from apps.suite.panels import histories, panel
 from tests.apps.forecasting import small_inputs, small_run
@@ -142,3 +145,46 @@ def test_times_of_a_zone_are_its_clocks():
     whole = dataclasses.replace(whole, series=(one,))
     cut = panel.windows(whole, [(0, 30)], 24, 6)["times"]
     assert (cut[0] - one.times[6:36] == 3600).all(), "an hour ahead of UTC in winter"
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_new_adjusted_network_goes_on_with_the_season_from_the_last_level(log):
+    config = small_run.config(
+        adjusted=True, location="last", context_steps=28, linear=False, log=log
+    )
+    steps = np.arange(140)
+    season = 0.5 * np.sin(2 * np.pi * steps / 7)
+    curve = 5 + 0.02 * steps + season
+    one = small_run.panel(targets=1, static=None).series[0]
+    values = (np.exp(curve) if log else curve)[: one.length, None].astype(np.float32)
+    one = dataclasses.replace(one, target=np.concatenate([values, one.target[one.length :]]))
+    whole = dataclasses.replace(small_run.panel(targets=1, static=None), series=(one,))
+    made = layout.of_training(whole, config)
+    network = model_file.build(config, made).network
+    found = forecaster.Forecaster(network, config, made, forecaster.uncalibrated(config))
+    window = data.histories(whole, made, config, [(0, 100)], 1)
+    del window["truth"]
+    mean = found.forecast(window, tf.constant(small_run.HORIZON))[0].numpy()[0, :, 0]
+    wanted = curve[99] - season[99] + season[100 : 100 + small_run.HORIZON]
+    np.testing.assert_allclose(np.log(mean) if log else mean, wanted, atol=0.05)
+    if log:
+        paths = found.paths(window, tf.constant(9), tf.constant(30), tf.constant(0)).numpy()
+        assert (paths > 0).all()
+
+
+def test_values_without_a_logarithm_are_refused():
+    whole = small_run.panel()
+    served = serving.ServedForecaster(small_run.trained(log=True))
+    ask = asking.of_served("forecasting", served)
+    request = histories.request(
+        whole, [(0, 100)], small_run.CONTEXT, 6, ask.inputs["serving_default"]
+    )
+    request["values"][0, -1, 0] = 0
+    with pytest.raises(errors.UserError, match="values: the model needs values above 0"):
+        ask.ask(**request)
+    target = whole.series[1].target.copy()
+    target[3] = -1
+    series = (whole.series[0], dataclasses.replace(whole.series[1], target=target))
+    whole = dataclasses.replace(whole, series=series)
+    with pytest.raises(errors.UserError, match=r"south has the value -1.*leave --model.log out"):
+        layout.of_training(whole, small_run.config(log=True))

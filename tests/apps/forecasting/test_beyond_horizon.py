@@ -1,10 +1,21 @@
 """Beyond the trained horizon bands cover what they say, and paths are what might come."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.forecasting import calibration, data, forecaster, layout, model, served_requests, serving
+from apps.forecasting import (
+    calibration,
+    data,
+    forecaster,
+    layout,
+    model,
+    served_requests,
+    serving,
+    trained_model,
+)
 from apps.forecasting import config as configs
 from apps.suite import errors
 from apps.suite.export import asking
@@ -150,3 +161,18 @@ def test_paths_that_would_take_for_ever_are_refused(served):
     }
     with pytest.raises(errors.UserError, match="horizon: rows times targets, paths and steps"):
         model.ask("paths", **many)
+
+
+def test_a_run_from_before_paths_loads_and_a_damaged_one_is_refused(tmp_path):
+    small_run.write(tmp_path / "run")
+    file = tmp_path / "run" / "forecaster.json"
+    kept = json.loads(file.read_text())
+    written = trained_model.load(tmp_path / "run").calibration
+    beyond = kept.pop("beyond")
+    file.write_text(json.dumps(kept))
+    found = trained_model.load(tmp_path / "run").calibration
+    for one, other in zip(found, written, strict=True):
+        np.testing.assert_array_equal(one, other)
+    file.write_text(json.dumps({**kept, "beyond": {**beyond, "shares": [[0.5]]}}))
+    with pytest.raises(errors.UserError, match=r"is damaged .*another model"):
+        trained_model.load(tmp_path / "run")

@@ -44,6 +44,8 @@ def test_static_columns_of_words_and_numbers_reach_the_network(tmp_path):
 def test_configs_refuse_what_cannot_be():
     with pytest.raises(ValueError, match="the median"):
         configs.ForecastConfig(levels=(0.1, 0.9))
+    with pytest.raises(ValueError, match=r"model.adjusted is for model.kind direct"):
+        configs.ModelConfig(kind="autoregressive", adjusted=True)
     with pytest.raises(ValueError, match="a multiple of"):
         configs.ModelConfig(context_steps=25, patch_steps=24)
 

@@ -1,6 +1,7 @@
 """Errors that still know of each other are found, and white ones are left alone."""
 
 import numpy as np
+import pytest
 
 from apps.forecasting import residuals, serving
 from apps.suite.export import asking
@@ -25,15 +26,15 @@ def test_white_errors_pass_and_those_that_repeat_are_told():
     assert residuals.look([np.zeros(300), white[0, :5]], 24) is None
 
 
-def test_errors_are_those_of_one_step_after_the_truth():
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("direct", 20), pytest.param("autoregressive", 18, marks=pytest.mark.slow)]
+)
+def test_errors_are_those_of_one_step_after_the_truth(kind, steps):
     panel = small_run.panel()
-    for kind in ("direct", "autoregressive"):
-        trained = small_run.trained(kind=kind, linear=kind == "direct")
-        model = asking.of_served("forecasting", serving.ServedForecaster(trained))
-        found = residuals.one_step(model, trained, panel)
-        assert len(found) == 3
-        one = panel.series[0]
-        steps = len(found[0])
-        assert steps == {"direct": 20, "autoregressive": 18}[kind]
-        truth = one.target[one.length - steps : one.length, 0]
-        np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(truth))
+    trained = small_run.trained(kind=kind, linear=kind == "direct")
+    model = asking.of_served("forecasting", serving.ServedForecaster(trained))
+    found = residuals.one_step(model, trained, panel)
+    assert [len(each) for each in found] == [steps] * 3
+    one = panel.series[0]
+    truth = one.target[one.length - steps : one.length, 0]
+    np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(truth))
