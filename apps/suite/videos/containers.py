@@ -209,6 +209,10 @@ def _of_packs(file: BinaryIO, size: int) -> int:
             place += 14 + (header[13] & 7) if is_second else 12
         else:
             place += 6 + int.from_bytes(header[4:6], "big")
+    file.seek(min(place, size))
+    rest = file.read()
+    if rest and _PACK.startswith(rest[:3]):
+        return 6 - len(rest)  # the beginning of a header
     return max(0, place - size)
 
 
