@@ -33,7 +33,9 @@ class Outputs(NamedTuple):
 
     def rows_of(self, row: Row) -> int:
         """Counts the rows of the output for a row of the input: one for each step of a series."""
-        return len(next(iter(row.values.values()))) if self.series else 1
+        if not self.series:
+            return 1
+        return next(len(each) for each in row.values.values() if isinstance(each, np.ndarray))
 
 
 def outputs(
@@ -107,7 +109,7 @@ def table(
     pairs = list(zip(rows, counts, strict=True))
     found: dict[str, Any] = {
         FILE: [row.file for row, count in pairs for _ in range(count)],
-        ROW: [row.number + step for row, count in pairs for step in range(count)],
+        ROW: [number for row, count in pairs for number in row.numbers(count)],
     }
     kept = [name for name in columns.names if name not in {*found, *given.columns}]
     for at, name in enumerate(kept):
@@ -122,7 +124,11 @@ def table(
                 f"{len(rows)} rows; leave it out by --outputs"
             )
         if given.series:
-            values = values[0] if _has_steps(tensor) else np.repeat(values, counts[0], axis=0)
+            values = (
+                values.reshape(-1, *values.shape[2:])
+                if _has_steps(tensor)
+                else np.repeat(values, counts[0], axis=0)
+            )
         found[name] = _column(values, _flat_type(name, tensor.kind))
     return pyarrow.Table.from_arrays(
         [_typed(found[field.name], field.type) for field in columns], schema=columns

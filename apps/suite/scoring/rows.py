@@ -7,7 +7,8 @@ entry. Rows of about the same length stand together, since a request is as long 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +31,18 @@ class Row(NamedTuple):
     number: in the file, from 1.
     values: by input: bytes, a number, a list of bytes, or an array.
     kept: cells that are copied to the output; of a series, a list for each column.
+    steps: of a series that shares its file with others, the number of each step in the file.
     """
 
     file: str
     number: int
     values: dict[str, Any]
     kept: tuple[Any, ...] = ()
+    steps: Sequence[int] = ()
+
+    def numbers(self, count: int) -> Sequence[int]:
+        """Returns the numbers in the file of the steps of a series, or of the row alone."""
+        return self.steps or range(self.number, self.number + count)
 
 
 class BadRow(NamedTuple):
@@ -80,6 +87,7 @@ def _of_table(
     ]
     kept = [place[column] for column in keep]
     comma = pieces.decimal_comma(path)
+    marks = _marks(path, read_columns, comma)
     for number, row in pieces.read(path, piece, read_columns):
         if isinstance(row, str):
             yield BadRow(path, number, 1, row)
@@ -89,13 +97,21 @@ def _of_table(
             for name, places, wanted in inputs:
                 if len(places) > 1:
                     column, several = name, [row[at] for at in places]
-                    values[name] = input_values.many(several, wanted, binding.separator, comma)
+                    values[name] = input_values.many(
+                        several,
+                        wanted,
+                        binding.separator,
+                        comma,
+                        [marks[read_columns[at]] for at in places],
+                    )
                     continue
                 column, cell = read_columns[places[0]], row[places[0]]
                 values[name] = (
                     input_values.many(cell, wanted, binding.separator, comma)
                     if wanted.sides
-                    else input_values.one(cell, wanted.kind, decimal_comma=comma)
+                    else input_values.one(
+                        cell, wanted.kind, decimal_comma=comma, mark=marks[column]
+                    )
                 )
             keeping = tuple(_kept(row[at]) for at in kept)
         except CellError as error:
@@ -104,42 +120,91 @@ def _of_table(
         yield Row(path, number, values, keeping)
 
 
+_LOOKED_AT = 1_000  # rows of a table, to tell its marks of decimals
+
+
+def _marks(path: str, columns: list[str], decimal_comma: bool) -> dict[str, str]:
+    """Returns the mark of decimals in each column, as the first rows of the file show it."""
+    names = list(pieces.columns(path))
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    for row in itertools.islice(pieces.first_rows(path, names), _LOOKED_AT):
+        for name, cell in zip(names, row, strict=True):
+            if isinstance(cell, str):
+                texts[name].append(cell)
+    return {
+        name: cells.mark_of(
+            texts[name],
+            [each for other, each in texts.items() if other != name],
+            decimal_comma,
+        )
+        for name in columns
+    }
+
+
 def _of_series(
     path: str, piece: Piece, binding: Binding, keep: Sequence[str], settings: dict[str, Any]
 ) -> Iterator[Row | BadRow]:
     """Reads a whole table as one row: numbers [steps, columns], NaN where a cell is missing.
 
-    It is read as for training, column by column: a cell means what the cells beside it show.
+    It is read as for training, column by column: a cell means what the cells beside it show. A
+    table with the column that tells series apart is one row for each of them.
     """
-    ((name, wanted),) = binding.wanted.items()
-    columns = binding.columns[name]
+    (name,) = (each for each, wanted in binding.wanted.items() if len(wanted.sides) == 2)
+    naming = [each for each in binding.wanted if each != name]
+    wanted, columns = binding.wanted[name], binding.columns[name]
     values: list[np.ndarray] = []
     kept: list[list[Any]] = [[] for _ in keep]
+    series: list[Any] = []
     data_format = settings.get("data_format", {})
     try:
-        _refuse_several(path, data_format)
         table = reader.open_table(Path(path), decimal_mark=data_format.get("decimal_mark", ""))
-        needed = list(dict.fromkeys([*columns, *keep]))
+        series_column = data_format.get("series_column") or ""
+        series_column = series_column if series_column in table.names else ""
+        needed = list(dict.fromkeys([*columns, *keep, *([series_column] if series_column else [])]))
         for block in table.blocks(needed if reader.is_parquet(Path(path)) else None):
             found = np.stack([cells.numbers(block, column) for column in columns], axis=1)
             if wanted.kind.kind != "f" and not (found == np.rint(found)).all():
                 raise errors.UserError(f"{path}: has to hold whole numbers")
             values.append(found.astype(wanted.kind))
+            if series_column:
+                series.extend(cells.names(block, series_column).to_pylist())
             for cells_of_column, column in zip(kept, keep, strict=True):
                 cells_of_column.extend(pieces.python_values(block.columns[column]))
     except errors.UserError as error:
         yield BadRow(path, 1, piece.rows, str(error).removeprefix(f"{path}: "))
         return
-    yield Row(path, 1, {name: np.concatenate(values)}, tuple(kept))
+    every = np.concatenate(values)
+    known = settings.get("series", {})
+    if not series:
+        named = {each: series_name(path, "", known).encode() for each in naming}
+        yield Row(path, 1, {name: every, **named}, tuple(kept))
+        return
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(series):
+        places.setdefault(one, []).append(place)
+    for one, steps in places.items():
+        named = {each: series_name(path, one, known).encode() for each in naming}
+        cells_kept = tuple([column[step] for step in steps] for column in kept)
+        numbers = [step + 1 for step in steps]
+        yield Row(path, numbers[0], {name: every[steps], **named}, cells_kept, numbers)
 
 
-def _refuse_several(path: str, data_format: dict[str, Any]) -> None:
-    """Raises UserError for a model of tables that hold several series each."""
-    if data_format.get("series_column"):
-        raise errors.UserError(
-            f"{path}: column {data_format['series_column']} holds several series; give a file "
-            "for each, or ask with predict"
-        )
+def series_name(path: str, value: str, known: Collection[str]) -> str:
+    """Returns the name of a series: the longest of those of the training that its path ends with.
+
+    Args:
+        path: of the file.
+        value: in the column that tells series apart; "" without one.
+        known: the names of the training, which are paths without an ending.
+
+    Returns:
+        For a series of no training, its own path.
+    """
+    file = Path(path)
+    own = file.parent / file.name.removesuffix(reader.suffix(file))
+    whole = f"{own.as_posix()}/{value}" if value else own.as_posix()
+    fitting = [name for name in known if f"/{whole}".endswith(f"/{name}")]
+    return max(fitting, key=len, default=whole)
 
 
 def _of_media(path: str, binding: Binding, settings: dict[str, Any]) -> Iterator[Row | BadRow]:
