@@ -104,7 +104,8 @@ class RecurrentLayer(keras.layers.RNN):
         layer = {"trainable": trainable, "dtype": dtype}
         own = arguments.of_every_layer(more_cell_options)
         super().__init__(
-            cell_class(**cell_options, **more_cell_options, **layer),
+            # A name that does not count the cells of a process: weights are called alike in a copy.
+            cell_class(**cell_options, **more_cell_options, **layer, name="cell"),
             return_sequences=return_sequences,
             return_state=return_state,
             go_backwards=go_backwards,

@@ -105,10 +105,34 @@ def run(
     Returns:
         h at every step (time, batch, units), and the last states (batch, units).
     """
+    steps = inputs.shape[0]
+    if steps == 0:  # there is no loop to compile
+        return cell.recorded(inputs, initial, weights, mask, recurrent_dropout_mask)
+    if steps is not None:
+        return _loop(cell, inputs, mask, initial, weights, recurrent_dropout_mask, keep)
+    # Only the call tells the steps, and XLA cannot read a step of none: one more, which is left
+    # out again.
+    time = tf.shape(inputs)[0]
+    more = [[0, tf.maximum(1 - time, 0)]]
+    inputs = tf.pad(inputs, [*more, [0, 0], [0, 0]])
+    mask = None if mask is None else tf.pad(mask, [*more, [0, 0]])
+    h, last = _loop(cell, inputs, mask, initial, weights, recurrent_dropout_mask, keep)
+    last = tuple(tf.where(time > 0, *pair) for pair in zip(last, initial, strict=True))
+    return h[:time], last
+
+
+def _loop(
+    cell: Cell,
+    inputs: tf.Tensor,
+    mask: tf.Tensor | None,
+    initial: tuple[tf.Tensor, ...],
+    weights: Tensors,
+    recurrent_dropout_mask: tf.Tensor | None,
+    keep: bool,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs a cell over one step at least; arguments and results as in `run`."""
     count = len(initial)
     masks = mask, recurrent_dropout_mask
-    if inputs.shape[0] == 0:  # there is no loop to compile
-        return cell.recorded(inputs, initial, weights, *masks)
 
     @tf.custom_gradient
     def recurrence(inputs, *tensors):

@@ -120,7 +120,7 @@ def test_sixteen_bits_train(make_layer, sequences, dtype):
     )
 
 
-STEPLESS = [None, "graph", "block", "portable"]
+STEPLESS = [None, "graph", "block", "xla", "portable"]
 
 
 @pytest.mark.parametrize("implementation", STEPLESS)
@@ -129,7 +129,8 @@ STEPLESS = [None, "graph", "block", "portable"]
 def test_without_a_step_states_stay_as_they_are(make_layer, implementation, masked, dynamic):
     options = {} if implementation is None else {"implementation": implementation}
     layer = make_layer(return_sequences=True, return_state=True, **options)
-    if implementation in ("graph", "block") and not isinstance(layer, PeepholeLSTM):
+    has = (PeepholeLSTM, GRU) if implementation == "xla" else PeepholeLSTM
+    if implementation in ("graph", "block", "xla") and not isinstance(layer, has):
         pytest.skip("the layer has no such implementation, or is made of such ones")
     layer.build((None, None, 2))
     states = [tf.fill((4, size), 0.25 * n + 0.25) for n, size in enumerate(layer.state_size)]
@@ -148,6 +149,26 @@ def test_without_a_step_states_stay_as_they_are(make_layer, implementation, mask
     assert outputs.shape[:2] == (4, 0)
     for after, before in zip(last, states, strict=True):
         np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("kind", [PeepholeLSTM, GRU])
+def test_without_a_step_a_gradient_reaches_the_initial_state_alone(kind):
+    layer = kind(3, implementation="xla")
+    layer.build((None, None, 2))
+
+    def gradients(x):
+        states = [tf.ones((4, 3)) for _ in layer.state_size]
+        weights = [weight.value for weight in layer.trainable_weights]
+        with tf.GradientTape() as tape:
+            tape.watch(states)
+            loss = tf.reduce_sum(layer(x, initial_state=states, training=True))
+        return tape.gradient(loss, [states, weights], unconnected_gradients="zero")
+
+    run = tf.function(gradients, input_signature=[tf.TensorSpec([None, None, 2])])
+    of_states, of_weights = run(tf.zeros((4, 0, 2)))
+    np.testing.assert_array_equal(of_states[0], np.ones((4, 3)))
+    for gradient in [*of_states[1:], *of_weights]:
+        assert not np.any(gradient)
 
 
 def test_the_last_output_without_a_step_is_the_initial_h(make_single_layer):

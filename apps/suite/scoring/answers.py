@@ -36,7 +36,9 @@ class Outputs(NamedTuple):
         """Counts the rows of the output for a row of the input: one for each step of a series."""
         if self.steps:
             return self.steps
-        return len(next(iter(row.values.values()))) if self.series else 1
+        if not self.series:
+            return 1
+        return next(len(each) for each in row.values.values() if isinstance(each, np.ndarray))
 
 
 def outputs(
@@ -115,7 +117,7 @@ def table(
     pairs = list(zip(rows, counts, strict=True))
     found: dict[str, Any] = {
         FILE: [row.file for row, count in pairs for _ in range(count)],
-        ROW: [row.number + step for row, count in pairs for step in range(count)],
+        ROW: [number for row, count in pairs for number in row.numbers(count)],
     }
     kept = [name for name in columns.names if name not in {*found, *given.columns}]
     for at, name in enumerate(kept):

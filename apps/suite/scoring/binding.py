@@ -30,9 +30,9 @@ class Binding:
 
     Attributes:
         signature: its name.
-        layout: "rows" of a table, "series" (a table is one row: time steps of numbers), "panel" (a
-            table holds many histories, each a row), "bytes" of a media file, its "waveform" or its
-            "frames".
+        layout: "rows" of a table, "series" (a table is one row: time steps of numbers; or one for
+            each series in it), "panel" (a table holds many histories, each a row), "bytes" of a
+            media file, its "waveform" or its "frames".
         wanted: inputs that rows fill.
         columns: of a table, for each of these.
         constants: inputs that are the same for every request.
@@ -114,7 +114,11 @@ def bind(
     taken = {}
     for name, tensor in filled.items():
         taken[name] = tuple(columns[name].split(",")) if name in columns else (name,)
-        if layout == "series" and name not in columns:
+        if layout == "series" and _is_name(tensor):
+            if name in columns:
+                raise errors.UserError(f"--inputs {name}: is filled with the name of each series")
+            taken[name] = ()
+        elif layout == "series" and name not in columns:
             taken[name] = tuple(channel_names)
             sides = tensor.shape or []
             if not channel_names or sides[-1] not in (None, len(channel_names)):
@@ -170,8 +174,9 @@ def _layout(signature: str, filled: Mapping[str, Tensor], kind: str) -> str:
     if not filled:
         raise refused
     if kind == "table":
-        numbers = all(each.kind.kind in "iuf" for each in filled.values())
-        if len(filled) == 1 and set(ranks.values()) == {3} and numbers:
+        others = [each for each in filled.values() if not _is_name(each)]
+        steps = len(others) == 1 and len(others[0].shape or []) == 3
+        if len(filled) <= 2 and steps and others[0].kind.kind in "iuf":
             return "series"
         if max(ranks.values()) > 2:
             raise refused
@@ -186,6 +191,11 @@ def _layout(signature: str, filled: Mapping[str, Tensor], kind: str) -> str:
     if kind == "video" and ranks[name] == 5 and tensor.kind == np.uint8:
         return "frames"
     raise refused
+
+
+def _is_name(tensor: Tensor) -> bool:
+    """Returns true for an input of one text for each row."""
+    return tensor.kind.hasobject and len(tensor.shape or [None]) == 1
 
 
 def _shown(tensor: Tensor) -> str:

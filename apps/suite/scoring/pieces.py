@@ -90,6 +90,24 @@ def read(path: str, piece: Piece, columns: list[str]) -> Iterator[tuple[int, lis
                 yield at, f"has {len(row)} cells, and there are {len(form.names)} columns"
 
 
+def first_rows(path: str, columns: list[str]) -> Iterator[list[Any]]:
+    """Yields the cells of these columns from the first row on, without rows that have a fault."""
+    file = Path(path)
+    if reader.is_parquet(file):
+        with reader.open_parquet(file) as opened:
+            rows = opened.metadata.num_rows
+        yield from (row for _, row in _read_parquet(file, Piece(0, 0, rows), columns))
+        return
+    form = layout.of_file(file)
+    places = [form.names.index(column) for column in columns]
+    with layout.opened(file) as binary:
+        rows = (row for row in form.rows(_Lines(binary)) if row)
+        next(rows, None)  # the names
+        for row in rows:
+            if len(row) == len(form.names):
+                yield [row[place] for place in places]
+
+
 def decimal_comma(path: str) -> bool:
     """Returns true if a comma may stand before the decimals in a file."""
     return reader.is_parquet(Path(path)) or layout.of_file(Path(path)).decimal_comma

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +14,7 @@ import numpy as np
 import pyarrow
 
 from apps.suite import errors
-from apps.suite.scoring import answers, inputs, job, pieces
+from apps.suite.scoring import answers, inputs, job, pieces, rows
 from apps.suite.scoring import binding as input_columns
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.pieces import Piece
@@ -45,6 +48,10 @@ def prepare(
     Raises:
         UserError: something does not fit, or the output folder holds another job.
     """
+    settings = inputs.settings(options.model)
+    if kind == "table" and options.signature == "serving_default":
+        chosen = settings.get("signature_of_tables", options.signature)
+        options = dataclasses.replace(options, signature=chosen)
     if options.signature not in model.inputs:
         known = ", ".join(sorted(model.inputs))
         raise errors.UserError(f"--signature {options.signature}: {options.model} has {known}")
@@ -69,6 +76,8 @@ def prepare(
             kept["time"] = pyarrow.timestamp("us", "UTC")
     steps = int(binding.constants["horizon"]) if binding.layout == "panel" else 0
     series = binding.layout in ("series", "panel")
+    if binding.layout == "series":
+        _tell_unknown(binding, paths, settings)
     described = model.outputs[options.signature]
     outputs = answers.outputs(options.signature, described, options.outputs, series, steps)
     columns = answers.schema(outputs, kept)
@@ -96,6 +105,24 @@ def prepare(
         options.rows_per_batch,
     )
     return job.Prepared(record, files, shards, work)
+
+
+def _tell_unknown(binding: Binding, paths: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """Tells which files are series of no training, where each series has a scale of its own."""
+    if len(binding.wanted) < 2:
+        return
+    known, column = settings.get("series", {}), settings.get("data_format", {}).get("series_column")
+    last = collections.Counter(name.rpartition("/")[2] for name in known)
+    new = []
+    for path in paths:
+        name = rows.series_name(path, "", known)
+        is_one = not column or column not in pieces.columns(path)
+        if is_one and name not in known and last[name.rpartition("/")[2]] != 1:
+            new.append(path)
+    if new:
+        more = f" and {len(new) - 1:,} more" if len(new) > 1 else ""
+        told = "not a series of the training, so on the scale that all have in common (is_known)"
+        print(f"{new[0]}{more}: {told}", file=sys.stderr)
 
 
 def _record(options: Options, binding: Binding, rows_per_shard: int) -> dict[str, Any]:

@@ -20,8 +20,8 @@ import pyarrow
 from apps.suite import errors
 from apps.suite.runs import files
 from apps.suite.scoring import answers as score_tables
-from apps.suite.scoring import inputs
-from apps.suite.scoring import rows as row_batches
+from apps.suite.scoring import inputs, row_batches
+from apps.suite.scoring import rows as input_rows
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.inputs import InputFile
 from apps.suite.scoring.pieces import Piece
@@ -75,7 +75,7 @@ def score(shard: Shard, work: Work, model: Model) -> None:
     for file, _ in shard.pieces:
         inputs.check_unchanged(file)
     rows = itertools.chain.from_iterable(
-        row_batches.read(file.path, piece, work.binding, work.keep, work.settings)
+        input_rows.read(file.path, piece, work.binding, work.keep, work.settings)
         for file, piece in shard.pieces
     )
     bad, once, read, count = list[BadRow](), dict[str, Any](), 0, 0

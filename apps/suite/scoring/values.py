@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.suite.tables import cells
+from apps.suite.tables import cells, forms
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -32,7 +32,13 @@ class Wanted(NamedTuple):
     sides: tuple[int | None, ...]
 
 
-def one(cell: Any, kind: np.dtype, missing: bool = False, decimal_comma: bool = False) -> Any:
+def one(
+    cell: Any,
+    kind: np.dtype,
+    missing: bool = False,
+    decimal_comma: bool = False,
+    mark: str = "",
+) -> Any:
     """Returns a single value: bytes of a text, or a number of the kind.
 
     Args:
@@ -40,6 +46,7 @@ def one(cell: Any, kind: np.dtype, missing: bool = False, decimal_comma: bool = 
         kind: of the input.
         missing: true if a missing number is NaN, as signatures over series take it.
         decimal_comma: true if a comma may stand before the decimals.
+        mark: of decimals in the column, as `cells.mark_of` finds it.
 
     Raises:
         CellError: a cell that is not such a value.
@@ -50,10 +57,18 @@ def one(cell: Any, kind: np.dtype, missing: bool = False, decimal_comma: bool = 
         raise CellError("is empty")
     if kind.kind == "b":
         return _truth(cell)
-    return _whole(cell, kind) if kind.kind in "iu" else _real(cell, kind, missing, decimal_comma)
+    if kind.kind in "iu":
+        return _whole(cell, kind, mark)
+    return _real(cell, kind, missing, decimal_comma, mark)
 
 
-def many(cell: Any, wanted: Wanted, separator: str, decimal_comma: bool = False) -> Any:
+def many(
+    cell: Any,
+    wanted: Wanted,
+    separator: str,
+    decimal_comma: bool = False,
+    marks: Sequence[str] = (),
+) -> Any:
     """Returns a row's list of values: bytes in a list for texts, an array for numbers.
 
     Args:
@@ -61,6 +76,7 @@ def many(cell: Any, wanted: Wanted, separator: str, decimal_comma: bool = False)
         wanted: with one side.
         separator: of texts; between the entries that it parts, other space belongs to them.
         decimal_comma: true if a comma may stand before the decimals.
+        marks: of decimals, where the entries are cells of several columns.
 
     Raises:
         CellError: an entry that is not a value, or a list of another length than is needed.
@@ -74,7 +90,10 @@ def many(cell: Any, wanted: Wanted, separator: str, decimal_comma: bool = False)
         cell = [value.decode() for value in values]
     if cell is None or not isinstance(cell, Sequence | np.ndarray) or isinstance(cell, bytes):
         raise CellError("is empty" if cell is None else "is not a list")
-    values = [one(entry, wanted.kind, decimal_comma=decimal_comma) for entry in cell]
+    pairs = zip(cell, marks, strict=True) if marks else ((entry, "") for entry in cell)
+    values = [
+        one(entry, wanted.kind, decimal_comma=decimal_comma, mark=mark) for entry, mark in pairs
+    ]
     (side,) = wanted.sides
     if side not in (None, len(values)):
         raise CellError(f"has {len(values)} values, and needs {side}")
@@ -105,7 +124,9 @@ def _truth(cell: Any) -> bool:
         raise CellError(f"is {cells.shown(cell)}, and has to be true or false") from error
 
 
-def _whole(cell: Any, kind: np.dtype) -> int:
+def _whole(cell: Any, kind: np.dtype, mark: str) -> int:
+    if isinstance(cell, str) and forms.is_grouped(cell, mark if mark in (".", ",") else ""):
+        cell = forms.with_point(cell.strip(), mark)
     is_whole = isinstance(cell, int) and not isinstance(cell, bool)
     if not is_whole and not (isinstance(cell, str) and _WHOLE.fullmatch(cell.strip())):
         raise CellError(f"is {cells.shown(cell)}, and has to be a whole number")
@@ -115,17 +136,20 @@ def _whole(cell: Any, kind: np.dtype) -> int:
     return value
 
 
-def _real(cell: Any, kind: np.dtype, missing: bool, decimal_comma: bool) -> float:
+def _real(cell: Any, kind: np.dtype, missing: bool, decimal_comma: bool, mark: str) -> float:
     try:
         if cell is None:
             value = math.nan
         elif isinstance(cell, str):
-            value = cells.number(cell, decimal_comma)
+            value = cells.number(cell, decimal_comma, mark)
         elif isinstance(cell, bytes | list):
             raise ValueError
         else:
             value = float(cell)
     except (TypeError, ValueError) as error:
+        if mark == forms.UNCLEAR and isinstance(cell, str) and forms.is_either(cell.strip()):
+            told = "and other cells are below 1000: write no mark between thousands"
+            raise CellError(f"is {cells.shown(cell)}, {told}") from error
         raise CellError(f"is {cells.shown(cell)}, and has to be a number") from error
     if math.isnan(value):
         if missing:

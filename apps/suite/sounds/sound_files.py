@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.sounds import wav_headers
 
 SUFFIXES = (
     ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd",
@@ -24,11 +24,6 @@ KINDS = "wav, flac, ogg, mp3 or aiff"
 LONGEST_CLIP_SECONDS = 60.0
 _LOUDEST = 2.0  # above the overshoot of resampling
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile answers more if a header has no length
-# A recorder that writes into a pipe cannot go back to fill in the length: it leaves the largest
-# one, or that less a header or a block.
-_STREAMED_BYTES = (1 << 31) - (1 << 16)
-_TAGS = (b"TAG", b"ID3", b"APETAGEX")  # of music players, behind the samples
-_CHUNK = struct.Struct("<4sI")
 
 
 class Length(NamedTuple):
@@ -204,10 +199,15 @@ def _opened(path: Path) -> Iterator[Any]:
         raise errors.UserError(f"{path}: no such file")
     with contextlib.ExitStack() as stack:
         with _explained(path):
-            check_header(path)
+            wav_headers.check(path)
             # By name, libsndfile also reads a file ._name, as macOS leaves it beside the sound.
             descriptor = stack.enter_context(path.open("rb")).fileno()
-            file = stack.enter_context(soundfile.SoundFile(descriptor, closefd=False))
+            unclosed = wav_headers.unclosed(path)
+            if unclosed:
+                content = stack.enter_context(wav_headers.Mended(path, unclosed))
+                file = stack.enter_context(soundfile.SoundFile(content))
+            else:
+                file = stack.enter_context(soundfile.SoundFile(descriptor, closefd=False))
             if file.frames > _UNKNOWN_LENGTH:
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 file = stack.enter_context(_streamed(descriptor))
@@ -246,95 +246,6 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def check_header(path: Path) -> None:
-    """Checks that the header of a wav, aiff or au file fits its length; other files pass.
-
-    libsndfile silently reads as many samples as header and file both hold, so a truncated or
-    wrongly written recording would be taken for a shorter one. A length that stands for "unknown",
-    as programs write it into a pipe, and zeros or tags behind the samples pass.
-
-    Raises:
-        UserError: the header declares more samples than the file holds, or fewer.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(28)
-        declared_end = _declared_end(start)
-        if declared_end > size:
-            raise errors.UserError(
-                f"{path}: the header declares {declared_end:,} bytes, the file holds {size:,}; "
-                "it is cut off: write it anew"
-            )
-        if start[:4] != b"RIFF":
-            return
-        place = 12  # after RIFF, its size and WAVE
-        while place + _CHUNK.size <= size:
-            file.seek(place)
-            name, declared = _CHUNK.unpack(file.read(_CHUNK.size))
-            place += _CHUNK.size
-            if name == b"data":
-                file.seek(min(place + declared + declared % 2, size))
-                _compare(path, file, declared, size - place)
-                return
-            place += declared + declared % 2  # chunks begin at even places
-    raise errors.UserError(
-        f"{path}: the header declares no samples; it is cut off: write the file anew"
-    )
-
-
-def _declared_end(start: bytes) -> int:
-    """Returns the bytes that the header of an aiff, au or long wav file declares, else 0."""
-    if len(start) < 28:
-        return 0
-    if start[:4] == b"FORM":
-        return 8 + int.from_bytes(start[4:8], "big")
-    if start[:4] == b".snd":
-        offset, samples = struct.unpack(">II", start[4:12])
-        return 0 if samples == 0xFFFFFFFF else offset + samples  # unknown: written into a pipe
-    if start[:4] == b"RF64" and start[12:16] == b"ds64":
-        return 8 + int.from_bytes(start[20:28], "little")
-    return 0
-
-
-def _compare(path: Path, file: BinaryIO, declared: int, held: int) -> None:
-    """Compares declared bytes of samples with the `held` ones.
-
-    Args:
-        path: for errors.
-        file: stands after the declared samples.
-        declared: bytes of samples, as the header has them.
-        held: bytes from the first sample to the end of the file.
-    """
-    if declared > held:
-        if declared >= _STREAMED_BYTES:
-            return  # written into a pipe: all that follows are samples
-        raise errors.UserError(
-            f"{path}: the header declares {declared:,} bytes of samples, the file holds {held:,}; "
-            "it is cut off or wrongly written: write it anew"
-        )
-    follows = file.read(_CHUNK.size)
-    if len(follows) < _CHUNK.size or follows.startswith(_TAGS):
-        return
-    name, size = _CHUNK.unpack(follows)
-    left = held - declared - declared % 2 - _CHUNK.size
-    if all(32 <= byte < 127 for byte in name) and size <= left:
-        return
-    if not any(follows) and _only_zeros(file):
-        return  # filled up to the size of a block
-    raise errors.UserError(
-        f"{path}: the header declares {declared:,} bytes of samples, {held:,} follow and are "
-        "not another part of a wav file; the header is wrong: write the file anew"
-    )
-
-
-def _only_zeros(file: BinaryIO) -> bool:
-    """Returns whether no byte but zero is left in a file."""
-    while block := file.read(1 << 20):
-        if any(block):
-            return False
-    return True
 
 
 def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:

@@ -84,16 +84,42 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def number(text: str, decimal_comma: bool = False) -> float:
-    """Returns the number in a cell, NaN if it is missing; raises ValueError for another text."""
+def number(text: str, decimal_comma: bool = False, mark: str = "") -> float:
+    """Returns the number in a cell, NaN if it is missing; raises ValueError for another text.
+
+    Args:
+        text: of the cell.
+        decimal_comma: true if a comma may stand before the decimals.
+        mark: of decimals in the column, see `mark_of`; "" where any reading is right.
+    """
     if is_missing(text):
         return float("nan")
     plain = text.strip()
-    if decimal_comma:
+    if mark == forms.UNCLEAR and forms.is_either(plain):
+        raise ValueError(f"{text!r} is decimals or a group of thousands")
+    if mark in (".", ","):
+        plain = forms.with_point(plain, mark)
+    elif decimal_comma:
         plain = plain.replace(",", ".")
     if not _IS_NUMBER.fullmatch(plain):
         raise ValueError(f"{text!r} is not a number")
     return float(plain)
+
+
+def mark_of(texts: Sequence[str], others: Sequence[Sequence[str]], decimal_comma: bool) -> str:
+    """Returns the mark of decimals of a column's cells, beside those of the file's other columns.
+
+    The mark is that of `forms.decimal_mark`, whose argument `decimal_comma` is.
+    """
+    import pyarrow as pa
+
+    def column(cells: Sequence[str]) -> pa.Array:
+        # Bytes that are not UTF-8 stand as surrogates, which arrow refuses: they make no number
+        plain = (text.encode("utf-8", "ignore").decode() for text in cells)
+        return _word(pa.array([text for text in plain if not is_missing(text)], pa.string()))
+
+    own, *rest = map(column, (texts, *others))
+    return forms.decimal_mark(own, rest, decimal_comma)
 
 
 def is_number(text: str, decimal_comma: bool = True) -> bool:

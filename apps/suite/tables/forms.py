@@ -64,6 +64,11 @@ def is_grouped(text: str, mark: str) -> bool:
     return bool(mark and _IS_GROUPED[mark].fullmatch(text.strip()))
 
 
+def is_either(text: str) -> bool:
+    """Returns true for a cell that may be decimals or a group of thousands."""
+    return bool(re.fullmatch(_EITHER, text))
+
+
 def first_either(words: pa.Array) -> int:
     """Returns the first row of a cell that may be decimals or a group of thousands."""
     import pyarrow.compute as pc
@@ -84,6 +89,13 @@ def with_points(words: pa.Array, mark: str) -> pa.Array:
     if mark == ".":
         return words
     return pc.replace_substring(pc.replace_substring(words, ".", "_"), ",", ".")
+
+
+def with_point(text: str, mark: str) -> str:
+    """Does for one cell what `with_points` does for a column."""
+    if is_grouped(text, mark):
+        text = text.replace("," if mark == "." else ".", "")
+    return text if mark == "." else text.replace(".", "_").replace(",", ".")
 
 
 def _shown(words: pa.Array) -> str:

@@ -99,7 +99,7 @@ def choose(
         planned = plan(max(1, header.frames), header.frames_per_second)
         wanted = set(planned.indices.ravel().tolist())
         times = _pass(capture, wanted, kept, sized, most_frames, most_bytes)
-    _check_count(path, len(times), header)
+    _check_whole(path, times, header)
     seconds = np.array(times) / 1e3
     chosen, length = sampling.by_clock(seconds, header.frames_per_second, plan)
     wanted = set(chosen.indices.ravel().tolist())
@@ -164,7 +164,7 @@ def rows(path: Path, frames: int | None, clip_seconds: float | None) -> Iterator
     with _opened_whole(path) as capture:
         header = _facts(capture)
         times = _pass(capture, set(), {}, _unchanged)
-    _check_count(path, len(times), header)
+    _check_whole(path, times, header)
     chosen, _ = sampling.by_clock(np.array(times) / 1e3, header.frames_per_second, plan)
     kept: dict[int, np.ndarray] = {}
     place = 0
@@ -280,14 +280,55 @@ def _pass(
     return times
 
 
-def _check_count(path: Path, count: int, header: Facts) -> None:
-    """Raises UnreadableError for files without frames, pictures, and files with too few frames."""
+def _check_whole(path: Path, times: list[float], header: Facts) -> None:
+    """Raises UnreadableError for files without frames, pictures, and files with too few frames.
+
+    Args:
+        path: of the file.
+        times: of all frames that were decoded, in milliseconds.
+        header: of the file.
+    """
+    count = len(times)
     if count == 0:
         raise UnreadableError("has no frame that can be decoded")
     if count == 1 and cv2.haveImageReader(str(path)):
         raise UnreadableError("is a picture, not a video")
     if count < _LEAST_SHARE * header.frames:
         raise UnreadableError(f"gives {count} frames of {header.frames}: it is damaged or cut off")
+    lost, after = _lost_between(times)
+    promised = containers.promised_pictures(path, header.frames)
+    if promised:
+        lost = max(0, promised - count)
+        lost = 0 if lost <= max(_FORGIVEN, _FORGIVEN_SHARE * promised) else lost
+    if lost:
+        raise UnreadableError(
+            f"is damaged: {lost:,} of {count + lost:,} frames cannot be decoded, from "
+            f"{after / 1e3:.2f} s on"
+        )
+
+
+_FORGIVEN, _FORGIVEN_SHARE = 1, 0.02  # frames that a decoder may leave out, such as the last one
+_LEAST_HOLE = 5  # frames
+_MOST_HOLES = 3
+_EVEN = 1.0  # milliseconds by which the steps of an even film may differ
+
+
+def _lost_between(times: list[float]) -> tuple[int, float]:
+    """Returns how many frames lack in the holes of an even film, and the time before the first.
+
+    A film whose steps are of one length, but for one to three that are as long as five at least,
+    has lost frames there. One whose steps vary more has frames as it pleases: 0, and its end.
+    """
+    times = sorted(times)  # some decoders give them in the order of the file
+    steps = np.diff(np.array(times))
+    if len(steps) < 2 * _LEAST_HOLE or (usual := float(np.median(steps))) <= 0:
+        return 0, times[-1]
+    is_hole = steps >= _LEAST_HOLE * usual
+    is_even = np.abs(steps[~is_hole] - usual).max(initial=0) <= _EVEN
+    if not is_even or not 0 < is_hole.sum() <= _MOST_HOLES:
+        return 0, times[-1]
+    lost = int(np.rint(steps[is_hole] / usual - 1).sum())
+    return lost, times[int(np.flatnonzero(is_hole)[0])]
 
 
 def _unchanged(frame: np.ndarray) -> np.ndarray:

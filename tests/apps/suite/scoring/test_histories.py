@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 
 from apps.suite import errors
-from apps.suite.scoring import answers, binding, rows
+from apps.suite.scoring import answers, binding, row_batches, rows
 from apps.suite.scoring.pieces import Piece
 
 
@@ -78,7 +78,7 @@ def test_answers_of_several_series_become_a_row_for_each_step(tmp_path):
     described = {"mean": Tensor(FLOAT, [None, None, 1]), "unseen": Tensor(np.dtype(bool), [None])}
     given = answers.outputs("serving_default", described, (), True, 1)
     kept = {"series": pyarrow.string(), "time": pyarrow.timestamp("us", "UTC")}
-    asked = rows.inputs(good, made)
+    asked = row_batches.inputs(good, made)
     assert asked["values"].shape == (2, 3, 1)
     assert asked["horizon"] == 1
     told = {"mean": np.float32([[[7]], [[8]]]), "unseen": np.array([True, False])}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.suite.scoring import rows as row_batches
+from apps.suite.scoring import row_batches
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.rows import BadRow, Row
 from apps.suite.scoring.values import Wanted

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.suite.sounds import sound_files
+from apps.suite.sounds import sound_files, wav_headers
 from tests.apps.speech_commands import recorded_words, sounds
 from tests.apps.speech_commands.recorded_words import tone, write
 
@@ -206,7 +206,7 @@ def declare(file, count):
 
 
 def test_an_honest_header_passes(wav):
-    sound_files.check_header(wav)
+    wav_headers.check(wav)
 
 
 def test_other_parts_of_a_wav_file_may_stand_on_both_sides_of_the_samples(wav):
@@ -214,24 +214,24 @@ def test_other_parts_of_a_wav_file_may_stand_on_both_sides_of_the_samples(wav):
     note = b"note" + struct.pack("<I", 3) + b"abc\0"  # of odd length, so filled up to an even one
     place = content.index(b"data")
     wav.write_bytes(content[:place] + note + content[place:] + note)
-    sound_files.check_header(wav)
+    wav_headers.check(wav)
 
 
 def test_samples_of_odd_length_are_filled_up(tmp_path):
     wav = write(tmp_path / "a.wav", tone(440)[:799], subtype="PCM_U8")
     wav.write_bytes(wav.read_bytes() + b"note" + struct.pack("<I", 2) + b"ab")
-    sound_files.check_header(wav)
+    wav_headers.check(wav)
 
 
 def test_other_kinds_of_files_are_not_its_business(tmp_path):
-    sound_files.check_header(write(tmp_path / "a.flac", tone(440)))
+    wav_headers.check(write(tmp_path / "a.flac", tone(440)))
 
 
 @pytest.mark.parametrize("declared", [1602, 1_000_000, 0x7FFE0000])
 def test_more_samples_declared_than_there_are(wav, declared):
     declare(wav, declared)
     with pytest.raises(errors.UserError, match=f"declares {declared:,} bytes .* holds 1,600"):
-        sound_files.check_header(wav)
+        wav_headers.check(wav)
 
 
 @pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x80000000 - 44, 0x7FFFF000])
@@ -275,24 +275,45 @@ def test_samples_behind_zeros_are_a_wrong_header(wav):
     declare(wav, 800)
     wav.write_bytes(wav.read_bytes()[:844] + bytes(64) + wav.read_bytes()[844:])
     with pytest.raises(errors.UserError, match="the header is wrong"):
-        sound_files.check_header(wav)
+        wav_headers.check(wav)
 
 
-@pytest.mark.parametrize("declared", [0, 400, 1580])
+@pytest.mark.parametrize("whole", [0, 0xFFFFFFFF])
+def test_a_recording_whose_program_left_its_lengths_at_zero_is_read_to_its_end(wav, whole):
+    """As a recorder leaves them that is killed, with any length of the whole."""
+    samples = sound_files.read(wav, 8_000)
+    declare(wav, 0)
+    content = wav.read_bytes()
+    wav.write_bytes(content[:4] + struct.pack("<I", whole) + content[8:])
+    assert sound_files.length(wav).frames == 800
+    np.testing.assert_array_equal(sound_files.read(wav, 8_000), samples)
+    np.testing.assert_array_equal(sound_files.read(wav, 8_000, 100, 50), samples[100:150])
+    np.testing.assert_array_equal(np.concatenate([*sound_files.blocks(wav, 8_000, 0.01)]), samples)
+
+
+@pytest.mark.parametrize("tail", [b"", b"LIST" + struct.pack("<I", 4) + b"abcd"])
+def test_a_recording_of_no_sample_stays_one(wav, tail):
+    declare(wav, 0)
+    wav.write_bytes(wav.read_bytes()[: wav.read_bytes().index(b"data") + 8] + tail)
+    with pytest.raises(errors.UserError, match="holds no sample"):
+        sound_files.length(wav)
+
+
+@pytest.mark.parametrize("declared", [400, 1580])
 def test_fewer_samples_declared_than_there_are(wav, declared):
     declare(wav, declared)
     with pytest.raises(errors.UserError, match=f"declares {declared:,} bytes .* 1,600 follow"):
-        sound_files.check_header(wav)
+        wav_headers.check(wav)
 
 
 def test_a_recording_that_was_cut_off(wav):
     wav.write_bytes(wav.read_bytes()[:-100])
     with pytest.raises(errors.UserError, match=r"declares 1,600 bytes .* holds 1,500"):
-        sound_files.check_header(wav)
+        wav_headers.check(wav)
 
 
 def test_a_header_without_samples(wav):
     content = wav.read_bytes()
     wav.write_bytes(content[: content.index(b"data")])
     with pytest.raises(errors.UserError, match=r"word\.wav: the header declares no samples"):
-        sound_files.check_header(wav)
+        wav_headers.check(wav)

@@ -14,6 +14,7 @@ from apps.suite import errors
 from apps.suite.demo import asked_text
 from apps.suite.scoring import binding, inputs, pieces
 from apps.suite.scoring import rows as scored_rows
+from apps.suite.scoring import values as cell_values
 from apps.suite.scoring.values import Wanted
 from apps.suite.tables import config as configs
 from apps.suite.tables import rows, series_files
@@ -213,6 +214,41 @@ def test_thousands_in_groups_are_thousands_or_refused_never_decimals(tmp_path, c
         assert sorted(first) == pytest.approx([1.204, 1204])
         return
     np.testing.assert_array_equal(found[0][:3, 0], np.float32(numbers or [956, 1204, 12000]))
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_a_row_of_a_table_is_read_as_its_columns_are(tmp_path, case):
+    """Bulk scoring of rows reads a cell at a time, and the cells beside it tell its mark too."""
+    given, delimiter, numbers = GROUPED[case]
+    flow = [given[at % len(given)] for at in range(STEPS)]
+    level = ["3,25" if numbers is None else "7"] * STEPS
+    lines = zip(_iso(), flow, level, strict=True)
+    text = "\n".join(delimiter.join(line) for line in [("time", *CHANNELS), *lines])
+    file = str(own_files.written(tmp_path, text))
+    wanted = {"flow": Wanted(np.dtype(np.float32), ()), "both": Wanted(np.dtype(np.float32), (2,))}
+    columns = {"flow": ("flow",), "both": ("flow", "level")}
+    bound = binding.Binding("x", "rows", wanted, columns, {}, {}, " ")
+    (piece,) = pieces.pieces(file, 0, None)
+    read = [*scored_rows.read(file, piece, bound, (), {})][:3]
+    if numbers is REFUSED:
+        bad = [row for row in read if isinstance(row, scored_rows.BadRow)]
+        assert bad
+        assert all("no mark between thousands" in row.reason for row in bad)
+        good = [row.values["flow"] for row in read if isinstance(row, scored_rows.Row)]
+        assert set(good) <= {956, 955}
+        return
+    expected = numbers or [956, 1204, 12000]
+    assert [row.values["flow"] for row in read] == pytest.approx(expected)
+    assert [row.values["both"][0] for row in read] == pytest.approx(expected)
+
+
+def test_whole_numbers_in_groups_are_whole_numbers():
+    whole = np.dtype(np.int64)
+    assert cell_values.one("1,204", whole, mark=".") == 1204
+    assert cell_values.one("1.204.000", whole, mark=",") == 1_204_000
+    for cell, mark in (("1,204", ""), ("1,204", ","), ("1,20", "."), ("1.5", ".")):
+        with pytest.raises(cell_values.CellError, match="whole number"):
+            cell_values.one(cell, whole, mark=mark)
 
 
 def test_a_mark_that_is_given_is_taken_even_where_the_cells_show_another(tmp_path):

@@ -10,7 +10,7 @@ from apps.suite.videos.config import ClipConfig
 from tests.apps.video_classification import made_videos
 
 CODECS = {".mp4": "MJPG", ".mov": "MJPG", ".avi": "MJPG", ".mkv": "MJPG", ".webm": "VP80",
-          ".flv": "FLV1", ".wmv": "WMV2"}  # fmt: skip
+          ".flv": "FLV1", ".wmv": "WMV2", ".mpg": "MPG1", ".ts": "MPG2"}  # fmt: skip
 EIGHT = ClipConfig(frames=8, height=24, width=32, sampling="uniform")
 
 
@@ -53,7 +53,7 @@ def test_a_whole_film_lacks_nothing_also_with_other_bytes_behind_it(tmp_path, su
 def test_a_film_that_was_cut_off_is_refused(tmp_path, suffix, share):
     path = film(tmp_path, suffix)
     content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content)) | 1])  # odd: not between two packets
     assert containers.missing_bytes(path) > 0
     with pytest.raises(video_files.UnreadableError, match="is cut off"):
         video_files.read(path, EIGHT, 1)
@@ -84,3 +84,54 @@ def test_the_frames_of_a_gif_are_taken_by_their_times(tmp_path):
     (row,) = video_files.rows(path, 8, None)
     assert (greys >= 8 * 16).sum() >= 6
     np.testing.assert_array_equal(row.mean(axis=(1, 2, 3)), greys)
+
+
+def page(serial, flags, content):
+    """A page of an ogg file, without its sum, which is not looked at."""
+    lengths = bytes([255] * (len(content) // 255) + [len(content) % 255])
+    header = b"OggS" + struct.pack("<BBqIIIB", 0, flags, 0, serial, 0, 0, len(lengths))
+    return header + lengths + content
+
+
+def test_the_streams_of_an_ogg_file_end_with_their_last_pages(tmp_path):
+    pages = [page(1, 2, b"theora"), page(2, 2, b"vorbis"), page(1, 0, bytes(700)),
+             page(2, 4, b"end"), page(1, 4, b"end")]  # fmt: skip
+    path = tmp_path / "a.ogv"
+    path.write_bytes(b"".join(pages))
+    assert containers.missing_bytes(path) == 0
+    path.write_bytes(b"".join(pages) + b"other bytes")
+    assert containers.missing_bytes(path) == 0
+    path.write_bytes(b"".join(pages[:-1]))
+    assert containers.missing_bytes(path) == 1
+    path.write_bytes(b"".join(pages[:3])[:-100])
+    assert containers.missing_bytes(path) == 100
+
+
+def test_empty_chunks_of_an_avi_file_are_pictures_that_repeat(tmp_path):
+    path = film(tmp_path, ".avi")
+    assert containers.promised_pictures(path, 99) == 30
+    content = bytearray(path.read_bytes())
+    entries = content.index(b"idx1") + 8
+    for entry in (4, 9):
+        content[entries + 16 * entry + 12 : entries + 16 * entry + 16] = bytes(4)
+    path.write_bytes(content)
+    assert containers.promised_pictures(path, 99) == 28
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_film_whose_edits_leave_pictures_out_promises_none(tmp_path, suffix):
+    path = film(tmp_path, suffix)
+    assert containers.promised_pictures(path, 30) == 30
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 20  # version 0: two times, an id and a gap before it
+    (shown,) = struct.unpack_from(">I", content, place)
+    assert shown
+    struct.pack_into(">I", content, place, shown // 2)
+    path.write_bytes(content)
+    assert containers.promised_pictures(path, 30) == 0
+
+
+def test_other_containers_promise_no_number_of_pictures(tmp_path):
+    assert containers.promised_pictures(film(tmp_path, ".mkv"), 30) == 0
+    (tmp_path / "short").write_bytes(b"RIFF")
+    assert containers.promised_pictures(tmp_path / "short", 30) == 0

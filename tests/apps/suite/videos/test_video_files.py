@@ -8,6 +8,7 @@ import soundfile
 
 from apps.suite import errors
 from apps.suite.videos import sampling, video_files
+from apps.suite.videos.opencv import cv2
 from apps.video_classification.config import ClipConfig
 from tests.apps.video_classification import made_videos
 from tests.apps.video_classification.made_videos import numbered, numbers_in, write
@@ -110,6 +111,49 @@ def test_a_file_with_far_fewer_frames_than_promised_is_damaged(tmp_path):
     made_videos.promise_frames(path, 100)
     with pytest.raises(video_files.UnreadableError, match="gives 40 frames of 100: it is damaged"):
         video_files.read(path, EIGHT, 1)
+
+
+DAMAGED = {".avi": "MJPG", ".mkv": "MJPG", ".webm": "VP80", ".mpg": "MPG1", ".flv": "FLV1",
+           ".mov": "mp4v"}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", DAMAGED)
+def test_damage_in_the_middle_of_a_film_is_told_with_its_place(tmp_path, suffix):
+    """A twelfth of the bytes are zeros, at two thirds: most frames are there, before and after."""
+    file = tmp_path / f"film{suffix}"
+    moving_film(file, DAMAGED[suffix])
+    assert len(list(video_files.frames(file))) == 120
+    video_files.read(file, EIGHT, clips=1)
+    content = bytearray(file.read_bytes())
+    place, length = len(content) * 2 // 3, len(content) // 12
+    content[place : place + length] = bytes(length)
+    file.write_bytes(content)
+    for ask in (lambda: video_files.read(file, EIGHT, clips=1), lambda: rows(file, 4, 1.0)):
+        with pytest.raises(
+            video_files.UnreadableError, match=r"of 120 frames .* from \d\.\d+ s on"
+        ):
+            ask()
+
+
+def moving_film(file, codec):
+    """120 frames of noise that moves, 25 a second."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    code = cv2.VideoWriter.fourcc(*codec)
+    writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, code, 25, (64, 64))
+    for at in range(120):
+        frame = np.roll(noise, at, axis=1)
+        frame[at % 60 : at % 60 + 4] = 255
+        writer.write(frame)
+    writer.release()
+
+
+def test_pauses_of_an_uneven_film_are_not_damage():
+    even = np.arange(100) * 40.0
+    paused = np.where(np.arange(100) < 50, even, even + 400)
+    assert video_files._lost_between(even.tolist()) == (0, even[-1])
+    assert video_files._lost_between(paused.tolist()) == (10, even[49])
+    uneven = paused + np.random.default_rng(0).uniform(0, 15, 100)
+    assert video_files._lost_between(uneven.tolist())[0] == 0
 
 
 def test_what_is_no_video_is_told_by_what_it_is(tmp_path):
