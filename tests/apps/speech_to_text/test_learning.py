@@ -38,9 +38,9 @@ def corpus_file(tmp_path_factory):
 
 
 def config_of(file, steps):
-    made = small_run.config(data=file, units=24, layer_count=1, dropout=0.0)
+    made = small_run.config(data=file, units=32, layer_count=1, dropout=0.0)
     training = configs.TrainingConfig(
-        batch_size=8, steps=steps, steps_per_checkpoint=steps // 2, learning_rate=0.02
+        batch_size=8, steps=steps, steps_per_checkpoint=steps // 2, learning_rate=0.01
     )
     augmentation = configs.AugmentationConfig(copies=0, time_masks=0, band_masks=0)
     groups = {"training": training, "augmentation": augmentation}
@@ -49,7 +49,7 @@ def config_of(file, steps):
 
 @pytest.mark.slow
 def test_tones_are_learned_whole_in_a_stream_and_with_times(corpus_file, tmp_path, capsys):
-    train.train(config_of(corpus_file, 240), tmp_path / "run")
+    train.train(config_of(corpus_file, 500), tmp_path / "run")
     assert "alphabet  4 letters: ano and the blank between words" in capsys.readouterr().out
     metrics = files.read_json(tmp_path / "run" / "metrics.json")
     assert metrics["test"]["greedy_word_error_rate"] < 0.2
@@ -122,7 +122,7 @@ def test_the_language_model_learns_what_follows_and_sums_to_one():
         np.testing.assert_array_equal(one, other)
     rows = tf.constant([[1, 2, 0, 3, 2], [3, 3, 3, 1, 0], [1, 2, -1, -1, -1], [-1] * 5])
     likely, unlikely, short, empty = language_model.log_probability(network, rows).numpy()
-    assert likely > -3 > unlikely
+    assert likely > unlikely + 5
     alone = language_model.log_probability(network, tf.constant([[1, 2]]))
     np.testing.assert_allclose(alone, [short], rtol=1e-5)
     # Texts of up to one letter, and all that begin with two
