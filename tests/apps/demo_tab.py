@@ -1,5 +1,10 @@
 """A tab of the demo page, as a person uses it in a browser."""
 
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+TRIES, SHORT_MS = 30, 3_000
+
 
 class Tab:
     """The tab that is open."""
@@ -7,12 +12,25 @@ class Tab:
     def __init__(self, page, name):
         page.get_by_role("tab").first.wait_for()
         tab = page.get_by_role("tab", name=name, exact=True)
-        if not tab.is_visible():  # tabs that have no place stand in a menu
-            page.locator(".overflow-menu > button").click()
-            tab = page.locator(".overflow-dropdown").get_by_text(name, exact=True)
-        tab.click()
+        for tries_left in reversed(range(TRIES)):
+            try:
+                self._choose(page, tab, name)
+                break
+            except sync_api.TimeoutError:  # the page was laying its tabs out anew
+                if not tries_left:
+                    raise
         self.page = page
         self.panel = page.get_by_role("tabpanel").filter(visible=True)
+
+    @staticmethod
+    def _choose(page, tab, name):
+        if tab.is_visible():
+            tab.click(timeout=SHORT_MS)
+            return
+        entry = page.locator(".overflow-dropdown").get_by_text(name, exact=True)
+        if not entry.is_visible():  # tabs that have no place stand in a menu
+            page.locator(".overflow-menu > button").click(timeout=SHORT_MS)
+        entry.click(timeout=SHORT_MS)
 
     def press(self, name):
         self.panel.get_by_role("button", name=name, exact=True).click()

@@ -45,11 +45,16 @@ def started(arguments, **options):
     )
 
 
+def whole_shards(records):
+    """Lists the records of whole shards; one that is still being written has another name."""
+    return list(records.glob("[0-9]*.json"))
+
+
 def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(arguments, tmp_path, capsys):
     assert score_many.main([*arguments, "--to", "whole"]) == 0
     job = started([*arguments, "--to", "killed"], cwd=tmp_path)
     records = tmp_path / "killed" / ".shards"
-    while len(list(records.glob("*.json"))) < 5:
+    while len(whole_shards(records)) < 5:
         assert job.poll() is None, job.stderr.read()
         time.sleep(0.01)
     os.kill(job.pid, signal.SIGSTOP)
@@ -59,11 +64,11 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(arguments,
     job.kill()
     job.communicate()
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed").glob("part-*")}
-    whole = len(list(records.glob("*.json")))
+    whole = len(whole_shards(records))
     assert 5 <= whole < SHARDS
     assert not (tmp_path / "killed" / "_manifest.json").exists()
     (tmp_path / "killed" / ".partial-1-part-00399-of-00400.parquet").write_text("half")
-    damaged = max(records.glob("*.json"))
+    damaged = max(whole_shards(records))
     damaged.write_text(damaged.read_text()[:20])
 
     assert score_many.main([*arguments, "--to", "killed", "--keep", "divisor"]) == 2
@@ -117,7 +122,7 @@ def test_processes_that_beam_starts_write_the_same_bytes(arguments, tmp_path):
 
 def test_ctrl_c_is_one_line_and_the_job_goes_on(arguments, tmp_path, capsys):
     job = started([*arguments, "--to", "scores"], cwd=tmp_path)
-    while not list((tmp_path / "scores" / ".shards").glob("*.json")):
+    while not whole_shards(tmp_path / "scores" / ".shards"):
         assert job.poll() is None, job.stderr.read()
         time.sleep(0.01)
     job.send_signal(signal.SIGINT)
