@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from apps.speech_commands import data, streams, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.export import assets
 from apps.suite.serving import limits, signatures, warmup_requests
-from apps.suite.sounds import features, sound_files
+from apps.suite.sounds import features, served_sounds, sound_files
 
 _ANSWER = {
     "label": "string[b]",
@@ -46,8 +45,6 @@ LIMITS = {
     "bytes_of_all_files": 2**23,  # of `wav`
 }
 """Bounds of a request, which the graph holds; also in the asset settings.json."""
-
-_LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
 
 
 class ServedSpeech:
@@ -112,7 +109,7 @@ class ServedSpeech:
         """Answers signature `serving_default`."""
         waveform = self._within(waveform, "waveform")
         rows = tf.shape(waveform)[0]
-        samples = _sound(_at_least_one_row(waveform), "waveform")
+        samples = served_sounds.sound(served_sounds.at_least_one_row(waveform), "waveform")
         return self._answer(self._probabilities(samples)[:rows])
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -141,20 +138,25 @@ class ServedSpeech:
         assert self.listener is not None
         rows = tf.shape(chunk)[0]
         chunk = self._within(chunk, "chunk")
-        states = {name: self._state(state, name, rows) for name, state in states.items()}
-        chunk = _at_least_one_row(chunk)
+        most = LIMITS["rows_times_samples"]
+        states = {
+            name: served_sounds.state(state, rows, most, name) for name, state in states.items()
+        }
+        chunk = served_sounds.at_least_one_row(chunk)
         specs = self.listener.state_specs()
         before = {
-            name: _unpacked(_at_least_one_row(states[name]), first, specs[name].shape)
+            name: served_sounds.unpacked(
+                served_sounds.at_least_one_row(states[name]), first, specs[name].shape
+            )
             for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
         }
-        posteriors, after = self.listener(_sound(chunk, "chunk"), before)
+        posteriors, after = self.listener(served_sounds.sound(chunk, "chunk"), before)
         newest = tf.gather(self.label_names, tf.argmax(posteriors[:, -1:], axis=2))
         return {
             "probabilities": posteriors[:rows],
             "label": tf.strings.reduce_join(newest, axis=1)[:rows],  # "" where no frame is new
             "label_names": self.label_names,
-            **{name: _packed(state)[:rows] for name, state in after.items()},
+            **{name: served_sounds.packed(state)[:rows] for name, state in after.items()},
         }
 
     def _file(self, wav: tf.Tensor) -> tf.Tensor:
@@ -164,23 +166,12 @@ class ServedSpeech:
         told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
         with tf.control_dependencies([tf.debugging.Assert(rate == wanted, told)]):
             mono = self._within(tf.reduce_mean(samples, axis=1)[None], "wav")
-        return self._probabilities(_sound(mono, "wav"))[0]
+        return self._probabilities(served_sounds.sound(mono, "wav"))[0]
 
     def _within(self, samples: tf.Tensor, name: str) -> tf.Tensor:
         """Returns samples [b, n] after a check of how many they are."""
-        rows, count = tf.unstack(tf.shape(samples))
-        told = f"{name}: rows times samples, of each row {self.window_samples} at least"
-        factors = [rows, tf.maximum(count, self.window_samples)]
-        return limits.at_most(samples, factors, LIMITS["rows_times_samples"], told)
-
-    def _state(self, state: tf.Tensor, name: str, rows: tf.Tensor) -> tf.Tensor:
-        """Returns a stream's state [b, n] after checks of its sides and values."""
-        given, count = tf.unstack(tf.shape(state))
-        told = f"{name}: needs a row for each row of chunk; the rows of both are"
-        state = limits.checked(state, tf.equal(given, rows), told, given, rows)
-        told = f"{name}: rows times numbers"
-        state = limits.at_most(state, [given, count], LIMITS["rows_times_samples"], told)
-        return limits.finite(state, name)
+        most = LIMITS["rows_times_samples"]
+        return served_sounds.within(samples, self.window_samples, most, name)
 
     def _probabilities(self, waveform: tf.Tensor) -> tf.Tensor:
         """Returns probabilities [b, labels] for samples [b, samples]."""
@@ -218,40 +209,6 @@ def served(run: Path) -> ServedSpeech:
     return ServedSpeech(trained.model, trained.label_names, trained.config, trained.thresholds)
 
 
-def _at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
-    """Returns the rows [b, n], or one row of zeros: fused convolutions refuse an empty batch."""
-    return tf.pad(rows, [[0, tf.cast(tf.shape(rows)[0] == 0, tf.int32)], [0, 0]])
-
-
-def _packed(state: tf.Tensor) -> tf.Tensor:
-    """Flattens a state to rows of numbers: [b, …] to [b, n]."""
-    sizes = tf.shape(state)
-    return tf.reshape(state, [sizes[0], tf.reduce_prod(sizes[1:])])
-
-
-def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Undoes `_packed`; empty rows stand for the `first` state, before any sample."""
-    begins = tf.shape(rows)[1] == 0
-    packed = _packed(first)
-    rows = tf.concat([packed[:, : tf.where(begins, tf.shape(packed)[1], 0)], rows], axis=1)
-    inner = shape.as_list()[1:]
-    if inner[0] is None:
-        inner[0] = tf.shape(rows)[1] // math.prod(inner[1:])
-    return tf.reshape(rows, [tf.shape(rows)[0], *inner])
-
-
-def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
-    """Returns the samples after a check of their values."""
-    samples = tf.debugging.check_numerics(samples, f"{name}: a sample is not a finite number")
-    loudest = tf.reduce_max(tf.abs(samples))
-    told = [
-        f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of",
-        loudest,
-    ]
-    with tf.control_dependencies([tf.debugging.Assert(loudest <= _LOUDEST, told)]):
-        return tf.identity(samples)
-
-
 def requests(
     trained: keras.Model, label_names: Sequence[str], config: configs.Config
 ) -> list[warmup_requests.Request]:
@@ -262,8 +219,8 @@ def requests(
     """
     names = np.array([name.encode() for name in label_names], object)
     rate, draw = config.audio.sample_rate_hz, np.random.default_rng(0)
-    second, short = _example_sound(rate, rate, draw), _example_sound(rate, 7, draw)
-    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
+    second, short = served_sounds.example(rate, rate, draw), served_sounds.example(rate, 7, draw)
+    three = np.stack([served_sounds.example(rate, int(1.37 * rate), draw) for _ in range(3)])
     found = [
         _clips(trained, names, config, sound)
         for sound in (second[None], three, short[None], np.zeros((1, rate), np.float32))
@@ -338,12 +295,3 @@ def _answers(names: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
         "label_names": names,
         "probabilities": probabilities,
     }
-
-
-def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Synthesises a rising tone with overtones over noise, float32 [samples]."""
-    times = np.arange(samples) / rate
-    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
-    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
-    loudness = np.clip(np.sin(np.pi * times / max(times[-1], 1e-3)), 0, 1)
-    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)

@@ -82,12 +82,16 @@ class Config:
     def __post_init__(self) -> None:
         if self.features.lowest_hz >= min(self.features.highest_hz, self.audio.sample_rate_hz / 2):
             raise ValueError("lowest_hz must be below highest_hz and half of sample_rate_hz")
+        if self.features.deltas:
+            raise ValueError(
+                "features.deltas depend on what stands after a recording's end, and so on the "
+                "padding of a batch; leave them out: the layers learn differences by themselves"
+            )
 
     @property
     def streams(self) -> bool:
         """Returns whether the model answers a stream: no part of it needs later frames."""
-        causal = not self.features.centre and not self.features.deltas
-        return causal and self.model.layer not in ("bilstm", "convolution")
+        return not self.features.centre and self.model.layer not in ("bilstm", "convolution")
 
 
 # Runs every step in seconds, on some hundred sentences; learns next to nothing.

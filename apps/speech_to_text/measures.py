@@ -1,12 +1,13 @@
-"""Measures texts against what was said: wrong words and letters, by what they are, and where."""
+"""Measures texts against what was said: wrong words and letters, by what they are, and where.
+
+jiwer counts them; it is imported where it counts, so that writing down speech does without it.
+"""
 
 from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import jiwer
 
 
 def scores(truth: Sequence[str], heard: Sequence[str]) -> dict[str, float]:
@@ -19,6 +20,8 @@ def scores(truth: Sequence[str], heard: Sequence[str]) -> dict[str, float]:
         truth: at least one, none of them empty.
         heard: one for each; may be empty.
     """
+    import jiwer
+
     words = jiwer.process_words(list(truth), list(heard))
     count = words.hits + words.substitutions + words.deletions
     return {
@@ -33,6 +36,8 @@ def scores(truth: Sequence[str], heard: Sequence[str]) -> dict[str, float]:
 
 def errors_of(truth: Sequence[str], heard: Sequence[str]) -> list[int]:
     """Returns the number of wrong words of each text."""
+    import jiwer
+
     found = jiwer.process_words(list(truth), list(heard))
     return [
         sum(
@@ -46,6 +51,8 @@ def errors_of(truth: Sequence[str], heard: Sequence[str]) -> list[int]:
 
 def edits(truth: str, heard: str) -> int:
     """Returns the number of letters by which two texts differ; either may be empty."""
+    import jiwer
+
     if not truth or not heard:
         return len(truth) + len(heard)
     found = jiwer.process_characters(truth, heard)
@@ -87,6 +94,8 @@ class WrongWord(NamedTuple):
 
 def wrong_words(truth: Sequence[str], heard: Sequence[str], most: int) -> list[WrongWord]:
     """Returns the words that are most often wrong, the worst first."""
+    import jiwer
+
     found = jiwer.process_words(list(truth), list(heard))
     said = collections.Counter(word for text in truth for word in text.split())
     instead: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)

@@ -122,9 +122,7 @@ class Listener:
         self, trained: keras.Model, config: configs.Config, alphabet: tuple[str, ...]
     ) -> None:
         if not config.streams:
-            raise ValueError(
-                "centred features, deltas, a bilstm and the twin need what comes later"
-            )
+            raise ValueError("centred features, a bilstm and the twin need what comes later")
         self.trained, self.config, self.alphabet = trained, config, alphabet
         self._layers = {layer.name: layer for layer in trained.layers}
         self._space = alphabet.index(" ")

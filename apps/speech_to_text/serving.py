@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import tensorflow as tf
 import lstm_layers
 from apps.speech_to_text import data, model, scoring, trained_model
 from apps.suite.export import assets
-from apps.suite.networks import ctc, streaming
+from apps.suite.networks import ctc
 from apps.suite.serving import limits, signatures, warmup_requests
-from apps.suite.sounds import features, sound_files
+from apps.suite.sounds import features, served_sounds, sound_files
 
 _SOUND = {"waveform": "float32[b, samples]", "length": "int32[b]"}
 _ANSWER = {"text": "string[b]", "confidence": "float32[b]", "greedy_text": "string[b]"}
@@ -51,7 +50,6 @@ LIMITS = {
 }
 """Bounds of a request, which the graph holds; also in the asset settings.json."""
 
-_LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
 _HIGHEST_WEIGHT = 1e3
 
 
@@ -212,7 +210,7 @@ class ServedText:
             value = limits.finite(value, name)
             small = tf.reduce_all(tf.abs(value) <= _HIGHEST_WEIGHT)
             value = limits.checked(value, small, f"{name}: must lie within ±{_HIGHEST_WEIGHT:g}")
-            weights.append(_one_row_at_least(value)[:, None])
+            weights.append(served_sounds.at_least_one_row(value)[:, None])
         logits, steps = self._heard(waveform, length)
         found = self.recogniser.candidates(logits, steps)
         scores = found.scores(*weights)
@@ -236,12 +234,17 @@ class ServedText:
         """
         assert self.listener is not None
         rows = tf.shape(chunk)[0]
-        chunk = self._within(chunk, "chunk")
-        states = {name: self._state(state, name, rows) for name, state in states.items()}
-        chunk = _one_row_at_least(_sound(chunk, "chunk"))
+        chunk = self._sound(chunk, "chunk")
+        most = LIMITS["rows_times_samples"]
+        states = {
+            name: served_sounds.state(state, rows, most, name) for name, state in states.items()
+        }
+        chunk = served_sounds.at_least_one_row(chunk)
         specs = self.listener.state_specs()
         before = {
-            name: _unpacked(_one_row_at_least(states[name]), first, specs[name].shape)
+            name: served_sounds.unpacked(
+                served_sounds.at_least_one_row(states[name]), first, specs[name].shape
+            )
             for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
         }
         letters = float(len(self.trained.alphabet))
@@ -253,11 +256,10 @@ class ServedText:
         text, tail, after = self.listener(chunk, before, flush)
         spelled = self.recogniser.text(text)
         ended = tf.where(tf.strings.length(spelled) > 0, tf.strings.join([spelled, " "]), "")
-        packed = streaming.packed(after)
         return {
             "text": ended[:rows],
             "tail": self.recogniser.text(tail)[:rows],
-            **{name: state[:rows] for name, state in packed.items()},
+            **{name: served_sounds.packed(state)[:rows] for name, state in after.items()},
         }
 
     def _file(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -268,6 +270,13 @@ class ServedText:
         mono = limits.checked(tf.reduce_mean(samples, axis=1)[None], rate == wanted, *told)
         logits, steps = self._heard(mono, tf.shape(mono)[1:], "wav")
         return {name: value[0] for name, value in self._answer(logits, steps).items()}
+
+    def _sound(self, samples: tf.Tensor, name: str) -> tf.Tensor:
+        """Returns samples [b, n] after checks of their number and values."""
+        most = LIMITS["rows_times_samples"]
+        return served_sounds.sound(
+            served_sounds.within(samples, self.least_samples, most, name), name
+        )
 
     def _heard(
         self, waveform: tf.Tensor, length: tf.Tensor, name: str = "waveform"
@@ -280,8 +289,10 @@ class ServedText:
         holds = tf.reduce_all((length >= 0) & (length <= count))
         told = "length: of each row, in samples, must lie between 0 and the samples that are sent,"
         length = limits.checked(length, holds, told, count)
-        waveform = _sound(self._within(waveform, name), name)
-        return self.recogniser.heard(_one_row_at_least(waveform), _one_row_at_least(length))
+        waveform = self._sound(waveform, name)
+        return self.recogniser.heard(
+            served_sounds.at_least_one_row(waveform), served_sounds.at_least_one_row(length)
+        )
 
     def _best(self, logits: tf.Tensor, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns labels int32 [b, letters] of the best text, and its share among candidates."""
@@ -297,51 +308,10 @@ class ServedText:
         text = self.recogniser.text(labels)
         return {"text": text, "confidence": confidence, "greedy_text": greedy}
 
-    def _within(self, samples: tf.Tensor, name: str) -> tf.Tensor:
-        """Returns samples [b, n] after a check of how many they are."""
-        rows, count = tf.unstack(tf.shape(samples))
-        told = f"{name}: rows times samples, of each row {self.least_samples} at least"
-        factors = [rows, tf.maximum(count, self.least_samples)]
-        return limits.at_most(samples, factors, LIMITS["rows_times_samples"], told)
-
-    def _state(self, state: tf.Tensor, name: str, rows: tf.Tensor) -> tf.Tensor:
-        """Returns a stream's state [b, n] after checks of its sides and values."""
-        given, count = tf.unstack(tf.shape(state))
-        told = f"{name}: needs a row for each row of chunk; the rows of both are"
-        state = limits.checked(state, tf.equal(given, rows), told, given, rows)
-        told = f"{name}: rows times numbers"
-        state = limits.at_most(state, [given, count], LIMITS["rows_times_samples"], told)
-        return limits.finite(state, name)
-
 
 def served(run: Path) -> ServedText:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     return ServedText(trained_model.load(run))
-
-
-def _one_row_at_least(rows: tf.Tensor) -> tf.Tensor:
-    """Returns the rows [b, …], or one row of zeros: fused convolutions refuse an empty batch."""
-    missing = tf.cast(tf.shape(rows)[0] == 0, tf.int32)
-    return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
-
-
-def _unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Undoes `streaming.packed`; empty rows stand for the `first` state, before any sample."""
-    begins = tf.shape(rows)[1] == 0
-    start = streaming.packed({"": first})[""]
-    rows = tf.concat([start[:, : tf.where(begins, tf.shape(start)[1], 0)], rows], axis=1)
-    inner = shape.as_list()[1:]
-    if inner[0] is None:
-        inner[0] = tf.shape(rows)[1] // math.prod(inner[1:])
-    return tf.reshape(rows, [tf.shape(rows)[0], *inner])
-
-
-def _sound(samples: tf.Tensor, name: str) -> tf.Tensor:
-    """Returns the samples after a check of their values."""
-    samples = limits.finite(samples, name)
-    loudest = tf.reduce_max(tf.abs(samples))
-    told = f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of"
-    return limits.checked(samples, loudest <= _LOUDEST, told, loudest)
 
 
 def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
@@ -356,8 +326,8 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
 
 def _requests(served: ServedText) -> list[warmup_requests.Request]:
     rate, draw = served.trained.config.audio.sample_rate_hz, np.random.default_rng(0)
-    second = _example_sound(rate, rate, draw)
-    three = np.stack([_example_sound(rate, int(1.37 * rate), draw) for _ in range(3)])
+    second = served_sounds.example(rate, rate, draw)
+    three = np.stack([served_sounds.example(rate, int(1.37 * rate), draw) for _ in range(3)])
     lengths = np.array([three.shape[1], rate, 7], np.int32)
     asked: list[tuple[str, Any, dict[str, Any]]] = []
     for sound, length in ((second[None], np.array([rate], np.int32)), (three, lengths)):
@@ -391,12 +361,3 @@ def _asked(signature: str, function: Any, given: dict[str, Any]) -> warmup_reque
     answers = function(**{name: tf.constant(value) for name, value in given.items()})
     held = {name: value.numpy() for name, value in answers.items()}
     return warmup_requests.Request(signature, given, held)
-
-
-def _example_sound(rate: int, samples: int, draw: np.random.Generator) -> np.ndarray:
-    """Synthesises tones that rise, come and go over noise, float32 [samples]."""
-    times = np.arange(samples) / rate
-    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
-    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
-    loudness = np.clip(np.sin(2 * np.pi * draw.uniform(2, 5) * times), 0, 1)
-    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)

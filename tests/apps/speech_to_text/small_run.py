@@ -55,7 +55,9 @@ def trained(**options):
         weight.assign(draw.normal(0, 0.5, weight.shape))
     kernel, bias = network.get_layer("letters").trainable_weights
     kernel.assign(4 * kernel)
-    bias.assign(np.eye(len(ALPHABET) + 1)[-1] * 4)  # blanks, as a trained model has them
+    often = np.zeros(len(ALPHABET) + 1)
+    often[0], often[-1] = 1.5, 2.0  # spaces and blanks, as a trained model has them
+    bias.assign(often)
     return trained_model.TrainedModel(network, language, ALPHABET, made, 0.4, 0.5)
 
 

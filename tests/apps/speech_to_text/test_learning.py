@@ -19,7 +19,7 @@ def spoken(text, draw):
     """A tone for each letter, silence for a blank, over noise."""
     pieces = [np.zeros(RATE // 10)]
     for letter in text:
-        times = np.arange(RATE // 10 + draw.integers(RATE // 40)) / RATE
+        times = np.arange(RATE // 8 + draw.integers(RATE // 40)) / RATE
         pieces += [0.3 * np.sin(2 * np.pi * PITCHES_HZ[letter] * times), np.zeros(RATE // 33)]
     sound = np.concatenate([*pieces, np.zeros(RATE // 4)])
     return (sound + draw.normal(0, 0.003, len(sound))).astype("float32")
@@ -28,19 +28,19 @@ def spoken(text, draw):
 @pytest.fixture(scope="module")
 def corpus_file(tmp_path_factory):
     folder, draw, rows = tmp_path_factory.mktemp("tones"), np.random.default_rng(0), []
-    for at in range(36):
+    for at in range(180):
         text = TEXTS[at % 6]
         soundfile.write(folder / f"{at}.wav", spoken(text, draw), RATE, subtype="PCM_16")
-        part = "train" if at < 24 else "validation" if at < 30 else "test"
+        part = "train" if at < 156 else "validation" if at < 168 else "test"
         rows.append(f"{at}.wav,{text},{part}")
     (folder / "list.csv").write_text("\n".join(["path,text,part", *rows]))
     return folder / "list.csv"
 
 
 def config_of(file, steps):
-    made = small_run.config(data=file, units=24, layer_count=1, dropout=0.0)
+    made = small_run.config(data=file, units=32, layer_count=1, dropout=0.0)
     training = configs.TrainingConfig(
-        batch_size=8, steps=steps, steps_per_checkpoint=steps // 2, learning_rate=0.02
+        batch_size=8, steps=steps, steps_per_checkpoint=steps // 2, learning_rate=0.01
     )
     augmentation = configs.AugmentationConfig(copies=0, time_masks=0, band_masks=0)
     groups = {"training": training, "augmentation": augmentation}
@@ -49,20 +49,20 @@ def config_of(file, steps):
 
 @pytest.mark.slow
 def test_tones_are_learned_whole_in_a_stream_and_with_times(corpus_file, tmp_path, capsys):
-    train.train(config_of(corpus_file, 240), tmp_path / "run")
+    train.train(config_of(corpus_file, 600), tmp_path / "run")
     assert "alphabet  4 letters: ano and the blank between words" in capsys.readouterr().out
     metrics = files.read_json(tmp_path / "run" / "metrics.json")
     assert metrics["test"]["greedy_word_error_rate"] < 0.2
     assert metrics["test"]["stream_differing_letters"] == 0
     assert metrics["baselines"]["most_frequent_text"]["word_error_rate"] > 0.5
     assert trained_model.load(tmp_path / "run").alphabet == (" ", "a", "n", "o")
-    wav = corpus_file.with_name("30.wav")
+    wav = corpus_file.with_name("168.wav")
     options = predict.Options((str(wav),), run=tmp_path / "run", words=True, alternatives=2)
     (answer,) = predict.predict(options)
     assert answer.text == "a no"
     assert [word.word for word in answer.words] == ["a", "no"]
     # The tones of "no" begin after that of "a" and a blank
-    assert 0.1 < answer.words[0].start < 0.35 < answer.words[1].start < 0.75
+    assert 0.1 < answer.words[0].start < 0.4 < answer.words[1].start < 0.85
     assert answer.alternatives[0][0] == "a no"
     streamed = predict.Options((str(wav),), run=tmp_path / "run", stream=True)
     pieces = list(predict.predict(streamed))
@@ -122,7 +122,7 @@ def test_the_language_model_learns_what_follows_and_sums_to_one():
         np.testing.assert_array_equal(one, other)
     rows = tf.constant([[1, 2, 0, 3, 2], [3, 3, 3, 1, 0], [1, 2, -1, -1, -1], [-1] * 5])
     likely, unlikely, short, empty = language_model.log_probability(network, rows).numpy()
-    assert likely > -3 > unlikely
+    assert likely > unlikely + 5
     alone = language_model.log_probability(network, tf.constant([[1, 2]]))
     np.testing.assert_allclose(alone, [short], rtol=1e-5)
     # Texts of up to one letter, and all that begin with two

@@ -6,25 +6,25 @@ import pytest
 from apps.speech_to_text import baselines, measures, scoring
 from apps.suite.sounds.feature_cache import FeatureSet
 
-TRUTH = ["set the light", "call anna", "stop"]
-HEARD = ["set light on", "call anna", ""]
+TRUTH = ["set the light in here", "call anna", "stop"]
+HEARD = ["set light in here now", "call anna", ""]
 
 
 def test_rates_are_of_all_words_together_and_not_means_of_texts():
     found = measures.scores(TRUTH, HEARD)
-    # "the" left out and "on" inserted, "stop" left out: 3 of 6 words
-    assert found["word_error_rate"] == pytest.approx(3 / 6)
-    assert found["deletions"] == pytest.approx(2 / 6)
-    assert found["insertions"] == pytest.approx(1 / 6)
+    # "the" left out and "now" inserted, "stop" left out: 3 of 8 words
+    assert found["word_error_rate"] == pytest.approx(3 / 8)
+    assert found["deletions"] == pytest.approx(2 / 8)
+    assert found["insertions"] == pytest.approx(1 / 8)
     assert found["substitutions"] == 0.0
     assert found["whole_texts"] == pytest.approx(1 / 3)
     assert measures.errors_of(TRUTH, HEARD) == [2, 0, 1]
 
 
 def test_groups_and_wrong_words():
-    groups = measures.by_group(TRUTH, ["set a light", "call anna", "stop"], ["a", "b", "a"])
+    groups = measures.by_group(TRUTH, ["set a light in here", "call anna", "stop"], ["a", "b", "a"])
     assert [(each.name, each.texts) for each in groups] == [("a", 2), ("b", 1)]
-    assert groups[0].word_error_rate == pytest.approx(1 / 4)
+    assert groups[0].word_error_rate == pytest.approx(1 / 6)
     (worst, *others) = measures.wrong_words(["a b", "a c", "b"], ["x b", "x c", ""], 5)
     assert worst == measures.WrongWord("a", 2, 2, "x")
     assert others == [measures.WrongWord("b", 1, 2, "")]

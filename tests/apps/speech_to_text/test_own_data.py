@@ -12,7 +12,7 @@ from apps.suite import errors
 from tests.apps.speech_to_text import small_run
 
 RATE = small_run.RATE_HZ
-TEXTS = ["Tea, toast!", "one note", "No.", "sea-son’s tea", "ten tents", "a stone"]
+TEXTS = ["Tea, toast!", "one note", "No.", "sea-son tea", "ten tents", "a stone"]
 
 
 def write_sound(file, seconds=1.5, seed=0, rate=RATE):
@@ -104,7 +104,7 @@ def test_every_layout_gives_the_same_texts(tmp_path, layout):
                        if layout is not listed else config_of(tmp_path / "list.csv"))  # fmt: skip
     held = [each.text for part in corpus.parts.values() for each in part.recordings]
     assert sorted(held) == sorted(
-        ["tea toast", "one note", "no", "sea son's tea", "ten tents", "a stone"]
+        ["tea toast", "one note", "no", "sea son tea", "ten tents", "a stone"]
     )
     assert set("".join(held)) <= set(corpus.alphabet) | {" "}
 
@@ -131,7 +131,7 @@ def test_a_sound_too_short_for_its_text_is_named_with_both_numbers(tmp_path):
     file = listed(tmp_path)
     write_sound(tmp_path / "1.wav", 0.2)
     told = refusal(file)
-    assert told.startswith("1.wav: 0.20 s give 4 frames")
+    assert told.startswith("1.wav: 0.20 s give 5 frames")
     assert "needs 8" in told
 
 
@@ -191,7 +191,7 @@ def test_recordings_of_one_text_stay_together_where_speakers_are_not_known(tmp_p
     rows = []
     for at in range(12):
         write_sound(tmp_path / f"{at}.wav", seed=at)
-        rows.append(f"{at}.wav,{TEXTS[at % 6]}")
+        rows.append(f'{at}.wav,"{TEXTS[at % 6]}"')
     corpus = data.load(config_of(table(tmp_path, rows, "path,text")))
     parts = [set(part.texts) for part in corpus.parts.values()]
     assert not (parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2])

@@ -57,11 +57,13 @@ def test_a_row_alone_and_padded_in_a_batch_has_the_same_loss_and_gradient():
 
 
 def test_the_least_frames_are_enough_and_one_less_is_not():
-    assert ctc.least_frames([0, 0, 1, 1, 1]) == 8
-    labels = tf.constant([[0, 0, 1, 1, 1]])
-    assert np.isfinite(ctc.loss(labels, tf.constant(logits(1, 8)), tf.constant([8])))
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        ctc.loss(labels, tf.constant(logits(1, 8)), tf.constant([7]))
+    text = (0, 0, 1, 1, 1)
+    assert ctc.least_frames(text) == 8
+    assert ctc.least_frames(()) == 0
+    alone = [p for p in itertools.product((0, 1, BLANK), repeat=8) if text_of(p) == text]
+    assert alone == [(0, BLANK, 0, 1, BLANK, 1, BLANK, 1)]
+    assert not [p for p in itertools.product((0, 1, BLANK), repeat=7) if text_of(p) == text]
+    assert np.isfinite(ctc.loss(tf.constant([text]), tf.constant(logits(1, 8)), tf.constant([8])))
 
 
 def test_greedy_joins_runs_and_drops_blanks_also_across_a_border():

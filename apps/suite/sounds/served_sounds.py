@@ -1,0 +1,88 @@
+"""Checks the sounds and states of a request in the graph, and makes sounds for example requests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.serving import limits
+
+_LOUDEST = 32.0  # above it, somebody sent 16-bit numbers; a little over 1 is a loud sound
+
+
+def at_least_one_row(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the rows [b, …], or one row of zeros: fused convolutions refuse an empty batch."""
+    missing = tf.cast(tf.shape(rows)[0] == 0, tf.int32)
+    return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
+
+
+def within(samples: tf.Tensor, least: int, most: int, name: str) -> tf.Tensor:
+    """Returns samples [b, n] after a check of how many they are.
+
+    Args:
+        samples: of a request.
+        least: samples that a row counts as at least.
+        most: highest product of rows and samples.
+        name: of the input.
+    """
+    rows, count = tf.unstack(tf.shape(samples))
+    told = f"{name}: rows times samples, of each row {least} at least"
+    return limits.at_most(samples, [rows, tf.maximum(count, least)], most, told)
+
+
+def sound(samples: tf.Tensor, name: str) -> tf.Tensor:
+    """Returns the samples of an input after a check of their values."""
+    samples = tf.debugging.check_numerics(samples, f"{name}: a sample is not a finite number")
+    loudest = tf.reduce_max(tf.abs(samples))
+    told = f"{name}: samples go from -1 to 1; divide 16-bit ones by 32768. Here is one of"
+    return limits.checked(samples, loudest <= _LOUDEST, told, loudest)
+
+
+def state(state: tf.Tensor, rows: tf.Tensor, most: int, name: str) -> tf.Tensor:
+    """Returns a stream's state [b, n] after checks of its sides and values.
+
+    Args:
+        state: as a request holds it.
+        rows: of the chunk.
+        most: highest product of the state's sides.
+        name: of the state.
+    """
+    given, count = tf.unstack(tf.shape(state))
+    told = f"{name}: needs a row for each row of chunk; the rows of both are"
+    state = limits.checked(state, tf.equal(given, rows), told, given, rows)
+    state = limits.at_most(state, [given, count], most, f"{name}: rows times numbers")
+    return limits.finite(state, name)
+
+
+def packed(state: tf.Tensor) -> tf.Tensor:
+    """Flattens a state to rows of numbers: [b, …] to [b, n]."""
+    sizes = tf.shape(state)
+    return tf.reshape(state, [sizes[0], tf.reduce_prod(sizes[1:])])
+
+
+def unpacked(rows: tf.Tensor, first: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Undoes `packed`; empty rows stand for the `first` state, before any sample.
+
+    Args:
+        rows: float32 [b, n].
+        first: initial state of b streams.
+        shape: of the state; its side after the batch may be of any length.
+    """
+    begins = tf.shape(rows)[1] == 0
+    start = packed(first)
+    rows = tf.concat([start[:, : tf.where(begins, tf.shape(start)[1], 0)], rows], axis=1)
+    inner = shape.as_list()[1:]
+    if inner[0] is None:
+        inner[0] = tf.shape(rows)[1] // math.prod(inner[1:])
+    return tf.reshape(rows, [tf.shape(rows)[0], *inner])
+
+
+def example(rate_hz: int, samples: int, draw: np.random.Generator) -> np.ndarray:
+    """Synthesises a rising tone with overtones over noise, float32 [samples]."""
+    times = np.arange(samples) / rate_hz
+    phase = 2 * np.pi * (draw.uniform(80, 200) * times + draw.uniform(50, 200) * times**2)
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
+    loudness = np.clip(np.sin(np.pi * times / max(times[-1], 1e-3)), 0, 1)
+    return (0.2 * tone * loudness + draw.normal(0, 0.01, samples)).astype(np.float32)
