@@ -30,7 +30,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     corpus = data.load(config)
     if corpus.unlearned:
-        print(f"not in the train part, and so never answered: {', '.join(corpus.unlearned)}")
+        print(f"not in the train part, and so never answered: {', '.join(corpus.unlearned[:10])}")
     vocabulary = words.learn_words(
         (each.words for each in corpus.train),
         size=config.text.vocabulary_size,
