@@ -40,6 +40,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.training import fit, learning, optimizer
 
     collection = data.load(config)
+    for line in (*collection.understood, *_few(collection.notes)):
+        print(line, flush=True)
     statistics = scaling.statistics_of_training(collection.series)
     by_series = config.model.scale == "by_series"
     scales = series_scales.of_training(collection, statistics) if by_series else {}
@@ -56,8 +58,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         network = learner.network
         network.get_layer("scaling").fit(statistics.mean, statistics.deviation)
         plain = calibration.plain_detector(network, learned, collection.scored_count)
-        for line in (*collection.understood, *_few(collection.notes)):
-            print(line)
         train_steps = sum(one.train_end for one in collection.series)
         print(
             f"{collection.name}: {len(collection.series)} series of "

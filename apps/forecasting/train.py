@@ -29,10 +29,12 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.forecasting import layout as layouts
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
+    from apps.suite.panels import panel as panels
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit, optimizer
 
     panel = data.load(config)
+    print("\n".join([panels.understood(panel), *panel.notes]), flush=True)
     layout = layouts.of_training(panel, config)
     fit.seed_everything(config.seed)
     settings = config.training
@@ -50,8 +52,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
                 model.loss(config.forecast.levels),
                 jit_compile=settings.jit_compile,
             )
-        for note in panel.notes:
-            print(note)
         steps = sum(one.train_end for one in panel.series)
         print(
             f"{panel.name}: {len(panel.series):,} series, {steps:,} steps to learn from; "

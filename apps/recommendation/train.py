@@ -37,6 +37,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.training import fit, learning, optimizer
 
     dataset = data.load(config)
+    for line in dataset.understood:
+        print(line, flush=True)
     fit.seed_everything(config.seed)
     settings, item_count = config.training, len(dataset.item_names)
     noted = run_folder.noted(dataset)
@@ -47,8 +49,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             network = model.build(config, item_count, dataset.item_counts)
             learner = training_model.NextItemTraining(network, config, dataset.item_counts)
             learner.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
-        for line in dataset.understood:
-            print(line)
         print(
             f"{dataset.name}: {len(dataset.train.items):,} training events of {item_count:,} "
             f"items; {network.count_params():,} parameters; {settings.steps:,} steps"

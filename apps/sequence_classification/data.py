@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite import errors
+from apps.suite.data import account
 from apps.suite.sequence_files import named, own_files
 from apps.suite.sequences import encoded_inputs, ragged, sequence_statistics, training_examples
 from apps.suite.sequences import labels as label_numbers
@@ -144,3 +145,10 @@ def batches(
         sort=settings.sort_by_length,
     )
     return stream.map(lambda inputs, labels: (inputs, tf.gather(rows, labels)))
+
+
+def account_of_labels(corpus: Corpus) -> str:
+    """Returns the labels with the number of their sequences, or of their steps."""
+    given = np.concatenate([part.labels for part in corpus.parts.values()])
+    names = corpus.label_names
+    return account.labels(names, (names[at] for at in given[given >= 0]))

@@ -47,8 +47,7 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     from apps.suite.training import learning
 
     corpus = data.load(config)
-    for note in corpus.notes:
-        print(note)
+    print("\n".join([corpus.understood(data.account_of_labels(corpus)), *corpus.notes]), flush=True)
     training.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
     values, channels = corpus.train.sequences.values, corpus.channel_names

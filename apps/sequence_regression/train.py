@@ -34,8 +34,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.training import fit, learning
 
     corpus = data.load(config)
-    for note in corpus.notes:
-        print(note)
+    print("\n".join([corpus.understood(", ".join(corpus.target_names)), *corpus.notes]), flush=True)
     scale = data.target_scale(corpus)
     fit.seed_everything(config.seed)
     settings, values = config.training, corpus.train.sequences.values

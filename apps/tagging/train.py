@@ -29,6 +29,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.tagging import data, evaluate, model, scoring, trained_model
 
     corpus = data.load(config)
+    print(corpus.understood, flush=True)
     if corpus.unlearned:
         print(f"not in the train part, and so never answered: {', '.join(corpus.unlearned[:10])}")
     vocabulary = words.learn_words(

@@ -53,11 +53,14 @@ def labels(names: Sequence[str], of_examples: Iterable[str]) -> str:
 
 
 def spread(values: Iterable[float], unit: str) -> str:
-    """Returns `0.50 to 2.00 s, median 1.00 s`; "" without values."""
+    """Returns `0.50 to 2.00 s, median 1.00 s`, counts without decimals; "" without values."""
     ordered = sorted(values)
     if not ordered:
         return ""
-    middle = ordered[len(ordered) // 2]
-    if ordered[0] == ordered[-1]:
-        return f"{middle:,.2f} {unit} each"
-    return f"{ordered[0]:,.2f} to {ordered[-1]:,.2f} {unit}, median {middle:,.2f} {unit}"
+    form = ",.0f" if all(value == int(value) for value in ordered) else ",.2f"
+    least, middle, most = (
+        f"{value:{form}}" for value in (ordered[0], ordered[len(ordered) // 2], ordered[-1])
+    )
+    if least == most:
+        return f"{middle} {unit} each"
+    return f"{least} to {most} {unit}, median {middle} {unit}"

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from apps.suite.data import account
+
 
 @dataclass(frozen=True)
 class Series:
@@ -63,6 +65,21 @@ class Panel:
     time_zone: str = "UTC"
     season: int | None = None
     notes: tuple[str, ...] = ()
+
+
+def understood(panel: Panel) -> str:
+    """Returns what was understood of the data, in a few lines."""
+    steps = sum(one.length for one in panel.series)
+    pace = f", a step every {panel.step_seconds:,.0f} s" if panel.dated else ""
+    rows = [
+        ("data", f"{panel.name}: {len(panel.series):,} series of {steps:,} steps in all{pace}"),
+        ("to forecast", ", ".join(panel.target_names)),
+        ("known ahead", ", ".join(panel.known_names)),
+        ("known later", ", ".join(panel.past_names)),
+        ("static", ", ".join(panel.static_names)),
+        ("parts", panel.split),
+    ]
+    return account.lines(rows)
 
 
 def origins(one: Series, part: str, horizon: int, every: int, least: int = 1) -> np.ndarray:

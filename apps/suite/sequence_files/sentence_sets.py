@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.suite import errors
-from apps.suite.data import division, named_sets
+from apps.suite.data import account, division, named_sets
 from apps.suite.sequence_files import sentences
 from apps.suite.sequence_files.sentences import Sentence
 from apps.suite.sequences.config import SentenceFormatConfig
@@ -61,6 +62,32 @@ class Corpus:
             for name in (*tag_schemes.to_inside(each.tags, self.scheme), each.label)
         }
         return sorted(others - known)
+
+    @property
+    def understood(self) -> str:
+        """Returns what was understood of the data, in a few lines."""
+        every = [each for part in self.parts.values() for each in part]
+        kinds = collections.Counter(
+            kind
+            for each in every
+            for kind in (
+                span.kind for span in tag_schemes.read(each.tags, self.scheme, strict=False)
+            )
+        )
+        of_sentences = [each.label for each in every if each.label]
+        counts = ", ".join(f"{len(part):,} {name}" for name, part in self.parts.items())
+        words = sum(len(each.words) for each in every)
+        rows = [
+            ("data", f"{self.name}: {len(every):,} sentences of {words:,} words"),
+            ("scheme", self.scheme),
+            ("tags", account.labels(sorted(kinds), kinds.elements())),
+            (
+                "labels",
+                account.labels(sorted(set(of_sentences)), of_sentences) if of_sentences else "",
+            ),
+            ("parts", f"{counts}: {self.split}"),
+        ]
+        return account.lines(rows)
 
     @property
     def label_names(self) -> list[str]:

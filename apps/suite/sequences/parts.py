@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import division, labelled_files
+from apps.suite.data import account, division, labelled_files
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequences import ragged
 from apps.suite.sequences.config import SequenceFormatConfig
@@ -62,6 +62,21 @@ class Corpus(Generic[Part]):
     def parts(self) -> dict[str, Part]:
         """Returns the parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def understood(self, to_learn: str) -> str:
+        """Returns what was understood of the data, and `to_learn` of it, in a few lines."""
+        held = [each.sequences for each in self.parts.values()]
+        lengths = np.concatenate([each.lengths for each in held])
+        groups = {group for each in held for group in each.groups or ()}
+        rows = [
+            ("data", f"{self.name}: {len(lengths):,} {'texts' if self.is_text else 'sequences'}"),
+            ("channels", ", ".join(self.channel_names)),
+            ("lengths", "" if self.is_text else account.spread(lengths, "steps")),
+            ("to learn", to_learn),
+            ("groups", f"{len(groups):,}" if groups else ""),
+            ("parts", self.split),
+        ]
+        return account.lines(rows)
 
     def vocabulary(self, settings: TextConfig) -> words.Vocabulary | None:
         """Learns the words of the train part; None where the sequences are of numbers."""

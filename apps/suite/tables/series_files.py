@@ -353,13 +353,18 @@ def read_named(name: str) -> series_of.Collection:
         )
     columns = (builder.info.metadata or {}).get("columns")
     width = made[0].values.shape[1]
+    names = tuple(columns or (f"value_{at}" for at in range(1, width + 1)))
     return series_of.Collection(
         name=name,
         licence=builder.info.redistribution_info.license or "see source",
         source=builder.info.homepage,
         fingerprint=whole.hexdigest(),
         split="in order of time: the set's own splits train, validation and test",
-        feature_names=tuple(columns or (f"value_{at}" for at in range(1, width + 1))),
+        feature_names=names,
         scored_count=width,
         series=tuple(made),
+        understood=(
+            f"{name}: {len(made):,} series, columns {', '.join(names)}",
+            *roles.steps_told(made, "of the set"),
+        ),
     )
