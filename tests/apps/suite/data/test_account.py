@@ -29,7 +29,13 @@ def test_labels_have_their_counts_and_many_labels_the_rarest():
 
 @pytest.mark.parametrize(
     ("values", "told"),
-    [([], ""), ([1.0, 1.0], "1.00 s each"), ([3.0, 1.0, 2.0], "1.00 to 3.00 s, median 2.00 s")],
+    [
+        ([], ""),
+        ([1.5, 1.5], "1.50 s each"),
+        ([3.0, 1.5, 2.0], "1.50 to 3.00 s, median 2.00 s"),
+        ([3, 1000, 7], "3 to 1,000 s, median 7 s"),
+        ([1.0, 1.0], "1 s each"),
+    ],
 )
 def test_lengths_are_told_by_their_ends_and_the_middle(values, told):
     assert account.spread(values, "s") == told
