@@ -26,6 +26,8 @@ class ModelConfig:
     stride_steps: fields.Count = 1
     # Of several series: scale and level of scores of each by itself, or one for all
     scale: Literal["by_series", "common"] = "by_series"
+    # Of several series: one network for all, one for each, or what is better on validation parts
+    networks: Literal["common", "each", "auto"] = "common"
     clip_deviations: fields.Positive = 10.0  # scaled inputs are cut to this many deviations
 
     def __post_init__(self) -> None:
@@ -33,6 +35,8 @@ class ModelConfig:
             raise ValueError("season_steps must be 0, or at least horizon_steps")
         if self.horizon_steps >= self.window_steps:
             raise ValueError("horizon_steps must be below window_steps")
+        if self.networks != "common" and self.scale == "common":
+            raise ValueError("networks each and auto need scale by_series, to compare them")
         if self.stride_steps > self.window_steps:
             raise ValueError("stride_steps above window_steps would leave steps without a score")
 

@@ -40,7 +40,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.anomaly_detection import baselines, detections, report, scoring
+    from apps.anomaly_detection import baselines, detections, own_models, report, scoring
 
     folder, trained, collection, config = run.folder, run.trained, run.data, run.config
     is_set = not Path(collection.source).exists()
@@ -74,16 +74,31 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
                 name: detections.levelled(collection, values, seen)
                 for name, values in named.items()
             }
+        another = own_models.other(trained)
         named[detections.RANDOM] = detections.random_scores(collection, config.seed)
         others = {
             name: detections.detect(collection, config, values, seen)
             for name, values in named.items()
         }
+        if another is not None:
+            name, models = another
+            rest = scoring.score_series(models, collection.series, Path(temporary))
+            others[name] = detections.detect(
+                collection,
+                config,
+                [each.scores for each in rest],
+                [each.valid for each in rest],
+                trained.threshold,
+                trained.detector.steps_behind,
+            )
         metrics = _metrics(collection, model, others)
-        alike = _alike(run, collection, plain, seen) if trained.scales else {}
+        is_scaled = bool(trained.scales) and trained.choice is None
+        alike = _alike(run, collection, plain, seen) if is_scaled else {}
         measured = report.Measured(collection, scored, model, others, trained, faults, alike)
         card = report.card(folder, metrics, measured)
     note = report.why(folder, trained, metrics, len(collection.series))
+    if trained.choice is not None:
+        note = " ".join([own_models.told(trained.choice), *([note] if note else [])])
     return evaluation.finish(folder, metrics, card, [], note=note, shown=report.narrow(metrics))
 
 

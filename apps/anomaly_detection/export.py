@@ -47,10 +47,11 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
-    from apps.anomaly_detection import serving, trained_model
+    from apps.anomaly_detection import own_models, serving, trained_model
     from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
+    own_models.refuse_export(trained, run_folder)
     served = serving.ServedDetector(trained, serving.example_csv(run_folder))
     return saved_model.export(
         TASK, trained.network, served, lambda: serving.requests(trained), destination

@@ -147,6 +147,8 @@ _ADVANTAGES = {
     "moving z-score": "what matters here is the distance from the steps just before",
     "PCA": "columns that move together in short windows say most here",
     "isolation forest": "unusual values stand out by themselves here",
+    "a model each": "each has learned one series alone: --model.networks each takes them",
+    "a model in common": "it has learned from all series",
     "random scores": "no detector tells the labelled events from the rest here",
 }
 

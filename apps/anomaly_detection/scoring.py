@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from apps.anomaly_detection import detector, trained_model
+from apps.anomaly_detection import detector, series_scales, trained_model
 from apps.suite.tables import large_arrays, series
 
 _ROWS = 64  # series that are read side by side
@@ -43,6 +44,8 @@ def score(trained: trained_model.TrainedModel, one: series.Series) -> Scored:
 
 def score_all(trained: trained_model.TrainedModel, many: Sequence[series.Series]) -> list[Scored]:
     """Scores each series as `score` does, but side by side, which is much faster."""
+    if trained.own:
+        return [_by_its_own(trained, one) for one in many]
     ready = [trained.brought(one) for one in many]
     found = score_spans(trained.detector, [Span(one, 0, len(one)) for one, _ in ready])
     return [_levelled(each, level) for each, (_, level) in zip(found, ready, strict=True)]
@@ -50,9 +53,27 @@ def score_all(trained: trained_model.TrainedModel, many: Sequence[series.Series]
 
 def blocks(trained: trained_model.TrainedModel, one: series.Series) -> Iterator[Scored]:
     """Scores a series that is too long for memory, in blocks that follow each other."""
+    own = series_scales.of_name(trained.own, one.name)
+    if own is not None:
+        for found in blocks(own, one):
+            yield _levelled(found, _level(trained, own))
+        return
     one, level = trained.brought(one)
     for _, found in _side_by_side(trained.detector, [Span(one, 0, len(one))]):
         yield _levelled(found, level)
+
+
+def _by_its_own(trained: trained_model.TrainedModel, one: series.Series) -> Scored:
+    """Scores a series by its own model, or another one by the model in common."""
+    own = series_scales.of_name(trained.own, one.name)
+    if own is None:
+        return score(dataclasses.replace(trained, choice=None), one)
+    return _levelled(score(own, one), _level(trained, own))
+
+
+def _level(trained: trained_model.TrainedModel, own: trained_model.TrainedModel) -> float:
+    """Returns the level by which a model's own threshold becomes that of the run."""
+    return own.threshold.value / trained.threshold.value
 
 
 def _levelled(found: Scored, level: float) -> Scored:

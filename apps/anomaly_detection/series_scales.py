@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from apps.suite.tables import large_arrays, scaling, series
 
+Kept = TypeVar("Kept")
 _QUANTILE = 0.99
 _LEAST_SCORES = 20  # of a validation part, for a level of its own
 
@@ -49,8 +50,8 @@ def _own(one: series.Series, common_deviation: np.ndarray) -> Scale:
     return Scale(found.mean.tolist(), deviation.tolist())
 
 
-def of_name(scales: Mapping[str, Scale], name: str) -> Scale | None:
-    """Returns the scale of a series of the training: by its path, or by its last part alone."""
+def of_name(scales: Mapping[str, Kept], name: str) -> Kept | None:
+    """Returns what is kept of a series of the training: by its path, or its last part alone."""
     if name in scales:
         return scales[name]
     last = [each for each in scales if each.rpartition("/")[2] == name.rpartition("/")[2]]
@@ -72,12 +73,19 @@ def brought(
     scale = of_name(scales, one.name)
     if scale is None:
         scale = _own(dataclasses.replace(one, train_end=len(one)), common_deviation)
-    factor = np.asarray(common_deviation) / np.array(scale.deviation)
     values = large_arrays.writable_copy(one.values)
     for block in large_arrays.blocks(*values.shape):
-        moved = (values[block] - np.array(scale.mean)) * factor + common_mean
-        values[block] = np.where(one.observed[block], moved, 0)
+        found = moved(values[block], scale, common_mean, common_deviation)
+        values[block] = np.where(one.observed[block], found, 0)
     return dataclasses.replace(one, values=values), scale.level
+
+
+def moved(
+    values: np.ndarray, scale: Scale, common_mean: np.ndarray, common_deviation: np.ndarray
+) -> np.ndarray:
+    """Returns values [..., features] of a series on the common scale."""
+    factor = np.asarray(common_deviation) / np.array(scale.deviation)
+    return (values - np.array(scale.mean)) * factor + common_mean
 
 
 def brought_together(

@@ -15,7 +15,15 @@ import numpy as np
 import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import data, detector, events, trained_model
+from apps.anomaly_detection import (
+    data,
+    detector,
+    events,
+    named_requests,
+    own_models,
+    served_scales,
+    trained_model,
+)
 from apps.suite import errors
 from apps.suite.export import assets
 from apps.suite.runs import run_folder
@@ -34,14 +42,28 @@ _ANSWER = {
     "channel_names": "string[b, features]",
 }
 _VALUES = {"values": "float32[b, time, features]"}
+_OF_SERIES = {**_VALUES, "series": "string[b]"}
 SIGNATURES = {
     "serving_default": signatures.Signature(_VALUES, _ANSWER),
     "stream": signatures.Signature(
         {**_VALUES, signatures.STATES: "any[…]"}, {**_ANSWER, signatures.STATES: "any[…]"}
     ),
+    "of_series": signatures.Signature(
+        _OF_SERIES, {**_ANSWER, "is_known": "bool[b]"}, optional=True
+    ),
+    "stream_of_series": signatures.Signature(
+        {**_OF_SERIES, signatures.STATES: "any[…]"},
+        {**_ANSWER, "is_known": "bool[b]", signatures.STATES: "any[…]"},
+        optional=True,
+    ),
     "assets": signatures.ASSETS,
 }
-"""NaN is a missing value, and infinite values are refused; a stream's states begin as zeros."""
+"""NaN is a missing value, and infinite values are refused; a stream's states begin as zeros.
+
+A model of several series, each scaled by itself, has `of_series` and `stream_of_series` as well:
+`series` names the series of each row, which is scaled as in training. `is_known` is False for
+another name, whose row is read on the scale that all series have in common, as by the signatures
+without a name."""
 
 LIMITS = {"rows_times_steps": 2**19, "rows_times_steps_of_windows": 2**22, "numbers": 2**24}
 """Bounds of a request, which the graph holds; a model of windows (`steps_behind` above 0) reads
@@ -70,6 +92,9 @@ class ServedDetector:
         # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them
         self.saved.weights = [variable.value for variable in trained.network.variables]
         self.state_names = list(self.detector.initial_states(1))
+        self.scales = served_scales.ServedScales(trained) if trained.scales else None
+        if self.scales is not None:
+            self.saved.scales = self.scales.saved
         self.settings = settings(trained)
         contents = {assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"}
         if example is not None:
@@ -84,33 +109,52 @@ class ServedDetector:
             name: tf.TensorSpec([None, *state.shape[1:]], state.dtype, name)
             for name, state in self.detector.initial_states(1).items()
         }
-        return {
-            "serving_default": tf.function(self.whole, autograph=False, input_signature=[values]),
-            "stream": tf.function(self.stream, autograph=False).get_concrete_function(
-                values=values, **states
+        found = {
+            "serving_default": tf.function(
+                lambda values: self.whole(values), autograph=False, input_signature=[values]
             ),
+            "stream": tf.function(
+                lambda values, **states: self.stream(values, **states), autograph=False
+            ).get_concrete_function(values=values, **states),
             "assets": self.assets.signature(),
         }
+        if self.scales is not None:
+            series = tf.TensorSpec([None], tf.string, "series")
+            found["of_series"] = tf.function(
+                self.whole, autograph=False, input_signature=[values, series]
+            )
+            found["stream_of_series"] = tf.function(
+                self.stream, autograph=False
+            ).get_concrete_function(values=values, series=series, **states)
+        return found
 
-    def whole(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers signature `serving_default`."""
-        values, observed = self._read(values)
+    def whole(self, values: tf.Tensor, series: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Answers signatures `serving_default` and `of_series`."""
+        values, observed, told, level = self._read(values, series)
         found = self.detector.whole(values, observed)
         states = self.detector.initial_states(tf.shape(values)[0])
-        return self._answers(found, states)[0]
+        return {**self._answers(found, states, level)[0], **told}
 
-    def stream(self, values: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers signature `stream`."""
+    def stream(
+        self, values: tf.Tensor, series: tf.Tensor | None = None, **states: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signatures `stream` and `stream_of_series`."""
         states = {
             name: limits.finite(state, name) if state.dtype.is_floating else state
             for name, state in states.items()
         }
-        found, after = self.detector.advance(*self._read(values), states)
-        answers, after = self._answers(found, after)
-        return {**answers, **after}
+        values, observed, told, level = self._read(values, series)
+        found, after = self.detector.advance(values, observed, states)
+        answers, after = self._answers(found, after, level)
+        return {**answers, **told, **after}
 
-    def _read(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the values after checks, and True where they are not missing."""
+    def _read(
+        self, values: tf.Tensor, series: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor], tf.Tensor | None]:
+        """Returns the values after checks, True where they are not missing, and their series.
+
+        Of the series: the answer `is_known`, and the level of their scores.
+        """
         rows, steps, channels = tf.unstack(tf.shape(values))
         most = _most_steps(self.detector.steps_behind)
         told = "values: rows times steps; ask a longer series in parts by the signature stream"
@@ -123,15 +167,26 @@ class ServedDetector:
             tf.reduce_all(~tf.math.is_inf(values)),
             "values: one is infinite, or beyond float32; a missing value is NaN",
         )
+        told, level = {}, None
+        if series is not None and self.scales is not None:
+            values, level, told["is_known"] = self.scales.brought(values, series)
         scaling = self.detector.residuals.scaling
         mean, deviation = (tf.convert_to_tensor(each) for each in (scaling.mean, scaling.deviation))
         reach = _MOST_DEVIATIONS * deviation
         near = tf.clip_by_value(values, mean - reach, mean + reach)
-        return near, ~tf.math.is_nan(values)
+        return near, ~tf.math.is_nan(values), told, level
 
     def _answers(
-        self, found: detector.Scores, states: dict[str, tf.Tensor]
+        self,
+        found: detector.Scores,
+        states: dict[str, tf.Tensor],
+        level: tf.Tensor | None,
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        if level is not None:
+            found = found._replace(
+                scores=found.scores / level[:, None],
+                contributions=found.contributions / level[:, None, None],
+            )
         is_anomaly, alarm, states = self.detector.decide(found.scores, states)
         rows = tf.shape(found.scores)[0]
         answers = {
@@ -147,7 +202,9 @@ class ServedDetector:
 
 def served(run: Path) -> ServedDetector:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
-    return ServedDetector(trained_model.load(run), example_csv(run))
+    trained = trained_model.load(run)
+    own_models.refuse_export(trained, run)
+    return ServedDetector(trained, example_csv(run))
 
 
 def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
@@ -160,8 +217,10 @@ def settings(trained: trained_model.TrainedModel) -> dict[str, Any]:
         "season_steps": trained.season_steps,  # 0: none is known
         "mean": np.asarray(scaling.mean, np.float64).tolist(),  # of each channel, in its unit
         "deviation": np.asarray(scaling.deviation, np.float64).tolist(),
-        # Of each series that was scaled by itself; requests are on the common scale
+        # Of each series that was scaled by itself; requests without a name are on the common scale
         "series": {name: scale._asdict() for name, scale in trained.scales.items()},
+        # Asked by `score_many` of tables, unless it is told another
+        "signature_of_tables": "of_series" if trained.scales else "serving_default",
         # How `predict` reads files and finds events
         "least_steps": 2 if model.kind == "forecaster" else model.window_steps,
         "steps_behind": trained.detector.steps_behind,
@@ -222,7 +281,13 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     found = []
     for rows in (1, 3):
         values = _measurements(trained, rows, steps)
-        found += [_whole(trained, values), *_stream(trained, values)]
+        found += [
+            _whole(trained, named_requests.Sent(values)),
+            *_stream(trained, named_requests.Sent(values)),
+        ]
+        if trained.scales:
+            sent = named_requests.of_series(trained, values)
+            found += [_whole(trained, sent), *_stream(trained, sent)]
     return [*found, assets.request()]
 
 
@@ -239,41 +304,46 @@ def _measurements(trained: trained_model.TrainedModel, rows: int, steps: int) ->
     return (mean + deviation * scaled).astype(np.float32)
 
 
-def _whole(trained: trained_model.TrainedModel, values: np.ndarray) -> warmup_requests.Request:
-    observed = np.isfinite(values)
+def _whole(
+    trained: trained_model.TrainedModel, sent: named_requests.Sent
+) -> warmup_requests.Request:
+    values, observed = sent.read, np.isfinite(sent.read)
     detector = trained.detector
     scores, contributions = [], []
     for row in range(len(values)):
         found = detector.whole(tf.constant(values[row][None]), tf.constant(observed[row][None]))
         scores.append(found.scores[0].numpy())
         contributions.append(found.contributions[0].numpy())
+    every = (sent.levelled(np.stack(each)) for each in (scores, contributions))
     return warmup_requests.Request(
-        "serving_default",
-        {"values": values},
-        _answers(trained, np.stack(scores), np.stack(contributions)),
+        sent.name("serving_default"),
+        sent.inputs(),
+        {**_answers(trained, *every), **sent.told(trained)},
     )
 
 
 def _stream(
-    trained: trained_model.TrainedModel, values: np.ndarray
+    trained: trained_model.TrainedModel, sent: named_requests.Sent
 ) -> list[warmup_requests.Request]:
     """Returns requests for a first chunk, from states of zeros, and for one step after it."""
-    detector, rows = trained.detector, len(values)
-    observed = np.isfinite(values)
+    detector, rows = trained.detector, len(sent.values)
+    values, observed = sent.read, np.isfinite(sent.read)
     states = detector.initial_states(rows)
     found = []
     scores = np.zeros((rows, 0), np.float32)
     for part in (slice(0, -1), slice(-1, None)):
         inputs = {
-            "values": values[:, part],
+            **sent.inputs(part),
             **{name: each.numpy() for name, each in states.items()},
         }
         step, states = detector.advance(values[:, part], observed[:, part], states)
-        before, scores = scores.shape[1], np.concatenate([scores, step.scores], axis=1)
-        answers = _answers(trained, scores, step.contributions.numpy(), before)
+        before = scores.shape[1]
+        scores = np.concatenate([scores, sent.levelled(step.scores.numpy())], axis=1)
+        contributions = sent.levelled(step.contributions.numpy())
+        answers = {**_answers(trained, scores, contributions, before), **sent.told(trained)}
         states["last_event"] = tf.constant(_last_event(trained, scores))
         after = {name: each.numpy() for name, each in states.items()}
-        found.append(warmup_requests.Request("stream", inputs, {**answers, **after}))
+        found.append(warmup_requests.Request(sent.name("stream"), inputs, {**answers, **after}))
     return found
 
 

@@ -29,6 +29,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         data,
         evaluate,
         model,
+        own_models,
         series_scales,
         thresholds,
         trained_model,
@@ -88,6 +89,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         best = trained_run.model(folder)
         normaliser, threshold, levels = calibration.fit(best, learned, collection, bool(scales))
+        choice = None
+        if config.model.networks != "common" and scales:
+            common = own_models.common_losses(best, learned, collection)
+            choice = own_models.train(train, config, folder.path, collection, common)
+            print(own_models.told(choice))
         trained = trained_model.TrainedModel(
             best,
             config,
@@ -100,6 +106,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
                 name: scale._replace(level=level)
                 for (name, scale), level in zip(scales.items(), levels, strict=False)
             },
+            choice,
         )
         trained_model.write(folder, trained)
         print(

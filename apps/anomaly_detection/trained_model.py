@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,6 +23,21 @@ from apps.suite.tables import series
 _FILE = "detector.json"
 
 
+class Choice(NamedTuple):
+    """A run's choice between a model for each series and one in common; see `own_models`.
+
+    Attributes:
+        chosen: "each" or "common".
+        folders: of each series' own run, below the run's folder.
+        each_loss, common_loss: mean of the series' validation losses.
+    """
+
+    chosen: str
+    folders: dict[str, str]
+    each_loss: float
+    common_loss: float
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
     """A network (`model.build_network`) with all that makes a detector of it.
@@ -34,6 +50,8 @@ class TrainedModel:
         scored_count: number of columns that are scored, the first ones.
         step_seconds: from a step to the next, in the data it has learned from.
         scales: of the series of the training, by name; none where all have one.
+        choice: between this model and `each`, or None.
+        each: the model of each series alone, by name.
     """
 
     network: keras.Model
@@ -44,6 +62,13 @@ class TrainedModel:
     scored_count: int
     step_seconds: float
     scales: dict[str, series_scales.Scale] = dataclasses.field(default_factory=dict)
+    choice: Choice | None = None
+    each: dict[str, TrainedModel] = dataclasses.field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[str, TrainedModel]:
+        """Returns the models of the series, where they are the ones that answer."""
+        return self.each if self.choice is not None and self.choice.chosen == "each" else {}
 
     def brought(self, one: series.Series) -> tuple[series.Series, float]:
         """Returns a series on the scale of the network, and the level of its scores."""
@@ -74,6 +99,7 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     kept = files.read_json(file)
     network = trained_run.model(folder)
     try:
+        choice = Choice(**kept["networks"]) if kept.get("networks") else None
         trained = TrainedModel(
             network,
             folder.config,
@@ -85,6 +111,10 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
             int(kept["scored_count"]),
             float(kept["step_seconds"]),
             {name: series_scales.Scale(**scale) for name, scale in kept.get("series", {}).items()},
+            choice,
+            {name: load(folder.path / own) for name, own in choice.folders.items()}
+            if choice
+            else {},
         )
         sizes = len(trained.feature_names), trained.scored_count, len(trained.normaliser.scale)
     except (KeyError, TypeError, ValueError) as error:
@@ -111,5 +141,6 @@ def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -
                 name: values.tolist() for name, values in trained.normaliser._asdict().items()
             },
             "threshold": dataclasses.asdict(trained.threshold),
+            "networks": trained.choice and trained.choice._asdict(),
         },
     )

@@ -6,6 +6,7 @@ The messages and stubs are those of the package tensorflow-serving-api.
 from __future__ import annotations
 
 import contextlib
+import threading
 import traceback
 from collections.abc import Iterator
 from concurrent import futures
@@ -26,6 +27,7 @@ from apps.suite.serving import request_tensors
 from apps.suite.serving.models import Admission, Refusal, ServedModels
 
 _SIGNATURES = "signature_def"
+_MESSAGES_AT_ONCE = 4  # of the largest size, as over REST, that are answered or wait for it
 
 
 def server(
@@ -50,6 +52,32 @@ def server(
     return made, port
 
 
+class Messages:
+    """Counts the bytes of requests that are in memory, and refuses those beyond a bound.
+
+    Args:
+        most_bytes: of all requests together.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+        self._counting = threading.Lock()
+
+    @contextlib.contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Counts a request during the block; raises Refusal where it does not fit any more."""
+        with self._counting:
+            if size_bytes > self._left:
+                told = "too many large requests wait already; ask later"
+                raise Refusal("RESOURCE_EXHAUSTED", told)
+            self._left -= size_bytes
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._left += size_bytes
+
+
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; the other methods of the service are unimplemented."""
 
@@ -57,11 +85,13 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         self.models = models
         self.admission = admission
         self.most_bytes = most_bytes
+        self.messages = Messages(_MESSAGES_AT_ONCE * most_bytes)
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         spec = request.model_spec
         with (
             _told(context),
+            self.messages.holding(request.ByteSize()),
             self.admission(),
             self.models.using(spec.name, _version(spec)) as served,
         ):

@@ -271,7 +271,9 @@ def fit(
             f"{folder.checkpoints} is at step {record.step}, which is not a checkpoint of a "
             f"training of {steps} steps with one every {steps_per_checkpoint}"
         )
-    live = [history.LiveLine(steps)] if sys.stdout.isatty() else []
+    on_terminal = sys.stdout.isatty()
+    shown = on_terminal or distribution.is_chief()
+    live = [history.LiveLine(steps, on_terminal)] if shown else []
     # An error instead of a silently short epoch, should the stream have an end
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     done = record.step // steps_per_checkpoint

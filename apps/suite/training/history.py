@@ -123,6 +123,8 @@ class EventFiles:
 
 
 _LIVE_SECONDS = 0.25  # between two looks of the live line
+PLAIN_SECONDS = 30.0
+"""Silence of a training after which a line is printed into a pipe."""
 _ERASE_LINE = "\r\x1b[2K"
 
 
@@ -153,11 +155,18 @@ def duration(seconds: float) -> str:
 
 
 class LiveLine(keras.callbacks.Callback):
-    """Rewrites the terminal's last line while the steps of one checkpoint run."""
+    """Says how far the steps of one checkpoint are.
 
-    def __init__(self, steps: int) -> None:
+    Args:
+        steps: of the whole training.
+        on_terminal: rewrite the last line of the terminal; else print plain lines, into a pipe,
+            after each half minute without another one.
+    """
+
+    def __init__(self, steps: int, on_terminal: bool = True) -> None:
         super().__init__()
         self._steps = steps
+        self._on_terminal = on_terminal
         self._epoch_first_step = 0
         self._epoch_began = self._shown = 0.0
 
@@ -167,10 +176,13 @@ class LiveLine(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.monotonic()
-        if now - self._shown < _LIVE_SECONDS:
+        if now - self._shown < (_LIVE_SECONDS if self._on_terminal else PLAIN_SECONDS):
             return
         self._shown = now
         rate = (batch + 1) / (now - self._epoch_began)
         line = f"step {self._epoch_first_step + batch + 1} of {self._steps}"
         line += f"  loss {(logs or {})['loss']:#.4g}  {rate:.3g} steps/s"
-        print(f"{_ERASE_LINE}{line}", end="", flush=True)
+        if self._on_terminal:
+            print(f"{_ERASE_LINE}{line}", end="", flush=True)
+        else:
+            print(line, flush=True)

@@ -52,6 +52,21 @@ def missing_bytes(path: Path) -> int:
     return 0
 
 
+def is_stream(path: Path) -> bool:
+    """Returns true for a container of recordings (mkv, webm, wmv, flv, mpg, ts) without a table.
+
+    Others may leave a picture standing as long as they please, such as an animated gif.
+    """
+    with path.open("rb") as file:
+        start = file.read(12)
+        return (
+            start[:4] in (_EBML, _PACK)
+            or start == _ASF[:12]
+            or start[:3] == b"FLV"
+            or (start[:1] == _SYNC and _are_packets(file, path.stat().st_size))
+        )
+
+
 def promised_pictures(path: Path, counted: int) -> int:
     """Returns the exact number of pictures that a container promises, or 0 where it has none.
 

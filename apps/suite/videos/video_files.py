@@ -295,11 +295,10 @@ def _check_whole(path: Path, times: list[float], header: Facts) -> None:
         raise UnreadableError("is a picture, not a video")
     if count < _LEAST_SHARE * header.frames:
         raise UnreadableError(f"gives {count} frames of {header.frames}: it is damaged or cut off")
-    lost, after = _lost_between(times)
+    lost, after = _lost_between(times) if containers.is_stream(path) else (0, times[-1])
     promised = containers.promised_pictures(path, header.frames)
-    if promised:
-        lost = max(0, promised - count)
-        lost = 0 if lost <= max(_FORGIVEN, _FORGIVEN_SHARE * promised) else lost
+    if promised - count > max(_FORGIVEN, _FORGIVEN_SHARE * promised):
+        lost = promised - count
     if lost:
         raise UnreadableError(
             f"is damaged: {lost:,} of {count + lost:,} frames cannot be decoded, from "

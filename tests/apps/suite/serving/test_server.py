@@ -1,6 +1,7 @@
 """The development server answers as TensorFlow Serving does, while versions come and go."""
 
 import base64
+import contextlib
 import json
 import shutil
 import threading
@@ -20,6 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from apps.suite.serving import grpc_service
 from apps.suite.serving import server as model_server
 from apps.suite.serving.models import Refusal
 from tests.apps import echo_model
@@ -273,3 +275,35 @@ def test_a_request_that_fails_gives_its_place_back():
     for _ in range(3):
         with pytest.raises(KeyError), admission():
             raise KeyError
+
+
+def test_large_grpc_requests_that_wait_take_a_bounded_memory():
+    """Four of the largest at most, however many may wait; a place is free again after each."""
+    messages = grpc_service.Messages(400)
+    with contextlib.ExitStack() as waiting:
+        for _ in range(4):
+            waiting.enter_context(messages.holding(100))
+        with pytest.raises(Refusal, match="ask later") as caught, messages.holding(1):
+            pass
+        assert caught.value.code == "RESOURCE_EXHAUSTED"
+    with pytest.raises(Refusal), messages.holding(401):
+        pass
+    with messages.holding(400):
+        pass
+
+
+def test_a_grpc_request_that_no_longer_fits_is_refused(channel, monkeypatch):
+    """The bound is lowered to nothing, as if others took it; then it is as it was."""
+    values = {"values": np.ones((1, 1), np.float32)}
+    with monkeypatch.context() as lowered:
+        lowered.setattr(grpc_service.Messages, "holding", _refusing)
+        code, told = refused(lambda: predict(channel, values))
+        assert (code, told) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ask later")
+    predict(channel, values)
+
+
+@contextlib.contextmanager
+def _refusing(messages, size_bytes):
+    assert size_bytes > 4
+    raise Refusal("RESOURCE_EXHAUSTED", "ask later")
+    yield

@@ -1,5 +1,7 @@
 """Lines that a person reads in a terminal or a log."""
 
+import types
+
 import pytest
 
 from apps.suite.training import history
@@ -21,3 +23,24 @@ def test_a_checkpoints_line():
 )
 def test_durations(seconds, text):
     assert history.duration(seconds) == text
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_long_checkpoints_are_not_silent_in_a_pipe_either(monkeypatch, capsys, on_terminal):
+    """Plain lines after each half minute; a terminal's line is rewritten four times a second."""
+    now = [0.0]
+    monkeypatch.setattr(history, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    line = history.LiveLine(1000, on_terminal)
+    line.set_params({"steps": 100})
+    line.on_epoch_begin(2)
+    for batch in range(100):
+        now[0] += 1.0
+        line.on_train_batch_end(batch, {"loss": 1.5})
+    told = capsys.readouterr().out
+    if on_terminal:
+        assert told.count("\r") == 100
+        assert "\n" not in told
+    else:
+        steps = [each.split("  ")[0] for each in told.splitlines()]
+        assert steps == [f"step {step} of 1000" for step in (230, 260, 290)]
+        assert "loss 1.500" in told
