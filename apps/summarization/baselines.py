@@ -1,4 +1,4 @@
-"""Sums up by what stands first, by what is like the rest, and by the most similar text's summary."""
+"""Sums up by what stands first, by what is like the rest, and by the nearest text's summary."""
 
 from __future__ import annotations
 
