@@ -100,9 +100,7 @@ def test_copying_is_learned_where_a_vocabulary_cannot_help():
         return {"source": source, "target": np.concatenate([start, source], axis=1)}, following
 
     keras.utils.set_random_seed(0)
-    config = EncoderDecoderConfig(
-        embedding_units=16, encoder_units=16, units=32, dropout=0.0
-    )
+    config = EncoderDecoderConfig(embedding_units=16, encoder_units=16, units=32, dropout=0.0)
     network = encoder_decoder.build(config, source_size=size, target_size=size, copying=True)
     training = encoder_decoder.TrainingModel(network)
     training.compile(keras.optimizers.Adam(0.01))
