@@ -45,7 +45,7 @@ class Pieces(tf.Module):
         super().__init__(name="pieces")
         self.tokenizer = learned
         starts = [False] * _SHIFT + [piece.startswith(" ") for piece in learned.vocabulary]
-        starts[UNKNOWN] = False
+        starts[UNKNOWN] = True  # as most of what no training text holds does
         # Of each id, whether it begins a word
         self.begins_word = np.array(starts)
 
