@@ -257,7 +257,7 @@ def _explained(
     if not ids:
         return rows
     source = data.preprocess(tf.constant([text]), trained.pieces, trained.config.text)
-    asked = {"source": source, "target": np.array([[pieces.START, *ids]], np.int32)}
+    asked = {"source": source, "target": tf.constant([[pieces.START, *ids]])}
     outputs = {name: np.asarray(value)[0] for name, value in trained.model(asked).items()}
     source = np.asarray(source)[0]
     word_of = np.maximum(np.cumsum(trained.pieces.begins_word[source]) - 1, 0)
@@ -275,7 +275,7 @@ def _explained(
 
 def _log_p(trained: trained_model.TrainedModel, source: Any, target: list[int]) -> np.ndarray:
     """Returns ln p float32 [time, vocabulary] after each piece of a target, by one call."""
-    asked = {"source": source, "target": np.array([target], np.int32)}
+    asked = {"source": source, "target": tf.constant([target])}
     outputs = {name: np.asarray(value) for name, value in trained.model(asked).items()}
     mixed = np.array(tf.nn.softmax(outputs["logits"]))[0]
     if "gate" in outputs:
