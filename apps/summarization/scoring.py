@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -215,8 +214,3 @@ class Validation:
         for chosen in batches.in_order(np.diff(self._encoded.source_starts), ROWS):
             total -= float(self._answer(*data.padded(self._encoded, chosen)))
         return {"loss": total / max(1, len(self._encoded.targets))}
-
-
-def words(texts: Sequence[str]) -> float:
-    """Returns the mean number of words."""
-    return float(np.mean([len(text.split()) for text in texts])) if texts else 0.0
