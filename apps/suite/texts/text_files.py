@@ -36,6 +36,11 @@ def decoded(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+    return decoded_bytes(content, path)
+
+
+def decoded_bytes(content: bytes, path: Path) -> str:
+    """Returns the text of a file's bytes; `path` names it in the errors of `decoded`."""
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\0" in content:
         raise errors.UserError(
