@@ -22,7 +22,7 @@ class DataFormatConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Options of `pieces.Pieces`."""
+    """Options of the pieces that texts and summaries are cut into."""
 
     vocabulary_size: fields.Count = 4_000  # most pieces of words
     title: bool = True  # reads the title, where there is one, before the text

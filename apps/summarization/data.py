@@ -21,7 +21,8 @@ from apps.summarization.article_files import Pair
 if typing.TYPE_CHECKING:
     import tensorflow as tf
 
-    from apps.summarization import pieces as vocabularies
+    from apps.suite.sequences import pair_batches
+    from apps.suite.texts import subwords
 
 DEFAULT, FEW = "docstrings", "docstrings/few"
 _SEED = 43  # beside the run's, so that no other draw repeats the batches
@@ -171,89 +172,53 @@ def joined(pair: Pair, with_title: bool) -> str:
     return f"{pair.title} : {pair.text}" if with_title and pair.title else pair.text
 
 
-class Encoded(typing.NamedTuple):
-    """Pairs as numbers, one after the other.
-
-    Attributes:
-        sources, targets: int32 [pieces], of texts, and of summaries with their end.
-        source_starts, target_starts: int64 [pairs + 1], the first piece of each, and the end.
-        cut: share of the texts of which not all pieces are read.
-    """
-
-    sources: np.ndarray
-    targets: np.ndarray
-    source_starts: np.ndarray
-    target_starts: np.ndarray
-    cut: float
-
-    def __len__(self) -> int:
-        return len(self.source_starts) - 1
-
-
 def preprocess(
-    texts: tf.Tensor, vocabulary: vocabularies.Pieces, settings: configs.TextConfig
+    texts: tf.Tensor, vocabulary: subwords.Subwords, settings: configs.TextConfig
 ) -> tf.Tensor:
     """Cuts string[b] into pieces int32 (b, time), 0 after the end, as the export does."""
-    return vocabulary.cut(texts, settings.most_text_pieces).ids
+    from apps.summarization import pieces
+
+    return pieces.cut(texts, vocabulary, settings.most_text_pieces).ids
 
 
 def encode(
-    pairs: Sequence[Pair], vocabulary: vocabularies.Pieces, settings: configs.TextConfig
-) -> Encoded:
-    """Encodes texts and summaries."""
-    import tensorflow as tf
+    pairs: Sequence[Pair], vocabulary: subwords.Subwords, settings: configs.TextConfig
+) -> pair_batches.Encoded:
+    """Encodes texts, cut to the longest length, and summaries with their ends.
 
-    from apps.summarization import pieces
-
-    texts = [joined(pair, settings.title) for pair in pairs]
-    read = vocabulary.cut(tf.constant(texts), settings.most_text_pieces)
-    most = settings.most_summary_pieces
-    written = vocabulary.cut(tf.constant([pair.summary for pair in pairs]), most)
-    lengths = [np.minimum(read.lengths, settings.most_text_pieces)]
-    lengths.append(np.minimum(written.lengths, most))
-    sources = read.ids.numpy()
-    sources = sources[np.arange(sources.shape[1]) < lengths[0][:, None]]
-    targets = np.pad(written.ids.numpy(), [(0, 0), (0, 1)])
-    # Where a summary was cut its end is not known, and is not learned
-    is_whole = written.lengths.numpy() <= most
-    targets[np.arange(len(targets)), lengths[1]] = np.where(is_whole, pieces.END, 0)
-    ends = lengths[1] + is_whole
-    targets = targets[np.arange(targets.shape[1]) < ends[:, None]]
-    starts = (np.cumsum([0, *each]) for each in (lengths[0], ends))
-    cut = float(np.mean(read.lengths.numpy() > settings.most_text_pieces))
-    return Encoded(sources, targets, *starts, cut)
-
-
-def batches(encoded: Encoded, config: configs.Config, first_step: int = 0) -> tf.data.Dataset:
-    """Yields batches without end: {"source", "target"} and the pieces that follow, int32 (b, time).
-
-    A target begins with the start; 0 stands after the ends. A step is a function of the seed and
-    its number alone.
+    `left_out` is the number of texts that were cut. Of a summary that was cut the end is not
+    known, and is not learned.
     """
     import tensorflow as tf
 
-    from apps.suite.sequences import batches as buckets
-
-    rows = config.training.batch_size
-    lengths = np.diff(encoded.source_starts)
-    order = buckets.Buckets(lengths, rows, (config.seed, _SEED))
-    specs = [tf.TensorSpec([rows, None], tf.int32)] * 3
-
-    def make(chosen: np.ndarray, _: np.random.Generator) -> tuple[np.ndarray, ...]:
-        return padded(encoded, chosen)
-
-    def named(source: tf.Tensor, target: tf.Tensor, following: tf.Tensor) -> tuple:
-        return {"source": source, "target": target}, following
-
-    return buckets.endless(order, make, specs, first_step).map(named)
-
-
-def padded(encoded: Encoded, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns sources, targets and what follows of some pairs, int32 (chosen, time) each."""
-    from apps.suite.sequences import batches as buckets
+    from apps.suite.sequences import pair_batches
+    from apps.suite.texts import subwords
     from apps.summarization import pieces
 
-    source = buckets.filled(encoded.sources, encoded.source_starts, chosen, 0)
-    following = buckets.filled(encoded.targets, encoded.target_starts, chosen, 0)
-    target = np.pad(following, [(0, 0), (1, 0)], constant_values=pieces.START)[:, :-1]
-    return source, np.where(target == pieces.END, 0, target), following
+    most = (settings.most_text_pieces, settings.most_summary_pieces)
+    texts = [joined(pair, settings.title) for pair in pairs]
+    found = [
+        pieces.cut(tf.constant(given), vocabulary, longest)
+        for given, longest in zip((texts, [pair.summary for pair in pairs]), most, strict=True)
+    ]
+    lengths = [each.lengths.numpy() for each in found]
+    sources, targets = (each.ids.numpy() for each in found)
+    targets = np.pad(targets, [(0, 0), (0, 1)])
+    is_whole = lengths[1] <= most[1]
+    read, written = (np.minimum(*each) for each in zip(lengths, most, strict=True))
+    targets[np.arange(len(targets)), written] = np.where(is_whole, subwords.END, 0)
+    flat, starts = [], []
+    for ids, ends in ((sources, read), (targets, written + is_whole)):
+        flat.append(ids[np.arange(ids.shape[1]) < ends[:, None]])
+        starts.append(np.cumsum([0, *ends]))
+    return pair_batches.Encoded(*flat, *starts, int((lengths[0] > most[0]).sum()))
+
+
+def batches(
+    encoded: pair_batches.Encoded, config: configs.Config, first_step: int = 0
+) -> tf.data.Dataset:
+    """Yields ({"source", "target"}, following) without end; see `pair_batches.batches`."""
+    from apps.suite.sequences import pair_batches
+
+    rows = config.training.batch_size
+    return pair_batches.batches(encoded, rows, (config.seed, _SEED), first_step)

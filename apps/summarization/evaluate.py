@@ -35,7 +35,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     trained, corpus, settings = run.trained, run.data, run.config.text
     test = corpus.test
     print(f"summing up {len(test):,} test texts", flush=True)
-    encoded = data.encode(test, trained.pieces, settings)
+    encoded = data.encode(test, trained.vocabulary, settings)
     answers, a_second = scoring.timed_answers(trained, encoded)
     evaluation.refuse_diverged(run.folder, answers.scores)
     true, texts = [pair.summary for pair in test], [pair.text for pair in test]
@@ -70,9 +70,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "test": result,
         "baselines": of_baselines,
     }
-    card = report.card(
-        run.folder, corpus, metrics, answers, ceiling, encoded.cut, trained.model.count_params()
-    )
+    cut, parameters = encoded.left_out / len(test), trained.model.count_params()
+    card = report.card(run.folder, corpus, metrics, answers, ceiling, cut, parameters)
     note = f"It sums up {a_second:,.1f} texts a second here, {scoring.ROWS} at once."
     return evaluation.finish(run.folder, metrics, card, [sources[0][:200]], note=note)
 

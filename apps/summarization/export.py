@@ -67,8 +67,8 @@ def onnx_network(run: Path) -> onnx_file.Network:
     draw = np.random.default_rng(0)
     examples = []
     for rows, steps, time in ((1, 1, 1), (2, 9, 4), (3, 12, 7)):
-        source = draw.integers(1, trained.pieces.size, (rows, steps), np.int32)
-        target = draw.integers(1, trained.pieces.size, (rows, time), np.int32)
+        source = draw.integers(1, trained.vocabulary.size, (rows, steps), np.int32)
+        target = draw.integers(1, trained.vocabulary.size, (rows, time), np.int32)
         source[1:, steps // 2 :] = 0
         examples.append({"source": source, "target": target})
     return onnx_file.Network(network, "logits", examples)

@@ -10,8 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.networks import beam_search, encoder_decoder
-from apps.summarization import data, trained_model
-from apps.summarization import pieces as vocabularies
+from apps.suite.sequences import batches, pair_batches
+from apps.suite.texts import pieces as text_pieces
+from apps.suite.texts import subwords
+from apps.summarization import pieces, trained_model
 
 ROWS = 32
 
@@ -50,7 +52,7 @@ class Summarizer:
         self.trained = trained
         self.decoder = encoder_decoder.Decoder(trained.model)
         self.longest = trained.config.text.most_summary_pieces
-        self._begins = trained.pieces.begins_word
+        self.begins_word = pieces.begins_word(trained.vocabulary)
 
     def options(self) -> Options:
         """Returns the options of the config."""
@@ -69,27 +71,27 @@ class Summarizer:
         return beam_search.search(
             step,
             [*memory.states, tf.zeros([rows, 2], tf.int32)],
-            start=vocabularies.START,
-            end=vocabularies.END,
+            start=subwords.START,
+            end=subwords.END,
             width=options.beam_width,
             longest=self.longest,
             length_penalty=search.length_penalty,
             repeated=search.no_repeat,
-            forbidden=vocabularies.FORBIDDEN,
+            forbidden=pieces.FORBIDDEN,
         )
 
     def _within(
         self, inner: beam_search.Step, least: tf.Tensor, most: tf.Tensor
     ) -> beam_search.Step:
         """Returns a step under which summaries have from `least` to `most` words (batch, 1)."""
-        is_end = np.arange(len(self._begins)) == vocabularies.END
+        is_end = np.arange(len(self.begins_word)) == subwords.END
 
         def step(tokens: tf.Tensor, states: list[tf.Tensor]) -> tuple:
             *before, counts = states  # words begun, and pieces written
-            begun = counts[..., 0] + tf.cast(tf.gather(self._begins, tokens), tf.int32)
-            written = counts[..., 1] + tf.cast(tokens > vocabularies.START, tf.int32)
+            begun = counts[..., 0] + tf.cast(tf.gather(self.begins_word, tokens), tf.int32)
+            written = counts[..., 1] + tf.cast(tokens > subwords.END, tf.int32)
             log_p, after = inner(tokens, before)
-            log_p = tf.where((begun >= most)[..., None] & self._begins, -float("inf"), log_p)
+            log_p = tf.where((begun >= most)[..., None] & self.begins_word, -float("inf"), log_p)
             early = (begun < least) & (written < self.longest)
             log_p = tf.where(early[..., None] & is_end, -float("inf"), log_p)
             return log_p, [*after, tf.stack([begun, written], axis=2)]
@@ -106,7 +108,7 @@ class Summarizer:
         ids = tf.where(is_text[:, None], found.tokens[:, 0], 0)
         lengths = tf.where(is_text, found.lengths[:, 0], 0)
         return {
-            "summary": self.trained.pieces.join(ids, lengths),
+            "summary": self.trained.vocabulary.decode(ids),
             "score": tf.where(is_text, found.scores[:, 0], 0.0),
             "ids": ids,
             "lengths": lengths,
@@ -114,7 +116,7 @@ class Summarizer:
 
     def explained(self, source: tf.Tensor, following: tf.Tensor) -> Explained:
         """Explains summaries int32 (batch, time) that end with the end, 0 after it."""
-        start = tf.fill([tf.shape(following)[0], 1], vocabularies.START)
+        start = tf.fill([tf.shape(following)[0], 1], subwords.START)
         target = tf.concat([start, following[:, :-1]], axis=1)
         outputs: Any = self.trained.model({"source": source, "target": target}, training=False)
         log_p = encoder_decoder.log_likelihood(outputs, source, following)
@@ -128,12 +130,6 @@ class Summarizer:
         copied = tf.where(following == 0, 0.0, copied)
         place = tf.argmax(attention, axis=2, output_type=tf.int32)
         return Explained(log_p, copied, tf.where(copied >= 0.5, place, -1))
-
-
-def ended(ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Returns ids (batch, time) with the end after them, (batch, time + 1)."""
-    wider = tf.pad(ids, [[0, 0], [0, 1]])
-    return wider + vocabularies.END * tf.one_hot(lengths, tf.shape(wider)[1], dtype=tf.int32)
 
 
 class Answers(NamedTuple):
@@ -150,23 +146,21 @@ class Answers(NamedTuple):
     parts: list[list[tuple[str, float]]]
 
 
-def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answers:
+def answers(trained: trained_model.TrainedModel, encoded: pair_batches.Encoded) -> Answers:
     """Sums up encoded texts, those of about equal length together."""
-    from apps.suite.sequences import batches
-
     summarizer = Summarizer(trained)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def ask(source: tf.Tensor) -> tuple[tf.Tensor, ...]:
         found = summarizer.summaries(source, summarizer.options())
-        explained = summarizer.explained(source, ended(found["ids"], found["lengths"]))
-        written = trained.pieces.written(found["ids"])
+        explained = summarizer.explained(source, pieces.ended(found["ids"], found["lengths"]))
+        written = text_pieces.valid(trained.vocabulary.strings(found["ids"]))
         return found["summary"], found["score"], found["lengths"], written, explained.copied
 
-    lengths = np.diff(encoded.source_starts)
-    rows: list[Any] = [None] * len(encoded)
+    lengths, _ = encoded.lengths
+    rows: list[Any] = [None] * len(encoded.lengths[0])
     for chosen in batches.in_order(lengths, ROWS):
-        source = data.padded(encoded, chosen)[0]
+        source = pair_batches.padded(encoded, chosen)[0]
         source = np.pad(source, [(0, 0), (0, int(source.shape[1] == 0))])
         for index, *values in zip(chosen, *(each.numpy() for each in ask(source)), strict=True):
             summary, score, count, written, copied = values
@@ -181,12 +175,12 @@ def answers(trained: trained_model.TrainedModel, encoded: data.Encoded) -> Answe
 
 
 def timed_answers(
-    trained: trained_model.TrainedModel, encoded: data.Encoded
+    trained: trained_model.TrainedModel, encoded: pair_batches.Encoded
 ) -> tuple[Answers, float]:
     """Returns `answers`, and how many summaries a second they were."""
     began = time.perf_counter()
     found = answers(trained, encoded)
-    return found, len(encoded) / (time.perf_counter() - began)
+    return found, len(encoded.lengths[0]) / (time.perf_counter() - began)
 
 
 class Validation:
@@ -197,7 +191,7 @@ class Validation:
         encoded: pairs of the validation part.
     """
 
-    def __init__(self, network: keras.Model, encoded: data.Encoded) -> None:
+    def __init__(self, network: keras.Model, encoded: pair_batches.Encoded) -> None:
         self._encoded = encoded
 
         def answer(source: tf.Tensor, target: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
@@ -208,9 +202,7 @@ class Validation:
         self._answer = tf.function(answer, autograph=False, input_signature=spec)
 
     def __call__(self) -> dict[str, float]:
-        from apps.suite.sequences import batches
-
         total = 0.0
-        for chosen in batches.in_order(np.diff(self._encoded.source_starts), ROWS):
-            total -= float(self._answer(*data.padded(self._encoded, chosen)))
+        for chosen in batches.in_order(self._encoded.lengths[0], ROWS):
+            total -= float(self._answer(*pair_batches.padded(self._encoded, chosen)))
         return {"loss": total / max(1, len(self._encoded.targets))}

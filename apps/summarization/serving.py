@@ -12,6 +12,8 @@ import tensorflow as tf
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.texts import pieces as text_pieces
+from apps.suite.texts import subwords
 from apps.summarization import data, pieces, scoring, trained_model
 
 _OPTIONS = {"max_words": "int32[…]", "min_words": "int32[…]", "beam_width": "int32"}
@@ -61,7 +63,7 @@ class ServedSummaries:
         self.summarizer = scoring.Summarizer(trained)
         self.saved = tf.Module(name="served_summaries")
         self.saved.weights = [weight.value for weight in trained.model.weights]
-        self.saved.pieces = trained.pieces
+        self.saved.vocabulary = trained.vocabulary
         search = trained.config.search
         self.settings = {
             "limits": LIMITS,
@@ -107,16 +109,16 @@ class ServedSummaries:
         ids, lengths = found["ids"], found["lengths"]
         most = tf.maximum(tf.reduce_max(tf.concat([lengths, [1]], axis=0)), 1)
         ids = ids[:, :most]
-        following = self._few_pieces(scoring.ended(ids, lengths))
+        following = self._few_pieces(pieces.ended(ids, lengths))
         explained = self.summarizer.explained(source, following)
-        counts = tf.cast(tf.gather(self.trained.pieces.begins_word, source), tf.int32)
+        counts = tf.cast(tf.gather(self.summarizer.begins_word, source), tf.int32)
         word_of = tf.maximum(tf.cumsum(counts, axis=1) - 1, 0)
         place = explained.place[:, :most]
         word = tf.gather(word_of, tf.maximum(place, 0), batch_dims=1)
         is_piece = tf.sequence_mask(lengths, most)
         return {
             "summary": found["summary"],
-            "pieces": self.trained.pieces.written(ids),
+            "pieces": text_pieces.valid(self.trained.vocabulary.strings(ids)),
             "copied": tf.where(is_piece, explained.copied[:, :most], 0.0),
             "source_word": tf.where((place >= 0) & is_piece, word, -1),
         }
@@ -128,11 +130,12 @@ class ServedSummaries:
         summary = limits.checked(
             summary, tf.reduce_all(same), "summary: has another number of rows than text"
         )
-        cut = self.trained.pieces.cut(self._within(summary, "summary"), self.summarizer.longest)
-        lengths = tf.minimum(cut.lengths, self.summarizer.longest)
-        following = self._few_pieces(scoring.ended(cut.ids, lengths))
+        longest = self.summarizer.longest
+        cut = pieces.cut(self._within(summary, "summary"), self.trained.vocabulary, longest)
+        lengths = tf.minimum(cut.lengths, longest)
+        following = self._few_pieces(pieces.ended(cut.ids, lengths))
         log_p = self.summarizer.explained(source, following).log_p
-        begun = tf.gather(self.trained.pieces.begins_word, cut.ids)
+        begun = tf.gather(self.summarizer.begins_word, cut.ids)
         words = tf.cast(tf.math.count_nonzero(begun, axis=1), tf.float32)
         return {"nats_per_word": -tf.reduce_sum(log_p, axis=1) / tf.maximum(words, 1.0)}
 
@@ -143,7 +146,7 @@ class ServedSummaries:
         source = self._read(text, "text")
         source = limits.at_most(
             source,
-            [tf.shape(source)[0], beam_width, self.trained.pieces.size],
+            [tf.shape(source)[0], beam_width, self.trained.vocabulary.size],
             LIMITS["rows_times_beams_times_vocabulary"],
             "rows times beam_width times the size of the vocabulary",
         )
@@ -167,7 +170,7 @@ class ServedSummaries:
     def _read(self, text: tf.Tensor, name: str) -> tf.Tensor:
         """Returns the pieces of texts string[b] as int32 (b, time)."""
         text = self._within(text, name)
-        return data.preprocess(text, self.trained.pieces, self.trained.config.text)
+        return data.preprocess(text, self.trained.vocabulary, self.trained.config.text)
 
     def _within(self, texts: tf.Tensor, name: str) -> tf.Tensor:
         """Returns string[b] after a check of the time and memory that reading it takes."""
@@ -186,7 +189,7 @@ class ServedSummaries:
     def _few_pieces(self, ids: tf.Tensor) -> tf.Tensor:
         return limits.at_most(
             ids,
-            [*tf.unstack(tf.shape(ids)), self.trained.pieces.size],
+            [*tf.unstack(tf.shape(ids)), self.trained.vocabulary.size],
             LIMITS["rows_times_pieces_times_vocabulary"],
             "rows times pieces of the longest summary times the size of the vocabulary",
         )
@@ -203,8 +206,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     The answers come from Keras, text by text: greedy summaries from calls of the whole network on
     ever longer beginnings, and scores from one call for each pair.
     """
-    known = trained.pieces.written(np.arange(pieces.UNKNOWN + 1, trained.pieces.size)[None])[0]
-    words = [piece.decode() for piece in known.numpy() if piece.startswith(b" ")]
+    words = [piece for piece in trained.vocabulary.known if piece.startswith(" ")]
     step = max(1, len(words) // 12)
     texts = ["".join(words[::step])[:80].strip(), "", "".join(words[1::step])[:40].strip()]
     found = []
@@ -244,8 +246,7 @@ def _filled(rows: list[list[Any]], fill: Any, dtype: Any) -> np.ndarray:
 
 
 def _text(trained: trained_model.TrainedModel, ids: list[int]) -> str:
-    given = tf.constant([ids or [0]], tf.int32)
-    return trained.pieces.join(given, tf.constant([len(ids)])).numpy()[0].decode()
+    return trained.vocabulary.decode(tf.constant([ids or [0]])).numpy()[0].decode()
 
 
 def _explained(
@@ -256,18 +257,20 @@ def _explained(
     rows: dict[str, list[Any]] = {"pieces": [], "copied": [], "source_word": []}
     if not ids:
         return rows
-    source = data.preprocess(tf.constant([text]), trained.pieces, trained.config.text)
-    asked = {"source": source, "target": tf.constant([[pieces.START, *ids]])}
+    source = data.preprocess(tf.constant([text]), trained.vocabulary, trained.config.text)
+    asked = {"source": source, "target": tf.constant([[subwords.START, *ids]])}
     outputs = {name: np.asarray(value)[0] for name, value in trained.model(asked).items()}
     source = np.asarray(source)[0]
-    word_of = np.maximum(np.cumsum(trained.pieces.begins_word[source]) - 1, 0)
+    word_of = np.maximum(np.cumsum(pieces.begins_word(trained.vocabulary)[source]) - 1, 0)
     written = np.asarray(tf.nn.softmax(outputs["logits"]))
     for at, piece in enumerate(ids):
         gate = float(outputs["gate"][at]) if "gate" in outputs else 1.0
         attention = np.where(source == piece, outputs["attention"][at], 0.0)
         from_source = (1.0 - gate) * attention.sum()
         copied = from_source / (from_source + gate * written[at, piece] + 1e-9)
-        rows["pieces"].append(trained.pieces.written(np.array([[piece]])).numpy()[0, 0])
+        rows["pieces"].append(
+            text_pieces.valid(trained.vocabulary.strings(tf.constant([piece]))).numpy()[0]
+        )
         rows["copied"].append(copied)
         rows["source_word"].append(int(word_of[attention.argmax()]) if copied >= 0.5 else -1)
     return rows
@@ -291,28 +294,28 @@ def _greedy(
     trained: trained_model.TrainedModel, text: str, least: int, most: int
 ) -> tuple[list[int], float]:
     """Writes a summary piece by piece, always the best one that may follow; returns its score."""
-    config, begins = trained.config, trained.pieces.begins_word
-    source = data.preprocess(tf.constant([text]), trained.pieces, config.text)
+    config, begins = trained.config, pieces.begins_word(trained.vocabulary)
+    source = data.preprocess(tf.constant([text]), trained.vocabulary, config.text)
     if not text.strip():
         return [], 0.0
     written: list[int] = []
     total, count = 0.0, config.search.no_repeat
     while True:
-        scores = _log_p(trained, source, [pieces.START, *written])[-1].copy()
+        scores = _log_p(trained, source, [subwords.START, *written])[-1].copy()
         scores[[*pieces.FORBIDDEN]] = -np.inf
         words = int(begins[written].sum()) if written else 0
         is_full = len(written) == config.text.most_summary_pieces
-        for piece in range(trained.pieces.size) if is_full or words >= most else ():
-            if piece != pieces.END and (is_full or begins[piece]):
+        for piece in range(trained.vocabulary.size) if is_full or words >= most else ():
+            if piece != subwords.END and (is_full or begins[piece]):
                 scores[piece] = -np.inf
         for at in range(len(written) - count + 1) if count else ():
             if written[at : at + count - 1] == written[len(written) - count + 1 :]:
                 scores[written[at + count - 1]] = -np.inf
         if words < least and not is_full:
-            scores[pieces.END] = -np.inf
+            scores[subwords.END] = -np.inf
         best = int(scores.argmax())
         total += float(scores[best])
-        if best == pieces.END:
+        if best == subwords.END:
             break
         written.append(best)
     penalty = ((5.0 + len(written) + 1) / 6.0) ** config.search.length_penalty
@@ -321,9 +324,9 @@ def _greedy(
 
 def _nats(trained: trained_model.TrainedModel, text: str, summary: str) -> float:
     settings = trained.config.text
-    source = data.preprocess(tf.constant([text]), trained.pieces, settings)
-    cut = trained.pieces.cut(tf.constant([summary]), settings.most_summary_pieces)
+    source = data.preprocess(tf.constant([text]), trained.vocabulary, settings)
+    cut = pieces.cut(tf.constant([summary]), trained.vocabulary, settings.most_summary_pieces)
     ids = cut.ids.numpy()[0][: min(int(cut.lengths[0]), settings.most_summary_pieces)].tolist()
-    log_p = _log_p(trained, source, [pieces.START, *ids])
-    total = sum(float(log_p[at, piece]) for at, piece in enumerate([*ids, pieces.END]))
-    return -total / max(1, int(trained.pieces.begins_word[ids].sum()) if ids else 1)
+    log_p = _log_p(trained, source, [subwords.START, *ids])
+    total = sum(float(log_p[at, piece]) for at, piece in enumerate([*ids, subwords.END]))
+    return -total / max(1, int(pieces.begins_word(trained.vocabulary)[ids].sum()) if ids else 1)

@@ -23,20 +23,22 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     import keras
+    import tensorflow as tf
 
     from apps.suite.distribution import distribution
     from apps.suite.runs import files, run_folder
+    from apps.suite.texts import normal_form, subwords
     from apps.suite.training import fit, optimizer
-    from apps.summarization import data, evaluate, model, pieces, scoring, trained_model
+    from apps.summarization import data, evaluate, model, scoring, trained_model
 
     corpus = data.load(config)
     for note in corpus.notes:
         print(f"note: {note}")
     settings, texts = config.training, config.text
-    vocabulary = pieces.learn(
-        (part for pair in corpus.train for part in (data.joined(pair, texts.title), pair.summary)),
-        texts.vocabulary_size,
-    )
+    given = [(data.joined(pair, texts.title), pair.summary) for pair in corpus.train]
+    flat = tf.constant([each for both in given for each in both])
+    normalised = normal_form.NormalForm()(flat).numpy()
+    vocabulary = subwords.learn((each.decode() for each in normalised), texts.vocabulary_size)
     learned, held_out = (
         data.encode(part, vocabulary, texts) for part in (corpus.train, corpus.validation)
     )
@@ -53,10 +55,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         with distribution.scope():
             network = model.build(config, vocabulary.size)
             training = model.compiled(network, optimizer.optimizer(settings), settings)
+        cut = 100 * learned.left_out / len(corpus.train)
         passes = settings.steps * settings.batch_size / len(corpus.train)
         print(
             f"{corpus.name}: {len(corpus.train):,} training pairs, {vocabulary.size:,} pieces of "
-            f"words, {100 * learned.cut:.1f} % of the texts are cut; {network.count_params():,} "
+            f"words, {cut:.1f} % of the texts are cut; {network.count_params():,} "
             f"parameters; {settings.steps:,} steps, {passes:.1f} passes"
         )
         validation = scoring.Validation(network, held_out)

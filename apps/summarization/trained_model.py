@@ -10,8 +10,8 @@ import keras
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
+from apps.suite.texts import subwords
 from apps.summarization import config as configs
-from apps.summarization import pieces as vocabularies
 
 VOCABULARY = "pieces"
 
@@ -20,7 +20,7 @@ class TrainedModel(NamedTuple):
     """A network (`model.build`), its pieces, and the config of its run."""
 
     model: keras.Model
-    pieces: vocabularies.Pieces
+    vocabulary: subwords.Subwords
     config: configs.Config
 
 
@@ -31,12 +31,12 @@ def load(run: Path) -> TrainedModel:
 
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
-    pieces = vocabularies.load(folder.path / VOCABULARY)
+    vocabulary = subwords.load(folder.path / VOCABULARY)
     network = trained_run.model(folder)
     known = network.get_layer("embedding").input_dim
-    if known != pieces.size:
+    if known != vocabulary.size:
         raise errors.UserError(
             f"{folder.model_file}: knows {known} pieces, {folder.path / VOCABULARY} has "
-            f"{pieces.size}; train the model again"
+            f"{vocabulary.size}; train the model again"
         )
-    return TrainedModel(network, pieces, folder.config)
+    return TrainedModel(network, vocabulary, folder.config)

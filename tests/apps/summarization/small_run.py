@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 from apps.suite.runs import run_folder
+from apps.suite.texts import subwords
 from apps.summarization import config as configs
-from apps.summarization import model, pieces, trained_model
+from apps.summarization import model, trained_model
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0, "embedding_units": 12, "units": 12}}
 TEXTS = (
@@ -32,7 +33,7 @@ def config(copying=True, **search):
 def trained(**options):
     keras.utils.set_random_seed(0)
     made = config(**options)
-    learned = pieces.learn(TEXTS, made.text.vocabulary_size)
+    learned = subwords.learn(TEXTS, made.text.vocabulary_size)
     network = model.build(made, learned.size)
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:
@@ -46,7 +47,7 @@ def write(folder, **options):
     data = {"name": "small", "fingerprint": "0", "licence": "", "source": ""}
     with run_folder.start(folder, "summarization", made.config, data) as run:
         (run.path / trained_model.VOCABULARY).mkdir()
-        made.pieces.save(run.path / trained_model.VOCABULARY)
+        made.vocabulary.save(run.path / trained_model.VOCABULARY)
         made.model.save(run.model_file)
         run.finish_training(1.0)
         run.write_metrics({})

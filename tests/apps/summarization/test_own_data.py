@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.summarization import article_files, data, pieces
+from apps.suite.sequences import pair_batches
+from apps.suite.texts import subwords
+from apps.summarization import article_files, data
 from apps.summarization import config as configs
 from tests.apps.summarization import small_run
 
@@ -161,19 +163,19 @@ def test_what_might_surprise_is_told(tmp_path):
 
 
 def test_pairs_become_numbers_with_start_and_end_and_long_ones_are_cut():
-    vocabulary = pieces.learn(small_run.TEXTS, 120)
+    vocabulary = subwords.learn(small_run.TEXTS, 120)
     settings = configs.TextConfig(most_text_pieces=6, most_summary_pieces=4)
     pairs = [
         article_files.Pair("Returns the sum", "sum"),
         article_files.Pair(small_run.TEXTS[0], small_run.TEXTS[1]),
     ]
     encoded = data.encode(pairs, vocabulary, settings)
-    source, target, following = data.padded(encoded, np.arange(2))
-    assert (source.shape[1], target.shape, encoded.cut) == (6, following.shape, 0.5)
-    assert target[:, 0].tolist() == [pieces.START] * 2
+    source, target, following = pair_batches.padded(encoded, np.arange(2))
+    assert (source.shape[1], target.shape, encoded.left_out) == (6, following.shape, 1)
+    assert target[:, 0].tolist() == [subwords.START] * 2
     for row in range(2):
         count = (target[row] != 0).sum()
         np.testing.assert_array_equal(target[row, 1:count], following[row, : count - 1])
-    assert pieces.END in following[0]
-    assert pieces.END not in following[1]  # its end was cut off, and is not known
+    assert subwords.END in following[0]
+    assert subwords.END not in following[1]  # its end was cut off, and is not known
     assert (following != 0).sum(axis=1)[1] == 4

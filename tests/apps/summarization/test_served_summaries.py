@@ -107,23 +107,13 @@ def test_a_greedy_summary_is_written_piece_by_piece_by_the_best_piece(model, tra
 
 def test_no_run_of_pieces_comes_twice(trained):
     summarizer = scoring.Summarizer(trained)
-    source = data.preprocess(tf.constant(TEXTS), trained.pieces, trained.config.text)
+    source = data.preprocess(tf.constant(TEXTS), trained.vocabulary, trained.config.text)
     found = summarizer.search(source, scoring.Options(4, 1, 8))
     for row, beam in np.ndindex(found.lengths.shape):
         ids = found.tokens[row, beam, : found.lengths[row, beam]].numpy().tolist()
         runs = [tuple(ids[at : at + 3]) for at in range(len(ids) - 2)]
         assert len(set(runs)) == len(runs)
         assert not {*ids} & {*pieces.FORBIDDEN}
-
-
-def test_texts_are_read_back_from_their_pieces(trained):
-    texts = ["Returns the last row.", "  two\n lines\tof it ", "sounds, and numbers; 0"]
-    cut = trained.pieces.cut(tf.constant(texts), 100)
-    found = trained.pieces.join(cut.ids, cut.lengths).numpy()
-    expected = ["Returns the last row.", "two lines of it", "sounds, and numbers; 0"]
-    assert [each.decode() for each in found] == expected
-    words = pieces.place_of_words(trained.pieces, cut.ids)
-    assert words[1, int(cut.lengths[1]) - 1] == 3
 
 
 def test_the_page_marks_copied_words_and_escapes_the_text(model):
