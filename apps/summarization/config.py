@@ -50,6 +50,8 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.beam_width > 16:
             raise ValueError("beam_width must be at most 16")
+        if self.min_words > self.max_words:
+            raise ValueError("min_words must be at most max_words")
 
 
 @dataclass(frozen=True)

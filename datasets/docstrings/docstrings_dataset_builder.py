@@ -25,9 +25,10 @@ PACKAGES = (
 _FEWEST_WORDS, _MOST_WORDS = 3, 25  # of a summary
 _FEWEST_TEXT_WORDS, _MOST_TEXT_WORDS = 15, 200
 _GRAM = 8  # words of a run that two texts have in common
-_SHARED = 0.5  # share of such runs from which a text repeats another one
+_SHARED = 0.3  # share of such runs from which a text repeats another one
 _EVERY_FEW = 12  # of the modules, for a quick try
 _NOT_READ = {"tests", "test", "testing", "_tests", "legacy", "_vendor", "externals"}
+_COPIES = {("tensorflow", "python", "keras")}  # an old copy of another package
 # Folders that say nothing of the subject, and are left out of names and of groups
 _EMPTY_NAMES = {"src", "python", "core", "impl", "lib", "_impl", "api", "_core"}
 # Headings after which there is code, or what has nothing to do with the subject
@@ -106,8 +107,11 @@ def pairs() -> Iterator[Pair]:
         root = Path(spec.submodule_search_locations[0])
         for file in sorted(root.rglob("*.py"), key=lambda file: file.relative_to(root).parts):
             inner = file.relative_to(root).with_suffix("").parts
-            if not _NOT_READ & set(inner) and not inner[-1].startswith(("gen_", "test_")):
-                yield from _of_file(file, (package, *inner), f"{distribution} {version}", licence)
+            path = (package, *inner)
+            is_copy = any(path[: len(copy)] == copy for copy in _COPIES)
+            generated = inner[-1].startswith(("gen_", "test_"))
+            if not (_NOT_READ & set(inner) or is_copy or generated):
+                yield from _of_file(file, path, f"{distribution} {version}", licence)
 
 
 def _of_file(file: Path, module: tuple[str, ...], package: str, licence: str) -> Iterator[Pair]:
