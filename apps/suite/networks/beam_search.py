@@ -46,7 +46,7 @@ Number = int | float | tf.Tensor
 
 
 class Found(NamedTuple):
-    """What a search found, the best first.
+    """Sequences that a search found, the best first.
 
     Attributes:
         tokens: int32 (batch, width, longest), without start and end, padded with 0.
