@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from apps.suite.texts import nearest_text, pair_files
 from apps.summarization import measures
 
 LEAD, SENTENCE, RANK, NEAREST = (
@@ -67,15 +68,8 @@ def text_rank(text: str) -> str:
 
 def nearest(train: Sequence[str], summaries: Sequence[str], texts: Sequence[str]) -> list[str]:
     """Returns the summary of the training text that is most like each text, by TF-IDF."""
-    from sklearn.feature_extraction import text as features
-
-    vectorizer = features.TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=1)
-    known, asked = vectorizer.fit_transform(train), vectorizer.transform(texts)
-    found: list[str] = []
-    for start in range(0, len(texts), 256):
-        similar = (asked[start : start + 256] @ known.T).toarray()
-        found += [summaries[at] for at in similar.argmax(axis=1)]
-    return found
+    pairs = [pair_files.Pair(*both) for both in zip(train, summaries, strict=True)]
+    return nearest_text.nearest(pairs, texts, by_letters=False).texts
 
 
 def best_sentences(texts: Sequence[str], summaries: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, NamedTuple
 
 import tyro
 
-from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.texts import text_files
 
 TASK = "tagging"
 _ROWS = 64
@@ -69,12 +69,7 @@ def predict(options: Options) -> Iterator[Answer]:
     Raises:
         UserError: no finished run, export or server, or a text that is not UTF-8.
     """
-    texts = list(options.texts) or _standard_input()
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise errors.UserError(f"text {text!r}: not UTF-8; check the terminal") from None
+    texts = text_files.asked(options.texts)
     from apps.suite.export import asking
     from apps.tagging import serving
 
@@ -156,18 +151,6 @@ def _marked(answer: Answer, by_words: bool, kinds: Sequence[str]) -> str:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
-
-
-def _standard_input() -> list[str]:
-    if sys.stdin.isatty():
-        print("texts, one a line, ended by Ctrl-D:", file=sys.stderr)
-    try:
-        lines = sys.stdin.read().splitlines()
-    except UnicodeDecodeError:
-        raise errors.UserError("standard input: not UTF-8; convert it to UTF-8") from None
-    if not lines:
-        raise errors.UserError("standard input: is empty; give a text")
-    return lines
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +47,7 @@ def card(
     """Draws the plots, and returns the model card."""
     right, scheme = [each.tags for each in corpus.test], corpus.scheme
     name = comparison.words(metrics["primary"]["name"])
+    text = " ".join(corpus.test[0].words[:12])
     by_type = measures.by_type(right, answers.tags, scheme)
     order = sorted(by_type, key=lambda kind: -by_type[kind].there)
     results: list[report.Block] = [
@@ -98,7 +97,7 @@ def card(
         examples=[_sentences(corpus, answers)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder, " ".join(corpus.test[0].words[:12])),
+        serving=report.asked_with_text(folder, text, {"text": [text]}),
         presets=configs.PRESETS,
     )
 
@@ -164,22 +163,3 @@ def marked(words: Sequence[str], tags: Sequence[str], scheme: str) -> str:
         text.append(inner + span.kind if is_mark else f"[{inner}]({span.kind})")
         at = span.end
     return " ".join(text)
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    request = shlex.quote(json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import random
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
@@ -71,6 +73,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 yield len(seen), {"en": english, "fr": french}
 
 
+def _pyrealb() -> ModuleType:
+    """Imports pyrealb, which leaves the files of its lexicons open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        import pyrealb
+    return pyrealb
+
+
 def _words() -> dict[str, list[tuple[str, Word]]]:
     """Returns the words by their kind, each with the rest of its kind."""
     found = collections.defaultdict(list)
@@ -95,8 +105,7 @@ def _sentence(
     words: dict[str, list[tuple[str, Word]]], draw: random.Random, part: str
 ) -> tuple[str, str]:
     """Draws a sentence of a part, and realises it in English and in French."""
-    import pyrealb as p
-
+    p = _pyrealb()
     verbs = words["verb"]
     when, *tenses = draw.choice(_TENSES)
     options: dict[str, Any] = {}
@@ -182,8 +191,7 @@ def _phrase(
     plain: bool = False,
 ) -> Callable[[int], Any]:
     """Draws determiner, number and adjective of a noun; returns the phrase of a language."""
-    import pyrealb as p
-
+    p = _pyrealb()
     number = draw.choice("ssp")
     adjective = None if plain or draw.random() < 0.6 else _adjective(words, draw, noun)
     determiner = draw.choice(_DETERMINERS)
@@ -212,8 +220,7 @@ def _subject(
     words: dict[str, list[tuple[str, Word]]], draw: random.Random
 ) -> tuple[Callable[[int], Any], bool]:
     """Draws a subject; returns it with whether it is a pronoun."""
-    import pyrealb as p
-
+    p = _pyrealb()
     kind = draw.choices(("pronoun", "name", "noun"), (35, 20, 45))[0]
     if kind == "pronoun":
         chosen = draw.choice(_PRONOUNS)
@@ -229,8 +236,7 @@ def _ending(
     words: dict[str, list[tuple[str, Word]]], draw: random.Random, when: str
 ) -> Callable[[int], list[Any]]:
     """Draws a place, a time, both or neither."""
-    import pyrealb as p
-
+    p = _pyrealb()
     chosen: list[Word] = []
     if draw.random() < 0.4:
         chosen.append(draw.choice(words["place"])[1])
@@ -241,8 +247,7 @@ def _ending(
 
 def _realised(made: Callable[[int], Sequence[Any]], options: dict[str, Any]) -> tuple[str, str]:
     """Returns the sentence in English and in French."""
-    import pyrealb as p
-
+    p = _pyrealb()
     texts = []
     for side, load in enumerate((p.loadEn, p.loadFr)):
         load()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -178,6 +179,34 @@ def train_command(task: str, presets: Mapping[str, Any], config: Any, run: Path)
             values = value if isinstance(value, list) else [value]
             parts += [f"--{name}", *map(str, values)]
     return shlex.join([*parts, "--run", str(run)])
+
+
+def asked_with_text(
+    folder: run_folder.RunFolder[Any], text: str, inputs: Mapping[str, Any]
+) -> list[Block]:
+    """Returns how a person asks a run with a text, and how a program asks its service.
+
+    Args:
+        folder: of the run.
+        text: an example.
+        inputs: of `serving_default`, for the same text.
+    """
+    run, task = shlex.quote(str(folder.path)), folder.task
+    request = shlex.quote(json.dumps({"inputs": inputs}, ensure_ascii=False))
+    return [
+        Commands(
+            "At the command line:",
+            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
+        ),
+        Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
+            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
+        ),
+        Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]
 
 
 def heat(value: float, full: float) -> int:

@@ -142,9 +142,7 @@ def _encoded(
     states = []
     for depth in range(config.decoder_layers):
         for name, ends, activation in zip("hc", both, ("tanh", None), strict=True):
-            bridge = keras.layers.Dense(
-                config.units, activation, name=f"first_{name}_{depth}"
-            )
+            bridge = keras.layers.Dense(config.units, activation, name=f"first_{name}_{depth}")
             states.append(bridge(ends))
     return memory, states
 

@@ -1,6 +1,7 @@
 """Brings texts into one form, by stock TensorFlow operations: for training and the served graph.
 
-    é as e + accent        é as one character (Unicode's NFC, marks right after their letter)
+    é as e + accent        é as one character (Unicode's NFC but for the
+                           letters that it takes apart, marks right after their letter)
     ’ ʼ ′ ＇               '
     no-break, thin spaces  a space; runs of white space are one, none at the ends
     soft hyphen, zero width, other signs without a width     nothing
@@ -20,7 +21,7 @@ import tensorflow as tf
 
 from apps.suite.texts import pieces
 
-_SHIFT = 21  # bits of a code point
+_NEXT = 1 << 21  # above all code points
 _ROUNDS = 4  # marks of a letter that are composed; no letter of Unicode is composed of more
 _NO_WIDTH = "[\u00ad\u200b\u200e\u200f\u2060\ufeff\x00]"
 _APOSTROPHES = "[\u2019\u02bc\u2032\uff07]"
@@ -42,7 +43,7 @@ class NormalForm(tf.Module):
         points = tf.strings.unicode_decode(pieces.valid(texts), "UTF-8")
         values = tf.cast(points.flat_values, tf.int64)
         rows = points.value_rowids()
-        alone = self._composed.lookup(values << _SHIFT)
+        alone = self._composed.lookup(values * _NEXT)
         values = tf.where(alone > 0, alone, values)
         values, rows, _ = tf.while_loop(
             lambda values, rows, more: more,
@@ -65,7 +66,7 @@ class NormalForm(tf.Module):
         after = tf.concat([values[1:], tf.zeros_like(values[:1])], 0)
         same = tf.concat([rows[1:] == rows[:-1], tf.zeros_like(rows[:1], tf.bool)], 0)
         # A character alone has an entry of its own, with nothing after it
-        found = self._composed.lookup((values << _SHIFT) | after)
+        found = self._composed.lookup(values * _NEXT + after)
         return tf.where(same[: tf.size(values)] & (after > 0), found, 0)
 
     def _compose(
@@ -80,7 +81,7 @@ class NormalForm(tf.Module):
 
 @functools.cache
 def _compositions() -> tuple[np.ndarray, np.ndarray]:
-    """Returns keys (first << 21 | second, second 0 for a character alone) and what they compose.
+    """Returns keys first * 2 ** 21 + second (0 for a character alone), and what they compose.
 
     A pair is never both the end of one composition and the start of another, so that all pairs of
     a text can be composed at once.
@@ -91,11 +92,11 @@ def _compositions() -> tuple[np.ndarray, np.ndarray]:
         whole = unicodedata.normalize("NFC", character)
         if whole != character:
             if len(whole) == 1:  # another name of the same character, as of the Ångström sign
-                found[point << _SHIFT] = ord(whole)
+                found[point * _NEXT] = ord(whole)
             continue
         parts = unicodedata.normalize("NFD", character)
         if len(parts) > 1:
             first = unicodedata.normalize("NFC", parts[:-1])
             if len(first) == 1 and unicodedata.normalize("NFC", first + parts[-1]) == character:
-                found[ord(first) << _SHIFT | ord(parts[-1])] = point
+                found[ord(first) * _NEXT + ord(parts[-1])] = point
     return np.array([*found], np.int64), np.array([*found.values()], np.int64)

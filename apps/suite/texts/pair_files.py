@@ -270,9 +270,10 @@ def _messages(path: Path, notes: Notes) -> Iterator[Pair]:
 
     def pairs() -> Iterator[Pair]:
         for entry in catalogue:
-            place = f"{path}:{entry.linenum}" if entry.linenum else str(path)
+            line = getattr(entry, "linenum", None)  # a compiled catalogue has no lines
+            place = f"{path}:{line}" if line else str(path)
             forms = [entry.msgstr_plural[at] for at in sorted(entry.msgstr_plural)]
-            if entry.obsolete or entry.fuzzy:
+            if entry.obsolete or "fuzzy" in getattr(entry, "flags", ()):
                 notes["fuzzy or obsolete"] += 1
             elif not forms:
                 yield Pair(entry.msgid, entry.msgstr, "", place)

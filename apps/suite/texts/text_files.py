@@ -1,6 +1,11 @@
-"""Reads whole text files: UTF-8, or UTF-16 and UTF-32 that say so by a byte order mark."""
+"""Reads whole text files: UTF-8, or UTF-16 and UTF-32 that say so by a byte order mark.
+
+Texts that a command is asked with.
+"""
 
 import codecs
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from apps.suite import errors
@@ -59,3 +64,27 @@ def decoded_bytes(content: bytes, path: Path) -> str:
             "give text in UTF-8"
         )
     return text.removeprefix("\ufeff")
+
+
+def asked(texts: Sequence[str]) -> list[str]:
+    """Returns the texts of a command line; without any, the lines of standard input.
+
+    Raises:
+        UserError: a text that is not UTF-8, or an empty standard input.
+    """
+    found = list(texts)
+    if not found:
+        if sys.stdin.isatty():
+            print("texts, one a line, ended by Ctrl-D:", file=sys.stderr)
+        try:
+            found = sys.stdin.read().splitlines()
+        except UnicodeDecodeError:
+            raise errors.UserError("standard input: not UTF-8; convert it to UTF-8") from None
+        if not found:
+            raise errors.UserError("standard input: is empty; give a text")
+    for text in found:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise errors.UserError(f"text {text!r}: not UTF-8; check the terminal") from None
+    return found

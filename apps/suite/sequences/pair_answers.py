@@ -1,0 +1,281 @@
+"""Writes texts for source texts by a beam search, and scores texts that are given.
+
+The same within bounds, for a server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.data import pair_sets
+from apps.suite.networks import beam_search, encoder_decoder
+from apps.suite.sequences import batches, pair_batches
+from apps.suite.serving import limits
+from apps.suite.texts import subwords
+
+ROWS = 64
+_JUDGED = 400  # validation sources that are answered at a checkpoint
+_MORE = 8  # tokens that a short answer may be longer than the ratio says
+_MOST_ANSWERED = 4  # times as many pieces as a source may have, in an answer that is scored
+_FORBIDDEN = (subwords.PADDING, subwords.START)
+
+
+def longest(lengths: tf.Tensor, ratio: float) -> tf.Tensor:
+    """Returns the most tokens int32 (b,) of answers to sources with int32 (b,) tokens."""
+    scaled = tf.math.ceil(ratio * tf.cast(lengths, tf.float32))
+    return tf.cast(scaled, tf.int32) + _MORE
+
+
+def found(
+    network: keras.Model,
+    source: tf.Tensor,
+    ratio: float,
+    width: int | tf.Tensor,
+    penalty: float | tf.Tensor,
+) -> beam_search.Found:
+    """Searches answers to sources int32 (b, s), which end with END, 0 after that."""
+    decoder = encoder_decoder.Decoder(network)
+    memory = decoder.read(source)
+    lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
+    return beam_search.search(
+        decoder.step(memory),
+        memory.states,
+        start=subwords.START,
+        end=subwords.END,
+        width=width,
+        longest=longest(lengths, ratio),
+        length_penalty=penalty,
+        forbidden=_FORBIDDEN,
+    )
+
+
+class Scored(NamedTuple):
+    """Scores of given texts.
+
+    Attributes:
+        nats: float32 (b, t), -ln p of each token given those before it, 0 after the end.
+        attention: float32 (b, t, s), the share of each source token when a token is written.
+    """
+
+    nats: tf.Tensor
+    attention: tf.Tensor
+
+
+def scored(network: keras.Model, source: tf.Tensor, following: tf.Tensor) -> Scored:
+    """Scores targets int32 (b, t), which end with END, for sources int32 (b, s)."""
+    shifted = tf.where(following == subwords.END, subwords.PADDING, following)[:, :-1]
+    target = tf.pad(shifted, [[0, 0], [1, 0]], constant_values=subwords.START)
+    outputs = network({"source": source, "target": target}, training=False)
+    nats = -encoder_decoder.log_likelihood(outputs, source, following)
+    return Scored(nats, tf.cast(outputs["attention"], tf.float32))
+
+
+class Answers(NamedTuple):
+    """Answers to texts in their order, their scores and ln p, float32 [texts] each."""
+
+    texts: list[str]
+    scores: np.ndarray
+    log_probabilities: np.ndarray
+    texts_a_second: float
+
+
+class Writer:
+    """Answers texts by one graph for all sizes.
+
+    Args:
+        network: of `model.build`.
+        source, target: the pieces of both sides.
+        ratio: of the longest answer to its source.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        source: subwords.Subwords,
+        target: subwords.Subwords,
+        ratio: float,
+    ) -> None:
+        self._source = source
+
+        def answer(ids: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            best = found(network, ids, ratio, width, penalty)
+            text = target.decode(best.tokens[:, 0])
+            return text, best.scores[:, 0], best.log_probabilities[:, 0]
+
+        self._answer = tf.function(
+            answer,
+            autograph=False,
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([], tf.int32),
+                tf.TensorSpec([], tf.float32),
+            ],
+        )
+
+    def __call__(self, texts: Sequence[str], width: int, penalty: float) -> Answers:
+        """Answers texts, those of about equal length together."""
+        began = time.perf_counter()
+        ids = pair_batches.with_end(tf.constant(list(texts)), self._source)
+        lengths = ids.row_lengths().numpy()
+        answers: list[str] = [""] * len(texts)
+        numbers = np.zeros((2, len(texts)), np.float32)
+        for chosen in batches.in_order(lengths, ROWS):
+            rows = tf.gather(ids, chosen).to_tensor()
+            written, *values = self._answer(rows, width, penalty)
+            for index, text in zip(chosen, written.numpy(), strict=True):
+                answers[index] = text.decode()
+            numbers[:, chosen] = values
+        return Answers(answers, *numbers, len(texts) / (time.perf_counter() - began))
+
+
+class Validation:
+    """Judges a network on validation pairs, as often as it is called, by two graphs.
+
+    Args:
+        network: whose weights change between the calls.
+        writer: of the same network.
+        questions: of which some, evenly spread, are answered without a beam.
+        encoded: pairs, of which all are scored.
+        judge: returns measures of answers to questions, by name.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        writer: Writer,
+        questions: Sequence[pair_sets.Question],
+        encoded: pair_batches.Encoded,
+        judge: Callable[[Sequence[str], Sequence[pair_sets.Question]], dict[str, float]],
+    ) -> None:
+        self._writer, self._encoded, self._judge = writer, encoded, judge
+        self._questions = questions[:: max(1, len(questions) // _JUDGED)][:_JUDGED]
+        spec = tf.TensorSpec([None, None], tf.int32)
+        self._nats = tf.function(
+            lambda source, following: tf.reduce_sum(scored(network, source, following).nats),
+            autograph=False,
+            input_signature=[spec, spec],
+        )
+
+    def __call__(self) -> dict[str, float]:
+        """Returns the mean nats of a token as `loss`, and what `judge` says."""
+        nats = 0.0
+        for chosen in batches.in_order(self._encoded.lengths[1], ROWS):
+            source, _, following = pair_batches.padded(self._encoded, chosen)
+            nats += float(self._nats(source, following))
+        answers = self._writer([each.source for each in self._questions], 1, 0.0)
+        loss = nats / max(1, len(self._encoded.targets))
+        return {"loss": loss, **self._judge(answers.texts, self._questions)}
+
+
+LIMITS = {
+    "text_bytes": 2**13,
+    "rows_times_bytes": 2**20,  # of the longest text
+    "rows_times_width_times_vocabulary": 2**24,
+    "rows_times_width_times_tokens": 2**21,  # of the longest answer
+    "rows_times_tokens_times_pieces": 2**23,  # of the longest texts on both sides
+    "rows_times_tokens_times_vocabulary": 2**24,
+    "length_penalty": 10,
+}
+"""Bounds of a request, which the graph holds."""
+
+
+class Bounded:
+    """Answers and scores texts string[b] in a graph, after checks of what that takes.
+
+    Args:
+        network, source, target: see `Writer`.
+        ratio: of the longest answer to its source.
+        most_pieces: of a text.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        source: subwords.Subwords,
+        target: subwords.Subwords,
+        *,
+        ratio: float,
+        most_pieces: int,
+    ) -> None:
+        self._network, self._source, self._target = network, source, target
+        self._ratio, self._most = ratio, most_pieces
+
+    def found(
+        self, text: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns answers string (b, width) and scores float32 (b, width), the best first.
+
+        The answers to an empty text are empty, with the score 0, and so are those that a row has
+        less than others.
+
+        Args:
+            text: string (b,).
+            width: int32 scalar, a request's input `name`.
+            penalty: float32 scalar, a request's input `length_penalty`.
+            name: of the width, for errors.
+        """
+        penalty = limits.finite(penalty, "length_penalty")
+        holds = (penalty >= 0.0) & (penalty <= float(LIMITS["length_penalty"]))
+        told = f"length_penalty: has to be from 0 to {LIMITS['length_penalty']}, is"
+        penalty = limits.checked(penalty, holds, told, penalty)
+        holds = (width >= 1) & (width <= beam_search.LARGEST_WIDTH)
+        told = f"{name}: has to be from 1 to {beam_search.LARGEST_WIDTH}, is"
+        width = limits.checked(width, holds, told, width)
+        source = self._ids(text, self._source, "text", self._most)
+        rows, steps = tf.unstack(tf.shape(source))
+        tokens = longest(steps, self._ratio)
+        source = _within(
+            source, "rows_times_width_times_vocabulary", rows, width, self._target.size
+        )
+        source = _within(source, "rows_times_width_times_tokens", rows, width, tokens)
+        best = found(self._network, source, self._ratio, width, penalty)
+        flat = tf.reshape(best.tokens, [rows * width, tf.shape(best.tokens)[2]])
+        texts = tf.reshape(self._target.decode(flat), [rows, width])
+        # An empty text is END alone
+        is_one = (source[:, :1] != subwords.END) & tf.math.is_finite(best.scores)
+        asked = tf.shape(text)[0]
+        scores = tf.where(is_one, best.scores, 0.0)[:asked]
+        return tf.where(is_one, texts, "")[:asked], scores
+
+    def scored(
+        self, text: tf.Tensor, answer: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor, Scored]:
+        """Returns ids of both sides, of one row at least, and what the network says of them."""
+        same = tf.shape(text)[0] == tf.shape(answer)[0]
+        answer = limits.checked(answer, same, f"{name}: has to have as many rows as text")
+        source = self._ids(text, self._source, "text", self._most)
+        # What the search writes may have more pieces than its source
+        following = self._ids(answer, self._target, name, _MOST_ANSWERED * self._most)
+        rows, steps = tf.unstack(tf.shape(source))
+        tokens = tf.shape(following)[1]
+        source = _within(source, "rows_times_tokens_times_pieces", rows, tokens, steps)
+        source = _within(
+            source, "rows_times_tokens_times_vocabulary", rows, tokens, self._target.size
+        )
+        return source, following, scored(self._network, source, following)
+
+    def _ids(
+        self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str, most: int
+    ) -> tf.Tensor:
+        """Encodes texts, one at least, as ids int32 (b, t) with END, after checks of their size."""
+        count = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
+        told = f"{name}: bytes of the longest one"
+        text = limits.at_most(text, [count], LIMITS["text_bytes"], told)
+        told = f"{name}: rows times bytes of the longest one"
+        text = limits.at_most(text, [tf.shape(text)[0], count], LIMITS["rows_times_bytes"], told)
+        # The network reads one row at least
+        more = tf.fill([tf.cast(tf.shape(text)[0] == 0, tf.int32)], "")
+        ids = pair_batches.with_end(tf.concat([text, more], axis=0), vocabulary).to_tensor()
+        told = f"{name}: pieces of the longest one"
+        return limits.at_most(ids, [tf.shape(ids)[1] - 1], most, told)
+
+
+def _within(tensor: tf.Tensor, limit: str, *factors: tf.Tensor | int) -> tf.Tensor:
+    """Returns a tensor after a check that a product is within one of the limits."""
+    return limits.at_most(tensor, factors, LIMITS[limit], limit.replace("_", " "))

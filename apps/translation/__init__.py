@@ -1,0 +1,1 @@
+"""Learns to translate: texts into texts of another language, words into phonemes."""

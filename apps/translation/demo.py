@@ -1,0 +1,72 @@
+"""Builds the tab of the demo page that translates a text."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio
+
+from apps.suite import errors
+from apps.suite.demo import elements
+from apps.suite.evaluation import attention_plots
+from apps.suite.export import asking
+from apps.translation import predict
+
+TITLE = "Translation"
+EXPLAINED = "Write a text; the model translates it, and shows what it looked at for each piece."
+LONGEST, ALTERNATIVES = 400, 3
+
+
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
+    with gradio.Row():
+        with gradio.Column(scale=2, min_width=300):
+            text = gradio.Textbox(
+                label="Text", lines=3, max_lines=8, max_length=LONGEST, autofocus=True,
+                placeholder="A sentence like those that the model has learned",
+            )  # fmt: skip
+            with gradio.Row():
+                translate = gradio.Button("Translate", variant="primary", min_width=90, size="md")
+                suggest = gradio.Button("Suggest a text", min_width=150, size="md")
+        with gradio.Column(scale=3, min_width=300):
+            shown = elements.place()
+
+    show = elements.answered(lambda given: page(model, translated(model, given)))
+    for event in (translate.click, text.submit):
+        event(show, text, shown, **elements.ANSWER)
+    suggest.click(elements.filled(lambda: example(model)), None, [text, shown], **elements.ANSWER)
+
+
+def translated(model: asking.ExportedModel, text: str | None) -> predict.Answer:
+    """Returns the model's answer to a text.
+
+    Raises:
+        UserError: no text, a text that is too long, or what the model refuses.
+    """
+    given = (text or "").strip()
+    if not given:
+        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
+    if len(given) > LONGEST:
+        raise errors.UserError(f"The text has {len(given):,} characters; give {LONGEST:,} at most.")
+    return next(predict.answers(model, [given], nbest=ALTERNATIVES))
+
+
+def example(model: asking.ExportedModel) -> str:
+    """Returns a text that the export itself was checked with."""
+    asked = model.example()
+    texts = [each.decode() for each in asked.get("text", [])]
+    return next((each for each in texts if each.strip()), "hello")
+
+
+def page(model: asking.ExportedModel, answer: predict.Answer) -> str:
+    """Shows the best translation, the others, and the attention of the best."""
+    if not answer.translation:
+        return elements.note("The model writes nothing for this text.")
+    rows = [[each.text, f"{each.score:.2f}"] for each in answer.alternatives]
+    drawing, height = attention_plots.drawing(*predict.aligned(model, answer))
+    told = f"What the pieces of {answer.translation} looked at."
+    return (
+        f'<div class="written" aria-live="polite">{escape(answer.translation)}</div>'
+        + elements.table(["translation", "score"], rows, "The best translations")
+        + elements.picture("Attention", told, drawing, height)
+    )

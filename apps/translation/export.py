@@ -1,0 +1,91 @@
+"""Exports a run for TensorFlow Serving: `python -m apps.translation.export`.
+
+Signatures, all for any number of rows:
+
+    serving_default  text string[b], beam_width int32, length_penalty float32
+                     -> translation string[b], score float32[b]
+    alternatives     text string[b], count int32, length_penalty float32
+                     -> translations string[b, n], scores float32[b, n], the best first
+    align            text, translation string[b]
+                     -> source_pieces string[b, s], target_pieces string[b, t],
+                        attention float32[b, t, s]; "" and 0 after the ends, and at the ends
+    score            text, translation string[b] -> nats_per_token float32[b]
+
+A score is ln p / ((5 + tokens) / 6) ** length_penalty. `assets/settings.json` holds the
+languages, the width and the penalty that `predict` asks with, and the bounds of a request.
+
+What `python -m apps.export_onnx` writes of a run: source and target ids in, logits out.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from apps.suite.commands import command
+
+if typing.TYPE_CHECKING:
+    from apps.suite.export import onnx_file
+
+TASK = "translation"
+
+
+def export(run_folder: Path, destination: Path) -> Path:
+    """Writes the run's model to `destination/translation/<version>`, which it returns.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    from apps.suite.export import saved_model
+    from apps.translation import serving, trained_model
+
+    trained = trained_model.load(run_folder)
+    served = serving.ServedTranslations(trained)
+    return saved_model.export(
+        TASK, trained.model, served, lambda: serving.requests(trained), destination
+    )
+
+
+def onnx_network(run: Path) -> onnx_file.Network:
+    """Maps `source` int32 (b, s) and `target` int32 (b, t) to `logits` float32 (b, t, tokens).
+
+    The target begins with its start token, as in training; a search asks for one token more at a
+    time.
+    """
+    import keras
+    import numpy as np
+
+    from apps.suite.export import onnx_file
+    from apps.translation import trained_model
+
+    trained = trained_model.load(run)
+    outputs: typing.Any = trained.model.output
+    model = keras.Model(trained.model.inputs, outputs["logits"])
+    draw = np.random.default_rng(0)
+    examples = []
+    for rows, steps, time in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
+        source = draw.integers(1, trained.source.size, (rows, steps), np.int32)
+        target = draw.integers(1, trained.target.size, (rows, time), np.int32)
+        if rows > 1:
+            source[1, 4:], target[1, 4:] = 0, 0
+        examples.append({"source": source, "target": target})
+    return onnx_file.Network(model, "logits", examples)
+
+
+def _tell(version: Path) -> None:
+    from apps.suite.export import saved_model
+
+    body = '{"inputs": {"text": ["She sees a house."], "beam_width": 4, "length_penalty": 0.6}}'
+    saved_model.tell(version, "translations", body, '"She sees a house."')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.export_command(TASK, export, _tell, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""Builds the signatures of the export, which translate texts and score translations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.suite.export import assets
+from apps.suite.networks import beam_search
+from apps.suite.sequences import pair_answers
+from apps.suite.serving import signatures, warmup_requests
+from apps.suite.texts import subwords
+from apps.translation import data, trained_model
+
+SIGNATURES = {
+    "serving_default": signatures.Signature(
+        {"text": "string[b]", "beam_width": "int32", "length_penalty": "float32"},
+        {"translation": "string[b]", "score": "float32[b]"},
+    ),
+    "alternatives": signatures.Signature(
+        {"text": "string[b]", "count": "int32", "length_penalty": "float32"},
+        {"translations": "string[b, n]", "scores": "float32[b, n]"},
+    ),
+    "align": signatures.Signature(
+        {"text": "string[b]", "translation": "string[b]"},
+        {
+            "source_pieces": "string[b, s]",
+            "target_pieces": "string[b, t]",
+            "attention": "float32[b, t, s]",
+        },
+    ),
+    "score": signatures.Signature(
+        {"text": "string[b]", "translation": "string[b]"}, {"nats_per_token": "float32[b]"}
+    ),
+    "assets": signatures.ASSETS,
+}
+"""The translation of an empty text is empty, with the score 0; so are scores of no translation."""
+
+
+class ServedTranslations:
+    """Serves a trained network with the pieces of both sides: strings in and out.
+
+    Args:
+        trained: network, pieces and config.
+
+    Attributes:
+        saved: what has to be saved for the signatures.
+        settings: the asset settings.json: what clients need beside the signatures.
+    """
+
+    def __init__(self, trained: trained_model.TrainedModel) -> None:
+        self.trained = trained
+        self._bounded = pair_answers.Bounded(
+            trained.model,
+            trained.source,
+            trained.target,
+            ratio=trained.length_ratio,
+            most_pieces=trained.config.text.most_pieces,
+        )
+        self.saved = tf.Module(name="served_translations")
+        self.saved.weights = [weight.value for weight in trained.model.weights]
+        self.saved.source, self.saved.target = trained.source, trained.target
+        search = trained.config.search
+        self.settings = {
+            "languages": list(trained.languages),
+            "beam_width": search.beam_width,
+            "largest_beam_width": beam_search.LARGEST_WIDTH,
+            "length_penalty": search.length_penalty,
+            "most_pieces": trained.config.text.most_pieces,
+            "limits": pair_answers.LIMITS,
+        }
+        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
+        self.saved.assets = self.assets.saved
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns a traced or traceable function by the name of its signature."""
+        text, translation = (
+            tf.TensorSpec([None], tf.string, name) for name in ("text", "translation")
+        )
+        penalty = tf.TensorSpec([], tf.float32, "length_penalty")
+        functions = {
+            "serving_default": (
+                self.best,
+                [text, tf.TensorSpec([], tf.int32, "beam_width"), penalty],
+            ),
+            "alternatives": (
+                self.alternatives,
+                [text, tf.TensorSpec([], tf.int32, "count"), penalty],
+            ),
+            "align": (self.align, [text, translation]),
+            "score": (self.score, [text, translation]),
+        }
+        return {
+            name: tf.function(function, autograph=False, input_signature=specs)
+            for name, (function, specs) in functions.items()
+        } | {"assets": self.assets.signature()}
+
+    def best(
+        self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `serving_default`."""
+        texts, scores = self._bounded.found(text, beam_width, length_penalty, "beam_width")
+        return {"translation": texts[:, 0], "score": scores[:, 0]}
+
+    def alternatives(
+        self, text: tf.Tensor, count: tf.Tensor, length_penalty: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers signature `alternatives`: the beam is as wide as there are answers."""
+        texts, scores = self._bounded.found(text, count, length_penalty, "count")
+        return {"translations": texts, "scores": scores}
+
+    def align(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `align`."""
+        source, following, scored = self._bounded.scored(text, translation, "translation")
+        rows = tf.shape(text)[0]
+        return {
+            "source_pieces": self.trained.source.strings(source)[:rows],
+            "target_pieces": self.trained.target.strings(following)[:rows],
+            "attention": tf.where(following[..., None] == 0, 0.0, scored.attention)[:rows],
+        }
+
+    def score(self, text: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers signature `score`."""
+        _, following, scored = self._bounded.scored(text, translation, "translation")
+        count = tf.math.count_nonzero(following, axis=1, dtype=tf.float32)
+        nats = tf.reduce_sum(scored.nats, axis=1) / count
+        return {"nats_per_token": nats[: tf.shape(text)[0]]}
+
+
+def served(run: Path) -> ServedTranslations:
+    """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
+    return ServedTranslations(trained_model.load(run))
+
+
+def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
+    """Returns requests of one and of several texts, one of them empty.
+
+    The answers come from Keras, text by text.
+    """
+    known = [piece.strip() for piece in trained.source.known if piece.strip().isalpha()]
+    some = [known[at] for at in np.linspace(0, len(known) - 1, 9).astype(int)] if known else ["a"]
+    texts = [" ".join(some[:5]), "", f" {some[-1]}\u00a0Ωmega ", " ".join(some)]
+    width = np.int32(trained.config.search.beam_width)
+    penalty = np.float32(trained.config.search.length_penalty)
+    found = []
+    for rows in (texts[:1], texts):
+        answers = _stacked([_answers(trained, row, int(width), float(penalty)) for row in rows])
+        text = {"text": np.array([row.encode() for row in rows], object)}
+        pair = {**text, "translation": answers["translation"]}
+        inputs = {
+            "serving_default": {**text, "beam_width": width, "length_penalty": penalty},
+            "alternatives": {**text, "count": width, "length_penalty": penalty},
+            "align": pair,
+            "score": pair,
+        }
+        for name, given in inputs.items():
+            outputs = {each: answers[each] for each in SIGNATURES[name].outputs}
+            found.append(warmup_requests.Request(name, given, outputs))
+    return [*found, assets.request()]
+
+
+def _answers(
+    trained: trained_model.TrainedModel, text: str, width: int, penalty: float
+) -> dict[str, np.ndarray]:
+    """Returns the answers of all signatures to one text and its best translation, by name."""
+    source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
+    found = pair_answers.found(trained.model, source, trained.length_ratio, width, penalty)
+    texts = trained.target.decode(found.tokens[0]).numpy()
+    known = np.isfinite(found.scores[0]) & (source[0, 0] != subwords.END)
+    texts, scores = np.where(known, texts, b""), np.where(known, found.scores[0], np.float32(0))
+    following = data.preprocess(tf.constant(texts[:1]), trained.target).to_tensor()
+    scored = pair_answers.scored(trained.model, source, following)
+    return {
+        "translations": texts,
+        "scores": scores,
+        "translation": np.array(texts[0], object),
+        "score": scores[0],
+        "source_pieces": trained.source.strings(source)[0].numpy(),
+        "target_pieces": trained.target.strings(following)[0].numpy(),
+        "attention": scored.attention[0].numpy(),
+        "nats_per_token": np.float32(tf.reduce_mean(scored.nats)),
+    }
+
+
+def _stacked(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns arrays by name with a row for each; shorter sides are padded with "" and 0."""
+    found = {}
+    for name in rows[0]:
+        arrays = [np.asarray(row[name]) for row in rows]
+        shape = np.max([each.shape for each in arrays], axis=0).astype(int)
+        is_number = arrays[0].dtype.kind == "f"
+        whole = np.full(
+            (len(rows), *shape), 0 if is_number else b"", np.float32 if is_number else object
+        )
+        for at, each in enumerate(arrays):
+            whole[(at, *map(slice, each.shape))] = each
+        found[name] = whole
+    return found
