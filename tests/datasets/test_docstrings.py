@@ -1,4 +1,3 @@
-import importlib.util
 import sys
 
 import pytest
@@ -9,13 +8,8 @@ from apps.suite.data import named_sets
 @pytest.fixture(scope="module")
 def module():
     """The builder's file."""
-    name = "docstrings_dataset_builder"
-    if name not in sys.modules:
-        file = named_sets.FOLDER / "docstrings" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, file)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+    named_sets._register("docstrings")
+    return sys.modules["docstrings_dataset_builder"]
 
 
 TEXT = "It keeps the one that stands before it, and forgets what is neither the first nor the last."
