@@ -99,7 +99,7 @@ class ServedSummaries:
     ) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
         _, found = self._found(text, max_words, min_words, beam_width)
-        return {name: found[name] for name in ("summary", "score")}
+        return {name: found[name][: tf.shape(text)[0]] for name in ("summary", "score")}
 
     def explain(
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor
@@ -116,12 +116,13 @@ class ServedSummaries:
         place = explained.place[:, :most]
         word = tf.gather(word_of, tf.maximum(place, 0), batch_dims=1)
         is_piece = tf.sequence_mask(lengths, most)
-        return {
+        answer = {
             "summary": found["summary"],
             "pieces": text_pieces.valid(self.trained.vocabulary.strings(ids)),
             "copied": tf.where(is_piece, explained.copied[:, :most], 0.0),
             "source_word": tf.where((place >= 0) & is_piece, word, -1),
         }
+        return {name: value[: tf.shape(text)[0]] for name, value in answer.items()}
 
     def score(self, text: tf.Tensor, summary: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `score`."""
@@ -137,7 +138,8 @@ class ServedSummaries:
         log_p = self.summarizer.explained(source, following).log_p
         begun = tf.gather(self.summarizer.begins_word, cut.ids)
         words = tf.cast(tf.math.count_nonzero(begun, axis=1), tf.float32)
-        return {"nats_per_word": -tf.reduce_sum(log_p, axis=1) / tf.maximum(words, 1.0)}
+        nats = -tf.reduce_sum(log_p, axis=1) / tf.maximum(words, 1.0)
+        return {"nats_per_word": nats[: tf.shape(text)[0]]}
 
     def _found(
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor
@@ -150,18 +152,19 @@ class ServedSummaries:
             LIMITS["rows_times_beams_times_vocabulary"],
             "rows times beam_width times the size of the vocabulary",
         )
-        fits = [tf.size(value) == 1 for value in (max_words, min_words)]
-        rows = [tf.size(value) == tf.shape(text)[0] for value in (max_words, min_words)]
-        told = "max_words and min_words: give one value for all rows, or one for each"
-        holds = (fits[0] | rows[0]) & (fits[1] | rows[1])
-        max_words = limits.checked(max_words, holds, told)
+        given = []
+        for value in (max_words, min_words):
+            fits = (tf.size(value) == 1) | (tf.size(value) == tf.shape(text)[0])
+            told = "max_words and min_words: give one value for all rows, or one for each"
+            flat = tf.reshape(limits.checked(value, fits, told), [-1])
+            flat = tf.concat([flat, tf.ones([tf.cast(tf.size(flat) == 0, tf.int32)], tf.int32)], 0)
+            given.append(tf.broadcast_to(flat, tf.shape(source)[:1]))
+        most, least = given
         source = limits.checked(
             source,
-            tf.reduce_all(max_words >= 1) & tf.reduce_all(min_words >= 0),
+            tf.reduce_all(most >= 1) & tf.reduce_all(least >= 0),
             "max_words must be at least 1, and min_words at least 0",
         )
-        one = (tf.reshape(value, [-1]) for value in (max_words, min_words))
-        most, least = (tf.broadcast_to(value, tf.shape(text)) for value in one)
         source = limits.checked(
             source, tf.reduce_all(least <= most), "min_words is greater than max_words"
         )
@@ -173,18 +176,20 @@ class ServedSummaries:
         return data.preprocess(text, self.trained.vocabulary, self.trained.config.text)
 
     def _within(self, texts: tf.Tensor, name: str) -> tf.Tensor:
-        """Returns string[b] after a check of the time and memory that reading it takes."""
+        """Returns texts, one at least, after a check of the time and memory that they take."""
         texts = limits.at_most(texts, [tf.size(texts)], LIMITS["rows"], f"{name}: rows")
         longest = tf.reduce_max(tf.concat([[0], tf.strings.length(texts)], axis=0))
         texts = limits.at_most(
             texts, [longest], LIMITS["text_bytes"], f"{name}: bytes of the longest one"
         )
-        return limits.at_most(
+        texts = limits.at_most(
             texts,
             [tf.size(texts), longest],
             LIMITS["rows_times_longest_text_bytes"],
             f"{name}: rows times bytes of the longest one",
         )
+        # The network reads one row at least
+        return tf.concat([texts, tf.fill([tf.cast(tf.size(texts) == 0, tf.int32)], "")], axis=0)
 
     def _few_pieces(self, ids: tf.Tensor) -> tf.Tensor:
         return limits.at_most(
