@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from apps.suite.texts import subwords
 
-FORBIDDEN = (subwords.PADDING, subwords.START)  # what no summary is written with
-_SPACE = subwords.FIRST - 256 + ord(" ")  # the byte that begins a word in bytes
+_BYTES = subwords.FIRST - 256  # the number of byte 0
+_SPACE = _BYTES + ord(" ")  # the byte that begins a word in bytes
+# What no summary is written with: bytes that are neither letters nor signs among it
+FORBIDDEN = (subwords.PADDING, subwords.START, *range(_BYTES, _SPACE))
 
 
 class Cut(NamedTuple):

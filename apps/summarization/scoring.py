@@ -88,8 +88,11 @@ class Summarizer:
 
         def step(tokens: tf.Tensor, states: list[tf.Tensor]) -> tuple:
             *before, counts = states  # words begun, and pieces written
-            begun = counts[..., 0] + tf.cast(tf.gather(self.begins_word, tokens), tf.int32)
-            written = counts[..., 1] + tf.cast(tokens > subwords.END, tf.int32)
+            is_piece = tokens > subwords.END
+            # The first piece begins a word, whether there is a space before it or not
+            begins = tf.gather(self.begins_word, tokens) | (is_piece & (counts[..., 1] == 0))
+            begun = counts[..., 0] + tf.cast(begins, tf.int32)
+            written = counts[..., 1] + tf.cast(is_piece, tf.int32)
             log_p, after = inner(tokens, before)
             log_p = tf.where((begun >= most)[..., None] & self.begins_word, -float("inf"), log_p)
             early = (begun < least) & (written < self.longest)

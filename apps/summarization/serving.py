@@ -308,7 +308,7 @@ def _greedy(
     while True:
         scores = _log_p(trained, source, [subwords.START, *written])[-1].copy()
         scores[[*pieces.FORBIDDEN]] = -np.inf
-        words = int(begins[written].sum()) if written else 0
+        words = int(begins[written[1:]].sum()) + 1 if written else 0
         is_full = len(written) == config.text.most_summary_pieces
         for piece in range(trained.vocabulary.size) if is_full or words >= most else ():
             if piece != subwords.END and (is_full or begins[piece]):

@@ -111,11 +111,10 @@ def search(
         largest_width: of which a wider beam is refused.
 
     Returns:
-        See `Found`.
+        See `Found`. A sequence to which every token is forbidden ends, however short it is.
 
     Raises:
-        ValueError: a number out of its range; a tensor: tf.errors.InvalidArgumentError. Where all
-            tokens are forbidden to a sequence, by rule or as its n-grams, it ends.
+        ValueError: a number out of its range; of a tensor, tf.errors.InvalidArgumentError.
     """
     batch = tf.shape(states[0])[0]
     width, longest, shortest, penalty = _checked(

@@ -166,7 +166,7 @@ def test_pairs_become_numbers_with_start_and_end_and_long_ones_are_cut():
     vocabulary = subwords.learn(small_run.TEXTS, 120)
     settings = configs.TextConfig(most_text_pieces=6, most_summary_pieces=4)
     pairs = [
-        article_files.Pair("Returns the sum", "sum"),
+        article_files.Pair("sum", "sum"),
         article_files.Pair(small_run.TEXTS[0], small_run.TEXTS[1]),
     ]
     encoded = data.encode(pairs, vocabulary, settings)
