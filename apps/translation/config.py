@@ -98,9 +98,8 @@ _PRONUNCIATIONS = Config(
 # Some hundred thousand short sentences that people wrote, in an hour.
 _SENTENCES = Config(
     preset="sentences",
-    text=TextConfig(source_vocabulary=6_000, target_vocabulary=6_000),
-    model=ModelConfig(embedding_units=256, encoder_units=256, units=384, dropout=0.3),
-    training=TrainingConfig(batch_size=128, steps=12_000, steps_per_checkpoint=1_000),
+    model=ModelConfig(embedding_units=256, encoder_units=192, units=256),
+    training=TrainingConfig(batch_size=128, steps=8_000, steps_per_checkpoint=1_000),
 )
 # Nobody has measured it yet.
 _LARGE = Config(

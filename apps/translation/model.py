@@ -39,5 +39,6 @@ def build_training(
 
 def copy_weights(training: encoder_decoder.TrainingModel, network: keras.Model) -> None:
     """Gives a network of `build` the weights of one in training."""
-    for ours, theirs in zip(network.weights, training.network.weights, strict=True):
-        ours.assign(keras.ops.cast(theirs, ours.dtype))
+    ours, theirs = (each.trainable_weights for each in (network, training.network))
+    for weight, value in zip(ours, theirs, strict=True):
+        weight.assign(value)

@@ -198,6 +198,6 @@ def _stacked(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
             (len(rows), *shape), 0 if is_number else b"", np.float32 if is_number else object
         )
         for at, each in enumerate(arrays):
-            whole[(at, *map(slice, each.shape))] = each
+            whole[(at, *map(slice, each.shape))] = each if each.ndim else each.item()
         found[name] = whole
     return found

@@ -205,10 +205,9 @@ def _divided(
     held: set[str] = set()
     for part in ("test", "validation", "train"):
         kept = [each for each in found[part] if each.source not in held]
-        if len(kept) < len(found[part]):
-            notes[f"taken out of {part}, as their source is held out"] += len(found[part]) - len(
-                kept
-            )
+        taken_out = len(found[part]) - len(kept)
+        if taken_out:
+            notes[f"of {part}, whose source is held out"] += taken_out
         found[part] = kept
         held |= {each.source for each in kept}
     sources = list(dict.fromkeys(each.source for each in found["train"]))

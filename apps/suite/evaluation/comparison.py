@@ -7,6 +7,9 @@ MODEL = "this model"
 
 Scores = Mapping[str, float]
 
+_ABBREVIATIONS = "AUC BLEU CER F1 MAE MASE MRR MSE NASA NDCG PR R2 RMSE ROUGE VUS WAPE WER sMAPE"
+_WRITTEN = {each.lower(): each for each in _ABBREVIATIONS.split()}
+
 
 class Standing(NamedTuple):
     """Primary metric of the model or of a baseline."""
@@ -110,10 +113,14 @@ def text_table(metrics: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Formats a number with four digits, whole numbers in full."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:#.4g}"
+    """Formats a number with four digits, whole and large numbers in full."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if 999.95 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:#.4g}"
 
 
 def words(name: str) -> str:
     """Returns the name of a metric or a field as a person writes it."""
-    return name.replace("_", " ")
+    return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))

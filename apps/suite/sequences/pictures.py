@@ -138,9 +138,10 @@ def strips(
         axes.grid(visible=False)
         used = sorted({int(at) for each in labels.values() for at in np.unique(each) if at >= 0})
         handles = [Patch(color=colours(at % colours.N), label=label_names[at]) for at in used[:12]]
-        axes.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4,
-            frameon=False, labelcolor=theme.ink,
+        assert axes.figure is not None
+        axes.figure.legend(  # of the figure: the layout leaves room for all its rows
+            handles=handles, loc="outside lower center", ncols=4, frameon=False,
+            labelcolor=theme.ink,
         )  # fmt: skip
 
     first, *others = labels.values()

@@ -26,12 +26,12 @@ def nearest(train: Sequence[Pair], sources: Sequence[str], *, by_letters: bool) 
     Args:
         train: to recall from.
         sources: to translate.
-        by_letters: compares runs of 1 to 4 letters, else words and pairs of words.
+        by_letters: compares runs of 2 to 4 letters, else words and pairs of words.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     kind: dict[str, Any] = (
-        {"analyzer": "char", "ngram_range": (1, 4)} if by_letters else {"ngram_range": (1, 2)}
+        {"analyzer": "char_wb", "ngram_range": (2, 4)} if by_letters else {"ngram_range": (1, 2)}
     )
     pattern = None if by_letters else r"\w+|[^\w\s]"
     vectorizer = TfidfVectorizer(token_pattern=pattern, dtype=np.float32, **kind)

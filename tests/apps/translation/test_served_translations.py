@@ -118,6 +118,7 @@ def test_what_is_out_of_bounds_is_refused_by_name(served, options, told):
         best(served, options.pop("texts", ["a"]), **options)
 
 
+@pytest.mark.slow
 def test_predict_writes_files_and_pictures_and_names_what_is_wrong(tmp_path, capsys):
     small_run.write(tmp_path / "run")
     asked = ["--run", str(tmp_path / "run")]

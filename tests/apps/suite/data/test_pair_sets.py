@@ -38,7 +38,7 @@ def test_what_the_data_hold_out_is_taken_out_of_train(tmp_path):
     assert sources(corpus.test) == {"a3", "a4", "new"}
     assert sources(corpus.validation) == {"a5"}
     assert not sources(corpus.train) & {"a3", "a4", "a5"}
-    assert any("taken out of train" in note for note in corpus.notes)
+    assert any("left out of train" in note for note in corpus.notes)
     assert any("1 of 3 test targets stand in train" in note for note in corpus.notes)
 
 

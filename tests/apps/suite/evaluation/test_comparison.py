@@ -56,6 +56,20 @@ def test_the_table_has_the_metrics_that_can_be_compared():
     assert rows == [["this model", "2.000", "12"], ["mean", "4.000", "1.000"]]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(5, "5"), (0.00001234, "1.234e-05"), (-0.095, "-0.09500"), (999.9, "999.9"),
+     (999.96, "1,000"), (2267.3, "2,267"), (-33_270.1, "-33,270"), (1e20, "1.000e+20")],
+)  # fmt: skip
+def test_a_large_number_is_written_in_full_and_never_ends_with_a_point(value, written):
+    assert comparison.number(value) == written
+
+
+def test_abbreviations_are_written_as_in_the_field():
+    assert comparison.words("ndcg_at_10_known_items") == "NDCG at 10 known items"
+    assert comparison.words("maestro_smape") == "maestro sMAPE"
+
+
 def test_the_columns_of_the_terminal_s_table_are_aligned():
     lines = comparison.text_table(metrics(12345.0, {"mean": 0.5})).splitlines()
     assert len(lines) == 3
