@@ -130,10 +130,10 @@ def answers(
     found = model.ask(**asked)
     told = model.ask("explain", **asked) if explained else {}
     for at, text in enumerate(texts):
-        rows = zip(*(told[name][at] for name in ("pieces", "copied", "source_word")), strict=True)
+        columns = [told[name][at] for name in ("pieces", "copied", "source_word") if told]
         pieces = [
             Piece(piece.decode(errors="replace"), float(copied), int(word))
-            for piece, copied, word in (rows if told else ())
+            for piece, copied, word in zip(*columns, strict=True)
             if piece
         ]
         summary = found["summary"][at].decode(errors="replace")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.suite import errors
 from apps.suite.export import asking
 from apps.summarization import data, pieces, predict, scoring, serving
 from tests.apps.summarization import small_run
@@ -124,3 +125,17 @@ def test_the_page_marks_copied_words_and_escapes_the_text(model):
     assert "<b>Returns</b>" not in page.replace("<b>&lt;b&gt;Returns&lt;/b&gt;</b>", "")
     assert "&amp;" in page
     assert f"{answer.summary.split()[0]}" in "".join(piece.text for piece in answer.pieces)
+
+
+def test_an_answer_has_pieces_where_they_are_asked_for_and_one_limit_moves_the_other(model):
+    texts = list(small_run.TEXTS)
+    plain, told = (
+        list(predict.answers(model, texts, max_words=4, explained=asked_for))
+        for asked_for in (False, True)
+    )
+    assert [answer.summary for answer in plain] == [answer.summary for answer in told]
+    assert not any(answer.pieces for answer in plain)
+    assert all(answer.pieces for answer in told)
+    assert list(predict.answers(model, texts[:1], min_words=9))  # above the default of max_words
+    with pytest.raises(errors.UserError, match="--min_words 3: is more than --max_words 2"):
+        list(predict.answers(model, texts, max_words=2, min_words=3))
