@@ -68,23 +68,18 @@ class Corpus:
         """Returns what was understood of the data, in a few lines."""
         every = [each for part in self.parts.values() for each in part]
         kinds = collections.Counter(
-            kind
+            span.kind
             for each in every
-            for kind in (
-                span.kind for span in tag_schemes.read(each.tags, self.scheme, strict=False)
-            )
+            for span in tag_schemes.read(each.tags, self.scheme, strict=False)
         )
-        of_sentences = [each.label for each in every if each.label]
+        labels = [each.label for each in every if each.label]
         counts = ", ".join(f"{len(part):,} {name}" for name, part in self.parts.items())
         words = sum(len(each.words) for each in every)
         rows = [
             ("data", f"{self.name}: {len(every):,} sentences of {words:,} words"),
             ("scheme", self.scheme),
             ("tags", account.labels(sorted(kinds), kinds.elements())),
-            (
-                "labels",
-                account.labels(sorted(set(of_sentences)), of_sentences) if of_sentences else "",
-            ),
+            ("labels", account.labels(sorted(set(labels)), labels) if labels else ""),
             ("parts", f"{counts}: {self.split}"),
         ]
         return account.lines(rows)

@@ -1,0 +1,67 @@
+"""Builds the tab of the demo page that sums up a text and shows what is copied."""
+
+from __future__ import annotations
+
+import gradio
+
+from apps.suite import errors
+from apps.suite.demo import elements
+from apps.suite.export import asking
+from apps.summarization import predict
+
+TITLE = "Summaries"
+EXPLAINED = "Give a text; the model sums it up, and shows which words it took from there."
+LONGEST = 20_000
+
+
+def tab(model: asking.ExportedModel) -> None:
+    """Adds the tab's fields to the page that is being built."""
+    with gradio.Row():
+        with gradio.Column(scale=2, min_width=300):
+            text = gradio.Textbox(
+                label="Text", lines=8, max_lines=24, max_length=LONGEST, autofocus=True,
+                placeholder="A text like those that the model has learned from",
+            )  # fmt: skip
+            most = gradio.Slider(
+                1, 100, value=model.setting("max_words"), step=1, label="Words at most"
+            )
+            with gradio.Row():
+                sum_up = gradio.Button("Sum up", variant="primary", min_width=70, size="md")
+                suggest = gradio.Button("Suggest a text", min_width=150, size="md")
+        with gradio.Column(scale=3, min_width=300):
+            shown = elements.place()
+
+    show = elements.answered(lambda given, words: page(summed_up(model, given, words)))
+    for event in (sum_up.click, text.submit):
+        event(show, [text, most], shown, **elements.ANSWER)
+    suggest.click(elements.filled(lambda: example(model)), None, [text, shown], **elements.ANSWER)
+
+
+def summed_up(model: asking.ExportedModel, text: str | None, words: float) -> predict.Answer:
+    """Returns the model's answer to a text.
+
+    Raises:
+        UserError: no text, a text that is too long, or what the model refuses.
+    """
+    given = (text or "").strip()
+    if not given:
+        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
+    if len(given) > LONGEST:
+        raise errors.UserError(f"The text has {len(given):,} characters; give {LONGEST:,} at most.")
+    return next(predict.answers(model, [given], max_words=int(words), explained=True))
+
+
+def example(model: asking.ExportedModel) -> str:
+    """Returns a text that the export itself was checked with."""
+    texts = [each.decode() for each in model.example().get("text", [])]
+    return next((each for each in texts if each.strip()), "Returns the sum of all numbers.")
+
+
+def page(answer: predict.Answer) -> str:
+    """Shows the summary, the text with its copied words marked, and a table of the pieces."""
+    rows = [[piece.text, f"{piece.copied:.2f}"] for piece in answer.pieces]
+    return (
+        elements.heading(answer.summary or "(nothing)", f"score {answer.score:.2f}")
+        + f'<div class="written" aria-live="polite">{predict.marked(answer)}</div>'
+        + elements.table(["piece", "copied"], rows, "Where the pieces come from")
+    )

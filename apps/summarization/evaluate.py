@@ -1,0 +1,93 @@
+"""Measures a trained run on its test texts: `python -m apps.summarization.evaluate`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison, evaluation
+from apps.suite.runs import run_folder as run_folders
+from apps.summarization import config as configs
+
+if typing.TYPE_CHECKING:
+    from apps.summarization import data, trained_model
+
+TASK = "summarization"
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    The test texts are summed up once, as the export does it, with the search of the config. The
+    baselines read the same texts, without their titles. The best sentence of each text, chosen by
+    the true summary, is no rival: it stands in the report, and not among the baselines.
+
+    Raises:
+        UserError: no trained run, other data than it was trained on, a training that diverged.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.summarization import baselines, data, measures, report, scoring
+
+    trained, corpus, settings = run.trained, run.data, run.config.text
+    test = corpus.test
+    print(f"summing up {len(test):,} test texts", flush=True)
+    encoded = data.encode(test, trained.vocabulary, settings)
+    answers, a_second = scoring.timed_answers(trained, encoded)
+    evaluation.refuse_diverged(run.folder, answers.scores)
+    true, texts = [pair.summary for pair in test], [pair.text for pair in test]
+    sources = [data.joined(pair, settings.title) for pair in test]
+    result = measures.scores(true, answers.summaries, sources)
+    result["copied"] = report.share_copied(answers)
+    print("the baselines", flush=True)
+    validation = corpus.validation
+    count = baselines.best_length(
+        [pair.text for pair in validation], [pair.summary for pair in validation]
+    )
+    known = [data.joined(pair, settings.title) for pair in corpus.train]
+    given = {
+        f"{baselines.LEAD} ({count})": [baselines.first_words(text, count) for text in texts],
+        baselines.SENTENCE: baselines.first_sentences(texts),
+        baselines.RANK: [baselines.text_rank(text) for text in texts],
+        baselines.NEAREST: baselines.nearest(
+            known, [pair.summary for pair in corpus.train], sources
+        ),
+    }
+    of_baselines = {name: measures.scores(true, each, sources) for name, each in given.items()}
+    ceiling = measures.scores(true, baselines.best_sentences(texts, true), sources)
+    metrics = {
+        "data": {
+            "examples": {name: len(part) for name, part in corpus.parts.items()},
+            "unit": "texts",
+            "split": corpus.split,
+        },
+        "primary": comparison.primary(
+            measures.PRIMARY, result, of_baselines, higher_is_better=True
+        ),
+        "test": result,
+        "baselines": of_baselines,
+    }
+    cut, parameters = encoded.left_out / len(test), trained.model.count_params()
+    card = report.card(run.folder, corpus, metrics, answers, ceiling, cut, parameters)
+    note = f"It sums up {a_second:,.1f} texts a second here, {scoring.ROWS} at once."
+    return evaluation.finish(run.folder, metrics, card, [sources[0][:200]], note=note)
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Corpus]:
+    from apps.summarization import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
