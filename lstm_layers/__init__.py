@@ -1,6 +1,8 @@
-"""Recurrent layers for Keras 3: LSTM and its variants, GRU, two directions, stacks; a CRF."""
+"""Recurrent layers for Keras 3: LSTM, its variants, GRU, stacks, LSTM over pictures; a CRF."""
 
 from lstm_layers.bilstm import BiLSTM
+from lstm_layers.conv_lstm import ConvLSTM
+from lstm_layers.conv_lstm_cell import ConvLSTMCell
 from lstm_layers.crf import CRF, forbidden_by
 from lstm_layers.gru import GRU, GRUCell
 from lstm_layers.layer_kinds import layer_of_kind
@@ -39,6 +41,8 @@ __all__ = [
     "LSTM1997",
     "LSTM2000",
     "BiLSTM",
+    "ConvLSTM",
+    "ConvLSTMCell",
     "CoupledLSTM",
     "GRUCell",
     "LayerNormLSTM",

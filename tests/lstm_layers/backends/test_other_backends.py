@@ -52,9 +52,9 @@ def test_importing_and_calling_the_layers_does_not_import_tensorflow(backend):
 
 def test_every_layer_is_right_there(backend):
     recurrent = Path(__file__).with_name("test_layers_on_backend.py")
-    crf = Path(__file__).parents[1] / "test_crf.py"
-    process = _run(
-        backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(recurrent), str(crf)
-    )
+    beside = [
+        str(Path(__file__).parents[1] / name) for name in ("test_crf.py", "test_conv_lstm.py")
+    ]
+    process = _run(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(recurrent), *beside)
     assert process.returncode == 0, process.stdout[-5000:] + process.stderr[-2000:]
     assert " passed" in process.stdout
