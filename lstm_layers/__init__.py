@@ -1,7 +1,9 @@
-"""Recurrent layers for Keras 3: LSTM, variants, GRU, two directions, stacks; attention; a CRF."""
+"""Recurrent layers for Keras 3: LSTM and its kin, GRU, stacks; over pictures; attention; a CRF."""
 
 from lstm_layers.attention_lstm import AttentionLSTM
 from lstm_layers.bilstm import BiLSTM
+from lstm_layers.conv_lstm import ConvLSTM
+from lstm_layers.conv_lstm_cell import ConvLSTMCell
 from lstm_layers.crf import CRF, forbidden_by
 from lstm_layers.gru import GRU, GRUCell
 from lstm_layers.layer_kinds import layer_of_kind
@@ -41,6 +43,8 @@ __all__ = [
     "LSTM2000",
     "AttentionLSTM",
     "BiLSTM",
+    "ConvLSTM",
+    "ConvLSTMCell",
     "CoupledLSTM",
     "GRUCell",
     "LayerNormLSTM",

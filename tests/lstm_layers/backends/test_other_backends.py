@@ -52,9 +52,8 @@ def test_importing_and_calling_the_layers_does_not_import_tensorflow(backend):
 
 def test_every_layer_is_right_there(backend):
     recurrent = Path(__file__).with_name("test_layers_on_backend.py")
-    others = [
-        str(Path(__file__).parents[1] / f"test_{name}.py") for name in ("attention_lstm", "crf")
-    ]
+    names = ("attention_lstm", "conv_lstm", "crf")
+    others = [str(Path(__file__).parents[1] / f"test_{name}.py") for name in names]
     process = _run(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(recurrent), *others)
     assert process.returncode == 0, process.stdout[-5000:] + process.stderr[-2000:]
     assert " passed" in process.stdout
