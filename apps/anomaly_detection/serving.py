@@ -167,14 +167,15 @@ class ServedDetector:
             tf.reduce_all(~tf.math.is_inf(values)),
             "values: one is infinite, or beyond float32; a missing value is NaN",
         )
-        told, level = {}, None
+        known: dict[str, tf.Tensor] = {}
+        level = None
         if series is not None and self.scales is not None:
-            values, level, told["is_known"] = self.scales.brought(values, series)
+            values, level, known["is_known"] = self.scales.brought(values, series)
         scaling = self.detector.residuals.scaling
         mean, deviation = (tf.convert_to_tensor(each) for each in (scaling.mean, scaling.deviation))
         reach = _MOST_DEVIATIONS * deviation
         near = tf.clip_by_value(values, mean - reach, mean + reach)
-        return near, ~tf.math.is_nan(values), told, level
+        return near, ~tf.math.is_nan(values), known, level
 
     def _answers(
         self,
@@ -314,7 +315,7 @@ def _whole(
         found = detector.whole(tf.constant(values[row][None]), tf.constant(observed[row][None]))
         scores.append(found.scores[0].numpy())
         contributions.append(found.contributions[0].numpy())
-    every = (sent.levelled(np.stack(each)) for each in (scores, contributions))
+    every = sent.levelled(np.stack(scores)), sent.levelled(np.stack(contributions))
     return warmup_requests.Request(
         sent.name("serving_default"),
         sent.inputs(),

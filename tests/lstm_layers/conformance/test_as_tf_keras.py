@@ -17,7 +17,7 @@ def _given(counterpart, states):
 def _masked_model(counterpart, steps=None, **options):
     """Makes `Masking` and two layers above each other, and returns the model and the layers.
 
-    Steps that only the call tells let no training be compiled, which would take seconds.
+    Models here train eagerly, which takes no seconds; in graphs others do so.
     """
     lower, upper = counterpart.make(return_sequences=True, **options), counterpart.make(**options)
     lower.build((None, steps, 2))
@@ -39,7 +39,7 @@ def test_a_mask_goes_through_layers_above_each_other(
     between, _ = counterpart.expected(lower, x, mask=mask)
     expected, _ = counterpart.expected(upper, between, mask=mask)
     assert_close(model(x), expected[:, -1])
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", run_eagerly=True)
     loss = model.train_on_batch(x, np.zeros((4, 3), "float32"))
     assert_close(loss, np.mean(expected[:, -1] ** 2))
 
@@ -49,7 +49,7 @@ def test_a_batch_that_is_masked_as_a_whole(counterpart, assert_close):
     model, *layers = _masked_model(counterpart)
     x = np.zeros((5, 6, 2), "float32")
     np.testing.assert_array_equal(model(x), np.zeros((5, 3)))
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", run_eagerly=True)
     before = [weight.numpy() for layer in layers for weight in layer.weights]
     assert np.isfinite(model.train_on_batch(x, np.ones((5, 3), "float32")))
     after = [weight.numpy() for layer in layers for weight in layer.weights]
@@ -103,7 +103,7 @@ def test_states_that_another_layer_computes(counterpart, sequences, assert_close
     given = [dense(told).numpy() for dense in denses]
     expected, _ = counterpart.expected(layer, sequences, state=given)
     assert_close(model([sequences, told]), expected[:, -1])
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", run_eagerly=True)
     before = [dense.kernel.numpy() for dense in denses]
     model.train_on_batch([sequences, told], np.ones((4, 3), "float32"))
     for dense, kernel in zip(denses, before, strict=True):
@@ -154,7 +154,7 @@ def test_regularizers_add_losses_and_constraints_hold(counterpart, sequences):
     found = sorted(float(loss) for loss in layer.losses)
     np.testing.assert_allclose(found, sorted(expected), rtol=1e-4)
     model = keras.Sequential([keras.Input((None, 2)), layer])
-    model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), "mse", run_eagerly=True)
     model.train_on_batch(sequences, np.ones((4, 3), "float32"))
     for weight in weights:
         assert np.linalg.norm(weight.numpy(), axis=0).max() < 0.0501
