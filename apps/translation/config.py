@@ -85,7 +85,7 @@ _TINY = Config(
 _DEFAULT = Config(
     text=TextConfig(source_vocabulary=1_000, target_vocabulary=1_500),
     model=ModelConfig(dropout=0.1),
-    training=TrainingConfig(steps=3_000, steps_per_checkpoint=500),
+    training=TrainingConfig(steps=5_000, steps_per_checkpoint=500),
 )
 # Words to phonemes, `--data pronunciations`: letters are the pieces.
 _PRONUNCIATIONS = Config(
