@@ -7,6 +7,8 @@ from apps.suite.export import asking
 from apps.summarization import demo, serving
 from tests.apps.summarization import small_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():

@@ -88,6 +88,7 @@ def test_coverage_enters_the_loss_from_its_step_on():
     assert losses[0] > losses[1] + 0.01
 
 
+@pytest.mark.slow
 def test_copying_is_learned_where_a_vocabulary_cannot_help():
     """Tokens are drawn anew in every row: only the source tells which ones are to be written."""
     draw = np.random.default_rng(0)
