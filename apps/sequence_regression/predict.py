@@ -115,8 +115,8 @@ def answer(asked: questions.Asked, by_step: bool) -> Answer:
     """Returns an answer with a side of targets, which one target alone lacks."""
     rank = 1 + by_step
     found = [asked.answers[name] for name in ENDS]
-    found = [each if each.ndim == rank else each[..., None] for each in found]
-    return Answer(asked.name, *found, asked.steps)
+    value, lower, upper = (each if each.ndim == rank else each[..., None] for each in found)
+    return Answer(asked.name, value, lower, upper, asked.steps)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
