@@ -153,8 +153,9 @@ def batches(
         found, labels = encoded, encoded.labels[chosen]
         if swaps:
             drawn = swaps.drawn(chosen, draw)
-            arrays = (array[np.concatenate(drawn)] for array in encoded[:3])
-            found = Encoded(*arrays, np.cumsum([0, *map(len, drawn)]), labels)
+            words, letters, tags = (array[np.concatenate(drawn)] for array in encoded[:3])
+            starts = np.cumsum([0, *map(len, drawn)])
+            found = Encoded(words, letters, tags, starts, labels)
             chosen = np.arange(rows)
         words, letters, tags = padded(found, chosen)
         if settings.rare_dropout:

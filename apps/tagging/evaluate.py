@@ -45,7 +45,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     answers = scoring.answers(trained, encoded, ask)
     words_a_second = len(encoded.words) / (time.perf_counter() - began)
     evaluation.refuse_diverged(run.folder, *answers.probabilities, answers.labels)
-    words, right = ([each[at] for each in test] for at in (0, 1))
+    words, right = [each.words for each in test], [each.tags for each in test]
 
     def scores(tags: tag_measures.Tags) -> dict[str, float]:
         return tag_measures.scores(words, right, tags, scheme, names, seen)

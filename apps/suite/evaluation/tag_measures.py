@@ -113,9 +113,9 @@ def scores(
     )
     found["accuracy"] = (counts[True, True] + counts[False, True]) / max(1, counts.total())
     for name, was_seen in (("accuracy_of_seen_words", True), ("accuracy_of_unseen_words", False)):
-        words = counts[was_seen, True] + counts[was_seen, False]
-        if words:
-            found[name] = counts[was_seen, True] / words
+        times = counts[was_seen, True] + counts[was_seen, False]
+        if times:
+            found[name] = counts[was_seen, True] / times
     pairs = zip(right, known(right, given), strict=True)
     found["sentence_accuracy"] = sum(list(true) == tags for true, tags in pairs) / len(right)
     return found

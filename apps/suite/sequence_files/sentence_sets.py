@@ -139,7 +139,8 @@ def _divided(
     scheme: str = settings.scheme
     if scheme == "auto":
         scheme = tag_schemes.find([each.tags for each in found["train"]])
-    return Corpus(*facts, split, scheme, **found)
+    name, licence, source = facts
+    return Corpus(name, licence, source, split, scheme, **found)
 
 
 def checked(corpus: Corpus, settings: SentenceFormatConfig) -> Corpus:
