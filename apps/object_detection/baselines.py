@@ -45,9 +45,8 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
     network.compile(
         optimizer.optimizer(settings), model.loss(settings.size_weight, settings.offset_weight)
     )
-    network.fit(
-        data.batches(corpus.train, classes, alone), steps_per_epoch=settings.steps, verbose=0
-    )
+    stream = data.batches(corpus.train, classes, alone)
+    network.fit(stream, steps_per_epoch=settings.steps, shuffle=False, verbose=0)
     with optimizer.averages_in_place(network), files.replacing(file) as partial:
         network.save(partial)
     return keras.models.load_model(file, compile=False)

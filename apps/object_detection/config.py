@@ -29,7 +29,7 @@ class ModelConfig:
     stride: Literal[4, 8] = 4  # pixels of a frame to one place of the heat map
     # Memory between frames; none: the same network sees each frame by itself
     memory: Literal["conv_lstm", "none"] = "conv_lstm"
-    memory_filters: fields.Count = 48
+    units: fields.Count = 48  # channels of the memory
     bottleneck: bool = True  # depthwise separable convolutions in the memory
     head_filters: fields.Count = 48
     colour: bool = False  # sees colour; otherwise grey
@@ -74,7 +74,7 @@ class Config:
 _TINY = Config(
     preset="tiny",
     data="drifting_digits/small",
-    model=ModelConfig(filters=(4, 8), memory_filters=8, head_filters=8),
+    model=ModelConfig(filters=(4, 8), units=8, head_filters=8),
     training=TrainingConfig(batch_size=8, steps=20, steps_per_checkpoint=10),
     evaluation=EvaluationConfig(strips=2),
 )
@@ -87,7 +87,7 @@ _LARGE = Config(
     model=ModelConfig(
         filters=(32, 64, 128, 128, 256),
         stride=8,
-        memory_filters=256,
+        units=256,
         head_filters=256,
         colour=True,
         boxes_per_frame=50,

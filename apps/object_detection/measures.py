@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What became of all found boxes.
+    """Boxes that were found, and what each of them took.
 
     Attributes:
         frames: int [n], each box's frame.

@@ -59,9 +59,9 @@ class Unfolded(keras.layers.Layer):
             batch, time = batch * time, 1
         return ops.reshape(values, (batch, time, *values.shape[-3:]))
 
-    def compute_output_shape(self, values: tuple, frames: tuple) -> tuple:
-        leading = (None, 1) if self.each_by_itself else frames[:2]
-        return (*leading, *values[-3:])
+    def compute_output_shape(self, values_shape: tuple, frames_shape: tuple) -> tuple:
+        leading = (None, 1) if self.each_by_itself else frames_shape[:2]
+        return (*leading, *values_shape[-3:])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "each_by_itself": self.each_by_itself}
@@ -94,7 +94,7 @@ def build(config: configs.Config, classes: int) -> keras.Model:
     alone = config.model.memory == "none"
     sequences = Unfolded(alone, name="unfolded")(features, frames)
     remembered, *_ = lstm_layers.ConvLSTM(
-        config.model.memory_filters,
+        config.model.units,
         bottleneck=config.model.bottleneck,
         return_sequences=True,
         return_state=True,
@@ -127,7 +127,7 @@ def head(config: configs.Config, classes: int) -> keras.Model:
     """Builds the convolutions from the memory to the maps."""
     sizes, stride = config.model, config.model.stride
     values = keras.Input(
-        (config.frames.height // stride, config.frames.width // stride, sizes.memory_filters)
+        (config.frames.height // stride, config.frames.width // stride, sizes.units)
     )
     hidden = keras.layers.Conv2D(
         sizes.head_filters, 3, padding="same", activation="relu", kernel_initializer="he_normal"

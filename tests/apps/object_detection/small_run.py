@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 16, 24
 
 
 def config(data="", **sizes):
-    sizes = {"filters": (4, 6), "memory_filters": 5, "head_filters": 6, **sizes}
+    sizes = {"filters": (4, 6), "units": 5, "head_filters": 6, **sizes}
     return configs.Config(
         preset="tiny",
         data=str(data),
