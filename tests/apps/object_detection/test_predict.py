@@ -39,7 +39,7 @@ def test_csv_coco_and_copy_tell_what_is_answered(tmp_path):
     assert {box.label for box in answer.boxes} <= set(made.label_names)
     assert all(box.score >= 0.4 for box in answer.boxes)
     assert all(box.x >= 0 and box.x + box.width <= 60.01 for box in answer.boxes)
-    rows = list(csv.DictReader((tmp_path / "b.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
     assert [int(row["frame"]) for row in rows] == [box.frame for box in answer.boxes]
     content = json.loads((tmp_path / "b.json").read_text())
     assert len(content["images"]) == 11
