@@ -37,7 +37,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     print(f"finding objects in {len(corpus.test):,} test videos", flush=True)
     find = scoring.Finder(trained.model, run.config.model.boxes_per_frame)
     found, frames_a_second = scoring.timed(find, corpus.test)
-    evaluation.refuse_diverged(run.folder, *(each.scores for each in found))
+    evaluation.refuse_diverged(
+        run.folder, *(each for its in found for each in (its.boxes, its.scores))
+    )
     result = scoring.scores(corpus.test, found, classes)
     if run.config.evaluation.twin:
         print("training the frame-by-frame twin", flush=True)

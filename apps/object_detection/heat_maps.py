@@ -24,7 +24,8 @@ def decode(maps: tf.Tensor, most: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]
     height, width, classes = maps.shape[1], maps.shape[2], maps.shape[3] - 4
     scores = tf.nn.sigmoid(maps[..., :classes])
     highest = tf.nn.max_pool2d(scores, 3, 1, "SAME")
-    peaks = tf.reshape(tf.where(scores >= highest, scores, 0.0), [-1, height * width * classes])
+    # What is not a number stays so, and is found
+    peaks = tf.reshape(tf.where(scores < highest, 0.0, scores), [-1, height * width * classes])
     found, at = tf.math.top_k(peaks, min(most, height * width * classes))
     place, kind = at // classes, at % classes
     told = tf.gather(
