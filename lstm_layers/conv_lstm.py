@@ -193,7 +193,7 @@ class ConvLSTM(keras.layers.Layer):
     def reset_state(self) -> None:
         """Sets the states of a stateful layer to zero."""
         for state in self.states or ():
-            state.assign(ops.zeros_like(state))
+            state.assign(ops.zeros(state.shape, state.dtype))
 
     def call(self, sequences, initial_state=None, mask=None, training=False, sequences_mask=None):
         mask = sequences_mask if mask is None else mask
@@ -243,8 +243,20 @@ class ConvLSTM(keras.layers.Layer):
     def _before(self, sequences, initial_state) -> list:
         """Returns the states before the first step, as a caller or a stateful layer has them."""
         batch, _, height, width, _ = ops.shape(sequences)
+        if initial_state is None and self.stateful:
+            expected = tuple(self.states[0].shape[:3])
+            given = (sequences.shape[0], *sequences.shape[2:4])
+            if any(
+                None not in pair and pair[0] != pair[1]
+                for pair in zip(given, expected, strict=True)
+            ):
+                raise ValueError(
+                    f"{self.name} is stateful, for batch size, height and width {expected}, and "
+                    f"got {given}: the states of the last call belong to its rows and places"
+                )
+            return self.states
         if initial_state is None:
-            return self.states if self.stateful else self.get_initial_state(batch, height, width)
+            return self.get_initial_state(batch, height, width)
         if not isinstance(initial_state, (list, tuple)) or len(initial_state) != 2:
             raise ValueError(f"{self.name} takes two initial states, h and c")
         expected = (sequences.shape[0], *sequences.shape[2:4], self.filters)

@@ -195,6 +195,8 @@ def test_a_stateful_layer_goes_on_and_starts_anew_when_told():
         chunks = [layer(x[:, :2])[0], layer(x[:, 2:])[0]]
         assert_close([ops.concatenate(chunks, axis=1)], [whole])
         assert np.abs(numpy(layer.states)[1]).min() > 0
+        with pytest.raises(ValueError, match="belong to its rows"):
+            layer(x[:1])
         layer.reset_state()
         assert not numpy(layer.states)[1].any()
 
