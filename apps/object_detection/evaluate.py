@@ -40,11 +40,14 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     evaluation.refuse_diverged(
         run.folder, *(each for its in found for each in (its.boxes, its.scores))
     )
-    result = scoring.scores(corpus.test, found, classes)
+    result = scoring.scores(corpus.test, found, classes, run.config.evaluation.threshold)
     if run.config.evaluation.twin:
         print("training the frame-by-frame twin", flush=True)
     given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE)
-    of_baselines = {name: scoring.scores(corpus.test, its, classes) for name, its in given.items()}
+    threshold = run.config.evaluation.threshold
+    of_baselines = {
+        name: scoring.scores(corpus.test, its, classes, threshold) for name, its in given.items()
+    }
     metrics = {
         "data": {
             "examples": {name: len(part) for name, part in corpus.parts.items()},

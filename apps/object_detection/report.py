@@ -22,6 +22,10 @@ _MEANING = {
     "ap": "The same, the mean over the overlaps .5, .55, … .95.",
     "ap50 of failed frames": "AP50 in the frames that are known to have failed.",
     "ap50 of other frames": "AP50 in all other frames.",
+    "gaps in 100 frames": "How often an object is lost and found again, in a hundred frames of it; "
+    "it is found where a box of its class, with at least the threshold's score, covers it by half.",
+    "frames until found": "Frames of an object before the first in which it is found; the mean "
+    "over the objects that are.",
     "frame-by-frame twin": "The same network, trained alike, whose memory is empty before every "
     "frame. What it lacks is what the memory is worth.",
     "twin that repeats its last boxes": "The twin, which tells the boxes of the frame before once "
@@ -32,7 +36,7 @@ _MEANING = {
 _LIMITS = (
     "The numbers hold for videos like the test part's: its cameras, sizes and paces. A gain of "
     "memory that was measured on made clips shows that the model can remember, and no more.",
-    "Average precision says nothing of flicker, nor of how long an object takes to be found.",
+    "Gaps depend on the threshold: a higher one makes more of them.",
     "One run with one seed: a difference in the third digit may be chance.",
 )
 

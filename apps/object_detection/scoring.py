@@ -74,10 +74,46 @@ def frames_of(videos: Sequence[data.Video], found: Sequence[Found]) -> list[meas
     return frames
 
 
-def scores(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> dict[str, float]:
-    """Returns the measures of videos."""
+def scores(
+    videos: Sequence[data.Video], found: Sequence[Found], classes: int, threshold: float = 0.3
+) -> dict[str, float]:
+    """Returns the measures of videos; boxes with a lower score than `threshold` close no gap."""
     failed = np.concatenate([video.failed[video.seen] for video in videos])
-    return measures.scores(measures.match(frames_of(videos, found), classes), failed)
+    precision = measures.scores(measures.match(frames_of(videos, found), classes), failed)
+    return {**precision, **steadiness(videos, found, threshold)}
+
+
+def steadiness(
+    videos: Sequence[data.Video], found: Sequence[Found], threshold: float
+) -> dict[str, float]:
+    """Returns how often objects are lost and found again, and how long they take to be found.
+
+    An object is found in a frame where a box of its class with a score of at least `threshold`
+    covers it by half. A gap lies between two frames in which it is found.
+
+    Returns:
+        `gaps_in_100_frames` of an object, and `frames_until_found`, the mean over the objects that
+        are found at all; nothing for videos whose objects have no numbers.
+    """
+    frames, gaps, delays = 0, 0, []
+    for video, its in zip(videos, found, strict=True):
+        counted = (video.labels >= 0) & (video.tracks >= 0) & video.seen[:, None]
+        for track in np.unique(video.tracks[counted]):
+            hits = []
+            for t, at in np.argwhere(counted & (video.tracks == track)):
+                told = (its.scores[t] >= threshold) & (its.classes[t] == video.labels[t, at])
+                lie = measures.overlap(video.boxes[t, at][None], its.boxes[t][told])
+                hits.append(lie.max(initial=0.0) >= 0.5)
+            at_which = np.flatnonzero(hits)
+            frames += len(hits)
+            gaps += int((np.diff(at_which) > 1).sum())
+            delays += at_which[:1].tolist()
+    if not delays:
+        return {}
+    return {
+        "gaps_in_100_frames": 100 * gaps / frames,
+        "frames_until_found": float(np.mean(delays)),
+    }
 
 
 def timed(find: Callable, videos: Sequence[data.Video]) -> tuple[list[Found], float]:
