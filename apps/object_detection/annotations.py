@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,30 +56,6 @@ class Annotated:
     part: str = ""
     size: tuple[int, int] | None = None
     digests: tuple[Path, ...] = ()
-
-
-def find(path: Path) -> list[Annotated]:
-    """Returns the annotated videos of a file or folder, in order of their names.
-
-    Raises:
-        UserError: nothing that is known, or what cannot be read; it names file and line.
-    """
-    if path.is_file():
-        if path.suffix.lower() == ".json":
-            return of_coco(path, path.parent)
-        raise errors.UserError(f"{path}: give a folder of annotated videos, or a COCO json file")
-    readers: list[tuple[str, Callable[[Path], list[Annotated]]]] = [
-        ("gt.txt", of_mot), ("classes.txt", of_yolo), ("*.json", of_cocos), ("*.csv", of_csv),
-    ]  # fmt: skip
-    for pattern, read in readers:
-        if any(path.rglob(pattern)):
-            found = read(path)
-            if found:
-                return sorted(found, key=lambda each: (each.part, each.name))
-    raise errors.UserError(
-        f"{path}: no boxes found; needed are videos with a csv each, a COCO json, MOT folders "
-        "(gt/gt.txt), or YOLO text files with classes.txt"
-    )
 
 
 def of_csv(folder: Path) -> list[Annotated]:
@@ -207,7 +183,7 @@ def of_mot(folder: Path) -> list[Annotated]:
                 continue
             if len(cells) < 6:
                 raise errors.UserError(f"{where}: has {len(cells)} numbers, at least 6 are needed")
-            counted = len(cells) < 7 or _number(cells[6], where, "column 7") != 0
+            counted = len(cells) < 7 or finite_number(cells[6], where, "column 7") != 0
             label = cells[7] if len(cells) > 7 else "1"
             first = row_of(where, cells[0], cells[1], label, cells[2:6], not counted)
             # Frames and pixels are counted from 1
@@ -247,12 +223,12 @@ def of_yolo(folder: Path) -> list[Annotated]:
                 cells, where = line.split(), f"{file}:{number}"
                 if not cells:
                     continue
-                kind = _number(cells[0], where, "class")
+                kind = finite_number(cells[0], where, "class")
                 if kind not in range(len(labels)):
                     raise errors.UserError(f"{where}: class {cells[0]}, {names} has {len(labels)}")
                 if len(cells) != 5:
                     raise errors.UserError(f"{where}: has {len(cells)} numbers, 5 are needed")
-                across, down, wide, high = (_number(each, where, "box") for each in cells[1:])
+                across, down, wide, high = (finite_number(each, where, "box") for each in cells[1:])
                 box = [(across - wide / 2) * width, (down - high / 2) * height,
                        wide * width, high * height]  # fmt: skip
                 video.rows.append(row_of(where, frame, -1, labels[int(kind)], box))
@@ -264,13 +240,13 @@ def row_of(
     where: str, frame: Any, track: Any, label: str, box: Iterable[Any], hidden: bool = False
 ) -> Row:
     """Checks the cells of a row; UserError names `where` and the cell."""
-    number = _number(frame, where, "frame")
-    if number != int(number) or number < 0:
+    at = finite_number(frame, where, "frame")
+    if at != int(at) or at < 0:
         raise errors.UserError(f"{where}: frame must be a whole number from 0 on, is {frame}")
     if not label:
         raise errors.UserError(f"{where}: label is empty")
     x, y, width, height = (
-        _number(value, where, name)
+        finite_number(value, where, name)
         for value, name in zip(box, ("x", "y", "width", "height"), strict=True)
     )
     if width <= 0 or height <= 0:
@@ -278,7 +254,7 @@ def row_of(
             f"{where}: width and height of a box must be above 0, are {width:g} and {height:g}"
         )
     return Row(
-        int(number), int(_number(track, where, "id")), label, x, y, width, height, hidden, where
+        int(at), int(finite_number(track, where, "id")), label, x, y, width, height, hidden, where
     )
 
 
@@ -309,11 +285,12 @@ def _json(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _number(value: Any, where: str, name: str) -> float:
+def finite_number(value: Any, where: str, name: str) -> float:
+    """Returns a finite number; UserError names `where` and `name`."""
     try:
-        number = float(value)
+        found = float(value)
     except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
+        found = math.nan
+    if not math.isfinite(found):
         raise errors.UserError(f"{where}: {name} must be a number, is {value!r}")
-    return number
+    return found

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.object_detection import annotations, heat_maps
+from apps.object_detection import annotations, heat_maps, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import division, labelled_files, named_sets
@@ -222,7 +222,7 @@ def _corner_and_sides(box: np.ndarray) -> tuple[float, float, float, float]:
 
 def _own(path: Path, config: configs.Config) -> Corpus:
     """Reads the user's own videos, and divides them by video."""
-    found = annotations.find(path)
+    found = own_videos.find(path)
     names = sorted({row.label for each in found for row in each.rows})
     if not names:
         raise errors.UserError(f"{path}: not one box; there is nothing to learn")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.object_detection import annotations, data
+from apps.object_detection import data, own_videos
 from apps.suite import errors
 from apps.suite.videos import video_files
 from tests.apps.object_detection import small_run
@@ -61,26 +61,68 @@ def yolo_folder(folder, line="0 0.25 0.25 0.25 0.25\n"):
     return folder
 
 
-EVERY = {"csv": csv_folder, "coco": coco_folder, "mot": mot_folder, "yolo": yolo_folder}
+def cvat_folder(folder, box='outside="0" occluded="0" xtl="{}" ytl="4" xbr="{}" ybr="12"'):
+    video_files.write(folder / "a.avi", small_run.video(5, *SIZE))
+    boxes = [(1, box.format(6, 18)), (3, box.format(10, 22)),
+             (4, box.format(10, 22).replace('outside="0"', 'outside="1"'))]  # fmt: skip
+    inside = "".join(f'<box frame="{frame}" keyframe="1" {each}/>' for frame, each in boxes)
+    (folder / "a.xml").write_text(
+        "<annotations><meta><task><original_size><width>48</width><height>32</height>"
+        "</original_size><source>a.avi</source><stop_frame>4</stop_frame></task></meta>"
+        f'<track id="7" label="car">{inside}</track></annotations>'
+    )
+    return folder
+
+
+def voc_folder(folder, box="<xmin>7</xmin><ymin>5</ymin><xmax>18</xmax><ymax>12</ymax>"):
+    for frame in range(3):
+        picture(folder / "JPEGImages" / f"{frame}.jpg")
+    (folder / "Annotations").mkdir()
+    (folder / "Annotations" / "1.xml").write_text(
+        "<annotation><filename>1.jpg</filename><object><name>car</name>"
+        f"<difficult>0</difficult><bndbox>{box}</bndbox></object></annotation>"
+    )
+    return folder
+
+
+def with_entities(folder):
+    (folder / "a.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>')
+    return folder
+
+
+EVERY = {"csv": csv_folder, "coco": coco_folder, "mot": mot_folder, "yolo": yolo_folder,
+         "cvat": cvat_folder, "voc": voc_folder}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_a_box_is_where_its_format_says(kind, tmp_path):
-    found = annotations.find(EVERY[kind](tmp_path))
-    (row,) = found[0].rows
+    found = own_videos.find(EVERY[kind](tmp_path))
+    row = found[0].rows[0]
+    assert len(found[0].rows) == (3 if kind == "cvat" else 1)
     assert (row.frame, row.label) == (1, "car")
-    assert row.track == (-1 if kind == "yolo" else 7)
+    assert row.track == (-1 if kind in ("yolo", "voc") else 7)
     np.testing.assert_allclose([row.x, row.y, row.width, row.height], BOX, atol=1e-6)
-    assert sum(1 for _ in data.read_frames(found[0].source)) == 3
+    frames = sum(1 for _ in data.read_frames(found[0].source))
+    assert frames == (5 if kind == "cvat" else 3)
+
+
+def test_boxes_between_two_of_a_cvat_track_lie_on_a_line_and_end_where_it_goes_outside(tmp_path):
+    (video,) = own_videos.find(cvat_folder(tmp_path))
+    assert [(row.frame, row.x) for row in video.rows] == [(1, 6), (2, 8), (3, 10)]
+
+
+def test_a_picture_without_a_pascal_file_was_not_looked_at(tmp_path):
+    (video,) = own_videos.find(voc_folder(tmp_path))
+    assert video.seen == {1}
 
 
 def test_a_yolo_picture_without_a_text_file_was_not_looked_at(tmp_path):
-    (video,) = annotations.find(yolo_folder(tmp_path))
+    (video,) = own_videos.find(yolo_folder(tmp_path))
     assert video.seen == {1, 2}
 
 
 def test_ignored_boxes_of_mot_do_not_count(tmp_path):
-    (video,) = annotations.find(mot_folder(tmp_path, "2,7,7,5,12,8,0,car,1\n"))
+    (video,) = own_videos.find(mot_folder(tmp_path, "2,7,7,5,12,8,0,car,1\n"))
     assert video.rows[0].hidden
 
 
@@ -97,12 +139,14 @@ def test_ignored_boxes_of_mot_do_not_count(tmp_path):
         (lambda f: coco_folder(f, categories={}), "no list categories"),
         (lambda f: mot_folder(f, "2,7,7\n"), r"gt\.txt:1: has 3 numbers"),
         (lambda f: yolo_folder(f, "3 .1 .1 .1 .1\n"), r"1\.txt:1: class 3"),
+        (lambda f: voc_folder(f, "<xmin>1</xmin>"), "1.xml: object 1: ymin must be a number"),
+        (with_entities, "a.xml: declares entities"),
         (lambda f: f, "no boxes found"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_place(make, told, tmp_path):
     with pytest.raises(errors.UserError, match=told):
-        annotations.find(make(tmp_path))
+        own_videos.find(make(tmp_path))
 
 
 def load(folder):
