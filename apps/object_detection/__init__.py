@@ -1,0 +1,1 @@
+"""Detects objects in every frame of a video, with a memory of the frames before."""

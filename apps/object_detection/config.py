@@ -1,0 +1,98 @@
+"""Declares the config of an object detection run; `PRESETS` holds its sizes."""
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic.dataclasses import dataclass
+
+from apps.suite.runs import config as fields
+
+
+@dataclass(frozen=True)
+class FramesConfig:
+    height: fields.Count = 64  # pixels of every frame that the network sees
+    width: fields.Count = 64
+    clip_frames: fields.Count = 16  # consecutive frames that are learned from together
+    # Of the videos, where the data have no such part
+    validation_fraction: fields.Share = 0.15
+    test_fraction: fields.Share = 0.15
+    flip: bool = False  # learn mirrored clips as well; leave off where left and right differ
+
+    def __post_init__(self) -> None:
+        fields.refuse_fractions(self)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    # Filters of the convolutions; the first ones halve the picture, up to `stride`
+    filters: Annotated[tuple[fields.Count, ...], pydantic.Field(min_length=2)] = (16, 32, 48, 48)
+    stride: Literal[4, 8] = 4  # pixels of a frame to one place of the heat map
+    # Memory between frames; none: the same network sees each frame by itself
+    memory: Literal["conv_lstm", "none"] = "conv_lstm"
+    units: fields.Count = 48  # channels of the memory
+    bottleneck: bool = True  # depthwise separable convolutions in the memory
+    head_filters: fields.Count = 48
+    colour: bool = False  # sees colour; otherwise grey
+    boxes_per_frame: fields.Count = 20  # found at most
+
+    def __post_init__(self) -> None:
+        if 2 ** len(self.filters) < self.stride:
+            raise ValueError(f"filters: a stride of {self.stride} needs more convolutions")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(fields.TrainingConfig):
+    batch_size: fields.Count = 8  # clips
+    size_weight: fields.Positive = 1.0  # of the loss of boxes' sizes, beside that of the heat map
+    offset_weight: fields.Positive = 1.0  # likewise of their middles
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    twin: bool = True  # train the frame-by-frame twin of the model, as a baseline
+    strips: fields.CountOrZero = 6  # strips of frames in the report
+    threshold: fields.InnerShare = 0.3  # score from which a box is told, unless asked otherwise
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: str = "default"
+    data: str = ""  # "" = drifting_digits; a TFDS name; a folder or file of annotated videos
+    seed: int = 0
+    frames: FramesConfig = FramesConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            if getattr(self.frames, name) % self.model.stride:
+                raise ValueError(f"frames.{name} must be a multiple of {self.model.stride}")
+
+
+# Runs every step in seconds; learns next to nothing.
+_TINY = Config(
+    preset="tiny",
+    data="drifting_digits/small",
+    model=ModelConfig(filters=(4, 8), units=8, head_filters=8),
+    training=TrainingConfig(batch_size=8, steps=20, steps_per_checkpoint=10),
+    evaluation=EvaluationConfig(strips=2),
+)
+# Meant for ten minutes on two cores with its twin; nobody has measured it yet.
+_DEFAULT = Config(training=TrainingConfig(steps=1_000, steps_per_checkpoint=100))
+# Nobody has measured it yet.
+_LARGE = Config(
+    preset="large",
+    frames=FramesConfig(height=288, width=512, flip=True),
+    model=ModelConfig(
+        filters=(32, 64, 128, 128, 256),
+        stride=8,
+        units=256,
+        head_filters=256,
+        colour=True,
+        boxes_per_frame=50,
+    ),
+    training=TrainingConfig(steps=30_000, steps_per_checkpoint=1_000),
+)
+
+PRESETS = {"tiny": _TINY, "default": _DEFAULT, "large": _LARGE}

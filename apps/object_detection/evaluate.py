@@ -1,0 +1,80 @@
+"""Measures a trained run on its test videos: `python -m apps.object_detection.evaluate`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.object_detection import config as configs
+from apps.suite.commands import command
+from apps.suite.evaluation import comparison, evaluation
+from apps.suite.runs import run_folder as run_folders
+
+if typing.TYPE_CHECKING:
+    from apps.object_detection import data, trained_model
+
+TASK = "object_detection"
+TWIN_FILE = "twin.keras"
+
+
+def evaluate(run_folder: Path) -> dict[str, Any]:
+    """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
+
+    Model and baselines find boxes in the same test videos, whole, and the same code measures them.
+    The model's frame-by-frame twin is trained once, and kept beside it.
+
+    Raises:
+        UserError: no trained run, data that have changed since, or answers that are not finite.
+    """
+    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    from apps.object_detection import baselines, report, scoring
+
+    trained, corpus = run.trained, run.data
+    classes = len(trained.label_names)
+    print(f"finding objects in {len(corpus.test):,} test videos", flush=True)
+    find = scoring.Finder(trained.model, run.config.model.boxes_per_frame)
+    found, frames_a_second = scoring.timed(find, corpus.test)
+    evaluation.refuse_diverged(
+        run.folder, *(each for its in found for each in (its.boxes, its.scores))
+    )
+    result = scoring.scores(corpus.test, found, classes, run.config.evaluation.threshold)
+    if run.config.evaluation.twin:
+        print("training the frame-by-frame twin", flush=True)
+    given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE)
+    threshold = run.config.evaluation.threshold
+    of_baselines = {
+        name: scoring.scores(corpus.test, its, classes, threshold) for name, its in given.items()
+    }
+    metrics = {
+        "data": {
+            "examples": {name: len(part) for name, part in corpus.parts.items()},
+            "unit": "videos",
+            "split": corpus.split,
+        },
+        "primary": comparison.primary("ap50", result, of_baselines, higher_is_better=True),
+        "test": result,
+        "baselines": of_baselines,
+    }
+    card = report.card(run.folder, corpus, metrics, found, trained.model.count_params())
+    note = f"It reads {frames_a_second:,.0f} frames a second here."
+    return evaluation.finish(run.folder, metrics, card, ["video.mp4"], note=note)
+
+
+def _load(
+    folder: run_folders.RunFolder[configs.Config],
+) -> tuple[trained_model.TrainedModel, data.Corpus]:
+    from apps.object_detection import data, trained_model
+
+    return trained_model.read(folder), data.load(folder.config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, and returns its exit status."""
+    return command.evaluate_command(TASK, evaluate, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

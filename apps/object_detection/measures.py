@@ -1,0 +1,132 @@
+"""Average precision of boxes as COCO defines it, gaps of objects, and boxes that lie alike.
+
+Boxes of a class are sorted by their scores, and each takes the free object of its frame that it
+covers best, if by at least the threshold. With precision p(r) made falling from the right, AP is
+the mean of p at the recalls 0, .01, …, 1. AP50 has the threshold .5; AP is the mean over the
+thresholds .5, .55, …, .95. Both are means over the classes that the frames hold.
+
+Source: Lin et al., "Microsoft COCO", 2014, and its evaluation code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10)
+_RECALLS = np.linspace(0, 1, 101)
+
+
+class Frame(NamedTuple):
+    """A frame's objects, and the boxes that were found, the likeliest first.
+
+    Attributes:
+        boxes: float [objects, 4]: left, top, right, bottom.
+        labels: int [objects]; -2 for one that neither counts if found nor if missed.
+        found: float [n, 4].
+        scores: float [n].
+        classes: int [n].
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    found: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+
+
+class Matches(NamedTuple):
+    """Boxes that were found, and what each of them took.
+
+    Attributes:
+        frames: int [n], each box's frame.
+        classes, scores: [n].
+        hits: bool [n, thresholds], boxes that took an object.
+        left_out: bool [n, thresholds], boxes over objects that do not count.
+        objects: int [frames, classes].
+    """
+
+    frames: np.ndarray
+    classes: np.ndarray
+    scores: np.ndarray
+    hits: np.ndarray
+    left_out: np.ndarray
+    objects: np.ndarray
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns intersection over union, float [n, m], of boxes [n, 4] and [m, 4]."""
+    corner = np.maximum(one[:, None, :2], other[None, :, :2])
+    end = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.prod(np.maximum(end - corner, 0), axis=-1)
+    areas = [np.prod(np.maximum(each[:, 2:] - each[:, :2], 0), axis=-1) for each in (one, other)]
+    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-12)
+
+
+def match(frames: Sequence[Frame], classes: int) -> Matches:
+    """Gives objects to the boxes of each frame."""
+    hits, left_out = [], []
+    for frame in frames:
+        hit = np.zeros((len(frame.scores), len(THRESHOLDS)), bool)
+        out = np.zeros_like(hit)
+        lie = overlap(frame.found, frame.boxes)
+        free = np.ones((len(THRESHOLDS), len(frame.labels)), bool)
+        for at in np.argsort(-frame.scores, kind="stable"):
+            same = frame.labels == frame.classes[at]
+            candidates = np.where(free & same, lie[at], 0.0)
+            if same.any():
+                best = candidates.argmax(axis=1)
+                # As COCO's own code, which takes this for equal to the threshold
+                taken = candidates.max(axis=1) >= np.minimum(THRESHOLDS, 1 - 1e-10)
+                hit[at] = taken
+                free[np.flatnonzero(taken), best[taken]] = False
+            unsure = lie[at][frame.labels == -2].max(initial=0.0)
+            out[at] = ~hit[at] & (unsure >= THRESHOLDS)
+        hits.append(hit)
+        left_out.append(out)
+    counts = [np.bincount(each.labels[each.labels >= 0], minlength=classes) for each in frames]
+    return Matches(
+        np.repeat(np.arange(len(frames)), [len(each.scores) for each in frames]),
+        np.concatenate([each.classes for each in frames]),
+        np.concatenate([each.scores for each in frames]),
+        np.concatenate(hits),
+        np.concatenate(left_out),
+        np.stack(counts),
+    )
+
+
+def by_class(matches: Matches, among: np.ndarray | None = None) -> np.ndarray:
+    """Returns AP, float [classes, thresholds]; NaN for a class without an object.
+
+    Args:
+        matches: of all frames.
+        among: bool [frames], those that count; None = all.
+    """
+    among = np.ones(len(matches.objects), bool) if among is None else among
+    objects = matches.objects[among].sum(axis=0)
+    found = np.full((len(objects), len(THRESHOLDS)), np.nan)
+    here = among[matches.frames]
+    for kind in np.flatnonzero(objects):
+        mine = np.flatnonzero(here & (matches.classes == kind))
+        order = mine[np.argsort(-matches.scores[mine], kind="stable")]
+        for at in range(len(THRESHOLDS)):
+            counted = order[~matches.left_out[order, at]]
+            right = np.cumsum(matches.hits[counted, at])
+            recall = right / objects[kind]
+            precision = right / np.arange(1, len(right) + 1)
+            falling = np.maximum.accumulate(precision[::-1])[::-1]
+            places = np.searchsorted(recall, _RECALLS, side="left")
+            found[kind, at] = np.append(falling, 0.0)[np.minimum(places, len(falling))].mean()
+    return found
+
+
+def scores(matches: Matches, failed: np.ndarray) -> dict[str, float]:
+    """Returns AP50 and AP, and AP50 of the frames that failed and of the others, if some did."""
+    whole = by_class(matches)
+    found = {"ap50": float(np.nanmean(whole[:, 0])), "ap": float(np.nanmean(whole))}
+    if matches.objects[failed].sum() and matches.objects[~failed].sum():
+        found["ap50_of_failed_frames"] = float(np.nanmean(by_class(matches, failed)[:, 0]))
+        found["ap50_of_other_frames"] = float(np.nanmean(by_class(matches, ~failed)[:, 0]))
+    return found

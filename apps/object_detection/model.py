@@ -1,0 +1,203 @@
+"""The detector: convolutions of each frame, a memory over the frames, and maps of the boxes.
+
+f_t = convolutions of frame t, at 1 / stride of its size
+m_t = ConvLSTM(f_t, m_t-1), or ConvLSTM(f_t, 0) for each frame by itself
+y_t = convolutions of m_t: at each place a score of each class, size and middle of a box
+
+A box is told at the place of its middle (Zhou, Wang and Krähenbühl, "Objects as points", 2019).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+import lstm_layers
+from apps.object_detection import config as configs
+
+MEMORY = "memory"  # names of layers that others look for
+FEATURES = "features"
+MAPS = "maps"
+_FIRST_BIAS = -4.6  # the logit of 0.01: at the start nothing is an object
+
+
+@keras.saving.register_keras_serializable(package="object_detection")
+class FrameInput(keras.layers.Layer):
+    """Brings frames uint8 (n, height, width, 3) to -1 … 1, in grey or in colour."""
+
+    def __init__(self, colour: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.colour = colour
+
+    def call(self, frames: Any) -> Any:
+        values = ops.cast(frames, self.compute_dtype) / 127.5 - 1.0
+        if self.colour:
+            return values
+        return ops.sum(values * ops.array([0.299, 0.587, 0.114], values.dtype), -1, keepdims=True)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        return (*shape[:-1], 3 if self.colour else 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "colour": self.colour}
+
+
+@keras.saving.register_keras_serializable(package="object_detection")
+class Unfolded(keras.layers.Layer):
+    """Gives what was made of frames the rows and steps of a reference: (b · t, …) to (b, t, …)."""
+
+    def __init__(self, each_by_itself: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.each_by_itself = each_by_itself
+
+    def call(self, values: Any, frames: Any) -> Any:
+        batch, time = ops.shape(frames)[:2]
+        if self.each_by_itself:  # every frame is a sequence
+            batch, time = batch * time, 1
+        return ops.reshape(values, (batch, time, *values.shape[-3:]))
+
+    def compute_output_shape(self, values_shape: tuple, frames_shape: tuple) -> tuple:
+        leading = (None, 1) if self.each_by_itself else frames_shape[:2]
+        return (*leading, *values_shape[-3:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "each_by_itself": self.each_by_itself}
+
+
+@keras.saving.register_keras_serializable(package="object_detection")
+class Folded(keras.layers.Layer):
+    """Makes one row of each frame: (b, t, …) to (b · t, …)."""
+
+    def call(self, values: Any) -> Any:
+        return ops.reshape(values, (-1, *values.shape[2:]))
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        return (None, *shape[2:])
+
+
+def build(config: configs.Config, classes: int) -> keras.Model:
+    """Builds the network.
+
+    Returns:
+        A model of "frames" uint8 (batch, time, height, width, 3) to maps float32 (batch, time,
+        height / stride, width / stride, classes + 4): logits of the classes, then of a box the
+        logarithms of width and height and the middle, across and down from the middle of its
+        place; all in places.
+    """
+    frames = keras.Input(
+        (None, config.frames.height, config.frames.width, 3), dtype="uint8", name="frames"
+    )
+    features = encoder(config)(Folded(name="folded")(frames))
+    alone = config.model.memory == "none"
+    sequences = Unfolded(alone, name="unfolded")(features, frames)
+    remembered, *_ = lstm_layers.ConvLSTM(
+        config.model.units,
+        bottleneck=config.model.bottleneck,
+        return_sequences=True,
+        return_state=True,
+        name=MEMORY,
+    )(sequences)
+    maps = head(config, classes)(Folded(name="folded_again")(remembered))
+    maps = Unfolded(name="maps_of_frames")(maps, frames)
+    return keras.Model({"frames": frames}, maps, name="detector")
+
+
+def encoder(config: configs.Config) -> keras.Model:
+    """Builds the convolutions of a frame, from uint8 (n, height, width, 3)."""
+    sizes = config.model
+    frames = keras.Input((config.frames.height, config.frames.width, 3), dtype="uint8")
+    values = FrameInput(sizes.colour, name="frame_input")(frames)
+    for depth, filters in enumerate(sizes.filters):
+        values = keras.layers.Conv2D(
+            filters,
+            3,
+            strides=2 if 2**depth < sizes.stride else 1,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=f"convolution_{depth}",
+        )(values)
+    return keras.Model(frames, values, name=FEATURES)
+
+
+def head(config: configs.Config, classes: int) -> keras.Model:
+    """Builds the convolutions from the memory to the maps."""
+    sizes, stride = config.model, config.model.stride
+    values = keras.Input(
+        (config.frames.height // stride, config.frames.width // stride, sizes.units)
+    )
+    hidden = keras.layers.Conv2D(
+        sizes.head_filters, 3, padding="same", activation="relu", kernel_initializer="he_normal"
+    )(values)
+    scores = keras.layers.Conv2D(
+        classes, 1, bias_initializer=keras.initializers.Constant(_FIRST_BIAS), name="scores"
+    )(hidden)
+    boxes = keras.layers.Conv2D(4, 1, name="boxes")(hidden)
+    maps = keras.layers.Concatenate(dtype="float32", name="maps")([scores, boxes])
+    return keras.Model(values, maps, name=MAPS)
+
+
+def stepped(network: keras.Model, frames: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+    """Computes the next frames of a stream.
+
+    Args:
+        network: what `build` returned.
+        frames: uint8 (batch, time, height, width, 3), at least one row and one frame.
+        states: of the memory, h and c.
+
+    Returns:
+        The maps of these frames, and the new states. Chunk by chunk they are those of the whole; a
+        network without memory leaves the states as they are.
+    """
+    leading = tf.shape(frames)[:2]
+    flat = tf.reshape(frames, [-1, *frames.shape[2:]])
+    features = network.get_layer(FEATURES)(flat, training=False)
+    memory = network.get_layer(MEMORY)
+    if network.get_layer("unfolded").each_by_itself:
+        remembered, *_ = memory(features[:, None], training=False)
+    else:
+        sequences = tf.reshape(features, tf.concat([leading, features.shape[1:]], axis=0))
+        remembered, *states = memory(sequences, initial_state=states, training=False)
+    flat = tf.reshape(remembered, [-1, *remembered.shape[2:]])
+    maps = network.get_layer(MAPS)(flat, training=False)
+    return tf.reshape(maps, tf.concat([leading, maps.shape[1:]], axis=0)), list(states)
+
+
+def state_shape(network: keras.Model) -> tuple[int, int, int]:
+    """Returns height, width and channels of a state of the memory."""
+    return tuple(network.get_layer(MEMORY).output[1].shape[1:])
+
+
+def loss(size_weight: float, offset_weight: float) -> Any:
+    """Returns the loss of clips, (batch,): a focal loss of the scores and distances of the boxes.
+
+    Each clip's sum is divided by its boxes, so that a clip counts alike in any batch.
+
+    Source: Law and Deng, "CornerNet", 2018, equation 1, with its exponents 2 and 4.
+    """
+
+    def of_clips(wanted: Any, maps: Any) -> Any:
+        classes = maps.shape[-1] - 4
+        heat, told = wanted[..., :classes], wanted[..., classes : classes + 4]
+        middle, counts = wanted[..., -2], wanted[..., -1]
+        logits = maps[..., :classes]
+        likely, unlikely = ops.log_sigmoid(logits), ops.log_sigmoid(-logits)
+        score = ops.sigmoid(logits)
+        hit = heat >= 1.0
+        focal = ops.where(
+            hit,
+            ops.square(1.0 - score) * likely,
+            (1.0 - heat) ** 4 * ops.square(score) * unlikely,
+        )
+        every = (1, 2, 3)
+        number = ops.maximum(ops.sum(middle, axis=every), 1.0)
+        total = -ops.sum(ops.sum(focal, axis=-1) * counts, axis=every)
+        away = ops.abs(maps[..., classes:] - told) * middle[..., None]
+        total += size_weight * ops.sum(away[..., :2], axis=(*every, 4))
+        total += offset_weight * ops.sum(away[..., 2:], axis=(*every, 4))
+        return total / number
+
+    return of_clips

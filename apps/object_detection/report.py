@@ -1,0 +1,170 @@
+"""Builds the task's part of the model card: by class, against its twin, strips of frames."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.axes
+import numpy as np
+
+from apps.object_detection import config as configs
+from apps.object_detection import data, measures, scoring
+from apps.suite.evaluation import comparison, plot_style, plots, report
+from apps.suite.runs import run_folder
+
+_STRIP_FRAMES = 8
+_MEANING = {
+    "ap50": "Area below the curve of precision over recall, where a box is right if it covers an "
+    "object of its class by half (intersection over union), at 101 recalls, as COCO has it; the "
+    "mean over the classes.",
+    "ap": "The same, the mean over the overlaps .5, .55, … .95.",
+    "ap50 of failed frames": "AP50 in the frames that are known to have failed.",
+    "ap50 of other frames": "AP50 in all other frames.",
+    "gaps in 100 frames": "How often an object is lost and found again, in a hundred frames of it; "
+    "it is found where a box of its class, with at least the threshold's score, covers it by half.",
+    "frames until found": "Frames of an object before the first in which it is found; the mean "
+    "over the objects that are.",
+    "frame-by-frame twin": "The same network, trained alike, whose memory is empty before every "
+    "frame. What it lacks is what the memory is worth.",
+    "twin that repeats its last boxes": "The twin, which tells the boxes of the frame before once "
+    "more, with half of their scores.",
+    "what moves, with the most frequent label": "Regions that differ from the background, by "
+    "OpenCV's MOG2, all with the most frequent label.",
+}
+_LIMITS = (
+    "The numbers hold for videos like the test part's: its cameras, sizes and paces. A gain of "
+    "memory that was measured on made clips shows that the model can remember, and no more.",
+    "Gaps depend on the threshold: a higher one makes more of them.",
+    "One run with one seed: a difference in the third digit may be chance.",
+)
+
+
+def card(
+    folder: run_folder.RunFolder[configs.Config],
+    corpus: data.Corpus,
+    metrics: Mapping[str, Any],
+    found: Sequence[scoring.Found],
+    parameters: int,
+) -> report.Card:
+    """Draws the plots, and returns the model card."""
+    names, config = corpus.label_names, folder.config.model
+    matches = measures.match(scoring.frames_of(corpus.test, found), len(names))
+    by_class = measures.by_class(matches)
+    objects = matches.objects.sum(axis=0)
+    told = [at for at in range(len(names)) if objects[at]]
+    memory = "a convolutional LSTM over the frames" if config.memory != "none" else "no memory"
+    return report.Card(
+        title="Object detection",
+        summary=f"A detector of boxes in every frame of a video: convolutions of each frame, "
+        f"{memory}, and maps of the boxes' middles. It learned from {corpus.name}.",
+        facts={
+            "parameters": f"{parameters:,}",
+            "ap": comparison.number(metrics["test"]["ap"]),
+        },
+        data={"Licence": corpus.licence, "Source": corpus.source},
+        results=[
+            plots.model_and_baselines(folder.plots, metrics, "AP50"),
+            report.Table(
+                "By class.",
+                ["class", "AP50", "AP", "objects in the test frames"],
+                [
+                    [names[at], comparison.number(float(by_class[at, 0])),
+                     comparison.number(float(by_class[at].mean())), f"{objects[at]:,}"]
+                    for at in told
+                ],
+            ),
+        ],
+        learning=[
+            plots.learning_curve(
+                folder.plots, folder.history_file, "AP50", metric="ap50", higher_is_better=True
+            ),
+            report.Paragraph("The weights with the best AP50 of the validation part were kept."),
+        ],
+        examples=[_strips(folder, corpus, found)],
+        meaning=_MEANING,
+        limits=_LIMITS,
+        serving=_serving(folder),
+        presets=configs.PRESETS,
+    )  # fmt: skip
+
+
+def _strips(
+    folder: run_folder.RunFolder[configs.Config],
+    corpus: data.Corpus,
+    found: Sequence[scoring.Found],
+) -> report.Section:
+    """Shows the videos with the lowest AP50 first, and then those with the highest."""
+    classes, threshold = len(corpus.label_names), folder.config.evaluation.threshold
+    failed = [np.zeros(int(video.seen.sum()), bool) for video in corpus.test]
+    values = []
+    for at, video in enumerate(corpus.test):
+        frames = scoring.frames_of([video], [found[at]])
+        if any((each.labels >= 0).any() for each in frames):
+            value = measures.scores(measures.match(frames, classes), failed[at])["ap50"]
+            values.append((value, at))
+    values.sort()
+    count = folder.config.evaluation.strips
+    chosen = [*values[: count // 2], *values[::-1][: count - count // 2]]
+    blocks: list[report.Block] = []
+    for number, (value, at) in enumerate(chosen):
+        title = f"{corpus.test[at].name}: AP50 {value:.2f}"
+        blocks.append(
+            plots.save(
+                folder.plots,
+                f"strip_{number}",
+                title,
+                f"{_STRIP_FRAMES} frames with the objects, dashed, and the boxes found from a "
+                f"score of {threshold} on.",
+                _strip(corpus.test[at], found[at], threshold, corpus.label_names),
+                height_inches=1.6,
+            )
+        )
+    return report.Section("Failures first (dashed: what is there)", blocks)
+
+
+def _strip(
+    video: data.Video, found: scoring.Found, threshold: float, names: Sequence[str]
+) -> plot_style.Draw:
+    places = np.unique(np.linspace(0, len(video.frames) - 1, _STRIP_FRAMES).round().astype(int))
+    height, width = video.frames.shape[1:3]
+
+    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
+        def box(left: float, shares: np.ndarray, **options: Any) -> None:
+            x, y, right, bottom = shares * [width, height, width, height]
+            axes.plot([left + x, left + right, left + right, left + x, left + x],
+                      [y, y, bottom, bottom, y], linewidth=1.0, **options)  # fmt: skip
+
+        for column, t in enumerate(places):
+            left = column * (width + 3)
+            axes.imshow(video.frames[t], extent=(left, left + width, height, 0))
+            for shares in video.boxes[t][video.labels[t] != -1]:
+                box(left, shares, color=theme.other, linestyle="dashed")
+            for at in np.flatnonzero(found.scores[t] >= threshold):
+                box(left, found.boxes[t, at], color=theme.model)
+                corner = found.boxes[t, at, :2] * [width, height]
+                axes.text(left + corner[0], corner[1], names[found.classes[t, at]],
+                          color=theme.model, fontsize=7)  # fmt: skip
+        axes.set_xlim(0, len(places) * (width + 3))
+        axes.set_ylim(height, 0)
+        axes.set_axis_off()
+
+    return draw
+
+
+def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
+    run, task = shlex.quote(str(folder.path)), folder.task
+    return [
+        report.Commands(
+            "At the command line:",
+            f"python -m apps.{task}.predict --run {run} video.mp4 --annotated copies",
+        ),
+        report.Commands(
+            "As a service, with stock TensorFlow Serving:",
+            f"python -m apps.{task}.export --run {run} --to exports\n"
+            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
+            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving',
+        ),
+        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
+    ]
