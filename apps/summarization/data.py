@@ -90,7 +90,7 @@ def _read_set(name: str, settings: configs.DataFormatConfig) -> tuple[str, str, 
     """Reads licence, source and pairs of a TFDS set with texts and summaries."""
     builder = named_sets.prepare(name)
     info = builder.info
-    fields = (settings.text_field, settings.summary_field)
+    fields: tuple[str, ...] = (settings.text_field, settings.summary_field)
     if not set(fields) <= set(info.features):
         fields = info.supervised_keys or ()
     if len(fields) != 2 or not set(fields) <= set(info.features):

@@ -42,8 +42,6 @@ that they attend to, stays in the function."""
 LARGEST_WIDTH = 16  # bounds the memory of a request
 _NOTHING = -float("inf")
 
-Number = int | float | tf.Tensor
-
 
 class Found(NamedTuple):
     """Sequences that a search found, the best first.
@@ -89,7 +87,7 @@ def search(
     width: int | tf.Tensor,
     longest: int | tf.Tensor,
     shortest: int | tf.Tensor = 0,
-    length_penalty: Number = 0.0,
+    length_penalty: float | tf.Tensor = 0.0,
     repeated: int = 0,
     forbidden: Sequence[int] = (),
     largest_width: int = LARGEST_WIDTH,
@@ -249,7 +247,7 @@ def _checked(
     width: int | tf.Tensor,
     longest: int | tf.Tensor,
     shortest: int | tf.Tensor,
-    penalty: Number,
+    penalty: float | tf.Tensor,
     largest_width: int,
 ) -> tuple[tf.Tensor, ...]:
     """Returns the width, and the others as (batch, 1), after assertions."""
