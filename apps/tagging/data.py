@@ -154,8 +154,7 @@ def batches(
         if swaps:
             drawn = swaps.drawn(chosen, draw)
             words, letters, tags = (array[np.concatenate(drawn)] for array in encoded[:3])
-            starts = np.cumsum([0, *map(len, drawn)])
-            found = Encoded(words, letters, tags, starts, labels)
+            found = Encoded(words, letters, tags, np.cumsum([0, *map(len, drawn)]), labels)
             chosen = np.arange(rows)
         words, letters, tags = padded(found, chosen)
         if settings.rare_dropout:
