@@ -107,10 +107,7 @@ def number(text: str, decimal_comma: bool = False, mark: str = "") -> float:
 
 
 def mark_of(texts: Sequence[str], others: Sequence[Sequence[str]], decimal_comma: bool) -> str:
-    """Returns the mark of decimals of a column's cells, beside those of the file's other columns.
-
-    The mark is that of `forms.decimal_mark`, whose argument `decimal_comma` is.
-    """
+    """Returns `forms.decimal_mark` of a column's cells and of those of the file's other columns."""
     import pyarrow as pa
 
     def column(cells: Sequence[str]) -> pa.Array:
