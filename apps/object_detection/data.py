@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.object_detection import annotations, heat_maps, own_videos
+from apps.object_detection import annotation_files, heat_maps, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import division, labelled_files, named_sets
@@ -188,7 +188,9 @@ def _of_set(name: str, config: configs.Config) -> Corpus:
         fingerprint=_digest(facts, config),
         split=f"the splits of {info.full_name}",
         label_names=tuple(label.names),
-        **parts,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
     )
 
 
@@ -196,7 +198,9 @@ def _of_example(name: str, example: dict[str, Any], config: configs.Config) -> V
     pixels, objects = example["video"], example["objects"]
     height, width = pixels.shape[1:3]
     rows = [
-        annotations.Row(int(frame), int(track), str(label), *_corner_and_sides(box), bool(hidden))
+        annotation_files.Row(
+            int(frame), int(track), str(label), *_corner_and_sides(box), bool(hidden)
+        )
         for frame, track, label, box, hidden in zip(
             objects["frame"], objects["track"], objects["label"], objects["box"],
             objects["hidden"], strict=True,
@@ -274,13 +278,13 @@ def _own(path: Path, config: configs.Config) -> Corpus:
     )  # fmt: skip
 
 
-def _most_frequent(each: annotations.Annotated) -> str:
+def _most_frequent(each: annotation_files.Annotated) -> str:
     """Returns the label of most of a video's boxes, by which the parts are made alike."""
     labels = [row.label for row in each.rows] or [""]
     return max(sorted(set(labels)), key=labels.count)
 
 
-def _frames(each: annotations.Annotated, config: configs.Config) -> tuple[np.ndarray, tuple]:
+def _frames(each: annotation_files.Annotated, config: configs.Config) -> tuple[np.ndarray, tuple]:
     """Returns the frames of a video at the network's size, and the size that they had."""
     found, size = [], None
     for place, frame in read_frames(each.source):
@@ -321,12 +325,12 @@ def read_frames(source: Path | list[Path]) -> Iterable[tuple[str, np.ndarray]]:
 
 
 def _within(
-    row: annotations.Row,
+    row: annotation_files.Row,
     size: tuple[int, int],
     count: int,
-    each: annotations.Annotated,
+    each: annotation_files.Annotated,
     clipped: list[int],
-) -> annotations.Row:
+) -> annotation_files.Row:
     """Returns a row whose box lies within its frame, and counts those that were cut."""
     height, width = size
     if row.frame >= count:
@@ -346,10 +350,10 @@ def _within(
 
 
 def _arrays(
-    rows: Sequence[annotations.Row], count: int, size: tuple[int, int], numbers: dict[str, int]
+    rows: Sequence[annotation_files.Row], count: int, size: tuple[int, int], numbers: dict[str, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns boxes, labels and tracks of each frame, filled up with -1."""
-    by_frame: list[list[annotations.Row]] = [[] for _ in range(count)]
+    by_frame: list[list[annotation_files.Row]] = [[] for _ in range(count)]
     for row in rows:
         by_frame[row.frame].append(row)
     most = max(1, *map(len, by_frame)) if by_frame else 1

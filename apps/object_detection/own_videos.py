@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from apps.object_detection import annotations, xml_files
+from apps.object_detection import annotation_files, xml_files
 from apps.suite import errors
 
 
-def find(path: Path) -> list[annotations.Annotated]:
+def find(path: Path) -> list[annotation_files.Annotated]:
     """Returns the annotated videos of a file or folder, in order of their names.
 
     Raises:
@@ -17,11 +17,12 @@ def find(path: Path) -> list[annotations.Annotated]:
     """
     if path.is_file():
         if path.suffix.lower() == ".json":
-            return annotations.of_coco(path, path.parent)
+            return annotation_files.of_coco(path, path.parent)
         raise errors.UserError(f"{path}: give a folder of annotated videos, or a COCO json file")
-    readers: list[tuple[str, Callable[[Path], list[annotations.Annotated]]]] = [
-        ("gt.txt", annotations.of_mot), ("classes.txt", annotations.of_yolo),
-        ("*.json", annotations.of_cocos), ("*.xml", xml_files.find), ("*.csv", annotations.of_csv),
+    readers: list[tuple[str, Callable[[Path], list[annotation_files.Annotated]]]] = [
+        ("gt.txt", annotation_files.of_mot), ("classes.txt", annotation_files.of_yolo),
+        ("*.json", annotation_files.of_cocos), ("*.xml", xml_files.find),
+        ("*.csv", annotation_files.of_csv),
     ]  # fmt: skip
     for pattern, read in readers:
         if any(path.rglob(pattern)):

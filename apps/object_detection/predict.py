@@ -164,7 +164,8 @@ def table(answers: Sequence[Answer]) -> str:
 
 def coco(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str, Any]:
     """Returns all boxes as a COCO file; identifiers begin at 1, as its readers want them."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, answer in enumerate(answers, 1):
         first = len(images) + 1
         images += [

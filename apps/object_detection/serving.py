@@ -223,7 +223,10 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     own = _videos(1, 4, frames.height, frames.width, draw)
     several = _videos(3, 6, frames.height + 9, frames.width // 2 + 3, draw)
     found = []
-    for videos, threshold in ((own, np.float32(0.2)), (several, np.float32([0.1, 0.3, 0.05]))):
+    for videos, threshold in (
+        (own, np.array(0.2, np.float32)),
+        (several, np.array([0.1, 0.3, 0.05], np.float32)),
+    ):
         whole = _expected(trained, videos, threshold)
         asked = {"frames": videos, "threshold": threshold}
         found.append(warmup_requests.Request("serving_default", asked, whole))
@@ -270,7 +273,7 @@ def _expected(
     told = (scores >= np.broadcast_to(threshold, len(videos))[:, None, None]) & (scores > 0)
     names = np.array([b"", *(name.encode() for name in trained.label_names)], object)
     return {
-        "boxes": np.where(told[..., None], boxes * np.float32([width, height] * 2), 0),
+        "boxes": np.where(told[..., None], boxes * np.array([width, height] * 2, np.float32), 0),
         "scores": np.where(told, scores, 0),
         "labels": names[np.where(told, classes + 1, 0)],
         "count": told.sum(axis=-1).astype(np.int32),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from apps.object_detection import annotations
+from apps.object_detection import annotation_files
 from apps.suite import errors
 from apps.suite.videos.config import SUFFIXES
 
 
-def find(folder: Path) -> list[annotations.Annotated]:
+def find(folder: Path) -> list[annotation_files.Annotated]:
     """Returns the videos of a folder's CVAT files, or of its Pascal VOC files."""
     roots = {file: _root(file) for file in sorted(folder.rglob("*.xml"))}
     cvat = {file: root for file, root in roots.items() if root.tag == "annotations"}
@@ -19,7 +19,7 @@ def find(folder: Path) -> list[annotations.Annotated]:
     return _of_voc({file: root for file, root in roots.items() if root.tag == "annotation"}, folder)
 
 
-def _of_cvat(file: Path, root: Any, folder: Path) -> annotations.Annotated:
+def _of_cvat(file: Path, root: Any, folder: Path) -> annotation_files.Annotated:
     """Reads tracks; between two boxes of a track lie boxes on a straight line."""
     named = {Path(root.findtext(".//source") or "").stem, file.stem}
     videos = [each for each in sorted(folder.rglob("*"))
@@ -32,39 +32,41 @@ def _of_cvat(file: Path, root: Any, folder: Path) -> annotations.Annotated:
         raise errors.UserError(f'{file}: is "CVAT for images"; export it as "CVAT for video 1.1"')
     stop = root.findtext(".//stop_frame")
     size = [root.findtext(f".//original_size/{side}") for side in ("height", "width")]
-    rows: list[annotations.Row] = []
+    rows: list[annotation_files.Row] = []
     for number, track in enumerate(tracks):
         where = f"{file}: track {track.get('id', number)}"
         boxes = []
         for box in track.findall("box"):
             left, top, right, bottom = (
-                annotations.finite_number(box.get(name), where, name)
+                annotation_files.finite_number(box.get(name), where, name)
                 for name in ("xtl", "ytl", "xbr", "ybr")
             )
             sides = [left, top, right - left, bottom - top]
             hidden = box.get("occluded") == "1"
-            row = annotations.row_of(
+            row = annotation_files.row_of(
                 where, box.get("frame"), track.get("id", number), track.get("label"), sides, hidden
             )
             boxes.append((row, box.get("outside") == "1"))
         boxes.sort(key=lambda each: each[0].frame)
         last = boxes[-1][0].frame if boxes else 0
-        end = int(annotations.finite_number(stop, where, "stop_frame")) if stop else last
+        end = int(annotation_files.finite_number(stop, where, "stop_frame")) if stop else last
         for (row, outside), (after, _) in zip(boxes, [*boxes[1:], (None, False)], strict=True):
             if not outside:
                 rows += _between(row, after, max(end, last))
     place = file.relative_to(folder).parts[0].lower()
     given = None
     if None not in size:
-        high, wide = (annotations.finite_number(each, str(file), "original_size") for each in size)
+        high, wide = (
+            annotation_files.finite_number(each, str(file), "original_size") for each in size
+        )
         given = int(high), int(wide)
-    name, part = str(videos[0].relative_to(folder)), annotations.PARTS.get(place, "")
-    return annotations.Annotated(name, videos[0], rows, None, part, given, (videos[0], file))
+    name, part = str(videos[0].relative_to(folder)), annotation_files.PARTS.get(place, "")
+    return annotation_files.Annotated(name, videos[0], rows, None, part, given, (videos[0], file))
 
 
 def _between(
-    row: annotations.Row, after: annotations.Row | None, end: int
-) -> list[annotations.Row]:
+    row: annotation_files.Row, after: annotation_files.Row | None, end: int
+) -> list[annotation_files.Row]:
     """Returns a box and those on the way to the next one, or as it stays up to the end."""
     stop = after.frame if after is not None else end + 1
     found = []
@@ -79,16 +81,16 @@ def _between(
     return found
 
 
-def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotations.Annotated]:
+def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotation_files.Annotated]:
     """Reads a file for each picture; corners count from 1, and the last pixel is in the box.
 
     Pictures of one folder are the frames of one video; one without a file was not looked at.
     """
     pictures: dict[str, list[Path]] = {}
     for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() in annotations.PICTURES:
+        if file.suffix.lower() in annotation_files.PICTURES:
             pictures.setdefault(file.stem, []).append(file)
-    videos: dict[Path, annotations.Annotated] = {}
+    videos: dict[Path, annotation_files.Annotated] = {}
     for file, root in roots.items():
         same = pictures.get(file.stem) or pictures.get(Path(root.findtext("filename") or "").stem)
         if not same or len(same) > 1:
@@ -101,8 +103,8 @@ def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotations.Annotated]
                 each for its in pictures.values() for each in its if each.parent == home
             )
             name = str(home.relative_to(folder))
-            part = annotations.PARTS.get(name.split("/")[0].lower(), "")
-            videos[home] = annotations.Annotated(name, frames, [], set(), part, None, (file,))
+            part = annotation_files.PARTS.get(name.split("/")[0].lower(), "")
+            videos[home] = annotation_files.Annotated(name, frames, [], set(), part, None, (file,))
         video = videos[home]
         assert isinstance(video.source, list)
         assert video.seen is not None
@@ -111,13 +113,13 @@ def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotations.Annotated]
         for number, each in enumerate(root.findall("object")):
             where = f"{file}: object {number + 1}"
             left, top, right, bottom = (
-                annotations.finite_number(each.findtext(f"bndbox/{name}"), where, name)
+                annotation_files.finite_number(each.findtext(f"bndbox/{name}"), where, name)
                 for name in ("xmin", "ymin", "xmax", "ymax")
             )
             sides = [left - 1, top - 1, right - left + 1, bottom - top + 1]
             hidden = each.findtext("difficult") == "1"
             label = (each.findtext("name") or "").strip()
-            video.rows.append(annotations.row_of(where, frame, -1, label, sides, hidden))
+            video.rows.append(annotation_files.row_of(where, frame, -1, label, sides, hidden))
     return list(videos.values())
 
 

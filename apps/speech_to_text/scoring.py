@@ -10,7 +10,7 @@ is the answer. a and b are those with which the validation part has the fewest w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -155,7 +155,8 @@ def answers(recogniser: Recogniser, examples: data.Examples) -> Answers:
 
     alphabet = recogniser.trained.alphabet
     lengths = np.diff(examples.features.starts)
-    found, all_finite = [None] * len(lengths), True
+    found: list[Any] = [None] * len(lengths)
+    all_finite = True
     for chosen in batches.in_order(lengths, ROWS):
         values, counts, _ = data.padded(examples, chosen)
         greedy, is_finite, labels, *numbers = (each.numpy() for each in ask(values, counts))
@@ -163,11 +164,12 @@ def answers(recogniser: Recogniser, examples: data.Examples) -> Answers:
         for row, index in enumerate(chosen):
             texts = [transcripts.spelled(each, alphabet) for each in labels[row]]
             text = transcripts.spelled(greedy[row], alphabet)
-            found[index] = text, texts, *(each[row] for each in numbers)  # type: ignore[call-overload]
-    columns = list(zip(*found, strict=True))  # type: ignore[arg-type]
+            found[index] = text, texts, *(each[row] for each in numbers)
+    columns = list(zip(*found, strict=True))
+    numbers = [np.stack(column) for column in columns[2:]]
     return Answers(
-        list(columns[0]), list(columns[1]), *map(np.stack, columns[2:]), is_finite=all_finite
-    )  # type: ignore[misc]
+        list(columns[0]), list(columns[1]), numbers[0], numbers[1], numbers[2], all_finite
+    )
 
 
 def chosen_weights(found: Answers, truth: list[str]) -> tuple[float, float]:

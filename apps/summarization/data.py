@@ -83,7 +83,7 @@ def load(config: configs.Config) -> Corpus:
         split = (
             "by module: two in twenty are in the test part, one in twenty in the validation part"
         )
-    return Corpus(*named, split, _notes(found), **parts)
+    return Corpus(*named, split, _notes(found), parts["train"], parts["validation"], parts["test"])
 
 
 def _read_set(name: str, settings: configs.DataFormatConfig) -> tuple[str, str, list[Pair]]:
@@ -211,7 +211,8 @@ def encode(
     for ids, ends in ((sources, read), (targets, written + is_whole)):
         flat.append(ids[np.arange(ids.shape[1]) < ends[:, None]])
         starts.append(np.cumsum([0, *ends]))
-    return pair_batches.Encoded(*flat, *starts, int((lengths[0] > most[0]).sum()))
+    too_long = int((lengths[0] > most[0]).sum())
+    return pair_batches.Encoded(flat[0], flat[1], starts[0], starts[1], too_long)
 
 
 def batches(

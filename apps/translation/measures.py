@@ -40,7 +40,7 @@ def _bleu(tokenizer: str) -> Any:
     return sacrebleu.BLEU(tokenize=tokenizer, force=True)
 
 
-def _columns(targets: Sequence[Sequence[str]]) -> list[list[str | None]]:
+def _columns(targets: Sequence[Sequence[str]]) -> Any:
     """Returns the first translations of all sources, the second ones, …; None where there is none.
 
     The number of columns is that of the source with the most.

@@ -152,7 +152,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         answers = _stacked([_answers(trained, row, int(width), float(penalty)) for row in rows])
         text = {"text": np.array([row.encode() for row in rows], object)}
         pair = {**text, "translation": answers["translation"]}
-        inputs = {
+        inputs: dict[str, dict[str, Any]] = {
             "serving_default": {**text, "beam_width": width, "length_penalty": penalty},
             "alternatives": {**text, "count": width, "length_penalty": penalty},
             "align": pair,
@@ -198,6 +198,7 @@ def _stacked(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
             (len(rows), *shape), 0 if is_number else b"", np.float32 if is_number else object
         )
         for at, each in enumerate(arrays):
-            whole[(at, *map(slice, each.shape))] = each if each.ndim else each.item()
+            place: tuple[Any, ...] = (at, *map(slice, each.shape))
+            whole[place] = each if each.ndim else each.item()
         found[name] = whole
     return found

@@ -89,7 +89,7 @@ def test_the_builder_gives_every_object_of_every_frame_and_parts_share_no_digit(
             mine = objects["track"] == track
             assert np.array_equal(np.sort(objects["frame"][mine]), np.arange(16))
             assert len(set(objects["label"][mine])) == 1
-    import drifting_digits_dataset_builder as module
+    import drifting_digits_dataset_builder as module  # type: ignore[import-not-found]
 
     images = [module._images_of(part, 1_797) for part in counts]
     assert sorted(np.concatenate(images).tolist()) == list(range(1_797))

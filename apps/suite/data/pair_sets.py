@@ -154,7 +154,12 @@ def _read_set(
         if part:
             examples = builder.as_dataset(split=split, shuffle_files=False).as_numpy_iterator()
             parts[part] = [
-                Pair(*(example[each].decode() for each in chosen), part, f"{name} {split}:{at}")
+                Pair(
+                    example[chosen[0]].decode(),
+                    example[chosen[1]].decode(),
+                    part,
+                    f"{name} {split}:{at}",
+                )
                 for at, example in enumerate(examples)
             ]
     if "train" not in parts:

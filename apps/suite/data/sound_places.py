@@ -187,7 +187,7 @@ def _lay_out(builder: Any, name: str, audio: str, columns: Sequence[str], folder
             for column, value in zip(kept, values, strict=True):
                 column.append(value)
     with whole_files.replacing(folder / _INDEX) as partial:
-        held = {f"column_{at}": np.array(values) for at, values in enumerate(kept)}
+        held: dict[str, Any] = {f"column_{at}": np.array(values) for at, values in enumerate(kept)}
         np.savez(partial, starts=np.array(starts, np.int64), parts=np.array(parts), **held)
 
 

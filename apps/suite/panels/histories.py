@@ -56,7 +56,10 @@ def read(
     if static is not None:
         kept["static"] = str(static)
     columns = own_tables.Columns(
-        *(tuple(settings[f"{role}_names"]) for role in ("target", "past", "known", "static")),
+        target=tuple(settings["target_names"]),
+        past=tuple(settings["past_names"]),
+        known=tuple(settings["known_names"]),
+        static=tuple(settings["static_names"]),
         step_seconds=float(settings["step_seconds"]),
     )
     form = configs.PanelFormatConfig(**kept)

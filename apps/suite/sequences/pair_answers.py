@@ -131,7 +131,8 @@ class Writer:
             for index, text in zip(chosen, written.numpy(), strict=True):
                 answers[index] = text.decode()
             numbers[:, chosen] = values
-        return Answers(answers, *numbers, len(texts) / (time.perf_counter() - began))
+        per_second = len(texts) / (time.perf_counter() - began)
+        return Answers(answers, numbers[0], numbers[1], per_second)
 
 
 class Validation:

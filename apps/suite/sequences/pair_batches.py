@@ -60,7 +60,7 @@ def encode(
     for each, length in zip(ids, lengths, strict=True):
         values.append(tf.ragged.boolean_mask(each, fits).flat_values.numpy())
         starts.append(np.cumsum([0, *length[fits]]))
-    return Encoded(*values, *starts, int((~fits).sum()))
+    return Encoded(values[0], values[1], starts[0], starts[1], int((~fits).sum()))
 
 
 def length_ratio(encoded: Encoded) -> float:

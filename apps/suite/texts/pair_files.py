@@ -75,7 +75,7 @@ def read(name: str, languages: tuple[str, str], notes: Notes) -> dict[str, list[
     both = halves(name)
     path = Path(name).expanduser()
     if both or not path.is_dir():
-        found = aligned(*both, notes) if both else _read_file(path, languages, notes)
+        found = aligned(both[0], both[1], notes) if both else _read_file(path, languages, notes)
         parts: dict[str, list[Pair]] = collections.defaultdict(list)
         for pair in found:
             parts[pair.part].append(pair)
@@ -158,7 +158,9 @@ def aligned(source: Path, target: Path, notes: Notes) -> list[Pair]:
             "whose lines belong together"
         )
     lines = enumerate(zip(*texts, strict=True), 1)
-    found = list(_kept((Pair(*both, "", f"{source}:{at}") for at, both in lines), notes))
+    found = list(
+        _kept((Pair(one, other, "", f"{source}:{at}") for at, (one, other) in lines), notes)
+    )
     if not found:
         raise errors.UserError(f"{source}: holds no pair of texts")
     return found
@@ -254,7 +256,8 @@ def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes)
                 raise errors.UserError(
                     f"{path}:{at}: part is {part!r}, and has to be train, validation or test"
                 )
-            yield Pair(*map(str, texts), PARTS.get(part, ""), f"{path}:{at}")
+            one, other = map(str, texts)
+            yield Pair(one, other, PARTS.get(part, ""), f"{path}:{at}")
 
     yield from _kept(pairs(), notes)
 

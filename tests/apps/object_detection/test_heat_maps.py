@@ -7,8 +7,8 @@ import tensorflow as tf
 from apps.object_detection import data, heat_maps, model
 from tests.apps.object_detection import small_run
 
-BOXES = np.float32([[[0.2, 0.3, 0.45, 0.6], [0.6, 0.1, 0.9, 0.5]]])
-LABELS = np.int32([[1, 0]])
+BOXES = np.array([[[0.2, 0.3, 0.45, 0.6], [0.6, 0.1, 0.9, 0.5]]], np.float32)
+LABELS = np.array([[1, 0]], np.int32)
 PLACES, CLASSES = (12, 16), 3
 
 

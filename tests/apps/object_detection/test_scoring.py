@@ -5,7 +5,7 @@ import pytest
 
 from apps.object_detection import data, scoring
 
-BOX = np.float32([0.1, 0.1, 0.5, 0.5])
+BOX = np.array([0.1, 0.1, 0.5, 0.5], np.float32)
 
 
 def video(tracks=0):
