@@ -145,7 +145,11 @@ def _sentences(corpus: data.Corpus, answers: scoring.Answers) -> report.Section:
     for caption, chosen in (("Right: ", good[:3]), ("Wrong, and sure of it: ", bad[:4])):
         for _, least, sentence, tags in chosen:
             said = caption + f"least probability of a word's tag {least:.2f}"
-            shown = marked(sentence.words, tags, corpus.scheme)
+            # A tag that the data leave open is not part of the answer
+            known = [
+                tag if right else right for tag, right in zip(tags, sentence.tags, strict=True)
+            ]
+            shown = marked(sentence.words, known, corpus.scheme)
             true = marked(sentence.words, sentence.tags, corpus.scheme)
             blocks.append(report.Passage(said, shown if shown == true else f"{shown}\n({true})"))
     return report.Section("Successes and failures (what is right, in parentheses)", blocks)
