@@ -15,4 +15,4 @@ def test_examples_run_as_they_stand(example, sequences, masks):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10

@@ -76,7 +76,7 @@ def test_a_text_as_said_is_final_and_only_the_last_word_may_grow(made):
     recogniser = scoring.Recogniser(made)
     sound, whole = talkative(made)
     for start in range(0, len(sound), 1_600):
-        text, tail, states = listener(tf.constant(sound[None, start : start + 400]), states)
+        text, tail, states = listener(tf.constant(sound[None, start : start + 1_600]), states)
         told += "".join(made.alphabet[each] for each in text.numpy()[0] if each >= 0)
         rest = recogniser.text(tail).numpy()[0].decode()
         assert whole.startswith((told + rest).strip())
