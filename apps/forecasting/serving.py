@@ -68,7 +68,7 @@ class ServedForecaster:
     """
 
     def __init__(self, trained: trained_model.TrainedModel) -> None:
-        self.forecaster, self.layout = trained.forecaster, trained.layout
+        self.forecaster, self.layout = trained.forecaster(), trained.layout
         self.levels = tf.constant(trained.config.forecast.levels, tf.float32)
         self.saved = tf.Module(name="served_forecaster")
         # With the seeds of dropout: Keras puts its masks into the graph, though nobody uses them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import keras
@@ -32,8 +31,8 @@ class TrainedModel:
     layout: layouts.Layout
     calibration: forecaster.Calibration
 
-    @functools.cached_property
     def forecaster(self) -> forecaster.Forecaster:
+        """Makes a forecaster with graphs of its own: they keep the loops they were traced with."""
         return forecaster.Forecaster(self.network, self.config, self.layout, self.calibration)
 
 
