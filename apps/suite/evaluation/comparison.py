@@ -7,8 +7,12 @@ MODEL = "this model"
 
 Scores = Mapping[str, float]
 
-_ABBREVIATIONS = "AUC BLEU CER F1 MAE MASE MRR MSE NASA NDCG PR R2 RMSE ROUGE VUS WAPE WER sMAPE"
-_WRITTEN = {each.lower(): each for each in _ABBREVIATIONS.split()}
+_ABBREVIATIONS = """
+    AP AP50 AUC BLEU CER F1 MAE MASE MRR MSE NASA NDCG PR R2 RMSE VUS WAPE WER chrF sMAPE
+"""
+_WRITTEN = {each.lower(): each for each in _ABBREVIATIONS.split()} | {
+    f"rouge{each}": f"ROUGE-{each}" for each in "12L"
+}
 
 
 class Standing(NamedTuple):

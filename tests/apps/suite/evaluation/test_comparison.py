@@ -68,6 +68,7 @@ def test_a_large_number_is_written_in_full_and_never_ends_with_a_point(value, wr
 def test_abbreviations_are_written_as_in_the_field():
     assert comparison.words("ndcg_at_10_known_items") == "NDCG at 10 known items"
     assert comparison.words("maestro_smape") == "maestro sMAPE"
+    assert comparison.words("rougeL_stemmed") == "ROUGE-L stemmed"
 
 
 def test_the_columns_of_the_terminal_s_table_are_aligned():
