@@ -13,6 +13,7 @@ import matplotlib.figure
 
 DOTS_AN_INCH = 144
 WIDTH_INCHES = 7.2
+LEGEND_COLUMNS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +71,18 @@ def png(theme: Theme, title: str, draw: Draw, height_inches: float) -> bytes:
 
 
 def legend(axes: matplotlib.axes.Axes, theme: Theme) -> None:
-    """Places the legend on the line of the title, where it hides nothing."""
+    """Places the legend on the line of the title, where it hides nothing; a long one below all."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > LEGEND_COLUMNS:
+        axes.get_figure(root=True).legend(
+            handles, labels, loc="outside lower center", ncols=LEGEND_COLUMNS, frameon=False,
+            labelcolor=theme.ink,
+        )  # fmt: skip
+        return
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=4,
+        ncols=LEGEND_COLUMNS,
         frameon=False,
         labelcolor=theme.ink,
         columnspacing=1.3,

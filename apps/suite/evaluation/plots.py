@@ -173,7 +173,9 @@ def grouped_bars(
             ]
             heights = [values[category] for category in categories]
             colour = theme.model if at == 0 else theme.other
-            axes.bar(places, heights, width * 0.92, color=colour, label=label)
+            # The others differ by their strength
+            strength = 1.0 if at == 0 else 1.0 - 0.7 * (at - 1) / len(series)
+            axes.bar(places, heights, width * 0.92, color=colour, alpha=strength, label=label)
         axes.set_xticks(range(len(categories)), categories)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
