@@ -74,7 +74,9 @@ def legend(axes: matplotlib.axes.Axes, theme: Theme) -> None:
     """Places the legend on the line of the title, where it hides nothing; a long one below all."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > LEGEND_COLUMNS:
-        axes.get_figure(root=True).legend(
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.legend(
             handles, labels, loc="outside lower center", ncols=LEGEND_COLUMNS, frameon=False,
             labelcolor=theme.ink,
         )  # fmt: skip
