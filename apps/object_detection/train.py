@@ -22,12 +22,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
 
     from apps.object_detection import data, evaluate, model, scoring
     from apps.suite.distribution import distribution
-    from apps.suite.runs import files, run_folder
-    from apps.suite.training import fit, optimizer
+    from apps.suite.runs import run_folder
+    from apps.suite.training import fit, learning, optimizer
 
     corpus = data.load(config)
     for note in corpus.notes:
@@ -57,25 +56,18 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         find = scoring.Finder(network, config.model.boxes_per_frame)
 
-        def validate(_: keras.Model) -> dict[str, float]:
+        def validate() -> dict[str, float]:
             scores = scoring.scores(corpus.validation, find(corpus.validation), classes)
             return {name: scores[name] for name in ("ap50", "ap")}
 
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             network,
             lambda first_step: data.batches(corpus.train, classes, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            settings,
+            folder,
+            validate,
             monitor="validation_ap50",
             higher_is_better=True,
-            patience_checkpoints=settings.patience_checkpoints,
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

@@ -98,9 +98,10 @@ def predict(options: Options) -> Iterator[Answer]:
     Raises:
         UserError: no finished run, export or server, no such input, or one that cannot be read.
     """
+    from apps.suite.data import sound_places
     from apps.suite.sounds import sound_files
 
-    inputs = list(_inputs(options.inputs))
+    inputs = list(sound_places.asked(options.inputs))
     from apps.speech_commands import serving
     from apps.suite.export import asking
 
@@ -153,31 +154,6 @@ def _object(answer: Answer) -> dict[str, Any]:
         confidence = round(answer.confidence, 4)
         return {**answer._asdict(), "seconds": round(answer.seconds, 3), "confidence": confidence}
     return {**answer._asdict(), "heard_seconds": round(answer.heard_seconds, 3)}
-
-
-def _inputs(names: Sequence[str]) -> Iterator[str]:
-    """Yields the sound files; a folder stands for all sound files in it, in order.
-
-    Files of a folder that are not sounds are told on standard error.
-    """
-    from apps.suite.data import account, labelled_files
-    from apps.suite.sounds import sound_files
-
-    for name in names:
-        path = Path(name)
-        if name == STANDARD_INPUT:
-            yield name
-        elif path.is_dir():
-            found, others = labelled_files.below(path, sound_files.SUFFIXES)
-            if not found:
-                raise errors.UserError(f"{path}: no {sound_files.KINDS} file in this folder")
-            if others:
-                print(account.left_out(path, others), file=sys.stderr)
-            yield from map(str, sorted(found))
-        elif path.is_file():
-            yield name
-        else:
-            raise errors.UserError(f"{path}: no such file or folder")
 
 
 class Recogniser:

@@ -55,7 +55,7 @@ class Options:
     language_weight: float | None = None
     """Weight of the language model among alternatives; by default the run's."""
     word_bonus: float | None = None
-    """What each word adds to the score of an alternative; by default the run's."""
+    """Bonus that each word adds to the score of an alternative; by default the run's."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print a JSON object on each line."""
 
@@ -118,9 +118,10 @@ def predict(options: Options) -> Iterator[Answer]:
     Raises:
         UserError: no finished run, export or server, no such input, or one that cannot be read.
     """
+    from apps.suite.data import sound_places
     from apps.suite.sounds import sound_files
 
-    inputs = list(_inputs(options.inputs or (STANDARD_INPUT,)))
+    inputs = list(sound_places.asked(options.inputs or (STANDARD_INPUT,)))
     if options.srt is not None and len(inputs) != 1:
         raise errors.UserError(f"--srt: captions are of one recording, {len(inputs)} are given")
     from apps.speech_to_text import serving
@@ -233,31 +234,6 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(whole, 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d},{rest % 1000:03d}"
-
-
-def _inputs(names: Sequence[str]) -> Iterator[str]:
-    """Yields the sound files; a folder stands for all sound files in it, in order.
-
-    Files of a folder that are not sounds are told on standard error.
-    """
-    from apps.suite.data import account, labelled_files
-    from apps.suite.sounds import sound_files
-
-    for name in names:
-        path = Path(name)
-        if name == STANDARD_INPUT:
-            yield name
-        elif path.is_dir():
-            found, others = labelled_files.below(path, sound_files.SUFFIXES)
-            if not found:
-                raise errors.UserError(f"{path}: no {sound_files.KINDS} file in this folder")
-            if others:
-                print(account.left_out(path, others), file=sys.stderr)
-            yield from map(str, sorted(found))
-        elif path.is_file():
-            yield name
-        else:
-            raise errors.UserError(f"{path}: no such file or folder")
 
 
 def _print(options: Options) -> None:

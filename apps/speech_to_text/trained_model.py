@@ -42,13 +42,7 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     alphabet = tuple(folder.data["alphabet"])
     labels = len(alphabet) + 1
     trained = trained_run.model_of(folder, labels, "letters with the blank", folder.config_file)
-    file = folder.path / LANGUAGE_MODEL
-    try:
-        language = keras.models.load_model(file, compile=False)
-    except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
-        raise errors.UserError(
-            f"{file}: cannot be read ({type(error).__name__}); train the model again"
-        ) from error
+    language = trained_run.read(folder.path / LANGUAGE_MODEL)
     chosen = files.read_json(folder.path / DECODING)
     try:
         weights = float(chosen["language_weight"]), float(chosen["word_bonus"])

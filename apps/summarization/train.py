@@ -22,13 +22,12 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import tensorflow as tf
 
     from apps.suite.distribution import distribution
-    from apps.suite.runs import files, run_folder
+    from apps.suite.runs import run_folder
     from apps.suite.texts import normal_form, subwords
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning, optimizer
     from apps.summarization import data, evaluate, model, scoring, trained_model
 
     corpus = data.load(config)
@@ -63,25 +62,15 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"parameters; {settings.steps:,} steps, {passes:.1f} passes"
         )
         validation = scoring.Validation(network, held_out)
-
-        def validate(_: keras.Model) -> dict[str, float]:
-            return validation()
-
-        def save_best(_: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                network.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             training,
             lambda first_step: data.batches(learned, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            settings,
+            folder,
+            validation,
+            saved=network,
             monitor="validation_loss",
             higher_is_better=False,
-            patience_checkpoints=settings.patience_checkpoints,
         )
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)

@@ -101,7 +101,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _plan(config: SpokenSentencesConfig, part: str) -> Iterator[dict[str, Any]]:
-    """What each recording of a part is made of, as `render_sentences.py` reads it."""
+    """Returns the ingredients of each recording of a part, as `render_sentences.py` reads it."""
     seed = hashlib.sha256(f"spoken_sentences/{config.name}/{part}".encode()).digest()
     random = np.random.default_rng(list(seed))
     speakers = voices.VOICES[part].split()[: config.voices or None]

@@ -5,6 +5,7 @@ Samples of a TFDS set are laid out once in one file for random access.
 
 import hashlib
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import labelled_files
+from apps.suite.data import account, labelled_files
 from apps.suite.runs import cache
 from apps.suite.runs import files as whole_files
 from apps.suite.sounds import sound_files
+
+STANDARD_INPUT = "-"
 
 
 class Place(NamedTuple):
@@ -228,3 +231,29 @@ def _int16(samples: np.ndarray, place: str) -> np.ndarray:
     if not np.isfinite(scaled).all() or np.abs(scaled).max() > 32768:
         raise errors.UserError(f"{place} has samples that are not numbers or are beyond 16 bits")
     return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+def asked(names: Sequence[str]) -> Iterator[str]:
+    """Yields the sound files that a person names; a folder stands for all in it, in order.
+
+    "-" stands for standard input, and stays. Files of a folder that are not sounds are told on
+    standard error.
+
+    Raises:
+        UserError: a name of nothing, or a folder without sounds.
+    """
+    for name in names:
+        path = Path(name)
+        if name == STANDARD_INPUT:
+            yield name
+        elif path.is_dir():
+            found, others = labelled_files.below(path, sound_files.SUFFIXES)
+            if not found:
+                raise errors.UserError(f"{path}: no {sound_files.KINDS} file in this folder")
+            if others:
+                print(account.left_out(path, others), file=sys.stderr)
+            yield from map(str, sorted(found))
+        elif path.is_file():
+            yield name
+        else:
+            raise errors.UserError(f"{path}: no such file or folder")

@@ -20,11 +20,16 @@ def model(folder: run_folder.RunFolder[Any]) -> keras.Model:
     Raises:
         UserError: the file cannot be read.
     """
+    return read(folder.model_file)
+
+
+def read(file: Path) -> keras.Model:
+    """Returns the model of a file, uncompiled; raises UserError where it cannot be read."""
     try:
-        return keras.models.load_model(folder.model_file, compile=False)
+        return keras.models.load_model(file, compile=False)
     except Exception as error:  # Keras raises what its zip, HDF5 and JSON readers raise
         raise errors.UserError(
-            f"{folder.model_file}: cannot be read ({type(error).__name__}); train the model again"
+            f"{file}: cannot be read ({type(error).__name__}); train the model again"
         ) from error
 
 

@@ -63,7 +63,7 @@ def test_both_are_measured_and_shown_and_the_choice_is_said(run):
 
 
 def test_the_smaller_loss_on_the_validation_parts_decides(run):
-    """What is trained is not trained again."""
+    """Trains nothing twice."""
     trained = trained_model.load(run)
     model = dataclasses.replace(trained.config.model, networks="auto")
     config = dataclasses.replace(trained.config, model=model)

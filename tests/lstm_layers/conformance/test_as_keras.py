@@ -72,7 +72,7 @@ def test_a_stateful_layer_goes_on_until_it_is_reset(counterpart, sequences, asse
 def test_a_stateful_layer_starts_from_states_that_are_given(
     counterpart, sequences, states, assert_close
 ):
-    """What is given goes before what is kept, and the next call goes on from its end."""
+    """A given state goes before the kept one, and the next call goes on from its end."""
     given = _given(counterpart, states)
     layer = counterpart.make(stateful=True)
     layer.build(sequences.shape)
