@@ -5,7 +5,7 @@ STAMP := $(VENV)/installed.stamp
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-jax check notebooks benchmarks lock clean
+.PHONY: help demo test test-slow test-jax check notebooks notebooks-outputs benchmarks lock clean
 
 help:
 	@echo "make demo        train, evaluate and export the text model, then ask the export for text"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-jax    the tests of the layers on Keras's JAX backend"
 	@echo "make check       ruff (lint and format) and mypy"
 	@echo "make notebooks   run every notebook on its tiny preset"
+	@echo "make notebooks-outputs  run them on their default presets and store plots, tables and sounds"
 	@echo "make benchmarks  compare speed with peers, a table for each (installs PyTorch beside)"
 	@echo "make lock        write requirements.lock anew from pyproject.toml"
 	@echo "make clean       remove .venv and the caches; runs/ and exports/ stay"
@@ -75,6 +76,10 @@ test-jax: $(STAMP)
 
 notebooks: $(STAMP)
 	$(BIN)/python -m pytest -m notebook tests/notebooks
+
+# make notebooks-outputs NAMES="tagging translation" RUNS="tagging=runs/tagging"
+notebooks-outputs: $(STAMP)
+	$(BIN)/python -m notebooks.outputs $(NAMES) $(if $(RUNS),--run $(RUNS))
 
 # The peers are no part of the lock: nobody needs PyTorch to train, test or serve.
 benchmarks: $(STAMP)

@@ -5,7 +5,6 @@ Where a result comes from: the commit, the libraries' versions and the hardware.
 
 import functools
 import importlib.metadata
-import os
 import platform
 import subprocess
 from collections.abc import Mapping

@@ -174,6 +174,26 @@ def refuse_finished(path: Path, task: str, overwrite: bool = False) -> None:
         )
 
 
+def is_complete(path: Path, task: str, config: Any) -> bool:
+    """Returns whether the folder holds a finished run, and says so: there is nothing to train.
+
+    Raises errors.UserError for a run of another task, of another preset or of other data than the
+    config's: what was made of it would be shown under the wrong name.
+    """
+    record = run_record.existing(path, task)
+    if record is None or not run_record.is_finished(path, record):
+        return False
+    for name in ("preset", "data"):
+        held, wanted = record["config"].get(name), getattr(config, name)
+        if held != wanted:
+            raise errors.UserError(
+                f"{path} holds a finished run with {name} {held!r}, not {wanted!r}; "
+                "choose another folder"
+            )
+    print(f"{path} holds a finished run: not trained again")
+    return True
+
+
 def start(
     path: Path, task: str, config: Config, data: Mapping[str, Any], overwrite: bool = False
 ) -> RunFolder[Config]:

@@ -110,6 +110,20 @@ def test_another_config_or_other_data_does_not_resume(run, config, data, named):
     begin(run).close()  # the refused start keeps no lock
 
 
+def test_a_finished_run_of_this_preset_and_data_is_complete_and_no_other_is_taken_for_it(
+    run, capsys
+):
+    assert not run_folder.is_complete(run, "some_task", Config())
+    with begin(run):
+        assert not run_folder.is_complete(run, "some_task", Config())
+    finish(run)
+    assert run_folder.is_complete(run, "some_task", Config(seed=1))
+    assert capsys.readouterr().out == f"{run} holds a finished run: not trained again\n"
+    for other in (Config(preset="default"), Config(data="mine.csv")):
+        with pytest.raises(errors.UserError, match="holds a finished run with (preset|data)"):
+            run_folder.is_complete(run, "some_task", other)
+
+
 def test_a_finished_run_is_replaced_only_when_asked(run):
     finish(run)
     before = contents(run)
