@@ -16,6 +16,9 @@ class ModelConfig:
     units: fields.Count = 128  # units of each recurrent layer, in each direction
     # Output: a conditional random field over the whole sentence, or each word by itself
     output: Literal["crf", "softmax"] = "crf"
+    # Chosen tags: the most probable ones, or those of the best F1 of the validation part, which
+    # are fewer O; of data with O
+    decision: Literal["probability", "f1"] = "probability"
     dropout: fields.Share = 0.4  # share of the units dropped in training
     input_dropout: fields.Share = 0.3  # share of the values of word vectors dropped in training
     vectors: str = ""  # file of word vectors to begin with, a word and its numbers on each line

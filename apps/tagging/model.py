@@ -24,7 +24,35 @@ from apps.suite.texts import tag_schemes
 from apps.suite.texts import words as vocabularies
 from apps.tagging import config as configs
 
-CRF = "crf"  # name of the layer that others look for
+CRF, DECISION = "crf", "decision"  # names of layers that others look for
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class Decision(keras.layers.Layer):
+    """Hands scores (batch, time, tags) on, and holds what decides between the first tag and others.
+
+    The sequence of the highest probability has the fewest wrong tags. The best F1 of all tags but
+    "O" wants more of them than that: whoever decides takes `outside`, a number in nats that the
+    validation part chooses, off the scores of "O" first (`decided`). Probabilities do not change.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+
+    def build(self, *_: Any) -> None:
+        self.outside = self.add_weight(
+            name="outside", shape=(), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def call(self, scores: Any) -> Any:
+        return scores
+
+    def decided(self, scores: Any) -> Any:
+        """Returns scores that are lower by `outside` at the first tag."""
+        first = ops.cast(ops.arange(scores.shape[-1]) == 0, scores.dtype)
+        return scores - ops.cast(self.outside, scores.dtype) * first
 
 
 def build(
@@ -71,6 +99,8 @@ def build(
     )
     encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
     scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
+    if settings.decision == "f1" and tag_names[0] == "O":
+        scores = Decision(name=DECISION)(scores)
     if settings.output == "crf":
         rules: dict[str, Any] = {}
         if scheme != "plain" and "B" not in tag_names:
@@ -133,3 +163,8 @@ def tag_nats(network: keras.Model) -> Callable[[Any, Any], Any]:
 def crf_of(network: keras.Model) -> lstm_layers.CRF | None:
     """Returns the layer that decodes, or None where each word is tagged by itself."""
     return next((layer for layer in network.layers if layer.name == CRF), None)
+
+
+def decision_of(network: keras.Model) -> Decision | None:
+    """Returns the layer that holds what decides, or None where probabilities alone do."""
+    return next((layer for layer in network.layers if layer.name == DECISION), None)

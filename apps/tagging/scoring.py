@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import lstm_layers
+from apps.suite.evaluation import tag_measures
 from apps.suite.sequences import batches
 from apps.suite.texts import tag_schemes
 from apps.tagging import data, model, trained_model
 
 ROWS = 64
+_OUTSIDE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # of which `decide` chooses
 
 
 class Tagged(NamedTuple):
@@ -52,7 +53,7 @@ def tagged(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> Tagged
     scores, *label = _outputs(network, words, letters)
     mask, crf = words != 0, model.crf_of(network)
     every = tf.nn.softmax(scores) if crf is None else crf.marginals(scores, mask)
-    tags = _best(crf, scores, mask)
+    tags = _best(network, scores, mask)
     chosen = keras.ops.take_along_axis(every, tf.maximum(tags, 0)[..., None], axis=2)[..., 0]
     labels = tf.nn.softmax(label[0]) if label else tf.zeros([tf.shape(words)[0], 0])
     return Tagged(tags, tf.where(mask, chosen, 0.0), labels)
@@ -64,8 +65,10 @@ def _outputs(network: keras.Model, words: tf.Tensor, letters: tf.Tensor) -> list
     return list(keras.tree.flatten(network(inputs, training=False)))
 
 
-def _best(crf: lstm_layers.CRF | None, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def _best(network: keras.Model, scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Returns the best tags int32 (batch, time), -1 at padding."""
+    crf, decision = model.crf_of(network), model.decision_of(network)
+    scores = scores if decision is None else decision.decided(scores)
     if crf is not None:
         return crf.decode(scores, mask)
     return tf.where(mask, tf.argmax(scores, axis=2, output_type=tf.int32), -1)
@@ -110,6 +113,28 @@ def asking(network: keras.Model) -> Any:
     return tf.function(ask, autograph=False, input_signature=spec)
 
 
+def decide(
+    trained: trained_model.TrainedModel, encoded: data.Encoded, right: tag_measures.Tags
+) -> float:
+    """Puts into the model's `Decision` what gives the best F1, and returns it, in nats.
+
+    Args:
+        trained: a tagger with a `Decision`.
+        encoded, right: sentences of the validation part, and their tags.
+    """
+    decision, ask = model.decision_of(trained.model), asking(trained.model)
+    assert decision is not None
+
+    def f1(nats: float) -> float:
+        decision.outside.assign(nats)
+        tags = answers(trained, encoded, ask).tags
+        return tag_measures.total(tag_measures.by_type(right, tags, trained.scheme)).f1
+
+    best = max(_OUTSIDE, key=f1)  # the first of equals
+    decision.outside.assign(best)
+    return best
+
+
 class Validation:
     """Scores a network on encoded sentences, as often as it is called, by one graph.
 
@@ -120,11 +145,11 @@ class Validation:
 
     def __init__(self, network: keras.Model, encoded: data.Encoded) -> None:
         self._encoded = encoded
-        crf, nats = model.crf_of(network), model.tag_nats(network)
+        nats = model.tag_nats(network)
 
         def sums(words: Any, letters: Any, tags: Any, labels: Any) -> tf.Tensor:
             scores, *label = _outputs(network, words, letters)
-            right = (_best(crf, scores, words != 0) == tags) & (tags >= 0)
+            right = (_best(network, scores, words != 0) == tags) & (tags >= 0)
             found = [tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right)]
             for logits in label:
                 best = tf.argmax(logits, axis=1, output_type=tf.int32)

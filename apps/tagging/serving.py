@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ _SPANS = {
     "span_end": "int32[b, spans]",
     "span_probability": "float32[b, spans]",
 }
-_FILLS: dict[str, Any] = {"string": "", "int32": -1, "float32": 0.0}
+_FILLS: dict[str, Any] = {"string": b"", "int32": -1, "float32": 0.0}
 _ANSWER = {
     "tags": "string[b, time]",
     "probabilities": "float32[b, time]",
@@ -160,80 +160,37 @@ def served(run: Path) -> ServedTags:
 def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
     """Returns requests of one and of several texts, one of them empty.
 
-    The answers come from Keras, sentence by sentence, and are put into spans in Python.
+    The answers come from Keras, which runs the model operation by operation, text by text.
     """
     known = trained.vocabulary.words
     some = [known[at] for at in np.linspace(0, len(known) - 1, 23).astype(int)]
     some = [word for word in some if word.isascii() and word.isalpha()] or ["word"]
     texts = [" ".join(some[:7]), "", f"  {some[0]} Unseenword  {' '.join(some[1:])} ", some[-1]]
-    found = []
+    ask, found = ServedTags(trained), [assets.request()]
     for rows in (texts[:1], texts):
-        by_words = [row.split() for row in rows]
-        inputs = np.array([row.encode() for row in rows], object)
-        answer = _expected(trained, by_words, rows)
-        answer["tokens"] = _padded(by_words, "")
-        found.append(warmup_requests.Request("serving_default", {"text": inputs}, answer))
-        found.append(
-            warmup_requests.Request(
-                "tokens", {"tokens": answer["tokens"]}, _expected(trained, by_words)
-            )
-        )
-    return [*found, assets.request()]
+        of_texts = _joined([ask.texts(tf.constant([row])) for row in rows])
+        of_words = _joined([ask.words(tf.constant([row.split()], tf.string)) for row in rows])
+        text, tokens = np.array([row.encode() for row in rows], object), of_texts["tokens"]
+        found.append(warmup_requests.Request("serving_default", {"text": text}, of_texts))
+        found.append(warmup_requests.Request("tokens", {"tokens": tokens}, of_words))
+    return found
 
 
-def _expected(
-    trained: trained_model.TrainedModel, rows: list[list[str]], texts: list[str] | None = None
-) -> dict[str, Any]:
-    """Returns the answers to words; spans by the characters of `texts`, where they are given."""
-    names = np.array([*trained.tag_names, ""], object)
-    inner = "plain" if trained.scheme == "plain" else tag_schemes.INSIDE
-    found = []
-    for at, words in enumerate(rows):
-        tokens = tf.constant([words or [""]])
-        tags, probabilities, labels = scoring.tagged(
-            trained.model, *data.preprocess(tokens, trained.vocabulary)
-        )
-        inside, sure = names[tags[0].numpy()][: len(words)], probabilities[0].numpy()[: len(words)]
-        spans = tag_schemes.read(inside, inner, strict=False)
-        edges = [span[:2] for span in spans]
-        said = [" ".join(words[start:end]) for start, end in edges]
-        if texts:
-            end = 0
-            starts = [(end := texts[at].index(word, end) + len(word)) - len(word) for word in words]
-            edges = [(starts[a], starts[b - 1] + len(words[b - 1])) for a, b in edges]
-            said = [texts[at][start:end] for start, end in edges]
-        best = int(np.argmax(labels[0])) if trained.label_names else None
-        found.append(
-            (
-                tag_schemes.from_inside(list(inside), trained.scheme),
-                sure,
-                said,
-                [span.kind for span in spans],
-                [start for start, _ in edges],
-                [end for _, end in edges],
-                [sure[span.start : span.end].min() for span in spans],
-                "" if best is None else trained.label_names[best],
-                0.0 if best is None else float(labels[0, best]),
-            )
-        )
-    return {
-        name: _padded(values, _fill(name))
-        for name, values in zip(_ANSWER, zip(*found, strict=True), strict=True)
-    }
+def _joined(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
+    """Returns answers to one row each as the answer to all of them."""
+    found = {}
+    for name in answers[0]:
+        rows = [answer[name].numpy() for answer in answers]
+        if rows[0].ndim == 2:
+            longest, fill = max(row.shape[1] for row in rows), _fill(name)
+            rows = [
+                np.pad(row, [(0, 0), (0, longest - row.shape[1])], constant_values=fill)
+                for row in rows
+            ]
+        found[name] = np.concatenate(rows)
+    return found
 
 
 def _fill(name: str) -> Any:
     """Returns what stands after the end of a row of an output."""
-    return _FILLS[_ANSWER[name].partition("[")[0]]
-
-
-def _padded(rows: Sequence[Any], fill: Any) -> np.ndarray:
-    """Returns rows of unequal length as an array, or one value of each row."""
-    kind: Any = {str: object, int: np.int32, float: np.float32}[type(fill)]
-    if isinstance(rows[0], list | np.ndarray):
-        table = np.full((len(rows), max(1, *map(len, rows))), fill, kind)
-        for at, row in enumerate(rows):
-            table[at, : len(row)] = row
-    else:
-        table = np.array(rows, kind)
-    return np.vectorize(str.encode, [object])(table) if kind is object else table
+    return _FILLS[_ANSWER.get(name, "string").partition("[")[0]]

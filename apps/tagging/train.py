@@ -23,7 +23,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
     from apps.suite.distribution import distribution
-    from apps.suite.runs import run_folder
+    from apps.suite.runs import files, run_folder
     from apps.suite.texts import words
     from apps.suite.training import fit, learning, optimizer
     from apps.tagging import data, evaluate, model, scoring, trained_model
@@ -75,6 +75,13 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             monitor="validation_accuracy",
             higher_is_better=True,
         )
+        if model.decision_of(network):
+            trained = trained_model.read(folder)
+            right = [each.tags for each in corpus.validation]
+            outside = scoring.decide(trained, held_out, right)
+            print(f"taken off the scores of O, for the best F1: {outside:.1f} nats")
+            with files.replacing(folder.model_file) as partial:
+                trained.model.save(partial)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

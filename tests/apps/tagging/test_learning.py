@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
+from apps.suite.evaluation import tag_measures
 from apps.suite.sequences import batches
 from apps.suite.texts import words
-from apps.tagging import baselines, config, data, model, scoring
+from apps.tagging import baselines, config, data, model, scoring, trained_model
 from tests.apps.tagging import small_run
 
 
@@ -145,3 +146,35 @@ def test_word_vectors_come_from_a_file(made, tmp_path, capsys):
         file.write_text(text)
         with pytest.raises(errors.UserError, match=told):
             model.build(settings, vocabulary, made.tag_names, made.scheme)
+
+
+def test_the_decision_has_the_best_f1_of_the_validation_part_and_is_saved(made, tmp_path):
+    settings = dataclasses.replace(
+        small_run.config(), model=config.ModelConfig(units=7, decision="f1")
+    )
+    keras.utils.set_random_seed(0)
+    vocabulary = vocabulary_of(made)
+    network = model.build(settings, vocabulary, made.tag_names, made.scheme)
+    network.get_layer("scores").bias.assign([0.7, 0.2, 0.1])  # O is too probable
+    names = tuple(made.tag_names)
+    trained = trained_model.TrainedModel(network, vocabulary, names, (), made.scheme, settings)
+    encoded, right = data.encode(made.test, made, vocabulary), [each.tags for each in made.test]
+
+    def f1():
+        found = scoring.answers(trained, encoded)
+        return tag_measures.total(tag_measures.by_type(right, found.tags, made.scheme)).f1
+
+    inputs = {"word_ids": encoded.words[None], "letter_ids": encoded.letters[None]}
+    before, scores = f1(), np.array(network(inputs))
+    chosen = scoring.decide(trained, encoded, right)
+    after, tags = f1(), scoring.answers(trained, encoded).tags
+    assert chosen > 0
+    assert after > before
+    np.testing.assert_array_equal(network(inputs), scores)  # and so all probabilities
+    for nats in (0.0, 0.4, 0.8):
+        model.decision_of(network).outside.assign(nats)
+        assert f1() <= after
+    model.decision_of(network).outside.assign(chosen)
+    network.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    assert scoring.answers(trained._replace(model=again), encoded).tags == tags
