@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from apps.object_detection import config as configs
 from apps.object_detection import data, model, scoring
 from apps.suite.runs import files
-from apps.suite.training import fit, optimizer
+from apps.suite.training import fit
 from apps.suite.videos.opencv import cv2
 
 TWIN, REPEATING = "frame-by-frame twin", "twin that repeats its last boxes"
@@ -35,21 +36,47 @@ def found(
 
 
 def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model:
-    """Returns the same network, trained alike, whose memory is empty before every frame."""
+    """Returns the same network, trained alike, whose memory is empty before every frame.
+
+    A training that was interrupted goes on; the weights of the last step are kept.
+    """
     if file.is_file():
         return keras.models.load_model(file, compile=False)
     alone = dataclasses.replace(config, model=dataclasses.replace(config.model, memory="none"))
     fit.seed_everything(config.seed)
     classes, settings = len(corpus.label_names), config.training
-    network = model.build(alone, classes)
-    network.compile(
-        optimizer.optimizer(settings), model.loss(settings.size_weight, settings.offset_weight)
+    learner, network = model.build_training(alone, classes), model.build(alone, classes)
+
+    def save(_: keras.Model) -> None:
+        model.copy_weights(learner, network)
+        with files.replacing(folder.model_file) as partial:
+            network.save(partial)
+
+    folder = _Folder(file.with_suffix(""))
+    for each in (folder.checkpoints, folder.tensorboard):
+        files.make_folder(each)
+    fit.fit(
+        learner,
+        lambda first_step: data.batches(corpus.train, classes, alone, first_step),
+        steps=settings.steps,
+        steps_per_checkpoint=settings.steps_per_checkpoint,
+        folder=folder,
+        save_best=save,
+        monitor="step",
+        higher_is_better=True,
     )
-    stream = data.batches(corpus.train, classes, alone)
-    network.fit(stream, steps_per_epoch=settings.steps, shuffle=False, verbose=0)
-    with optimizer.averages_in_place(network), files.replacing(file) as partial:
-        network.save(partial)
+    folder.model_file.replace(file)
+    shutil.rmtree(folder.path)
     return keras.models.load_model(file, compile=False)
+
+
+class _Folder:
+    """Holds a training of the twin until it is finished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints, self.tensorboard = path / "checkpoints", path / "tensorboard"
+        self.history_file, self.model_file = path / "history.csv", path / "model.keras"
 
 
 def repeated(found: scoring.Found) -> scoring.Found:

@@ -24,8 +24,12 @@ class FramesConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
+    backbone: Literal["convolutions", "keras_applications"] = "convolutions"
     # Filters of the convolutions; the first ones halve the picture, up to `stride`
     filters: Annotated[tuple[fields.Count, ...], pydantic.Field(min_length=2)] = (16, 32, 48, 48)
+    application: str = "MobileNetV2"  # name of a network in keras.applications
+    application_weights: str = "random"  # random, imagenet (downloaded), or a path
+    fine_tune: bool = False  # train the application as well; else it is frozen
     stride: Literal[4, 8] = 4  # pixels of a frame to one place of the heat map
     # Memory between frames; none: the same network sees each frame by itself
     memory: Literal["conv_lstm", "none"] = "conv_lstm"
@@ -45,13 +49,18 @@ class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 8  # clips
     size_weight: fields.Positive = 1.0  # of the loss of boxes' sizes, beside that of the heat map
     offset_weight: fields.Positive = 1.0  # likewise of their middles
+    class_weight: fields.Amount = 1.0  # likewise of the class at a box's middle
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    # Go through the clips of a video in turn, each with the memory of the one before
+    carry_states: bool = False
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
     twin: bool = True  # train the frame-by-frame twin of the model, as a baseline
     strips: fields.CountOrZero = 6  # strips of frames in the report
-    threshold: fields.InnerShare = 0.3  # score from which a box is told, unless asked otherwise
+    # Score from which a box is told, unless asked otherwise; None = as the validation part has it
+    threshold: fields.InnerShare | None = None
 
 
 @dataclass(frozen=True)

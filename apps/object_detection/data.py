@@ -11,17 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.object_detection import annotation_files, heat_maps, own_videos
+from apps.object_detection import annotation_files, clips, heat_maps, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import division, labelled_files, named_sets
 from apps.suite.data.config import OwnConfig
-from apps.suite.training import order as training_order
 from apps.suite.videos import fitting, preprocessing, video_files
 from apps.suite.videos.config import ClipConfig
 
 DEFAULT = "drifting_digits"
-_SEED = 53  # beside the run's, so that no other draw repeats the batches
 _MOST_BYTES = 4 << 30  # of all frames at the network's size
 
 
@@ -104,26 +102,30 @@ def batches(
 
     A video is as frequent as its clips are many. Each batch is a function of seed and step. A
     video shorter than a clip stands still at its end, where nothing is learned.
+
+    With `training.carry_states` a row reads the clips of a video in turn, and then another one;
+    "begins" bool [b] tells the rows in which a video begins.
     """
     frames, rows = config.frames, config.training.batch_size
     length = frames.clip_frames
-    clips = np.repeat(
-        np.arange(len(videos)), [max(1, round(len(each.frames) / length)) for each in videos]
-    )
-    order = training_order.Order(clips, (config.seed, _SEED))
+    drawn = clips.Clips([len(each.frames) for each in videos], config)
     most = max(each.labels.shape[1] for each in videos)
     stride = config.model.stride
     places = (frames.height // stride, frames.width // stride)
+    carried = config.training.carry_states
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
-        random = np.random.default_rng((config.seed, _SEED, int(step), 1))
-        found = [_clip(videos[at], length, most, frames, random)
-                 for at in order.take(int(step) * rows, rows)]  # fmt: skip
+        random = np.random.default_rng((config.seed, clips.SEED, int(step), 1))
+        chosen = [
+            drawn.in_turn(int(step), row) if carried else drawn.anywhere(int(step), row, random)
+            for row in range(rows)
+        ]
+        found = [(*_cut(videos[each.video], each, length, most), each.begins) for each in chosen]
         return tuple(np.stack(each) for each in zip(*found, strict=True))
 
     def batch(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        kinds = [tf.uint8, tf.float32, tf.int32, tf.bool]
-        pixels, boxes, labels, seen = tf.numpy_function(read, [step], kinds)
+        kinds = [tf.uint8, tf.float32, tf.int32, tf.bool, tf.bool]
+        pixels, boxes, labels, seen, begins = tf.numpy_function(read, [step], kinds)
         pixels = tf.ensure_shape(pixels, [rows, length, frames.height, frames.width, 3])
         wanted = heat_maps.targets(
             tf.reshape(boxes, [rows * length, most, 4]),
@@ -132,27 +134,23 @@ def batches(
             places,
             classes,
         )
-        return {"frames": pixels}, tf.reshape(wanted, [rows, length, *places, classes + 6])
+        inputs = {"frames": pixels}
+        if carried:
+            inputs["begins"] = tf.ensure_shape(begins, [rows])
+        return inputs, tf.reshape(wanted, [rows, length, *places, classes + 6])
 
     return tf.data.Dataset.counter(first_step).map(batch, num_parallel_calls=2).prefetch(2)
 
 
-def _clip(
-    video: Video,
-    length: int,
-    most: int,
-    config: configs.FramesConfig,
-    random: np.random.Generator,
-) -> tuple[np.ndarray, ...]:
-    """Returns frames, boxes, labels and seen of one clip, mirrored as drawn."""
-    start = int(random.integers(0, max(1, len(video.frames) - length + 1)))
-    at = np.minimum(np.arange(start, start + length), len(video.frames) - 1)
+def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.ndarray, ...]:
+    """Returns frames, boxes, labels and seen of one clip."""
+    at = np.minimum(np.arange(clip.start, clip.start + length), len(video.frames) - 1)
     frames, boxes, labels = video.frames[at], video.boxes[at], video.labels[at]
-    seen = video.seen[at] & (np.arange(start, start + length) < len(video.frames))
+    seen = video.seen[at] & (np.arange(clip.start, clip.start + length) < len(video.frames))
     lacking = most - labels.shape[1]
     boxes = np.pad(boxes, [(0, 0), (0, lacking), (0, 0)])
     labels = np.pad(labels, [(0, 0), (0, lacking)], constant_values=-1)
-    if config.flip and random.random() < 0.5:
+    if clip.mirrored:
         frames = frames[:, :, ::-1]
         boxes = np.stack([1 - boxes[..., 2], boxes[..., 1], 1 - boxes[..., 0], boxes[..., 3]], -1)
     return np.ascontiguousarray(frames), boxes.astype(np.float32), labels.astype(np.int32), seen

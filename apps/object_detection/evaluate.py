@@ -40,27 +40,40 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     evaluation.refuse_diverged(
         run.folder, *(each for its in found for each in (its.boxes, its.scores))
     )
-    result = scoring.scores(corpus.test, found, classes, run.config.evaluation.threshold)
     if run.config.evaluation.twin:
         print("training the frame-by-frame twin", flush=True)
     given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE)
-    threshold = run.config.evaluation.threshold
-    of_baselines = {
-        name: scoring.scores(corpus.test, its, classes, threshold) for name, its in given.items()
-    }
+
+    def measured(its: list[scoring.Found]) -> dict[str, float]:
+        return scoring.scores(corpus.test, its, classes, trained.threshold)
+
     metrics = {
         "data": {
             "examples": {name: len(part) for name, part in corpus.parts.items()},
             "unit": "videos",
             "split": corpus.split,
         },
-        "primary": comparison.primary("ap50", result, of_baselines, higher_is_better=True),
-        "test": result,
-        "baselines": of_baselines,
+        "test": measured(found),
+        "baselines": {name: measured(its) for name, its in given.items()},
+        "threshold": trained.threshold,
     }
-    card = report.card(run.folder, corpus, metrics, found, trained.model.count_params())
+    metrics["primary"] = comparison.primary(
+        "ap50", metrics["test"], metrics["baselines"], higher_is_better=True
+    )
+    compared = {comparison.MODEL: found, **given}
+    metrics["parts"] = {
+        name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]
+        for name, its in compared.items()
+    }
+    metrics["tracked"] = {
+        name: scoring.steadiness_tracked(corpus.test, its, trained.threshold)
+        for name, its in compared.items()
+    }
+    card = report.card(run.folder, corpus, metrics, found, trained)
     note = f"It reads {frames_a_second:,.0f} frames a second here."
-    return evaluation.finish(run.folder, metrics, card, ["video.mp4"], note=note)
+    return evaluation.finish(
+        run.folder, metrics, card, ["video.mp4"], note=note, shown=report.shown(metrics)
+    )
 
 
 def _load(

@@ -69,23 +69,21 @@ def match(frames: Sequence[Frame], classes: int) -> Matches:
     """Gives objects to the boxes of each frame."""
     hits, left_out = [], []
     for frame in frames:
-        hit = np.zeros((len(frame.scores), len(THRESHOLDS)), bool)
-        out = np.zeros_like(hit)
         lie = overlap(frame.found, frame.boxes)
+        same = np.where(frame.classes[:, None] == frame.labels, lie, 0.0)
+        hit = np.zeros((len(frame.scores), len(THRESHOLDS)), bool)
         free = np.ones((len(THRESHOLDS), len(frame.labels)), bool)
-        for at in np.argsort(-frame.scores, kind="stable"):
-            same = frame.labels == frame.classes[at]
-            candidates = np.where(free & same, lie[at], 0.0)
-            if same.any():
-                best = candidates.argmax(axis=1)
-                # As COCO's own code, which takes this for equal to the threshold
-                taken = candidates.max(axis=1) >= np.minimum(THRESHOLDS, 1 - 1e-10)
-                hit[at] = taken
-                free[np.flatnonzero(taken), best[taken]] = False
-            unsure = lie[at][frame.labels == -2].max(initial=0.0)
-            out[at] = ~hit[at] & (unsure >= THRESHOLDS)
+        order = np.argsort(-frame.scores, kind="stable")
+        for at in order[same[order].max(axis=1, initial=0.0) >= THRESHOLDS[0]]:
+            candidates = np.where(free, same[at], 0.0)
+            best = candidates.argmax(axis=1)
+            # As COCO's own code, which takes this for equal to the threshold
+            taken = candidates.max(axis=1) >= np.minimum(THRESHOLDS, 1 - 1e-10)
+            hit[at] = taken
+            free[np.flatnonzero(taken), best[taken]] = False
+        unsure = lie[:, frame.labels == -2].max(axis=1, initial=0.0)
         hits.append(hit)
-        left_out.append(out)
+        left_out.append(~hit & (unsure[:, None] >= THRESHOLDS))
     counts = [np.bincount(each.labels[each.labels >= 0], minlength=classes) for each in frames]
     return Matches(
         np.repeat(np.arange(len(frames)), [len(each.scores) for each in frames]),
@@ -122,11 +120,30 @@ def by_class(matches: Matches, among: np.ndarray | None = None) -> np.ndarray:
     return found
 
 
+def ap50(matches: Matches, among: np.ndarray | None = None) -> float:
+    """Returns AP50, the mean over the classes that the frames hold."""
+    return float(np.nanmean(by_class(matches, among)[:, 0]))
+
+
 def scores(matches: Matches, failed: np.ndarray) -> dict[str, float]:
     """Returns AP50 and AP, and AP50 of the frames that failed and of the others, if some did."""
     whole = by_class(matches)
     found = {"ap50": float(np.nanmean(whole[:, 0])), "ap": float(np.nanmean(whole))}
-    if matches.objects[failed].sum() and matches.objects[~failed].sum():
-        found["ap50_of_failed_frames"] = float(np.nanmean(by_class(matches, failed)[:, 0]))
-        found["ap50_of_other_frames"] = float(np.nanmean(by_class(matches, ~failed)[:, 0]))
+    if failed.any() and matches.objects[failed].sum() and matches.objects[~failed].sum():
+        found["ap50_of_failed_frames"] = ap50(matches, failed)
+        found["ap50_of_other_frames"] = ap50(matches, ~failed)
     return found
+
+
+def best_threshold(matches: Matches) -> float:
+    """Returns the score from which the boxes that are told have the best F1, at an overlap of .5.
+
+    From 0.05 to 0.95, in steps of 0.05; of equal ones the lowest.
+    """
+    counted = ~matches.left_out[:, 0]
+    objects, best = matches.objects.sum(), (-1.0, 0.0)
+    for least in np.linspace(0.05, 0.95, 19).round(2):
+        told = counted & (matches.scores >= least)
+        f1 = 2 * matches.hits[told, 0].sum() / max(1, told.sum() + objects)
+        best = max(best, (f1, -float(least)))
+    return -best[1]

@@ -9,6 +9,7 @@ A box is told at the place of its middle (Zhou, Wang and Krähenbühl, "Objects 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -17,6 +18,10 @@ from keras import ops
 
 import lstm_layers
 from apps.object_detection import config as configs
+from apps.suite import process
+from apps.suite.distribution import replicas
+from apps.suite.networks import applications
+from apps.suite.training import learning
 
 MEMORY = "memory"  # names of layers that others look for
 FEATURES = "features"
@@ -78,30 +83,45 @@ class Folded(keras.layers.Layer):
         return (None, *shape[2:])
 
 
-def build(config: configs.Config, classes: int) -> keras.Model:
+def build(config: configs.Config, classes: int, *, trains: bool = False) -> keras.Model:
     """Builds the network.
+
+    Args:
+        config: sizes of the network and of its frames.
+        classes: number of them.
+        trains: whether in the precision of `training.precision`; else in float32, which every
+            machine computes. The weights are the same in number, shape and order.
 
     Returns:
         A model of "frames" uint8 (batch, time, height, width, 3) to maps float32 (batch, time,
         height / stride, width / stride, classes + 4): logits of the classes, then of a box the
         logarithms of width and height and the middle, across and down from the middle of its
         place; all in places.
+
+    Raises:
+        UserError: an application or weights that cannot be had (`applications.build`).
     """
-    frames = keras.Input(
-        (None, config.frames.height, config.frames.width, 3), dtype="uint8", name="frames"
-    )
-    features = encoder(config)(Folded(name="folded")(frames))
-    alone = config.model.memory == "none"
-    sequences = Unfolded(alone, name="unfolded")(features, frames)
-    remembered, *_ = lstm_layers.ConvLSTM(
-        config.model.units,
-        bottleneck=config.model.bottleneck,
-        return_sequences=True,
-        return_state=True,
-        name=MEMORY,
-    )(sequences)
-    maps = head(config, classes)(Folded(name="folded_again")(remembered))
-    maps = Unfolded(name="maps_of_frames")(maps, frames)
+    before = keras.config.dtype_policy()
+    policy = process.resolve_precision(config.training.precision) if trains else "float32"
+    keras.config.set_dtype_policy(policy)
+    try:
+        frames = keras.Input(
+            (None, config.frames.height, config.frames.width, 3), dtype="uint8", name="frames"
+        )
+        features = encoder(config)(Folded(name="folded")(frames))
+        alone = config.model.memory == "none"
+        sequences = Unfolded(alone, name="unfolded")(features, frames)
+        remembered, *_ = lstm_layers.ConvLSTM(
+            config.model.units,
+            bottleneck=config.model.bottleneck,
+            return_sequences=True,
+            return_state=True,
+            name=MEMORY,
+        )(sequences)
+        maps = head(config, classes)(Folded(name="folded_again")(remembered))
+        maps = Unfolded(dtype="float32", name="maps_of_frames")(maps, frames)
+    finally:
+        keras.config.set_dtype_policy(before)
     return keras.Model({"frames": frames}, maps, name="detector")
 
 
@@ -109,6 +129,8 @@ def encoder(config: configs.Config) -> keras.Model:
     """Builds the convolutions of a frame, from uint8 (n, height, width, 3)."""
     sizes = config.model
     frames = keras.Input((config.frames.height, config.frames.width, 3), dtype="uint8")
+    if sizes.backbone == "keras_applications":
+        return keras.Model(frames, _application(config, frames), name=FEATURES)
     values = FrameInput(sizes.colour, name="frame_input")(frames)
     for depth, filters in enumerate(sizes.filters):
         values = keras.layers.Conv2D(
@@ -121,6 +143,21 @@ def encoder(config: configs.Config) -> keras.Model:
             name=f"convolution_{depth}",
         )(values)
     return keras.Model(frames, values, name=FEATURES)
+
+
+def _application(config: configs.Config, frames: Any) -> Any:
+    """Returns the features of a network of `keras.applications`, and a convolution of them."""
+    sizes, size = config.model, config.frames
+    network = applications.build(
+        sizes.application, sizes.application_weights, size.height, size.width, sizes.stride
+    )
+    network.trainable = sizes.fine_tune
+    values = network(frames)
+    if sizes.application_weights == applications.RANDOM:
+        values = applications.scaled(values)
+    return keras.layers.Conv2D(
+        sizes.units, 1, activation="relu", kernel_initializer="he_normal", name="convolution"
+    )(values)
 
 
 def head(config: configs.Config, classes: int) -> keras.Model:
@@ -140,13 +177,16 @@ def head(config: configs.Config, classes: int) -> keras.Model:
     return keras.Model(values, maps, name=MAPS)
 
 
-def stepped(network: keras.Model, frames: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+def stepped(
+    network: keras.Model, frames: tf.Tensor, states: list[tf.Tensor], training: bool = False
+) -> tuple:
     """Computes the next frames of a stream.
 
     Args:
         network: what `build` returned.
         frames: uint8 (batch, time, height, width, 3), at least one row and one frame.
         states: of the memory, h and c.
+        training: whether the network learns from these frames.
 
     Returns:
         The maps of these frames, and the new states. Chunk by chunk they are those of the whole; a
@@ -154,16 +194,64 @@ def stepped(network: keras.Model, frames: tf.Tensor, states: list[tf.Tensor]) ->
     """
     leading = tf.shape(frames)[:2]
     flat = tf.reshape(frames, [-1, *frames.shape[2:]])
-    features = network.get_layer(FEATURES)(flat, training=False)
+    features = network.get_layer(FEATURES)(flat, training=training)
     memory = network.get_layer(MEMORY)
     if network.get_layer("unfolded").each_by_itself:
-        remembered, *_ = memory(features[:, None], training=False)
+        remembered, *_ = memory(features[:, None], training=training)
     else:
         sequences = tf.reshape(features, tf.concat([leading, features.shape[1:]], axis=0))
-        remembered, *states = memory(sequences, initial_state=states, training=False)
+        remembered, *states = memory(sequences, initial_state=states, training=training)
     flat = tf.reshape(remembered, [-1, *remembered.shape[2:]])
-    maps = network.get_layer(MAPS)(flat, training=False)
+    maps = tf.cast(network.get_layer(MAPS)(flat, training=training), tf.float32)
     return tf.reshape(maps, tf.concat([leading, maps.shape[1:]], axis=0)), list(states)
+
+
+class CarriedDetector(keras.Model):
+    """Learns from clip after clip of long videos: each row goes on from where it ended.
+
+    That is truncated back-propagation through time (Werbos 1990): gradients stop where a clip
+    begins.
+
+    Args:
+        network: what `build` returned; this model trains its weights.
+        batch_size: rows, of all replicas together where training is distributed.
+
+    Call arguments:
+        inputs: "frames" as of `build`, and "begins" bool (batch,), the rows in which a video
+            begins: their memory is emptied first.
+    """
+
+    def __init__(self, network: keras.Model, batch_size: int) -> None:
+        super().__init__(name="carried_detector")
+        self.network = network
+        self.inner = state_shape(network)
+        self.states = [
+            replicas.state(batch_size, math.prod(self.inner), f"memory_{kind}") for kind in "hc"
+        ]
+        self.built = True
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        kept = 1.0 - tf.cast(inputs["begins"], tf.float32)[:, None]
+        before = [tf.reshape(state * kept, [-1, *self.inner]) for state in self.states]
+        maps, after = stepped(self.network, inputs["frames"], before, training)
+        for state, new in zip(self.states, after, strict=True):
+            state.assign(tf.reshape(tf.cast(new, tf.float32), state.shape))
+        return maps
+
+
+def build_training(config: configs.Config, classes: int) -> keras.Model:
+    """Builds and compiles the network for training; `copy_weights` takes its weights out."""
+    settings = config.training
+    network = build(config, classes, trains=True)
+    if settings.carry_states:
+        network = CarriedDetector(network, settings.batch_size)
+    lost = loss(settings.size_weight, settings.offset_weight, settings.class_weight)
+    return learning.compiled(network, settings, lost)
+
+
+def copy_weights(learner: keras.Model, network: keras.Model) -> None:
+    """Gives a network of `build` the weights of one in training."""
+    network.set_weights(getattr(learner, "network", learner).get_weights())
 
 
 def state_shape(network: keras.Model) -> tuple[int, int, int]:
@@ -171,10 +259,14 @@ def state_shape(network: keras.Model) -> tuple[int, int, int]:
     return tuple(network.get_layer(MEMORY).output[1].shape[1:])
 
 
-def loss(size_weight: float, offset_weight: float) -> Any:
-    """Returns the loss of clips, (batch,): a focal loss of the scores and distances of the boxes.
+def loss(size_weight: float, offset_weight: float, class_weight: float = 0.0) -> Any:
+    """Returns the loss of clips, (batch,), with y the scores' logits and k a box's class.
 
-    Each clip's sum is divided by its boxes, so that a clip counts alike in any batch.
+        L = focal(σ(y)) + Σ_boxes class · -ln softmax(y)_k + size · |Δ sides| + offset · |Δ middle|
+
+    The focal loss alone hardly tells the classes apart: at a box's middle the other classes are a
+    few places among thousands. Each clip's sum is divided by its boxes, so that a clip counts
+    alike in any batch.
 
     Source: Law and Deng, "CornerNet", 2018, equation 1, with its exponents 2 and 4.
     """
@@ -196,6 +288,9 @@ def loss(size_weight: float, offset_weight: float) -> Any:
         number = ops.maximum(ops.sum(middle, axis=every), 1.0)
         total = -ops.sum(ops.sum(focal, axis=-1) * counts, axis=every)
         away = ops.abs(maps[..., classes:] - told) * middle[..., None]
+        if class_weight:
+            kind = ops.where(hit, 1.0, 0.0) * middle[..., None]
+            total -= class_weight * ops.sum(kind * ops.log_softmax(logits), axis=(*every, 4))
         total += size_weight * ops.sum(away[..., :2], axis=(*every, 4))
         total += offset_weight * ops.sum(away[..., 2:], axis=(*every, 4))
         return total / number

@@ -10,11 +10,14 @@ import matplotlib.axes
 import numpy as np
 
 from apps.object_detection import config as configs
-from apps.object_detection import data, measures, scoring
+from apps.object_detection import data, measures, scoring, trained_model
 from apps.suite.evaluation import comparison, plot_style, plots, report
 from apps.suite.runs import run_folder
 
 _STRIP_FRAMES = 8
+_STEADY = (
+    "found_share", "gaps_in_100_frames", "longest_gap", "frames_until_found", "jitter_in_pixels"
+)  # fmt: skip
 _MEANING = {
     "ap50": "Area below the curve of precision over recall, where a box is right if it covers an "
     "object of its class by half (intersection over union), at 101 recalls, as COCO has it; the "
@@ -26,6 +29,12 @@ _MEANING = {
     "it is found where a box of its class, with at least the threshold's score, covers it by half.",
     "frames until found": "Frames of an object before the first in which it is found; the mean "
     "over the objects that are.",
+    "found share": "Share of an object's frames in which it is found.",
+    "longest gap": "Frames of the longest gap of an object, the mean over the objects that are "
+    "found at all.",
+    "jitter in pixels": "How far the error of the box's middle moves from a frame to the next.",
+    "tracked": "With the boxes of a tracker (`predict` follows objects with the same one): an "
+    "object that is lost goes on along a straight line for up to five frames.",
     "frame-by-frame twin": "The same network, trained alike, whose memory is empty before every "
     "frame. What it lacks is what the memory is worth.",
     "twin that repeats its last boxes": "The twin, which tells the boxes of the frame before once "
@@ -46,7 +55,7 @@ def card(
     corpus: data.Corpus,
     metrics: Mapping[str, Any],
     found: Sequence[scoring.Found],
-    parameters: int,
+    trained: trained_model.TrainedModel,
 ) -> report.Card:
     """Draws the plots, and returns the model card."""
     names, config = corpus.label_names, folder.config.model
@@ -60,8 +69,9 @@ def card(
         summary=f"A detector of boxes in every frame of a video: convolutions of each frame, "
         f"{memory}, and maps of the boxes' middles. It learned from {corpus.name}.",
         facts={
-            "parameters": f"{parameters:,}",
+            "parameters": f"{trained.model.count_params():,}",
             "ap": comparison.number(metrics["test"]["ap"]),
+            "threshold": f"{trained.threshold:g}",
         },
         data={"Licence": corpus.licence, "Source": corpus.source},
         results=[
@@ -75,6 +85,8 @@ def card(
                     for at in told
                 ],
             ),
+            _parts(metrics["parts"]),
+            *_steadiness(metrics),
         ],
         learning=[
             plots.learning_curve(
@@ -82,7 +94,7 @@ def card(
             ),
             report.Paragraph("The weights with the best AP50 of the validation part were kept."),
         ],
-        examples=[_strips(folder, corpus, found)],
+        examples=[_strips(folder, corpus, found, trained.threshold)],
         meaning=_MEANING,
         limits=_LIMITS,
         serving=_serving(folder),
@@ -90,13 +102,53 @@ def card(
     )  # fmt: skip
 
 
+def shown(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the metrics without those that the table of single objects shows."""
+    rest = {"found_share", "longest_gap", "jitter_in_pixels"}
+
+    def without(values: Mapping[str, float]) -> dict[str, float]:
+        return {name: value for name, value in values.items() if name not in rest}
+
+    baselines = {name: without(its) for name, its in metrics["baselines"].items()}
+    return {**metrics, "test": without(metrics["test"]), "baselines": baselines}
+
+
+def _parts(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> report.Table:
+    """Tells AP50 by the size of the objects and by the place in the video."""
+    columns = list(parts)
+    rows = [
+        [one["name"], *(comparison.number(each["ap50"]) for each in [one, *others]),
+         f"{one['objects']:,}"]
+        for one, *others in zip(*parts.values(), strict=True)
+    ]  # fmt: skip
+    told = "AP50 by the size of an object (the root of its area) and by the place in the video."
+    return report.Table(told, ["", *columns, "objects"], rows)
+
+
+def _steadiness(metrics: Mapping[str, Any]) -> list[report.Block]:
+    """Tells how steadily single objects are found, with and without a tracker."""
+    named = {comparison.MODEL: metrics["test"], **metrics["baselines"]}
+    rows = []
+    for name, alone in named.items():
+        for told, its in ((name, alone), (f"{name}, tracked", metrics["tracked"][name])):
+            if _STEADY[0] in its:
+                rows.append([told, *(comparison.number(its[each]) for each in _STEADY)])
+    if not rows:
+        return []
+    header = ["", *map(comparison.words, _STEADY)]
+    return [
+        report.Table("Single objects at the threshold, without and with a tracker.", header, rows)
+    ]
+
+
 def _strips(
     folder: run_folder.RunFolder[configs.Config],
     corpus: data.Corpus,
     found: Sequence[scoring.Found],
+    threshold: float,
 ) -> report.Section:
     """Shows the videos with the lowest AP50 first, and then those with the highest."""
-    classes, threshold = len(corpus.label_names), folder.config.evaluation.threshold
+    classes = len(corpus.label_names)
     failed = [np.zeros(int(video.seen.sum()), bool) for video in corpus.test]
     values = []
     for at, video in enumerate(corpus.test):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,17 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.object_detection import data, heat_maps, measures
+from apps.object_detection import data, heat_maps, measures, steadiness
 
 _FRAMES_AT_ONCE = 256
-
-
-class Found(NamedTuple):
-    """The boxes of a video: shares of width and height, scores and classes, [t, n, …]."""
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
+Found = steadiness.Found
 
 
 class Finder:
@@ -74,46 +68,102 @@ def frames_of(videos: Sequence[data.Video], found: Sequence[Found]) -> list[meas
     return frames
 
 
+def of_validation(
+    videos: Sequence[data.Video], found: Sequence[Found], classes: int
+) -> dict[str, float]:
+    """Returns AP50 and AP, and the threshold with the best F1 of the boxes that are told."""
+    matches = measures.match(frames_of(videos, found), classes)
+    threshold = measures.best_threshold(matches)
+    return {**measures.scores(matches, _failed(videos)[:0]), "threshold": threshold}
+
+
 def scores(
-    videos: Sequence[data.Video], found: Sequence[Found], classes: int, threshold: float = 0.3
+    videos: Sequence[data.Video], found: Sequence[Found], classes: int, threshold: float
 ) -> dict[str, float]:
     """Returns the measures of videos; boxes with a lower score than `threshold` close no gap."""
-    failed = np.concatenate([video.failed[video.seen] for video in videos])
-    precision = measures.scores(measures.match(frames_of(videos, found), classes), failed)
-    return {**precision, **steadiness(videos, found, threshold)}
+    matches = measures.match(frames_of(videos, found), classes)
+    return {
+        **measures.scores(matches, _failed(videos)),
+        **steadiness.of(videos, found, threshold),
+    }
 
 
-def steadiness(
+def _failed(videos: Sequence[data.Video]) -> np.ndarray:
+    return np.concatenate([video.failed[video.seen] for video in videos])
+
+
+class Part(NamedTuple):
+    """Some of the objects, by their size or their place in the video, and AP50 of them."""
+
+    name: str
+    objects: int
+    ap50: float
+
+
+def by_size(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:
+    """Returns AP50 of the smallest third of the objects, the middle one and the largest.
+
+    An object's size is the root of its area, in pixels of the video as it was. As COCO has it,
+    objects of other sizes count neither when found nor when missed, nor do boxes of other sizes
+    that find nothing.
+    """
+    frames = frames_of(videos, found)
+    scale = np.concatenate(
+        [np.full(int(each.seen.sum()), math.sqrt(each.size[0] * each.size[1])) for each in videos]
+    )
+    sizes = [at * _side(each.boxes) for at, each in zip(scale, frames, strict=True)]
+    told = np.concatenate([its[each.labels >= 0] for its, each in zip(sizes, frames, strict=True)])
+    low, high = np.quantile(told, [1 / 3, 2 / 3])
+    named = {
+        f"up to {low:.3g} pixels": (0, low),
+        f"{low:.3g} to {high:.3g} pixels": (low, high),
+        f"above {high:.3g} pixels": (high, np.inf),
+    }
+    parts = []
+    for name, (above, most) in named.items():
+        within = [(above < its) & (its <= most) for its in sizes]
+        asked = [each._replace(labels=np.where(own, each.labels, -2))
+                 for own, each in zip(within, frames, strict=True)]  # fmt: skip
+        matches = measures.match(asked, classes)
+        its = np.concatenate(
+            [at * _side(each.found) for at, each in zip(scale, frames, strict=True)]
+        )
+        other = ((its <= above) | (its > most))[:, None] & ~matches.hits
+        ap50 = measures.ap50(matches._replace(left_out=matches.left_out | other))
+        parts.append(Part(name, int(matches.objects.sum()), ap50))
+    return parts
+
+
+def _side(boxes: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+
+
+def by_place(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:
+    """Returns AP50 of each quarter of the videos: a memory that drifts gets worse."""
+    matches = measures.match(frames_of(videos, found), classes)
+    quarters = np.concatenate(
+        [np.flatnonzero(each.seen) * 4 // len(each.frames) for each in videos]
+    )
+    names = ("first quarter", "second quarter", "third quarter", "last quarter")
+    return [
+        Part(
+            name, int(matches.objects[quarters == at].sum()), measures.ap50(matches, quarters == at)
+        )
+        for at, name in enumerate(names)
+        if matches.objects[quarters == at].any()
+    ]
+
+
+def parts(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:
+    """Returns `by_size` and `by_place`."""
+    return [*by_size(videos, found, classes), *by_place(videos, found, classes)]
+
+
+def steadiness_tracked(
     videos: Sequence[data.Video], found: Sequence[Found], threshold: float
 ) -> dict[str, float]:
-    """Returns how often objects are lost and found again, and how long they take to be found.
-
-    An object is found in a frame where a box of its class with a score of at least `threshold`
-    covers it by half. A gap lies between two frames in which it is found.
-
-    Returns:
-        `gaps_in_100_frames` of an object, and `frames_until_found`, the mean over the objects that
-        are found at all; nothing for videos whose objects have no numbers.
-    """
-    frames, gaps, delays = 0, 0, []
-    for video, its in zip(videos, found, strict=True):
-        counted = (video.labels >= 0) & (video.tracks >= 0) & video.seen[:, None]
-        for track in np.unique(video.tracks[counted]):
-            hits = []
-            for t, at in np.argwhere(counted & (video.tracks == track)):
-                told = (its.scores[t] >= threshold) & (its.classes[t] == video.labels[t, at])
-                lie = measures.overlap(video.boxes[t, at][None], its.boxes[t][told])
-                hits.append(lie.max(initial=0.0) >= 0.5)
-            at_which = np.flatnonzero(hits)
-            frames += len(hits)
-            gaps += int((np.diff(at_which) > 1).sum())
-            delays += at_which[:1].tolist()
-    if not delays:
-        return {}
-    return {
-        "gaps_in_100_frames": 100 * gaps / frames,
-        "frames_until_found": float(np.mean(delays)),
-    }
+    """Returns the measures of `steadiness.of` after a tracker has filled the gaps."""
+    return steadiness.of(videos, [steadiness.tracked(its, threshold) for its in found], threshold)
 
 
 def timed(find: Callable, videos: Sequence[data.Video]) -> tuple[list[Found], float]:

@@ -52,7 +52,7 @@ class ServedDetector:
         self.saved.weights = [weight.value for weight in trained.model.weights]
         settings = {
             "label_names": list(trained.label_names),
-            "threshold": trained.config.evaluation.threshold,
+            "threshold": trained.threshold,
             "height": trained.config.frames.height,
             "width": trained.config.frames.width,
             "states": list(_STATES),

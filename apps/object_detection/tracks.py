@@ -25,6 +25,14 @@ class Tracker:
         self._speeds = np.zeros((0, 4))
         self._lost = np.zeros(0, int)
 
+    def lost(self) -> dict[int, np.ndarray]:
+        """Returns number and expected box [4] of the objects that the last frame did not show."""
+        return {
+            number: box
+            for number, box, lost in zip(self._numbers, self._boxes, self._lost, strict=True)
+            if lost
+        }
+
     def follow(self, boxes: np.ndarray) -> list[int]:
         """Returns the number of each box [n, 4] of the next frame, whatever its label."""
         expected = self._boxes + self._speeds

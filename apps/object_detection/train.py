@@ -23,52 +23,57 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
 
-    from apps.object_detection import data, evaluate, model, scoring
+    import keras
+
+    from apps.object_detection import data, evaluate, model, scoring, trained_model
     from apps.suite.distribution import distribution
-    from apps.suite.runs import run_folder
-    from apps.suite.training import fit, learning, optimizer
+    from apps.suite.networks import applications
+    from apps.suite.runs import files, run_folder
+    from apps.suite.training import fit
 
     corpus = data.load(config)
     for note in corpus.notes:
         print(f"note: {note}")
+    if config.model.backbone == "keras_applications":
+        told = applications.describe(config.model.application_weights, config.model.fine_tune)
+        print(f"{config.model.application}: {told}")
     fit.seed_everything(config.seed)
     settings, classes = config.training, len(corpus.label_names)
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "label_names": list(corpus.label_names),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(corpus, label_names=list(corpus.label_names))
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         with distribution.scope():
-            network = model.build(config, classes)
-            network.compile(
-                optimizer.optimizer(settings),
-                model.loss(settings.size_weight, settings.offset_weight),
-                jit_compile=settings.jit_compile,
-            )
+            learner = model.build_training(config, classes)
+        kept = model.build(config, classes)
         print(
             f"{corpus.name}: {sum(len(each.frames) for each in corpus.train):,} training frames in "
-            f"{len(corpus.train):,} videos, {classes} labels; {network.count_params():,} "
-            f"parameters; {settings.steps:,} steps",
+            f"{len(corpus.train):,} videos, {classes} labels; {kept.count_params():,} parameters; "
+            f"{settings.steps:,} steps",
             flush=True,
         )
-        find = scoring.Finder(network, config.model.boxes_per_frame)
+        find = scoring.Finder(kept, config.model.boxes_per_frame)
 
-        def validate() -> dict[str, float]:
-            scores = scoring.scores(corpus.validation, find(corpus.validation), classes)
-            return {name: scores[name] for name in ("ap50", "ap")}
+        def validate(_: keras.Model) -> dict[str, float]:
+            model.copy_weights(learner, kept)
+            return scoring.of_validation(corpus.validation, find(corpus.validation), classes)
 
-        record = learning.learn(
-            network,
+        def save_best(_: keras.Model) -> None:
+            model.copy_weights(learner, kept)
+            with files.replacing(folder.model_file) as partial:
+                kept.save(partial)
+
+        record = fit.fit(
+            learner,
             lambda first_step: data.batches(corpus.train, classes, config, first_step),
-            settings,
-            folder,
-            validate,
+            steps=settings.steps,
+            steps_per_checkpoint=settings.steps_per_checkpoint,
+            folder=folder,
+            save_best=save_best,
+            validate=validate,
             monitor="validation_ap50",
             higher_is_better=True,
+            patience_checkpoints=settings.patience_checkpoints,
         )
+        trained_model.write_threshold(folder, record)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,95 +9,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from apps.suite import errors
+from apps.suite.networks import applications
 from apps.video_classification import config as configs
 from apps.video_classification.motion import MotionChannels, MotionStatistics
 
-RANDOM, DOWNLOADED = "random", "imagenet"
-
-
-def build_application(name: str, weights: str, height: int, width: int) -> keras.Model:
-    """Builds the network without its head: frames uint8 (batch, height, width, 3) to (batch, n).
-
-    Args:
-        name: of a network in `keras.applications`, such as MobileNetV2.
-        weights: "random", "imagenet", which Keras downloads, or a file in the format of
-            `save_weights` or of Keras's own weights without the head.
-        height, width: of the frames, in pixels.
-
-    Raises:
-        UserError: no such network, frames too small for it, weights that are missing, that don't
-            fit or that cannot be downloaded.
-    """
-    made = getattr(keras.applications, name, None)
-    if not inspect.isfunction(made):
-        names = [n for n in dir(keras.applications) if n[:1].isupper()]
-        raise errors.UserError(
-            f"model.application: {name!r} is not one of keras.applications: {', '.join(names)}"
-        )
-    path = None if weights in (RANDOM, DOWNLOADED) else Path(weights).expanduser()
-    if path is not None and not path.is_file():
-        raise errors.UserError(
-            f"model.application_weights: {weights}: no such file; give a file of weights, "
-            f'"{DOWNLOADED}" or "{RANDOM}"'
-        )
-    try:
-        network = made(
-            include_top=False,
-            weights=DOWNLOADED if weights == DOWNLOADED else None,
-            input_shape=(height, width, 3),
-            pooling="avg",
-        )
-    except Exception as error:  # what Keras's checks and its downloads raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise errors.UserError(
-            f"model.application: {name} with weights {weights!r} for frames of {height} x {width} "
-            f"pixels cannot be made: {reason}"
-        ) from error
-    if path is not None:
-        try:
-            network.load_weights(path)
-        except Exception as error:
-            raise errors.UserError(
-                f"model.application_weights: {path} does not hold the weights of {name} without "
-                "its head"
-            ) from error
-    frames = keras.Input((height, width, 3), dtype="uint8", name="frames")
-    features = network(ApplicationPixels(name, name="pixels")(frames))
-    return keras.Model(frames, features, name="application")
-
-
-@keras.saving.register_keras_serializable(package="video_classification")
-class ApplicationPixels(keras.layers.Layer):
-    """Pixels from 0 to 255 as a network of `keras.applications` was trained with.
-
-    Args:
-        application: the network's name; the scaling is that of its module.
-    """
-
-    def __init__(self, application: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.application = application
-
-    def build(self, _: Any) -> None:
-        self.built = True
-
-    def call(self, frames: Any) -> Any:
-        made = inspect.unwrap(getattr(keras.applications, self.application))
-        scale = sys.modules[made.__module__].preprocess_input
-        return scale(keras.ops.cast(frames, self.compute_dtype), data_format="channels_last")
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "application": self.application}
-
-
-def describe_application(weights: str, fine_tune: bool) -> str:
-    """Returns a sentence about the origin of the network's features."""
-    origin = {
-        RANDOM: "random weights: it has learned nothing before",
-        DOWNLOADED: "weights learned on ImageNet",
-    }.get(weights, f"weights of {weights}")
-    return f"{origin}, {'trained further' if fine_tune else 'frozen'}"
+# Models saved before two tasks shared this layer name it so.
+keras.saving.get_custom_objects()["video_classification>ApplicationPixels"] = (
+    applications.ApplicationPixels
+)
 
 
 @keras.saving.register_keras_serializable(package="video_classification")
@@ -255,14 +171,12 @@ def _memory(sizes: configs.ModelConfig, values: Any) -> Any:
 
 def _application(config: configs.Config, frames: Any) -> Any:
     sizes, clips = config.model, config.clips
-    network = build_application(
+    network = applications.build(
         sizes.application, sizes.application_weights, clips.height, clips.width
     )
     # Frozen layers keep their statistics of the batch normalisation, too
     network.trainable = sizes.fine_tune
     values = FrameByFrame(network, name="application")(frames)
-    if sizes.application_weights == RANDOM:
-        # Layer by layer, weights that have learned nothing let their input shrink to 1e-12
-        options = {"epsilon": 1e-30, "center": False, "scale": False}
-        values = keras.layers.LayerNormalization(**options, name="application_scale")(values)
+    if sizes.application_weights == applications.RANDOM:
+        values = applications.scaled(values)
     return values

@@ -50,7 +50,7 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
         float32 (batch, classes). Frames after `length` change nothing.
 
     Raises:
-        UserError: an application or weights that cannot be had (`frame_encoder.build_application`).
+        UserError: an application or weights that cannot be had (`applications.build`).
     """
     policy = process.resolve_precision(config.training.precision) if trains else "float32"
     before = keras.config.dtype_policy()

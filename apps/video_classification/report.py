@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite.evaluation import classification, plots, report
+from apps.suite.networks import applications
 from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 from apps.suite.runs import run_folder
 from apps.video_classification import config as configs
-from apps.video_classification import frame_encoder, pictures
+from apps.video_classification import pictures
 from apps.video_classification.clips import Corpus
 
 _SHOWN_GROUPS = 12
@@ -93,9 +94,7 @@ def card(
     }
     described = {"Licence": corpus.licence, "Source": corpus.source, "Labels": ", ".join(names)}
     if config.model.backbone == "keras_applications":
-        weights = frame_encoder.describe_application(
-            config.model.application_weights, config.model.fine_tune
-        )
+        weights = applications.describe(config.model.application_weights, config.model.fine_tune)
         described["Network for frames"] = f"{config.model.application}, {weights}"
     if corpus.skipped:
         described["Left out"] = f"{len(corpus.skipped)} that could not be decoded"

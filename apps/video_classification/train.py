@@ -31,6 +31,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
+    from apps.suite.networks import applications
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit, optimizer
     from apps.video_classification import (
@@ -39,7 +40,6 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         clips,
         data,
         evaluate,
-        frame_encoder,
         model,
         scoring,
     )
@@ -59,7 +59,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         learned_from, held_out = corpus.train, corpus.validation
         flip = config.evaluation.flip
         if sizes.backbone == "keras_applications":
-            told = frame_encoder.describe_application(sizes.application_weights, sizes.fine_tune)
+            told = applications.describe(sizes.application_weights, sizes.fine_tune)
             print(f"{sizes.application}: {told}")
         if settings.learn_from_validation:
             learned_from = clips.joined(corpus.train, corpus.validation)

@@ -1,43 +1,53 @@
-"""Gaps and delays are those of single objects."""
+"""Objects are told apart by size and by place in the video, and boxes of other sizes left out."""
 
 import numpy as np
-import pytest
 
 from apps.object_detection import data, scoring
 
-BOX = np.array([0.1, 0.1, 0.5, 0.5], np.float32)
+
+def video(sides=(2, 4, 8), frames=4):
+    """Objects of some sides in 16 x 16 pixels, all of one class."""
+    boxes = np.float32(
+        [[0, at / 4, side / 16, at / 4 + side / 16] for at, side in enumerate(sides)]
+    )
+    boxes = np.tile(boxes, (frames, 1, 1))
+    labels = np.zeros((frames, len(sides)), np.int32)
+    everywhere = np.ones(frames, bool)
+    pixels = np.zeros((frames, 4, 4, 3), np.uint8)
+    return data.Video("v", pixels, boxes, labels, labels, everywhere, ~everywhere, (16, 16))
 
 
-def video(tracks=0):
-    frames = np.zeros((8, 4, 4, 3), np.uint8)
-    boxes, labels = np.tile(BOX, (8, 1, 1)), np.zeros((8, 1), np.int32)
-    everywhere = np.ones(8, bool)
-    return data.Video("v", frames, boxes, labels, labels + tracks, everywhere, ~everywhere, (4, 4))
+def found(of, scores):
+    scores = np.broadcast_to(np.float32(scores), of.labels.shape)
+    return scoring.Found(of.boxes, scores, of.labels)
 
 
-def found(scores, classes=0, shift=0.0):
-    scores = np.float32(scores)[:, None]
-    return scoring.Found(np.tile(BOX + shift, (8, 1, 1)), scores, np.full((8, 1), classes))
+def test_sizes_are_measured_apart():
+    given = video()
+    parts = scoring.by_size([given], [found(given, [0.9, 0, 0.8])], 1)
+    assert [(part.objects, part.ap50) for part in parts] == [(4, 1), (4, 0), (4, 1)]
 
 
-@pytest.mark.parametrize(
-    ("scores", "gaps", "delay"),
-    [
-        ([0.9] * 8, 0, 0),
-        ([0.1, 0.1, 0.9, 0.9, 0.1, 0.1, 0.9, 0.9], 1, 2),
-        ([0.1, 0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.1], 2, 1),
-    ],
-)
-def test_gaps_lie_between_frames_in_which_an_object_is_found(scores, gaps, delay):
-    told = scoring.steadiness([video()], [found(scores)], 0.5)
-    assert told["gaps_in_100_frames"] == pytest.approx(100 * gaps / 8)
-    assert told["frames_until_found"] == delay
+def test_a_false_box_counts_among_those_of_its_size_alone():
+    given = video()
+    its = found(given, [0.5, 0.5, 0.5])
+    boxes = its.boxes.copy()
+    boxes[:, 0] += 0.5  # the smallest one finds nothing
+    parts = scoring.by_size([given], [its._replace(boxes=boxes)], 1)
+    assert [part.ap50 for part in parts] == [0, 1, 1]
 
 
-def test_boxes_elsewhere_or_of_another_class_find_nothing():
-    assert not scoring.steadiness([video()], [found([0.9] * 8, shift=0.3)], 0.5)
-    assert not scoring.steadiness([video()], [found([0.9] * 8, classes=1)], 0.5)
+def test_quarters_of_the_video_are_measured_apart():
+    given = video(frames=8)
+    scores = np.where(np.arange(8) < 6, 0.9, 0.0)[:, None]
+    parts = scoring.by_place([given], [found(given, scores)], 1)
+    assert [(part.objects, part.ap50) for part in parts] == [(6, 1), (6, 1), (6, 1), (6, 0)]
 
 
-def test_objects_without_numbers_have_no_gaps():
-    assert not scoring.steadiness([video(tracks=-1)], [found([0.9] * 8)], 0.5)
+def test_the_threshold_is_the_one_with_the_best_balance_of_false_and_missed_boxes():
+    given = video()
+    its = found(given, [0.9, 0.7, 0.4])
+    boxes = its.boxes.copy()
+    boxes[:, 2] += 0.5
+    told = scoring.of_validation([given], [its._replace(boxes=boxes)], 1)
+    assert told["threshold"] == 0.45

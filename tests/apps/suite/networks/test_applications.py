@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.video_classification import frame_encoder
+from apps.suite.networks import applications
 
 SIZE = 32
 
@@ -11,7 +11,7 @@ SIZE = 32
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)
-    return frame_encoder.build_application("MobileNetV2", "random", SIZE, SIZE)
+    return applications.build("MobileNetV2", "random", SIZE, SIZE)
 
 
 def test_pixels_arrive_as_the_network_was_trained_with(network):
@@ -32,7 +32,7 @@ def test_weights_come_from_a_file(network, tmp_path):
     file = tmp_path / "mine.weights.h5"
     network.layers[-1].save_weights(file)
     keras.utils.set_random_seed(9)
-    again = frame_encoder.build_application("MobileNetV2", str(file), SIZE, SIZE)
+    again = applications.build("MobileNetV2", str(file), SIZE, SIZE)
     for weight, expected in zip(again.weights, network.weights, strict=True):
         np.testing.assert_array_equal(weight, expected)
 
@@ -53,7 +53,7 @@ def test_weights_come_from_a_file(network, tmp_path):
 )
 def test_what_cannot_be_had_is_one_line(name, weights, size, said):
     with pytest.raises(errors.UserError, match=said) as raised:
-        frame_encoder.build_application(name, weights, size, size)
+        applications.build(name, weights, size, size)
     assert "\n" not in str(raised.value)
 
 
@@ -61,4 +61,11 @@ def test_weights_of_something_else_are_one_line(tmp_path):
     file = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(file)
     with pytest.raises(errors.UserError, match="does not hold the weights of MobileNetV2"):
-        frame_encoder.build_application("MobileNetV2", str(file), SIZE, SIZE)
+        applications.build("MobileNetV2", str(file), SIZE, SIZE)
+
+
+def test_maps_have_the_stride_that_is_asked_for_and_others_are_refused():
+    maps = applications.build("MobileNetV2", "random", SIZE, 2 * SIZE, stride=8)
+    assert maps.output_shape == (None, SIZE // 8, 2 * SIZE // 8, 192)
+    with pytest.raises(errors.UserError, match="no features with 3 pixels to a place"):
+        applications.build("MobileNetV2", "random", SIZE, SIZE, stride=3)

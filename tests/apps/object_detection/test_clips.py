@@ -1,0 +1,59 @@
+"""Clips are a function of seed, step and row, and those in turn follow each other."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.object_detection import clips, model
+from tests.apps.object_detection import small_run
+
+LENGTHS = [3, 12, 26]
+
+
+def in_turn(row, steps=40):
+    drawn = clips.Clips(LENGTHS, small_run.config())
+    return [drawn.in_turn(step, row) for step in range(steps)]
+
+
+def test_a_clip_in_turn_follows_that_of_the_step_before_until_its_video_ends():
+    seen = in_turn(0)
+    for before, after in itertools.pairwise(seen):
+        if after.begins:
+            assert after.start + 5 <= max(5, LENGTHS[after.video])
+        else:
+            assert (after.video, after.start) == (before.video, before.start + 5)
+    assert [each.video for each in seen].count(2) == 5 * [each.video for each in seen].count(0)
+
+
+def test_rows_read_videos_in_orders_of_their_own():
+    assert in_turn(0) == in_turn(0)
+    assert in_turn(0) != in_turn(1)
+
+
+@pytest.mark.parametrize("memory", ["conv_lstm", "none"])
+def test_a_row_goes_on_from_where_it_ended_and_begins_with_an_empty_memory(memory):
+    config = small_run.config(memory=memory)
+    network = small_run.trained(config).model
+    frames = np.stack([small_run.video(8), small_run.video(8, seed=3)])
+    whole = network({"frames": frames})
+    carried = model.CarriedDetector(network, 2)
+    for first, begins in ((0, True), (4, False), (0, True)):
+        inputs = {"frames": tf.constant(frames[:, first : first + 4])}
+        told = carried({**inputs, "begins": tf.constant([begins, begins])})
+        np.testing.assert_allclose(told, whole[:, first : first + 4], atol=1e-5)
+
+
+def test_weights_leave_the_training_as_they_are_in_whatever_precision():
+    config = small_run.config()
+    for settings in ({"precision": "mixed_bfloat16"}, {"carry_states": True}):
+        training = dataclasses.replace(config.training, **settings)
+        learner = model.build_training(dataclasses.replace(config, training=training), 3)
+        kept = model.build(config, 3)
+        model.copy_weights(learner, kept)
+        assert kept.dtype_policy.name == "float32"
+        learned = learner.trainable_weights
+        for mine, its in zip(kept.trainable_weights, learned, strict=True):
+            np.testing.assert_array_equal(mine, its)
