@@ -31,7 +31,7 @@ class Setting:
     Attributes:
         name: the value of the field that differs, or the task.
         test: primary metric on the test part.
-        validation: lowest validation loss; none where history.csv has no such column.
+        validation: best `validation_metric` of history.csv; none where it has no such column.
         train_seconds: time of training.
         baselines: primary metric of each baseline that has it, by name, then by seed.
     """
@@ -68,11 +68,21 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The settings in their order, and the metric that compares them."""
+    """The settings in their order, and the metrics that compare and choose them.
+
+    `validation_metric` is the column of history.csv that chooses: `validation_loss`, or that of
+    the primary metric where a training has no loss of its validation part.
+    """
 
     metric: str
     higher_is_better: bool
     settings: tuple[Setting, ...]
+    validation_metric: str = "validation_loss"
+
+    @property
+    def validation_is_lower(self) -> bool:
+        """Returns whether a lower value of `validation_metric` is better."""
+        return self.validation_metric == "validation_loss" or not self.higher_is_better
 
 
 def read(runs: Mapping[str, Mapping[int, Path]]) -> Comparison:
@@ -83,6 +93,7 @@ def read(runs: Mapping[str, Mapping[int, Path]]) -> Comparison:
             metrics differ.
     """
     metric: tuple[str, bool] | None = None
+    chooses = ""
     settings = []
     for name, folders in runs.items():
         found: dict[str, dict[int, Any]] = {"test": {}, "validation": {}, "seconds": {}}
@@ -103,15 +114,18 @@ def read(runs: Mapping[str, Mapping[int, Path]]) -> Comparison:
             if metric not in (None, this):
                 raise errors.UserError(f"{file}: the metric is {this[0]}, of other runs {metric}")
             metric = this
-            losses = plots.read_history(folder / "history.csv").get("validation_loss")
-            if losses:
-                found["validation"][seed] = min(losses)
+            history = plots.read_history(folder / "history.csv")
+            known = (each for each in ("validation_loss", f"validation_{this[0]}"))
+            chooses = chooses or next((each for each in known if each in history), "")
+            if chooses in history:
+                lower = chooses == "validation_loss" or not this[1]
+                found["validation"][seed] = (min if lower else max)(history[chooses])
         settings.append(
             Setting(name, found["test"], found["validation"], found["seconds"], baselines)
         )
     if metric is None:
         raise errors.UserError("there is no run to compare")
-    return Comparison(*metric, tuple(settings))
+    return Comparison(*metric, tuple(settings), chooses or "validation_loss")
 
 
 def difference(
@@ -149,45 +163,53 @@ def best_baseline(found: Comparison) -> tuple[str, Mapping[int, float]] | None:
     return name, baselines[name]
 
 
-def differences(found: Comparison) -> Iterator[Difference]:
-    """Yields each setting against the best baseline of its runs, then the settings in pairs."""
+def differences(found: Comparison, of: str | None = None) -> Iterator[Difference]:
+    """Yields each setting against the best baseline of its runs, then the settings in pairs.
+
+    With a setting `of` only the differences between it and the others.
+    """
     best = best_baseline(found)
     for setting in found.settings:
-        if best and best[0] in setting.baselines:
+        if best and best[0] in setting.baselines and of in (None, setting.name):
             against = (best[0], setting.baselines[best[0]])
             each = difference((setting.name, setting.test), against, found.higher_is_better)
             if each:
                 yield each
     for one, other in itertools.combinations(found.settings, 2):
+        if of not in (None, one.name, other.name):
+            continue
         each = difference((one.name, one.test), (other.name, other.test), found.higher_is_better)
         if each:
             yield each
 
 
 def chosen(found: Comparison) -> str | None:
-    """Names the setting of the lowest mean validation loss; None where a run has no such loss."""
+    """Names the setting of the best mean on validation; None where a run has no such value."""
     means = {
         each.name: statistics.fmean(each.validation.values())
         for each in found.settings
         if each.validation and each.validation.keys() == each.test.keys()
     }
-    return min(means, key=means.__getitem__) if len(means) == len(found.settings) else None
+    pick = min if found.validation_is_lower else max
+    return pick(means, key=means.__getitem__) if len(means) == len(found.settings) else None
 
 
-def tables(found: Comparison, title: str) -> str:
-    """Formats both tables in Markdown: the settings, and the differences."""
+def tables(found: Comparison, title: str, of: str | None = None) -> str:
+    """Formats both tables in Markdown: the settings, and the differences (`of` one of them)."""
     direction = "higher" if found.higher_is_better else "lower"
     metric = f"test {comparison.words(found.metric)} ({direction} is better)"
-    rows = [["", "seeds", metric, "lowest validation loss", "training, s"]]
+    end = "lowest" if found.validation_is_lower else "highest"
+    chooses = f"{end} {comparison.words(found.validation_metric)}"
+    rows = [["", "seeds", metric, chooses, "training, s"]]
     pick = chosen(found) if len(found.settings) > 1 else None
     for each in found.settings:
-        name = f"{each.name} (chosen: lowest validation loss)" if each.name == pick else each.name
+        name = f"{each.name} (chosen: {chooses})" if each.name == pick else each.name
         cells = map(_mean, (each.test, each.validation, each.train_seconds))
         rows.append([name, str(len(each.test)), *cells])
     for name, values in found.settings[0].baselines.items():
         rows.append([f"baseline {name}", str(len(values)), _mean(values), "", ""])
     pairs = [["", "difference", "95 % interval", "p", "better in"]]
-    for pair in differences(found):
+    for pair in differences(found, of):
         interval = "" if math.isnan(pair.low) else f"{pair.low:+.4g} to {pair.high:+.4g}"
         p = "" if math.isnan(pair.p) else f"{pair.p:.3g}"
         pairs.append(
@@ -196,9 +218,30 @@ def tables(found: Comparison, title: str) -> str:
         )  # fmt: skip
     told = (
         "Mean ± standard deviation over seeds. Differences are paired by seed (t-test, two-sided); "
-        "choose a setting by its validation loss, not by the test column."
+        "choose a setting by its validation column, not by the test column."
     )
     return "\n\n".join([f"# {title}", _markdown(rows), _markdown(pairs), told]) + "\n"
+
+
+def summary(found: Comparison, of: str | None = None) -> dict[str, Any]:
+    """Returns the comparison as JSON values; its differences `of` one setting, or all."""
+    return {
+        "metric": found.metric,
+        "higher_is_better": found.higher_is_better,
+        "settings": [
+            {
+                "name": each.name,
+                "test": {str(seed): value for seed, value in each.test.items()},
+                found.validation_metric: {str(at): value for at, value in each.validation.items()},
+            }
+            for each in found.settings
+        ],
+        "chosen_on_validation": chosen(found),
+        "differences": [
+            {name: None if value != value else value for name, value in vars(each).items()}
+            for each in differences(found, of)
+        ],
+    }
 
 
 def plot(folder: Path, found: Comparison) -> plots.Plot:

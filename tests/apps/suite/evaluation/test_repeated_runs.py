@@ -87,3 +87,19 @@ def test_runs_of_other_metrics_and_damaged_ones_are_refused(tmp_path):
     (other / "metrics.json").write_text('{"primary": 3}')
     with pytest.raises(errors.UserError, match="is damaged"):
         repeated_runs.read({"a": {0: other}})
+
+
+def test_without_a_validation_loss_the_primary_metric_of_the_validation_part_chooses(tmp_path):
+    folders = {"64": tmp_path / "64", "128": tmp_path / "128"}
+    for (name, folder), best in zip(folders.items(), (0.7, 0.8), strict=True):
+        run(folder, 0.9 if name == "64" else 0.5)
+        (folder / "history.csv").write_text(f"step,validation_accuracy\n1,0.1\n2,{best}\n3,0.2\n")
+    found = repeated_runs.read({name: {0: folder} for name, folder in folders.items()})
+    assert found.validation_metric == "validation_accuracy"
+    assert repeated_runs.chosen(found) == "128"
+    assert "128 (chosen: highest validation accuracy)" in repeated_runs.tables(found, "title")
+
+
+def test_of_a_chosen_setting_only_its_own_differences_are_told(found):
+    pairs = [(each.one, each.other) for each in repeated_runs.differences(found, "64")]
+    assert pairs == [("64", "strong"), ("64", "128")]
