@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gradio
 
-from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.export import asking
 from apps.summarization import predict
 
@@ -43,18 +42,13 @@ def summed_up(model: asking.ExportedModel, text: str | None, words: float) -> pr
     Raises:
         UserError: no text, a text that is too long, or what the model refuses.
     """
-    given = (text or "").strip()
-    if not given:
-        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
-    if len(given) > LONGEST:
-        raise errors.UserError(f"The text has {len(given):,} characters; give {LONGEST:,} at most.")
+    given = asked_text.checked(text, LONGEST)
     return next(predict.answers(model, [given], max_words=int(words), explained=True))
 
 
 def example(model: asking.ExportedModel) -> str:
     """Returns a text that the export itself was checked with."""
-    texts = [each.decode() for each in model.example().get("text", [])]
-    return next((each for each in texts if each.strip()), "Returns the sum of all numbers.")
+    return asked_text.example(model, "Returns the sum of all numbers.")
 
 
 def page(answer: predict.Answer) -> str:

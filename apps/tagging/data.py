@@ -27,6 +27,7 @@ DEFAULT = "king_james_bible"
 FEW = "king_james_bible/few"  # every twentieth chapter, for a quick try
 MARKS = ",.:;?!"
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_MOST_VERSES = 6  # that are read together in training
 _SEED = 41  # beside the run's, so that no other draw repeats the batches
 
 
@@ -45,24 +46,30 @@ def load(config: configs.Config) -> Corpus:
 def _punctuation(name: str) -> Corpus:
     """Returns the words of the King James Bible, each with the mark that follows it.
 
-    A sentence is a verse. The mark after its last word is not known: the cut gives it away. Every
-    fifth chapter is in the test part, every twentieth in the validation part.
+    A sentence is a verse, in the train part one to six verses that follow each other, so that
+    marks between verses are learned as well. The mark after a sentence's last word is not known:
+    the cut gives it away. Every fifth chapter is in the test part, every twentieth in the
+    validation part.
     """
-    builder = named_sets.prepare(DEFAULT)
+    builder, draw = named_sets.prepare(DEFAULT), np.random.default_rng(_SEED)
     chapters = builder.as_dataset(split="train", shuffle_files=False).as_numpy_iterator()
     parts: dict[str, list[Sentence]] = {"train": [], "validation": [], "test": []}
     for number, chapter in enumerate(chapters):
         if name == FEW and (number > 400 or number % 20 not in (0, 4, 10)):
             continue
         part = "test" if number % 5 == 4 else "validation" if number % 20 == 10 else "train"
-        title, *verses = chapter["text"].decode().split("\n")
-        for verse, text in enumerate(verses):
+        title, *verses = chapter["text"].decode().strip().split("\n")
+        at = 1  # after an empty line
+        while at < len(verses):
+            end = at + (int(draw.integers(1, _MOST_VERSES + 1)) if part == "train" else 1)
+            text = "\n".join(verses[at:end])
             found = list(_WORD.finditer(text))
             if len(found) > 1:
                 gaps = [text[one.end() : other.start()] for one, other in itertools.pairwise(found)]
                 marks = [next((mark for mark in gap if mark in MARKS), "O") for gap in gaps]
                 words = tuple(each.group() for each in found)
-                parts[part].append(Sentence(words, (*marks, ""), place=f"{title}:{verse}"))
+                parts[part].append(Sentence(words, (*marks, ""), place=f"{title}:{at}"))
+            at = end
     return Corpus(
         name,
         builder.info.redistribution_info.license or "see source",

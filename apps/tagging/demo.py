@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 
-from apps.suite import errors
 from apps.suite.demo import asked_text, elements
 from apps.suite.export import asking
 from apps.suite.texts import word_spans
@@ -32,19 +31,13 @@ def marked(model: asking.ExportedModel, text: str | None) -> predict.Answer:
     Raises:
         UserError: no text, a text that is too long, or what the model refuses.
     """
-    given = (text or "").strip()
-    if not given:
-        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
-    if len(given) > LONGEST:
-        raise errors.UserError(f"The text has {len(given):,} characters; give {LONGEST:,} at most.")
+    given = asked_text.checked(text, LONGEST)
     return next(predict.answers(model, [given]))
 
 
 def example(model: asking.ExportedModel) -> str:
     """Returns a text that the export itself was checked with."""
-    asked = model.example()
-    texts = [each.decode() for each in asked.get("text", [])]
-    return next((each for each in texts if each.strip()), "to be or not to be")
+    return asked_text.example(model, "to be or not to be")
 
 
 def page(answer: predict.Answer) -> str:

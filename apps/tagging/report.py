@@ -18,16 +18,7 @@ from apps.tagging import data, scoring
 _SHOWN = 12  # rows of a table
 _KINDS = 16  # types in the picture of confusions
 _MEANING = {
-    "strict F1": "Harmonic mean of precision and recall of whole spans: a span is right if its "
-    "type and both borders are, and it counts only where it is written as the scheme wants.",
-    "conlleval F1": "The same, read as the script conlleval does: a span that begins otherwise "
-    "than the scheme wants counts, too. It is never told apart in the tags of a CRF with rules.",
-    "F1": "Harmonic mean of precision and recall of all tags but O, word by word.",
-    "macro F1": "Mean of the F1 of each tag but O, rare ones as much as frequent ones.",
-    "accuracy": "Share of the words whose tag is right, O included.",
-    "accuracy of unseen words": "The same of words that the training part does not hold.",
-    "sentence accuracy": "Share of the sentences without a wrong tag.",
-    "label accuracy": "Share of the sentences whose label is right.",
+    **tag_measures.MEANING,
     "most frequent tag": "Gives each word the tag that it has most often in the training part.",
     "crfsuite": "A conditional random field over the words, their ends, shapes and neighbours, "
     "trained by python-crfsuite with the averaged perceptron.",
@@ -75,7 +66,6 @@ def card(
         rows = [[kind, f"{count:,}"] for kind, count in borders.items()]
         results.append(report.Table(caption, ["", "spans"], rows))
     config = folder.config.model
-    text = " ".join(corpus.test[0].words[:12])
     decoder = "a conditional random field" if config.output == "crf" else "a softmax for each word"
     return report.Card(
         title="Tagging",

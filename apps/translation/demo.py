@@ -6,8 +6,7 @@ from html import escape
 
 import gradio
 
-from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.evaluation import attention_plots
 from apps.suite.export import asking
 from apps.translation import predict
@@ -43,19 +42,13 @@ def translated(model: asking.ExportedModel, text: str | None) -> predict.Answer:
     Raises:
         UserError: no text, a text that is too long, or what the model refuses.
     """
-    given = (text or "").strip()
-    if not given:
-        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
-    if len(given) > LONGEST:
-        raise errors.UserError(f"The text has {len(given):,} characters; give {LONGEST:,} at most.")
+    given = asked_text.checked(text, LONGEST)
     return next(predict.answers(model, [given], nbest=ALTERNATIVES))
 
 
 def example(model: asking.ExportedModel) -> str:
     """Returns a text that the export itself was checked with."""
-    asked = model.example()
-    texts = [each.decode() for each in asked.get("text", [])]
-    return next((each for each in texts if each.strip()), "hello")
+    return asked_text.example(model, "hello")
 
 
 def page(model: asking.ExportedModel, answer: predict.Answer) -> str:

@@ -9,6 +9,7 @@ import gradio
 
 from apps.suite import errors
 from apps.suite.demo import elements
+from apps.suite.export import asking
 from apps.suite.tables import reader
 
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
@@ -71,3 +72,19 @@ def read(path: str | None) -> str:
             f"{file.name} is larger than {LARGEST_FILE_BYTES // 1024**2} MB; give a part of it."
         )
     return reader.as_text(file)
+
+
+def checked(text: str | None, longest: int) -> str:
+    """Returns a text without space around it; UserError for none, and for a longer one."""
+    given = (text or "").strip()
+    if not given:
+        raise errors.UserError("There is no text yet: write one, or let one be suggested.")
+    if len(given) > longest:
+        raise errors.UserError(f"The text has {len(given):,} characters; give {longest:,} at most.")
+    return given
+
+
+def example(model: asking.ExportedModel, otherwise: str) -> str:
+    """Returns a text that the export itself was checked with, or another where that has none."""
+    texts = [each.decode() for each in model.example().get("text", [])]
+    return next((each for each in texts if each.strip()), otherwise)

@@ -14,6 +14,19 @@ from apps.suite.texts import tag_schemes
 
 Tags = Sequence[Sequence[str]]
 
+MEANING = {
+    "strict F1": "Harmonic mean of precision and recall of whole spans: a span is right if its "
+    "type and both borders are, and it counts only where it is written as the scheme wants.",
+    "conlleval F1": "The same, read as the script conlleval does: a span that begins otherwise "
+    "than the scheme wants counts, too. It is never told apart in the tags of a CRF with rules.",
+    "F1": "Harmonic mean of precision and recall of all tags but O, word by word.",
+    "macro F1": "Mean of the F1 of each tag but O, rare ones as much as frequent ones.",
+    "accuracy": "Share of the words whose tag is right, O included.",
+    "accuracy of unseen words": "The same of words that the training part does not hold.",
+    "sentence accuracy": "Share of the sentences without a wrong tag.",
+    "label accuracy": "Share of the sentences whose label is right.",
+}
+
 
 class Score(NamedTuple):
     """Counts of spans, of one type or of all."""

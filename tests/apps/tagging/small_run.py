@@ -38,7 +38,7 @@ def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution
             character_layer=letters,
             **changes,
         ),
-        model=configs.ModelConfig(units=7, output=output, layer=layer),
+        model=configs.ModelConfig(units=7, output=output, layer=layer, decision="f1"),
         training=configs.TrainingConfig(batch_size=2, steps=4, steps_per_checkpoint=2),
     )
 
@@ -60,6 +60,7 @@ def trained(scheme="BIOES", labels=LABELS, **options):
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(draw.normal(0, 0.7, weight.shape))
+    model.decision_of(network).outside.assign(0.7)
     return trained_model.TrainedModel(
         network, vocabulary, tuple(names), tuple(labels), scheme, made
     )
