@@ -49,9 +49,9 @@ def alike(one: Any, other: Any) -> bool:
 def of_each(initializer: Any, channels: int) -> Any:
     """Returns an initializer of kernels (height, width, channels, 1) that see each channel alone.
 
-    An initializer of Keras whose spread depends on the number of inputs counts all channels, and
-    what such a kernel lets through is smaller by the root of their number. Any other initializer
-    is returned as it is.
+    An initializer of Keras whose spread depends on the number of inputs takes all channels for
+    them, so that less and less comes through such a kernel the more channels there are. What is
+    drawn is larger by the root of their number. Any other initializer is returned as it is.
     """
     counting = (keras.initializers.VarianceScaling, keras.initializers.Orthogonal)
     if channels == 1 or not isinstance(initializer, counting):

@@ -130,8 +130,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """Adds a weight with the initializer, regularizer and constraint given for `weight`.
 
         Weights of one shape that share an initializer get different values all the same. A kernel
-        that sees each of `alone` channels by itself is drawn as one of a single channel is: Keras
-        takes all channels for its inputs.
+        that sees each of `alone` channels by itself is larger than the initializer draws it
+        (`initializers.of_each`).
         """
         options: dict[str, Any] = {kind: getattr(self, f"{weight}_{kind}") for kind in _KINDS}
         if initializer is not None:
