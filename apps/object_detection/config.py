@@ -99,7 +99,7 @@ _TINY = Config(
 # Learns three thousand clips of drifting digits in minutes on two cores.
 _DEFAULT = Config(
     model=ModelConfig(normalisation="batch"),
-    training=TrainingConfig(steps=2_000, steps_per_checkpoint=200, learning_rate=5e-3),
+    training=TrainingConfig(steps=1_500, steps_per_checkpoint=250, learning_rate=5e-3),
 )
 # Nobody has measured it yet.
 _LARGE = Config(
