@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class Clip(NamedTuple):
     video: int
     start: int
     begins: bool
-    changes: augmentation.Changes
+    changes: augmentation.Changes | None
 
 
 class Clips:
@@ -58,8 +59,8 @@ class Clips:
         first = int(random.integers(0, max(0, rest) + 1))
         return Clip(video, first + number * self._length, number == 0, self._changes(random))
 
-    def _changes(self, random: np.random.Generator) -> augmentation.Changes:
-        size = self._config.frames
-        return augmentation.draw_changes(
-            random, 1, size.height, size.width, self._config.augmentation, flip=size.flip
-        )
+    def _changes(self, random: np.random.Generator) -> augmentation.Changes | None:
+        size, config = self._config.frames, self._config.augmentation
+        if not (size.flip or any(dataclasses.astuple(config))):
+            return None
+        return augmentation.draw_changes(random, 1, size.height, size.width, config, flip=size.flip)

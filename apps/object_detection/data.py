@@ -152,14 +152,16 @@ def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.nda
     lacking = most - labels.shape[1]
     boxes = np.pad(boxes, [(0, 0), (0, lacking), (0, 0)])
     labels = np.pad(labels, [(0, 0), (0, lacking)], constant_values=-1)
-    whole = np.ascontiguousarray(frames)[None]
-    # Mirrored at an edge, an object would be there twice and have one box
-    (frames,) = augmentation.apply_changes(whole, clip.changes, border=cv2.BORDER_REPLICATE)
-    moved = augmentation.apply_to_boxes(boxes, clip.changes, *frames.shape[1:3])
-    boxes = np.clip(moved, 0, 1)
-    share = measures.areas(boxes) / np.maximum(measures.areas(moved), 1e-9)
-    labels = np.where((labels >= 0) & (share < _LEAST_SEEN), np.where(share > 0, -2, -1), labels)
-    return frames, boxes.astype(np.float32), labels.astype(np.int32), seen
+    if clip.changes is not None:
+        # Mirrored at an edge, an object would be there twice and have one box
+        whole, edge = np.ascontiguousarray(frames)[None], cv2.BORDER_REPLICATE
+        (frames,) = augmentation.apply_changes(whole, clip.changes, border=edge)
+        moved = augmentation.apply_to_boxes(boxes, clip.changes, *frames.shape[1:3])
+        boxes = np.clip(moved, 0, 1)
+        share = measures.areas(boxes) / np.maximum(measures.areas(moved), 1e-9)
+        gone = (labels >= 0) & (share < _LEAST_SEEN)
+        labels = np.where(gone, np.where(share > 0, -2, -1), labels)
+    return np.ascontiguousarray(frames), np.float32(boxes), labels.astype(np.int32), seen
 
 
 def _of_set(name: str, config: configs.Config) -> Corpus:
