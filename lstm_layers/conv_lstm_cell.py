@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -78,12 +78,14 @@ class ConvLSTMCell(RecurrentCell):
         filters, (height, width) = self.filters, self.kernel_size
         channels = input_shape[-1]
         if self.bottleneck:
-            self._add("input_depthwise", (height, width, channels, 1), "kernel")
+            self._add("input_depthwise", (height, width, channels, 1), "kernel", alone=channels)
             self._add("kernel", (1, 1, channels, filters), "kernel")
-            self._add("recurrent_depthwise", (height, width, filters, 1), "recurrent")
+            self._add(
+                "recurrent_depthwise", (height, width, filters, 1), "recurrent", alone=filters
+            )
             self._add("recurrent_kernel", (1, 1, filters, filters), "recurrent")
             self._add("bottleneck_bias", (filters,) if self.use_bias else None, "bias")
-            self._add("gate_depthwise", (height, width, filters, 1), "kernel")
+            self._add("gate_depthwise", (height, width, filters, 1), "kernel", alone=filters)
             self._add("gate_kernel", (1, 1, filters, 4 * filters), "kernel")
         else:
             self._add("kernel", (height, width, channels, 4 * filters), "kernel")
@@ -104,10 +106,10 @@ class ConvLSTMCell(RecurrentCell):
             # Not cast to 16 bits: multiplied with a large c, its last bits decide.
             self._add(f"{name}_peephole", shape, "peephole", autocast=False)
 
-    def _add(self, name: str, shape: tuple[int, ...] | None, weight: str, autocast: bool = True):
+    def _add(self, name: str, shape: tuple[int, ...] | None, weight: str, **options: Any):
         added = None
         if shape is not None:
-            added = self.add_cell_weight(name, shape, weight, autocast=autocast)
+            added = self.add_cell_weight(name, shape, weight, **options)
         setattr(self, name, added)
 
     def _initial_bias(self, shape, dtype=None):

@@ -46,6 +46,23 @@ def alike(one: Any, other: Any) -> bool:
     return isinstance(config.get("seed"), int) and config == other.get_config()
 
 
+def of_each(initializer: Any, channels: int) -> Any:
+    """Returns an initializer of kernels (height, width, channels, 1) that see each channel alone.
+
+    An initializer of Keras whose spread depends on the number of inputs takes all channels for
+    them, so that less and less comes through such a kernel the more channels there are. What is
+    drawn is larger by the root of their number. Any other initializer is returned as it is.
+    """
+    counting = (keras.initializers.VarianceScaling, keras.initializers.Orthogonal)
+    if channels == 1 or not isinstance(initializer, counting):
+        return initializer
+
+    def drawn(shape, dtype=None):
+        return initializer(shape, dtype=dtype) * channels**0.5
+
+    return drawn
+
+
 def others(options: dict[str, Any], position: int) -> dict[str, Any]:
     """Returns the options of a layer, one of several, with `another` for every initializer.
 

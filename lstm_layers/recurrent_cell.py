@@ -125,10 +125,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         weight: str,
         initializer=None,
         autocast: bool = True,
+        alone: int = 1,
     ):
         """Adds a weight with the initializer, regularizer and constraint given for `weight`.
 
-        Weights of one shape that share an initializer get different values all the same.
+        Weights of one shape that share an initializer get different values all the same. A kernel
+        that sees each of `alone` channels by itself is larger than the initializer draws it
+        (`initializers.of_each`).
         """
         options: dict[str, Any] = {kind: getattr(self, f"{weight}_{kind}") for kind in _KINDS}
         if initializer is not None:
@@ -141,6 +144,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             )
             self._initialized = (*self._initialized, (shared, shape))
             options["initializer"] = initializers.another(shared, same)
+        options["initializer"] = initializers.of_each(options["initializer"], alone)
         if self.variable_dtype == "bfloat16":
             options["initializer"] = _in_32_bits(options["initializer"])
         return self.add_weight(name=name, shape=shape, autocast=autocast, **options)

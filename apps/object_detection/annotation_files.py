@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
+from apps.suite.texts import text_files
 from apps.suite.videos.config import SUFFIXES
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -57,31 +58,56 @@ class Annotated:
     size: tuple[int, int] | None = None
     digests: tuple[Path, ...] = ()
 
+    @property
+    def frames(self) -> list[Path]:
+        """Returns the pictures of a video that is not one file."""
+        assert isinstance(self.source, list)
+        return self.source
+
+    def looked_at(self, frame: int) -> None:
+        """Notes that somebody looked for objects in a frame."""
+        self.seen = {*(self.seen or ()), frame}
+
+
+def at(place: Path, folder: Path, source: Path | list[Path], **more: Any) -> Annotated:
+    """Returns a video that lies at `place`; a folder on the way to it may name its part."""
+    name = place.relative_to(folder)
+    part = next((PARTS[each.lower()] for each in name.parts if each.lower() in PARTS), "")
+    return Annotated(str(name), source, part=part, **more)
+
+
+def pictures_in(home: Path) -> list[Path]:
+    """Returns the pictures of a folder in order of their names: the frames of a video."""
+    return sorted(each for each in home.glob("*") if each.suffix.lower() in PICTURES)
+
+
+def pictures_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """Returns the pictures below a folder by their names without endings."""
+    found: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in PICTURES:
+            found.setdefault(file.stem, []).append(file)
+    return found
+
 
 def of_csv(folder: Path) -> list[Annotated]:
     """Reads videos that have a csv of the same name beside them."""
-    found, lonely = [], []
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES:
-            continue
-        beside = file.with_suffix(".csv")
-        if not beside.is_file():
-            lonely.append(file)
-            continue
-        place = file.relative_to(folder)
-        part = PARTS.get(place.parts[0].lower(), "") if len(place.parts) > 1 else ""
-        found.append(Annotated(str(place), file, list(_csv_rows(beside)), None, part,
-                               digests=(file, beside)))  # fmt: skip
-    if lonely and found:
+    videos = [each for each in sorted(folder.rglob("*")) if each.suffix.lower() in SUFFIXES]
+    lonely = [each for each in videos if not each.with_suffix(".csv").is_file()]
+    if lonely and len(lonely) < len(videos):
         raise errors.UserError(
             f"{lonely[0]}: has no {lonely[0].stem}.csv beside it; write one, with a header alone "
             "if nothing is to be seen in it, or move the video elsewhere"
         )
-    return found
+    return [
+        at(file, folder, file, rows=list(_csv_rows(file.with_suffix(".csv"))),
+           digests=(file, file.with_suffix(".csv")))
+        for file in videos if file not in lonely
+    ]  # fmt: skip
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
-    lines = csv.reader(text(file).splitlines())
+    lines = csv.reader(text_files.decoded(file).splitlines())
     header = [name.strip().lower() for name in next(lines, [])]
     lacking = [name for name in _COLUMNS if name not in header]
     if lacking:
@@ -110,11 +136,8 @@ def _csv_rows(file: Path) -> Iterator[Row]:
 
 def of_cocos(folder: Path) -> list[Annotated]:
     """Reads the COCO files of a folder; one whose name begins with a part's is that part."""
-    found = []
-    for file in sorted(folder.rglob("*.json")):
-        if "annotations" in _json(file):
-            found += of_coco(file, folder)
-    return found
+    files = [file for file in sorted(folder.rglob("*.json")) if "annotations" in _json(file)]
+    return [video for file in files for video in of_coco(file, folder)]
 
 
 def of_coco(file: Path, folder: Path) -> list[Annotated]:
@@ -125,13 +148,9 @@ def of_coco(file: Path, folder: Path) -> list[Annotated]:
             raise errors.UserError(f"{file}: has no list {name}; a COCO file has one")
     labels = {each["id"]: str(each["name"]) for each in content["categories"]}
     names = {each["id"]: str(each["name"]) for each in content.get("videos", [])}
-    stems: dict[str, list[Path]] = {}
-    for picture in sorted(folder.rglob("*")):
-        if picture.suffix.lower() in PICTURES:
-            stems.setdefault(picture.stem, []).append(picture)
-    videos: dict[str, Annotated] = {}
-    place_of: dict[Any, tuple[Annotated, int]] = {}
     part = next((PARTS[n] for n in PARTS if file.stem.lower().startswith(n)), "")
+    stems, videos = pictures_by_stem(folder), dict[str, Annotated]()
+    place_of: dict[Any, tuple[Annotated, int]] = {}
 
     def order(image: Any) -> tuple:
         return (image.get("frame_id", image.get("frame_index", 0)), str(image["file_name"]))
@@ -145,18 +164,17 @@ def of_coco(file: Path, folder: Path) -> list[Annotated]:
             raise errors.UserError(f"{file}: image {given}: {told} below {folder}")
         group = names.get(image.get("video_id"), str(Path(given).parent))
         size = (int(image["height"]), int(image["width"])) if "height" in image else None
-        video = videos.setdefault(group, Annotated(group, [], part=part, size=size,
-                                                   digests=(file,)))  # fmt: skip
-        assert isinstance(video.source, list)
-        place_of[image["id"]] = video, len(video.source)
-        video.source.append(same[0])
+        fresh = Annotated(group, [], part=part, size=size, digests=(file,))
+        video = videos.setdefault(group, fresh)
+        place_of[image["id"]] = video, len(video.frames)
+        video.frames.append(same[0])
     for number, each in enumerate(content["annotations"]):
         where = f"{file}: annotations[{number}]"
         if each.get("image_id") not in place_of:
             raise errors.UserError(f"{where}: there is no image {each.get('image_id')!r}")
         if each.get("category_id") not in labels:
             raise errors.UserError(f"{where}: there is no category {each.get('category_id')!r}")
-        if "bbox" not in each or len(each["bbox"]) != 4:
+        if len(each.get("bbox", ())) != 4:
             raise errors.UserError(f"{where}: has no bbox of four numbers")
         video, frame = place_of[each["image_id"]]
         hidden = bool(each.get("iscrowd") or each.get("ignore"))
@@ -171,26 +189,20 @@ def of_mot(folder: Path) -> list[Annotated]:
     found = []
     for file in sorted(folder.rglob("gt/gt.txt")):
         home = file.parent.parent
-        pictures = sorted(each for each in (home / "img1").glob("*")
-                          if each.suffix.lower() in PICTURES)  # fmt: skip
+        pictures = pictures_in(home / "img1")
         if not pictures:
             raise errors.UserError(f"{home / 'img1'}: no pictures of this MOT folder")
-        rows = []
-        for number, line in enumerate(text(file).splitlines(), 1):
+        video = at(home, folder, pictures, digests=(file,))
+        for where, line in _lines(file):
             cells = line.replace(" ", "").split(",")
-            where = f"{file}:{number}"
-            if not line.strip():
-                continue
             if len(cells) < 6:
                 raise errors.UserError(f"{where}: has {len(cells)} numbers, at least 6 are needed")
             counted = len(cells) < 7 or finite_number(cells[6], where, "column 7") != 0
             label = cells[7] if len(cells) > 7 else "1"
-            first = row_of(where, cells[0], cells[1], label, cells[2:6], not counted)
+            row = row_of(where, cells[0], cells[1], label, cells[2:6], not counted)
             # Frames and pixels are counted from 1
-            rows.append(first._replace(frame=first.frame - 1, x=first.x - 1, y=first.y - 1))
-        place = home.relative_to(folder)
-        part = PARTS.get(place.parts[0].lower(), "") if len(place.parts) > 1 else ""
-        found.append(Annotated(str(place), pictures, rows, None, part, digests=(file,)))
+            video.rows.append(row._replace(frame=row.frame - 1, x=row.x - 1, y=row.y - 1))
+        found.append(video)
     return found
 
 
@@ -203,26 +215,19 @@ def of_yolo(folder: Path) -> list[Annotated]:
     (names, *others) = sorted(folder.rglob("classes.txt"))
     if others:
         raise errors.UserError(f"{others[0]}: is there beside {names}; keep one classes.txt")
-    labels = [line.strip() for line in text(names).splitlines() if line.strip()]
-    homes = sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in PICTURES})
+    labels = [line.strip() for _, line in _lines(names)]
     found = []
-    for home in homes:
-        pictures = sorted(each for each in home.iterdir() if each.suffix.lower() in PICTURES)
+    for home in sorted({file.parent for its in pictures_by_stem(folder).values() for file in its}):
         beside = Path(*("labels" if part == "images" else part for part in home.parts))
-        video = Annotated(str(home.relative_to(folder)), pictures, seen=set(), digests=(names,))
-        first = home.relative_to(folder).parts
-        video.part = next((PARTS[each.lower()] for each in first if each.lower() in PARTS), "")
-        for frame, picture in enumerate(pictures):
+        video = at(home, folder, pictures_in(home), seen=set(), digests=(names,))
+        for frame, picture in enumerate(video.frames):
             file = beside / f"{picture.stem}.txt"
             if not file.is_file():
                 continue
-            assert video.seen is not None
-            video.seen.add(frame)
+            video.looked_at(frame)
             height, width = picture_size(picture)
-            for number, line in enumerate(text(file).splitlines(), 1):
-                cells, where = line.split(), f"{file}:{number}"
-                if not cells:
-                    continue
+            for where, line in _lines(file):
+                cells = line.split()
                 kind = finite_number(cells[0], where, "class")
                 if kind not in range(len(labels)):
                     raise errors.UserError(f"{where}: class {cells[0]}, {names} has {len(labels)}")
@@ -232,8 +237,16 @@ def of_yolo(folder: Path) -> list[Annotated]:
                 box = [(across - wide / 2) * width, (down - high / 2) * height,
                        wide * width, high * height]  # fmt: skip
                 video.rows.append(row_of(where, frame, -1, labels[int(kind)], box))
-        found.append(video)
-    return [video for video in found if video.seen]
+        if video.seen:
+            found.append(video)
+    return found
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Yields place and text of the lines of a file that are not empty."""
+    for number, line in enumerate(text_files.decoded(file).splitlines(), 1):
+        if line.strip():
+            yield f"{file}:{number}", line
 
 
 def row_of(
@@ -258,14 +271,6 @@ def row_of(
     )
 
 
-def text(file: Path) -> str:
-    """Returns the text of a file in UTF-8, with or without a byte order mark."""
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise errors.UserError(f"{file}: not UTF-8, from byte {error.start} on") from None
-
-
 def picture_size(file: Path) -> tuple[int, int]:
     """Returns height and width of a picture from its header."""
     from PIL import Image, UnidentifiedImageError
@@ -279,7 +284,7 @@ def picture_size(file: Path) -> tuple[int, int]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(text(file))
+        content = json.loads(text_files.decoded(file))
     except json.JSONDecodeError as error:
         raise errors.UserError(f"{file}:{error.lineno}: not JSON: {error.msg}") from None
     return content if isinstance(content, dict) else {}

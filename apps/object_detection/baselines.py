@@ -17,7 +17,7 @@ from apps.suite.training import fit
 from apps.suite.videos.opencv import cv2
 
 TWIN, REPEATING = "frame-by-frame twin", "twin that repeats its last boxes"
-MOVING = "what moves, with the most frequent label"
+MOVING = "moving regions"
 _DECAY = 0.5  # of a score that is repeated
 _LEAST_AREA = 9  # pixels of what moves
 

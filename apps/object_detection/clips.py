@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from apps.object_detection import config as configs
 from apps.suite.training import order
+from apps.suite.videos import augmentation
 
 SEED = 53  # beside the run's, so that no other draw repeats the batches
 
@@ -19,7 +21,7 @@ class Clip(NamedTuple):
     video: int
     start: int
     begins: bool
-    mirrored: bool
+    changes: augmentation.Changes | None
 
 
 class Clips:
@@ -42,7 +44,7 @@ class Clips:
         rows = self._config.training.batch_size
         video = int(self._order.take(step * rows + row, 1)[0])
         start = int(random.integers(0, max(1, self._frames[video] - self._length + 1)))
-        return Clip(video, start, True, self._mirrored(random))
+        return Clip(video, start, True, self._changes(random))
 
     def in_turn(self, step: int, row: int) -> Clip:
         """Returns a clip that follows the one of the step before, until its video ends."""
@@ -55,7 +57,10 @@ class Clips:
         random = np.random.default_rng((self._config.seed, SEED, row, pass_, 3, at))
         rest = self._frames[video] - int(self._whole[video]) * self._length
         first = int(random.integers(0, max(0, rest) + 1))
-        return Clip(video, first + number * self._length, number == 0, self._mirrored(random))
+        return Clip(video, first + number * self._length, number == 0, self._changes(random))
 
-    def _mirrored(self, random: np.random.Generator) -> bool:
-        return self._config.frames.flip and bool(random.random() < 0.5)
+    def _changes(self, random: np.random.Generator) -> augmentation.Changes | None:
+        size, config = self._config.frames, self._config.augmentation
+        if not (size.flip or any(dataclasses.astuple(config))):
+            return None
+        return augmentation.draw_changes(random, 1, size.height, size.width, config, flip=size.flip)

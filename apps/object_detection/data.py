@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.object_detection import annotation_files, clips, heat_maps, own_videos
+from apps.object_detection import annotation_files, clips, heat_maps, measures, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
 from apps.suite.data import division, labelled_files, named_sets
 from apps.suite.data.config import OwnConfig
-from apps.suite.videos import fitting, preprocessing, video_files
+from apps.suite.videos import augmentation, fitting, preprocessing, video_files
 from apps.suite.videos.config import ClipConfig
+from apps.suite.videos.opencv import cv2
 
 DEFAULT = "drifting_digits"
+_LEAST_SEEN = 0.3  # share of a box that a change must leave within the frame
 _MOST_BYTES = 4 << 30  # of all frames at the network's size
 
 
@@ -150,10 +152,16 @@ def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.nda
     lacking = most - labels.shape[1]
     boxes = np.pad(boxes, [(0, 0), (0, lacking), (0, 0)])
     labels = np.pad(labels, [(0, 0), (0, lacking)], constant_values=-1)
-    if clip.mirrored:
-        frames = frames[:, :, ::-1]
-        boxes = np.stack([1 - boxes[..., 2], boxes[..., 1], 1 - boxes[..., 0], boxes[..., 3]], -1)
-    return np.ascontiguousarray(frames), boxes.astype(np.float32), labels.astype(np.int32), seen
+    if clip.changes is not None:
+        # Mirrored at an edge, an object would be there twice and have one box
+        whole, edge = np.ascontiguousarray(frames)[None], cv2.BORDER_REPLICATE
+        (frames,) = augmentation.apply_changes(whole, clip.changes, border=edge)
+        moved = augmentation.apply_to_boxes(boxes, clip.changes, *frames.shape[1:3])
+        boxes = np.clip(moved, 0, 1)
+        share = measures.areas(boxes) / np.maximum(measures.areas(moved), 1e-9)
+        gone = (labels >= 0) & (share < _LEAST_SEEN)
+        labels = np.where(gone, np.where(share > 0, -2, -1), labels)
+    return np.ascontiguousarray(frames), np.float32(boxes), labels.astype(np.int32), seen
 
 
 def _of_set(name: str, config: configs.Config) -> Corpus:

@@ -56,13 +56,17 @@ class Matches(NamedTuple):
     objects: np.ndarray
 
 
+def areas(boxes: np.ndarray) -> np.ndarray:
+    """Returns the areas of boxes [..., 4]; none is below 0."""
+    return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0), axis=-1)
+
+
 def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Returns intersection over union, float [n, m], of boxes [n, 4] and [m, 4]."""
     corner = np.maximum(one[:, None, :2], other[None, :, :2])
     end = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.prod(np.maximum(end - corner, 0), axis=-1)
-    areas = [np.prod(np.maximum(each[:, 2:] - each[:, :2], 0), axis=-1) for each in (one, other)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-12)
+    shared = areas(np.concatenate([corner, end], axis=-1))
+    return shared / np.maximum(areas(one)[:, None] + areas(other)[None] - shared, 1e-12)
 
 
 def match(frames: Sequence[Frame], classes: int) -> Matches:

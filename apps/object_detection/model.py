@@ -133,16 +133,34 @@ def encoder(config: configs.Config) -> keras.Model:
         return keras.Model(frames, _application(config, frames), name=FEATURES)
     values = FrameInput(sizes.colour, name="frame_input")(frames)
     for depth, filters in enumerate(sizes.filters):
-        values = keras.layers.Conv2D(
-            filters,
-            3,
-            strides=2 if 2**depth < sizes.stride else 1,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"convolution_{depth}",
-        )(values)
+        halves = 2**depth < sizes.stride
+        values = _convolved(sizes, values, filters, f"convolution_{depth}", 2 if halves else 1)
     return keras.Model(frames, values, name=FEATURES)
+
+
+def _convolved(
+    sizes: configs.ModelConfig, values: Any, filters: int, name: str, strides: int = 1
+) -> Any:
+    """Returns a convolution of 3 x 3, normalised where `model.normalisation` says so, and ReLU."""
+    normalised = sizes.normalisation == "batch"
+    values = keras.layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        padding="same",
+        activation=None if normalised else "relu",
+        use_bias=not normalised,
+        kernel_initializer="he_normal",
+        name=name,
+    )(values)
+    if not normalised:
+        return values
+    # Over the whole batch where replicas share it
+    shared = tf.distribute.has_strategy()
+    layer = keras.layers.BatchNormalization(
+        momentum=0.95, synchronized=shared, name=f"{name}_normalised"
+    )
+    return keras.layers.ReLU()(layer(values))
 
 
 def _application(config: configs.Config, frames: Any) -> Any:
@@ -166,9 +184,7 @@ def head(config: configs.Config, classes: int) -> keras.Model:
     values = keras.Input(
         (config.frames.height // stride, config.frames.width // stride, sizes.units)
     )
-    hidden = keras.layers.Conv2D(
-        sizes.head_filters, 3, padding="same", activation="relu", kernel_initializer="he_normal"
-    )(values)
+    hidden = _convolved(sizes, values, sizes.head_filters, "hidden")
     scores = keras.layers.Conv2D(
         classes, 1, bias_initializer=keras.initializers.Constant(_FIRST_BIAS), name="scores"
     )(hidden)

@@ -16,8 +16,7 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.data import labelled_files
-from apps.suite.videos import config as videos
+from apps.suite.videos import asked_videos
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -90,15 +89,12 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run, export or server, no such input, one that cannot be decoded, or
             a file that cannot be written.
     """
-    asked = _videos(options.inputs)
-    copies = {video: options.annotated and options.annotated / f"{video.stem}.mp4"
-              for video in asked}  # fmt: skip
-    written = [each.resolve() for each in (*copies.values(), options.csv, options.coco) if each]
-    for each in written:
-        if written.count(each) > 1 or each in {video.resolve() for video in asked}:
-            raise errors.UserError(
-                f"{each} would be written over an input, or twice; give another folder or file"
-            )
+    copies = {
+        video: options.annotated and options.annotated / place.with_suffix(".mp4")
+        for video, place in asked_videos.find(options.inputs)
+    }
+    written = (*copies.values(), options.csv, options.coco)
+    asked_videos.refuse_overwriting(copies, [each for each in written if each is not None])
     from apps.object_detection import serving
     from apps.suite.export import asking
     from apps.suite.runs import files
@@ -106,10 +102,9 @@ def predict(options: Options) -> Iterator[Answer]:
 
     answers = []
     with asking.model(TASK, serving.served, options) as model:
-        for video in asked:
+        for video, copy in copies.items():
             try:
                 answer = find(model, video, options.threshold)
-                copy = copies[video]
                 if copy is not None:
                     from apps.object_detection import pictures
 
@@ -216,21 +211,6 @@ def _rounded(box: Box) -> dict[str, Any]:
         name: round(value, 4 if name == "score" else 3) if isinstance(value, float) else value
         for name, value in box._asdict().items()
     }
-
-
-def _videos(inputs: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
-    for given in inputs:
-        if given.is_dir():
-            files, _ = labelled_files.below(given, videos.SUFFIXES)
-            if not files:
-                raise errors.UserError(f"{given}: no video in this folder; give files by name")
-            found += sorted(files)
-        elif given.is_file():
-            found.append(given)
-        else:
-            raise errors.UserError(f"{given}: no such file or folder")
-    return found
 
 
 def _chunks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,13 @@ from apps.suite.evaluation import comparison, plot_style, plots, report
 from apps.suite.runs import run_folder
 
 _STRIP_FRAMES = 8
-_STEADY = (
-    "found_share", "gaps_in_100_frames", "longest_gap", "frames_until_found", "jitter_in_pixels"
-)  # fmt: skip
+_STEADY = {
+    "found_share": "found",
+    "gaps_in_100_frames": "gaps",
+    "longest_gap": "longest",
+    "frames_until_found": "until found",
+    "jitter_in_pixels": "jitter",
+}
 _MEANING = {
     "ap50": "Area below the curve of precision over recall, where a box is right if it covers an "
     "object of its class by half (intersection over union), at 101 recalls, as COCO has it; the "
@@ -39,7 +42,7 @@ _MEANING = {
     "frame. What it lacks is what the memory is worth.",
     "twin that repeats its last boxes": "The twin, which tells the boxes of the frame before once "
     "more, with half of their scores.",
-    "what moves, with the most frequent label": "Regions that differ from the background, by "
+    "moving regions": "Regions that differ from the background, by "
     "OpenCV's MOG2, all with the most frequent label.",
 }
 _LIMITS = (
@@ -97,14 +100,14 @@ def card(
         examples=[_strips(folder, corpus, found, trained.threshold)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=report.ways_to_ask(folder, "video.mp4 --annotated copies", "@request.json"),
         presets=configs.PRESETS,
     )  # fmt: skip
 
 
 def shown(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the metrics without those that the table of single objects shows."""
-    rest = {"found_share", "longest_gap", "jitter_in_pixels"}
+    rest = {"found_share", "longest_gap", "jitter_in_pixels", "frames_until_found"}
 
     def without(values: Mapping[str, float]) -> dict[str, float]:
         return {name: value for name, value in values.items() if name not in rest}
@@ -131,14 +134,16 @@ def _steadiness(metrics: Mapping[str, Any]) -> list[report.Block]:
     rows = []
     for name, alone in named.items():
         for told, its in ((name, alone), (f"{name}, tracked", metrics["tracked"][name])):
-            if _STEADY[0] in its:
+            if "found_share" in its:
                 rows.append([told, *(comparison.number(its[each]) for each in _STEADY)])
     if not rows:
         return []
-    header = ["", *map(comparison.words, _STEADY)]
-    return [
-        report.Table("Single objects at the threshold, without and with a tracker.", header, rows)
-    ]
+    told = (
+        "Single objects: the share of their frames in which they are found, gaps in 100 frames, "
+        "frames of the longest gap and until an object is found, and jitter in pixels; as the "
+        "boxes come, and with a tracker."
+    )
+    return [report.Table(told, ["", *_STEADY.values()], rows)]
 
 
 def _strips(
@@ -149,13 +154,11 @@ def _strips(
 ) -> report.Section:
     """Shows the videos with the lowest AP50 first, and then those with the highest."""
     classes = len(corpus.label_names)
-    failed = [np.zeros(int(video.seen.sum()), bool) for video in corpus.test]
     values = []
     for at, video in enumerate(corpus.test):
         frames = scoring.frames_of([video], [found[at]])
         if any((each.labels >= 0).any() for each in frames):
-            value = measures.scores(measures.match(frames, classes), failed[at])["ap50"]
-            values.append((value, at))
+            values.append((measures.ap50(measures.match(frames, classes)), at))
     values.sort()
     count = folder.config.evaluation.strips
     chosen = [*values[: count // 2], *values[::-1][: count - count // 2]]
@@ -203,20 +206,3 @@ def _strip(
         axes.set_axis_off()
 
     return draw
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} video.mp4 --annotated copies",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving',
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

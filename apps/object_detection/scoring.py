@@ -135,7 +135,7 @@ def by_size(videos: Sequence[data.Video], found: Sequence[Found], classes: int) 
 
 
 def _side(boxes: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    return np.sqrt(measures.areas(boxes))
 
 
 def by_place(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,13 @@ def _of_cvat(file: Path, root: Any, folder: Path) -> annotation_files.Annotated:
         for (row, outside), (after, _) in zip(boxes, [*boxes[1:], (None, False)], strict=True):
             if not outside:
                 rows += _between(row, after, max(end, last))
-    place = file.relative_to(folder).parts[0].lower()
     given = None
     if None not in size:
-        high, wide = (
-            annotation_files.finite_number(each, str(file), "original_size") for each in size
+        given = tuple(
+            int(annotation_files.finite_number(each, str(file), "original_size")) for each in size
         )
-        given = int(high), int(wide)
-    name, part = str(videos[0].relative_to(folder)), annotation_files.PARTS.get(place, "")
-    return annotation_files.Annotated(name, videos[0], rows, None, part, given, (videos[0], file))
+    found = annotation_files.at(file, folder, videos[0], rows=rows, digests=(videos[0], file))
+    return dataclasses.replace(found, name=str(videos[0].relative_to(folder)), size=given)
 
 
 def _between(
@@ -86,10 +85,7 @@ def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotation_files.Annot
 
     Pictures of one folder are the frames of one video; one without a file was not looked at.
     """
-    pictures: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() in annotation_files.PICTURES:
-            pictures.setdefault(file.stem, []).append(file)
+    pictures = annotation_files.pictures_by_stem(folder)
     videos: dict[Path, annotation_files.Annotated] = {}
     for file, root in roots.items():
         same = pictures.get(file.stem) or pictures.get(Path(root.findtext("filename") or "").stem)
@@ -99,17 +95,11 @@ def _of_voc(roots: dict[Path, Any], folder: Path) -> list[annotation_files.Annot
             )
         home = same[0].parent
         if home not in videos:
-            frames = sorted(
-                each for its in pictures.values() for each in its if each.parent == home
-            )
-            name = str(home.relative_to(folder))
-            part = annotation_files.PARTS.get(name.split("/")[0].lower(), "")
-            videos[home] = annotation_files.Annotated(name, frames, [], set(), part, None, (file,))
+            frames = annotation_files.pictures_in(home)
+            videos[home] = annotation_files.at(home, folder, frames, seen=set(), digests=(file,))
         video = videos[home]
-        assert isinstance(video.source, list)
-        assert video.seen is not None
-        frame = video.source.index(same[0])
-        video.seen.add(frame)
+        frame = video.frames.index(same[0])
+        video.looked_at(frame)
         for number, each in enumerate(root.findall("object")):
             where = f"{file}: object {number + 1}"
             left, top, right, bottom = (

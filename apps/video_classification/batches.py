@@ -7,18 +7,17 @@ their labels may be mixed (mixup, Zhang et al. 2018).
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.suite.training import order as training_order
-from apps.suite.videos.opencv import cv2
+from apps.suite.videos import augmentation
 from apps.video_classification import config as configs
 from apps.video_classification import scoring
 from apps.video_classification.clips import Clips
-from apps.video_classification.config import AugmentationConfig
 
 
 def mixed(
@@ -109,71 +108,6 @@ def endless_features(
     return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-_HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP  # a transform says where a new pixel comes from
-_MIRRORED = cv2.BORDER_REFLECT
-
-
-class Changes(NamedTuple):
-    """Changes to each clip of a batch; float64."""
-
-    transforms: np.ndarray  # [clips, 2, 3]: (x, y, 1) of a new pixel to where it comes from
-    gain: np.ndarray  # [clips], of the distance from the clip's mean
-    offset: np.ndarray  # [clips], added, of the range from 0 to 255
-    erased: np.ndarray  # [clips, 4]: top, left, bottom, right as shares; equal = nothing
-
-
-def draw_changes(
-    random: np.random.Generator, clips: int, height: int, width: int, config: AugmentationConfig
-) -> Changes:
-    """Draws the changes of `clips` clips, equally many random numbers under every config."""
-    flipped = (random.random(clips) < 0.5) & config.flip
-    zoom = np.exp(
-        random.uniform(-1, 1, clips) * np.log1p(config.highest_zoom_share)
-    )  # above 1: the clip looks smaller
-    shift = random.uniform(-1, 1, (2, clips)) * config.highest_shift_share
-    gain = np.exp(random.uniform(-1, 1, clips) * np.log1p(config.highest_contrast))
-    offset = random.uniform(-1, 1, clips) * config.highest_brightness * 255
-    erased = _erased(random, clips, config.erase_probability)
-    # x_old = a·x + c, about the frame's middle; pixel i has its middle at i
-    across = np.where(flipped, -zoom, zoom)
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    zero = np.zeros(clips)
-    shift_x = middle_x - across * middle_x + shift[0] * width
-    shift_y = middle_y - zoom * middle_y + shift[1] * height
-    transforms = np.array([[across, zero, shift_x], [zero, zoom, shift_y]]).transpose(2, 0, 1)
-    return Changes(transforms, gain, offset, erased)
-
-
-def apply_changes(frames: np.ndarray, changes: Changes) -> np.ndarray:
-    """Returns the changed clips: uint8 [clips, time, height, width, 3], as `frames`.
-
-    What comes from beyond an edge is mirrored at it. Brightness and contrast change about the
-    clip's own mean; an erased rectangle has that mean. An empty change returns the same bits.
-    """
-    found = np.empty_like(frames)
-    height, width = frames.shape[2:4]
-    levels = np.arange(256)
-    for clip, altered, transform, gain, offset, erased in zip(frames, found, *changes, strict=True):
-        mean = clip.mean()
-        table = np.clip(np.rint((levels - mean) * gain + mean + offset), 0, 255).astype(np.uint8)
-        for frame, new in zip(clip, altered, strict=True):
-            cv2.warpAffine(
-                frame, transform, (width, height), dst=new, flags=_HOW, borderMode=_MIRRORED
-            )
-        cv2.LUT(altered.reshape(-1, width, 3), table, dst=altered.reshape(-1, width, 3))
-        top, left, bottom, right = np.rint(erased * ([height, width] * 2)).astype(int)
-        altered[:, top:bottom, left:right] = np.uint8(mean)
-    return found
-
-
-def _erased(random: np.random.Generator, clips: int, probability: float) -> np.ndarray:
-    """Rectangles of a fifth to a half of each side (random erasing, Zhong et al. 2020)."""
-    size = random.uniform(0.2, 0.5, (clips, 2))
-    corner = random.uniform(0, 1, (clips, 2)) * (1 - size)
-    size *= (random.random(clips) < probability)[:, None]
-    return np.concatenate([corner, corner + size], axis=1)
-
-
 _ORDER, _DRAWS = range(2)  # what a seed is for
 
 
@@ -220,8 +154,12 @@ def endless(
         frames, lengths = _cut_off(
             frames, clips.lengths[firsts[videos]], random, config.augmentation.highest_late_share
         )
-        changes = draw_changes(random, rows, size.height, size.width, config.augmentation)
-        frames = apply_changes(frames, changes)
+        changing = config.augmentation
+        changes = augmentation.draw_changes(
+            random, rows, size.height, size.width, changing,
+            flip=changing.flip, erase_probability=changing.erase_probability,
+        )  # fmt: skip
+        frames = augmentation.apply_changes(frames, changes)
         frames[np.arange(size.frames) >= lengths[:, None]] = 0
         labels = one_hot[clips.labels[firsts[videos]]]
         frames, labels = mixed(random, frames, lengths, labels, config.augmentation.mixup_alpha)

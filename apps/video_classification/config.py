@@ -7,20 +7,12 @@ from pydantic.dataclasses import dataclass
 
 from apps.suite.data.config import OwnConfig
 from apps.suite.runs import config as fields
-from apps.suite.videos.config import ClipConfig
+from apps.suite.videos.config import ChangeConfig, ClipConfig
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
-    """Draws one change for all frames of a clip, so that still things stay still."""
-
+class AugmentationConfig(ChangeConfig):
     flip: bool = False  # swap left and right; leave off where left and right are labels
-    highest_shift_share: fields.Share = 0.1  # highest shift, as a share of height and width
-    highest_zoom_share: fields.Share = 0.1  # highest share by which a clip is enlarged or reduced
-    # Highest amount added to or taken from all pixels, which range from 0 to 1
-    highest_brightness: fields.Amount = 0.1
-    # Highest share by which distances from the mean grow or shrink
-    highest_contrast: fields.Amount = 0.2
     # Probability that a rectangle is grey in all frames
     erase_probability: fields.Probability = 0.0
     # Alpha of the shares in which two clips and their labels are mixed; 0 = off

@@ -15,8 +15,7 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
-from apps.suite.data import account, labelled_files
-from apps.suite.videos import config as videos
+from apps.suite.videos import asked_videos
 from apps.video_classification import config as configs
 
 if typing.TYPE_CHECKING:
@@ -193,9 +192,7 @@ class AskedVideo(NamedTuple):
 def find_videos(
     inputs: Sequence[Path], timeline: Path | None, annotated: Path | None
 ) -> list[AskedVideo]:
-    """Returns the videos to ask about; a folder stands for all videos in it, in order.
-
-    Files of a folder that are not videos are told on standard error.
+    """Returns the videos to ask about, in the order of `asked_videos.find`.
 
     Args:
         inputs: files and folders.
@@ -206,39 +203,17 @@ def find_videos(
         UserError: no such input, a folder without a video, a picture or copy that would be written
             over another or over a video.
     """
-    found: list[AskedVideo] = []
-    for given in inputs:
-        if given.is_dir():
-            files, others = labelled_files.below(given, videos.SUFFIXES)
-            files.sort()
-            if not files:
-                raise errors.UserError(
-                    f"{given}: no video in this folder; give files by name if they do not end in "
-                    f"{', '.join(videos.SUFFIXES)}"
-                )
-            if others:
-                print(account.left_out(given, others), file=sys.stderr)
-        elif given.is_file():
-            files = [given]
-        else:
-            raise errors.UserError(f"{given}: no such file or folder")
-        for file in files:
-            place = file.relative_to(given) if given.is_dir() else Path(file.name)
-            found.append(
-                AskedVideo(
-                    file,
-                    timeline and timeline / place.with_suffix(".png"),
-                    annotated and annotated / place.with_suffix(".mp4"),
-                )
-            )
-    taken = {video.path.resolve() for video in found}
-    for written in (path for video in found for path in video.written()):
-        if written.resolve() in taken:
-            raise errors.UserError(
-                f"{written} would be written over an input, or twice; give another folder, or ask "
-                "for the videos one after the other"
-            )
-        taken.add(written.resolve())
+    found = [
+        AskedVideo(
+            file,
+            timeline and timeline / place.with_suffix(".png"),
+            annotated and annotated / place.with_suffix(".mp4"),
+        )
+        for file, place in asked_videos.find(inputs)
+    ]
+    asked_videos.refuse_overwriting(
+        [video.path for video in found], (path for video in found for path in video.written())
+    )
     return found
 
 

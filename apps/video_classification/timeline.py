@@ -10,11 +10,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from apps.suite import errors
-from apps.suite.runs import files
 from apps.suite.videos import config as clip_configs
-from apps.suite.videos import fitting, video_files
-from apps.suite.videos.opencv import cv2
+from apps.suite.videos import copies, fitting, video_files
 
 
 class Asked(Protocol):
@@ -143,8 +140,6 @@ def at_pace(
         number += 1
 
 
-_LEAST_WIDTH = 320  # pixels; a smaller video is enlarged so that its labels can be read
-_CODEC = "mp4v"  # every OpenCV that has FFmpeg can write it
 _BAR = (90, 170, 255)
 
 
@@ -164,31 +159,12 @@ def write_annotated(
         UserError: the file cannot be written.
         decoding.UnreadableError: the video cannot be read any more.
     """
-    files.make_folder(path.parent)
-    with files.replacing(path) as partial:
-        writer: cv2.VideoWriter | None = None
-        written = 0
-        try:
-            for repeats, seconds, frame in _evenly(source, frame_seconds):
-                drawn = draw_bar(frame, label_names, timeline.at(seconds))
-                if writer is None:
-                    size = drawn.shape[1], drawn.shape[0]
-                    writer = _writer(partial, 1 / frame_seconds, size, path)
-                for _ in range(repeats):
-                    writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-                    written += 1
-        finally:
-            if writer is not None:
-                writer.release()
-        # The writer says nothing of a full disk
-        try:
-            complete = video_files.facts(partial).frames == written
-        except video_files.UnreadableError:
-            complete = False
-        if not complete:
-            raise errors.UserError(
-                f"{path} cannot be written; is there space left on the disk? Nothing of it was kept"
-            )
+    drawn = (
+        (repeats, draw_bar(frame, label_names, timeline.at(seconds)))
+        for repeats, seconds, frame in _evenly(source, frame_seconds)
+    )
+    frames = (frame for repeats, frame in drawn for _ in range(repeats))
+    copies.write(path, frames, 1 / frame_seconds)
 
 
 def draw_bar(
@@ -199,11 +175,10 @@ def draw_bar(
     A small one is enlarged. Height and width of what comes back are even, as encoders want them.
     Without probabilities [labels] nothing is drawn.
     """
-    height, width = frame.shape[:2]
-    larger = max(1, -(-_LEAST_WIDTH // width))
-    size = [2 * max(1, side * larger // 2) for side in (width, height)]
-    method = Image.Resampling.NEAREST if larger > 1 else Image.Resampling.BILINEAR
-    picture = Image.fromarray(frame).resize((size[0], size[1]), method)
+    size = copies.drawn_size(frame)
+    larger = size[0] > frame.shape[1]
+    method = Image.Resampling.NEAREST if larger else Image.Resampling.BILINEAR
+    picture = Image.fromarray(frame).resize(size, method)
     if probabilities is None:
         return np.asarray(picture)
     best = int(probabilities.argmax())
@@ -214,7 +189,7 @@ def draw_bar(
     )
     edge, bar = points // 2, max(2, points // 5)
     box = (0, size[1] - points - 3 * edge - bar, size[0], size[1])
-    layer = Image.new("RGBA", (size[0], size[1]))
+    layer = Image.new("RGBA", size)
     on = ImageDraw.Draw(layer)
     on.rectangle(box, fill=(0, 0, 0, 150))
     on.text((edge, box[1] + edge // 2), text, font=font, fill=(255, 255, 255, 255))
@@ -234,11 +209,3 @@ def _evenly(source: Path, frame_seconds: float) -> Iterator[tuple[int, float, np
         shown = seconds, frame
     if shown is not None:
         yield 1, *shown
-
-
-def _writer(partial: Path, rate: float, size: tuple[int, int], path: Path) -> cv2.VideoWriter:
-    codec = cv2.VideoWriter.fourcc(*_CODEC)
-    writer = cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, codec, rate, size)
-    if not writer.isOpened():
-        raise errors.UserError(f"{path}: OpenCV cannot write an mp4 file there")
-    return writer

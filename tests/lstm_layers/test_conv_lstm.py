@@ -295,3 +295,17 @@ def test_shapes_that_do_not_fit_are_refused():
         ConvLSTM(2, peephole_per="position").build((1, 2, None, 4, 1))
     with pytest.raises(ValueError, match="stateful"):
         ConvLSTM(2, stateful=True).build((None, 2, 4, 4, 1))
+
+
+def test_depthwise_kernels_let_through_as_much_however_many_channels_there_are():
+    keras.utils.set_random_seed(0)
+    layer = ConvLSTM(64, bottleneck=True)
+    layer.build((1, 2, 8, 8, 64))
+    glorot = np.sqrt(2 / (9 * 64 + 9 * 1))  # which takes all channels for inputs of each filter
+    for weight in (layer.cell.input_depthwise, layer.cell.gate_depthwise):
+        assert numpy([weight])[0].std() == pytest.approx(8 * glorot, rel=0.1)
+    squares = numpy([layer.cell.recurrent_depthwise])[0] ** 2
+    assert squares.sum(axis=(0, 1, 3)).mean() == pytest.approx(1, rel=1e-4)  # orthogonal
+    given = ConvLSTM(4, bottleneck=True, kernel_initializer="ones")
+    given.build((1, 2, 8, 8, 4))
+    assert (numpy([given.cell.input_depthwise])[0] == 1).all()

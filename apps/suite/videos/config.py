@@ -14,6 +14,18 @@ SUFFIXES = (
 
 
 @dataclass(frozen=True)
+class ChangeConfig:
+    """Draws one change for all frames of a clip, so that still things stay still."""
+
+    highest_shift_share: fields.Share = 0.1  # highest shift, as a share of height and width
+    highest_zoom_share: fields.Share = 0.1  # highest share by which a clip is enlarged or reduced
+    # Highest amount added to or taken from all pixels, which range from 0 to 1
+    highest_brightness: fields.Amount = 0.1
+    # Highest share by which distances from the mean grow or shrink
+    highest_contrast: fields.Amount = 0.2
+
+
+@dataclass(frozen=True)
 class ClipConfig:
     frames: fields.Count = 16  # of a clip that the model sees, spread over it
     height: fields.Count = 32  # pixels of every frame

@@ -29,8 +29,9 @@ def test_a_clip_in_turn_follows_that_of_the_step_before_until_its_video_ends():
 
 
 def test_rows_read_videos_in_orders_of_their_own():
-    assert in_turn(0) == in_turn(0)
-    assert in_turn(0) != in_turn(1)
+    own, again, other = ([each[:3] for each in in_turn(row)] for row in (0, 0, 1))
+    assert own == again
+    assert own != other
 
 
 @pytest.mark.parametrize("memory", ["conv_lstm", "none"])

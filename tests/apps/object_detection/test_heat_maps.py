@@ -1,9 +1,13 @@
 """Boxes go into maps and come out of them as they were; what is not known is not learned."""
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.object_detection import config as configs
 from apps.object_detection import data, heat_maps, model
 from tests.apps.object_detection import small_run
 
@@ -98,6 +102,24 @@ def test_the_twin_has_the_same_weights_and_remembers_nothing():
     first = trained.model({"frames": frames[:, 3:4]})
     np.testing.assert_allclose(twin({"frames": frames})[:, 3:4], first, atol=1e-5)
     assert np.abs(trained.model({"frames": frames})[:, 3:4] - first).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_a_network_of_keras_applications_may_read_the_frames(tmp_path):
+    config = dataclasses.replace(
+        small_run.config(backbone="keras_applications", stride=8),
+        frames=configs.FramesConfig(height=32, width=48, clip_frames=2),
+    )
+    network = model.build(config, 3)
+    frozen = network.get_layer(model.FEATURES)
+    assert len(frozen.trainable_weights) == 2 < len(frozen.weights)
+    frames = small_run.video(2, 32, 48)[None]
+    maps = network({"frames": frames})
+    assert maps.shape == (1, 2, 4, 6, 3 + 4)
+    assert np.ptp(maps) > 0
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(loaded({"frames": frames}), maps)
 
 
 def video(frames):

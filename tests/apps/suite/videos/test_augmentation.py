@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from apps.video_classification import batches
-from apps.video_classification.config import AugmentationConfig
+from apps.suite.videos import augmentation
+from apps.suite.videos.config import ChangeConfig
 
-NOTHING = AugmentationConfig(
+NOTHING = ChangeConfig(
     highest_shift_share=0, highest_zoom_share=0, highest_brightness=0, highest_contrast=0
 )
 
@@ -16,11 +16,17 @@ def clips(count=4, time=5, height=20, width=24, seed=0):
     return random.integers(0, 256, (count, time, height, width, 3), dtype=np.uint8)
 
 
-def changed(frames, seed=0, **options):
+def drawn(count, height, width, seed=0, flip=False, erase_probability=0.0, **options):
     config = dataclasses.replace(NOTHING, **options)
-    height, width = frames.shape[2:4]
-    changes = batches.draw_changes(np.random.default_rng(seed), len(frames), height, width, config)
-    return batches.apply_changes(frames, changes)
+    return augmentation.draw_changes(
+        np.random.default_rng(seed), count, height, width, config,
+        flip=flip, erase_probability=erase_probability,
+    )  # fmt: skip
+
+
+def changed(frames, seed=0, **options):
+    changes = drawn(len(frames), *frames.shape[2:4], seed, **options)
+    return augmentation.apply_changes(frames, changes)
 
 
 def test_nothing_changes_nothing():
@@ -99,3 +105,19 @@ def test_what_is_erased_is_one_grey_in_all_frames():
         hidden = (one != other).any(axis=(0, 3))
         assert 0.03 < hidden.mean() < 0.3
         assert len(np.unique(one[:, hidden])) <= 2
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"flip": True}, {"highest_shift_share": 0.2, "highest_zoom_share": 0.3}]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_box_goes_where_its_pixels_go(options, seed):
+    frames = np.zeros((1, 1, 80, 96, 3), np.uint8)
+    frames[0, 0, 30:46, 40:64] = 255
+    changes = drawn(1, 80, 96, seed, **options)
+    after = augmentation.apply_changes(frames, changes)[0, 0, ..., 0] > 127
+    rows, columns = np.flatnonzero(after.any(axis=1)), np.flatnonzero(after.any(axis=0))
+    box = np.array([40 / 96, 30 / 80, 64 / 96, 46 / 80])
+    moved = augmentation.apply_to_boxes(box, changes, 80, 96) * [96, 80, 96, 80]
+    seen = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+    np.testing.assert_allclose(moved, seen, atol=0.75)
