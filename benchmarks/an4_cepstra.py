@@ -8,7 +8,8 @@ taken from train by speaker. Published on the same 130 utterances, from sound: w
     python benchmarks/an4_cepstra.py FOLDER [--steps 3000 --units 256 --layer bilstm --seed 0]
 
 FOLDER holds train.npz, train.tsv, test.npz and test.tsv: `cepstra` [all frames, 13], `frames` of
-each utterance, and lines of utterance, speaker, frames and text.
+each utterance, and lines of utterance, speaker, frames and text. Two frames of 10 ms side by side
+are one frame of features. With `--run`, an interrupted training goes on.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from apps.suite.training import fit, optimizer
 
 VALIDATION_SPEAKERS = 8
 COEFFICIENTS = 13
+STACKED = 2  # frames of 10 ms that are one frame of features
 
 
 def read(folder: Path, name: str) -> tuple[list[utterances.Utterance], list[np.ndarray]]:
@@ -61,7 +63,14 @@ def read(folder: Path, name: str) -> tuple[list[utterances.Utterance], list[np.n
         )
         for row in rows
     ]
-    return said, [each - each.mean(axis=0) for each in cepstra]
+    return said, [stacked(each - each.mean(axis=0)) for each in cepstra]
+
+
+def stacked(cepstra: np.ndarray) -> np.ndarray:
+    """Puts neighbouring frames side by side; the last frame is repeated where one is missing."""
+    count = -(-len(cepstra) // STACKED)
+    padded = np.pad(cepstra, ((0, count * STACKED - len(cepstra)), (0, 0)), mode="edge")
+    return padded.reshape(count, STACKED * COEFFICIENTS)
 
 
 def examples(
@@ -82,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--units", type=int, default=256, help="(default %(default)s)")
     parser.add_argument("--layer", default="bilstm", help="(default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default %(default)s)")
+    parser.add_argument("--run", type=Path, help="folder that keeps the training's checkpoints")
     options = parser.parse_args(arguments)
     began, processor = time.monotonic(), time.process_time()
     learned_said, learned_cepstra = read(options.folder, "train")
@@ -92,9 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = dataclasses.replace(
         configs.PRESETS["default"],
         seed=options.seed,
-        features=FeatureConfig(kind="mfcc", coefficients=COEFFICIENTS, hop_milliseconds=10.0),
+        features=FeatureConfig(
+            kind="mfcc", coefficients=STACKED * COEFFICIENTS, hop_milliseconds=10.0 * STACKED
+        ),
         augmentation=AugmentationConfig(
-            copies=0, time_masks=2, highest_time_mask_frames=15, highest_band_mask=2
+            copies=0, time_masks=2, highest_time_mask_frames=8, highest_band_mask=2
         ),
         model=configs.ModelConfig(
             layer=options.layer, units=options.units, convolution_filters=128, dropout=0.4
@@ -115,17 +127,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mean, variance = feature_cache.statistics(parts[0].features)
     fit.seed_everything(config.seed)
     network = model.compiled(
-        model.build(config, len(alphabet), COEFFICIENTS, mean, variance),
+        model.build(config, len(alphabet), len(mean), mean, variance),
         optimizer.optimizer(config.training),
         config,
         len(parts[0].labels) / len(sides[False]),
     )
     validation = scoring.Validation(network, parts[1], alphabet)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+        folder = options.run or Path(place)
         names = ("checkpoints", "tensorboard")
         for name in names:
-            (folder / name).mkdir()
+            (folder / name).mkdir(parents=True, exist_ok=True)
         fit.fit(
             network,
             lambda first_step: data.batches(parts[0], config, np.asarray(mean), first_step),

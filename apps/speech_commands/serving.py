@@ -15,7 +15,7 @@ from apps.speech_commands import config as configs
 from apps.speech_commands import data, streams, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.export import assets
-from apps.suite.serving import limits, signatures, warmup_requests
+from apps.suite.serving import signatures, warmup_requests
 from apps.suite.sounds import features, served_sounds, sound_files
 
 _ANSWER = {
@@ -114,19 +114,7 @@ class ServedSpeech:
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `wav`, file by file, because their lengths differ."""
-        sizes = tf.cast(tf.strings.length(wav), tf.int64)
-        wav = limits.at_most(
-            wav,
-            [tf.reduce_sum(sizes)],
-            LIMITS["bytes_of_all_files"],
-            "wav: bytes of all files together",
-        )
-        wav = limits.at_most(
-            wav,
-            [tf.size(wav), self.window_samples],
-            LIMITS["rows_times_samples"],
-            f"wav: files times {self.window_samples} samples, which each counts at least",
-        )
+        wav = served_sounds.files(wav, self.window_samples, LIMITS)
         spec = tf.TensorSpec([self.label_names.shape[0]], tf.float32)
         return self._answer(tf.map_fn(self._file, wav, fn_output_signature=spec))
 
@@ -138,35 +126,23 @@ class ServedSpeech:
         assert self.listener is not None
         rows = tf.shape(chunk)[0]
         chunk = self._within(chunk, "chunk")
-        most = LIMITS["rows_times_samples"]
-        states = {
-            name: served_sounds.state(state, rows, most, name) for name, state in states.items()
-        }
         chunk = served_sounds.at_least_one_row(chunk)
-        specs = self.listener.state_specs()
-        before = {
-            name: served_sounds.unpacked(
-                served_sounds.at_least_one_row(states[name]), first, specs[name].shape
-            )
-            for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
-        }
+        first = self.listener.initial_states(tf.shape(chunk)[0])
+        specs, most = self.listener.state_specs(), LIMITS["rows_times_samples"]
+        before = served_sounds.states_before(states, rows, first, specs, most)
         posteriors, after = self.listener(served_sounds.sound(chunk, "chunk"), before)
         newest = tf.gather(self.label_names, tf.argmax(posteriors[:, -1:], axis=2))
         return {
             "probabilities": posteriors[:rows],
             "label": tf.strings.reduce_join(newest, axis=1)[:rows],  # "" where no frame is new
             "label_names": self.label_names,
-            **{name: served_sounds.packed(state)[:rows] for name, state in after.items()},
+            **served_sounds.states_after(after, rows),
         }
 
     def _file(self, wav: tf.Tensor) -> tf.Tensor:
         """Returns probabilities [labels] for the bytes of one file."""
-        samples, rate = tf.audio.decode_wav(wav)
-        wanted = self.config.audio.sample_rate_hz
-        told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
-        with tf.control_dependencies([tf.debugging.Assert(rate == wanted, told)]):
-            mono = self._within(tf.reduce_mean(samples, axis=1)[None], "wav")
-        return self._probabilities(served_sounds.sound(mono, "wav"))[0]
+        mono = served_sounds.mono(wav, self.config.audio.sample_rate_hz)
+        return self._probabilities(served_sounds.sound(self._within(mono, "wav"), "wav"))[0]
 
     def _within(self, samples: tf.Tensor, name: str) -> tf.Tensor:
         """Returns samples [b, n] after a check of how many they are."""

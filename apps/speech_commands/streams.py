@@ -62,7 +62,7 @@ def chunk(
         after.update(zip(names, leftovers, strict=True))
     for layer in streaming.recurrent_layers(trained):
         names = streaming.state_names(layer)
-        values, *new = _continued(layer, values, [states[name] for name in names])
+        values, *new = streaming.continued(layer, values, [states[name] for name in names])
         after.update(zip(names, new, strict=True))
     return *model.tell(layers, values), after
 
@@ -131,17 +131,6 @@ class StreamingClassifier:
         after["evidence"] = evidence[:, tf.shape(evidence)[1] - kept :]
         after["attention"] = attention[:, tf.shape(attention)[1] - kept :]
         return tf.nn.softmax(logits), after
-
-
-def _continued(
-    layer: keras.Layer, values: tf.Tensor, states: list[tf.Tensor]
-) -> tuple[tf.Tensor, ...]:
-    """Outputs and last states of a recurrent layer; Keras's loop wants at least one step."""
-    return tf.cond(
-        tf.shape(values)[1] > 0,
-        lambda: tuple(layer(values, initial_state=states)),
-        lambda: (tf.zeros((tf.shape(values)[0], 0, layer.units)), *states),
-    )
 
 
 _ROWS = 8  # streams side by side: a small step costs the same for one and for some

@@ -50,8 +50,12 @@ class DecodingConfig:
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 24
-    steps: fields.Count = 2_000
-    steps_per_checkpoint: fields.Count = 200
+    steps: fields.Count = 5_000
+    steps_per_checkpoint: fields.Count = 250
+    # Seconds at the beginning of a recording in which nothing may be written, at first: a network
+    # that is free to learns the likeliest first letters there, before it hears any
+    opening_seconds: fields.Amount = 0.25
+    opening_fraction: fields.Share = 0.25  # of the steps, as long as that holds
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Config:
     audio: RecordingConfig = RecordingConfig()
     features: FeatureConfig = FeatureConfig()
     augmentation: AugmentationConfig = AugmentationConfig(
-        copies=1, highest_speed_change=0.1, highest_shift_seconds=0.0
+        copies=1, highest_speed_change=0.1, highest_shift_seconds=0.0, highest_drawn_warp=0.08
     )
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()

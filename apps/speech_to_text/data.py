@@ -28,6 +28,9 @@ STRIDE = front_end.FRAME_STRIDE
 """Frames of features to one frame of letters."""
 _ORDER, _MASKS = range(2)  # what a seed is for
 _SHORTEST_SECONDS = 0.05
+_LISTENED = 1_000  # recordings of a data set whose samples are looked at
+_SILENT_PEAK = 1e-3  # -60 dB: nothing is said
+_CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 1e-3  # of the samples, from which on it is heard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +118,7 @@ def load(config: configs.Config) -> Corpus:
     }
     with progress.working("reading the recordings"):
         fingerprint = _fingerprint(made, alphabet)
+        levels = _levels(said, source)
     return Corpus(
         name=source.name,
         licence=source.licence,
@@ -123,7 +127,7 @@ def load(config: configs.Config) -> Corpus:
         split=split,
         alphabet=alphabet,
         seconds=tuple(seconds),
-        notes=source.notes,
+        notes=(*source.notes, *levels),
         **made,
     )
 
@@ -177,13 +181,18 @@ class Examples(NamedTuple):
         features: of recordings and their altered copies.
         labels: letters of all examples, one after the other.
         label_starts: where those of an example begin, int64 [examples + 1].
-        kept: numbers of the examples that have frames enough for their text.
+        spare: frames that an example has above those that its text needs, int32 [examples].
     """
 
     features: FeatureSet
     labels: np.ndarray
     label_starts: np.ndarray
-    kept: np.ndarray
+    spare: np.ndarray
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Returns the numbers of the examples that have frames enough for their text."""
+        return np.flatnonzero(self.spare >= 0)
 
 
 def examples(features: FeatureSet, part: Part, alphabet: Sequence[str]) -> Examples:
@@ -193,8 +202,8 @@ def examples(features: FeatureSet, part: Part, alphabet: Sequence[str]) -> Examp
     labels = np.concatenate([np.array(each, np.int32) for each in of_each])
     starts = ragged.starts_of(np.array([len(each) for each in of_each]))
     needed = np.array([ctc.least_frames(each) for each in of_each])
-    enough = letter_frames(np.diff(features.starts)) >= needed
-    return Examples(features, labels, starts, np.flatnonzero(enough))
+    spare = letter_frames(np.diff(features.starts)) - needed
+    return Examples(features, labels, starts, spare.astype(np.int32))
 
 
 def batches(
@@ -202,7 +211,7 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns an endless stream of batches, which depends on seed and step alone.
 
-    Recordings of about equal length stand in a batch. Masks are drawn anew in every step.
+    Recordings of about equal length stand in a batch. Masks and warps are drawn anew in every step.
 
     Args:
         learned: of the training part, with copies.
@@ -212,17 +221,21 @@ def batches(
 
     Returns:
         A data set of (inputs, targets): `features` float32 (batch, time, channels) and `frames`
-        int32 (batch,); targets int32 (batch, 1 + labels), the frames of letters of each row, then
-        its labels, padded with -1.
+        int32 (batch,); targets int32 (batch, 2 + labels), the frames of letters of each row, those
+        at its beginning that must write nothing, then its labels, padded with -1.
     """
     features, rows = learned.features, config.training.batch_size
-    lengths = np.diff(features.starts)
+    lengths, kept = np.diff(features.starts), learned.kept
     channels = features.frames.shape[1]
-    buckets = sequence_batches.Buckets(lengths[learned.kept], rows, (config.seed, _ORDER))
+    buckets = sequence_batches.Buckets(lengths[kept], rows, (config.seed, _ORDER))
     fill = np.asarray(fill, np.float32)
+    warps = spec_augment.band_warps(config.audio, config.features, config.augmentation)
+    frame_seconds = STRIDE * config.features.hop_milliseconds / 1000
+    opening = round(config.training.opening_seconds / frame_seconds)
+    opening_steps = round(config.training.steps * config.training.opening_fraction)
 
     def make(chosen: np.ndarray, _: np.random.Generator) -> Sequence[np.ndarray]:
-        return padded(learned, learned.kept[chosen])
+        return padded(learned, kept[chosen])
 
     specs = [
         tf.TensorSpec([rows, None, channels], tf.float32),
@@ -235,7 +248,10 @@ def batches(
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         values, frames, targets = batch
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
+        values = spec_augment.warped(values, drawn, warps)
         values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
+        first = tf.where(step < opening_steps, tf.minimum(targets[:, 1:2], opening), 0)
+        targets = tf.concat([targets[:, :1], first, targets[:, 2:]], axis=1)
         return {"features": values, "frames": frames}, targets
 
     steps = tf.data.Dataset.counter(first_step)
@@ -244,13 +260,16 @@ def batches(
 
 
 def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns features, frames and targets of the chosen examples, as `batches` describes them."""
+    """Returns features, frames and targets of the chosen examples, as `batches` describes them.
+
+    The frames at the beginning are all that the text can spare.
+    """
     features = learned.features
     frames = np.diff(features.starts)[chosen].astype(np.int32)
     values = sequence_batches.filled(features.frames, features.starts, chosen, np.float32(0))
     labels = sequence_batches.filled(learned.labels, learned.label_starts, chosen, np.int32(-1))
     steps = letter_frames(frames).astype(np.int32)
-    return values, frames, np.concatenate([steps[:, None], labels], axis=1)
+    return values, frames, np.column_stack([steps, learned.spare[chosen], labels])
 
 
 def _find(config: configs.Config) -> utterances.Source:
@@ -303,6 +322,28 @@ def _check_length(
             f"letters needs {needed}; mend the transcript, or take a smaller "
             "features.hop_milliseconds"
         )
+
+
+def _levels(said: Sequence[utterances.Utterance], source: utterances.Source) -> list[str]:
+    """Tells of recordings that are silent or clipped, a sentence each; of many, looks at some."""
+    every = -(-len(said) // _LISTENED)
+    silent, clipped = [], []
+    for each, place in zip(said[::every], source.places[::every], strict=True):
+        levels = np.abs(source.reader.read(place))
+        if levels.max(initial=0.0) < _SILENT_PEAK:
+            silent.append(each.name)
+        elif np.mean(levels >= _CLIPPED_LEVEL) > _CLIPPED_SHARE:
+            clipped.append(each.name)
+    of = f"of {len(said[::every]):,} recordings" + (" that were looked at" if every > 1 else "")
+    told = {
+        "are silent, and teach that a text is said by nothing; remove them": silent,
+        "are clipped, and harder to understand; record them at a lower level if you can": clipped,
+    }
+    return [
+        f"{len(names):,} {of} {what}: {', '.join(names[:3])}{' …' * (len(names) > 3)}"
+        for what, names in told.items()
+        if names
+    ]
 
 
 def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:

@@ -100,7 +100,7 @@ def compiled(
 
     def nats(targets: Any, logits: Any) -> Any:
         whole = keras.ops.cast(targets, "int32")  # Keras makes floats of all targets
-        return ctc.loss(whole[:, 1:], logits, whole[:, 0]) / mean_letters
+        return ctc.loss(whole[:, 2:], logits, whole[:, 0], whole[:, 1]) / mean_letters
 
     network.compile(optimizer, nats, jit_compile=config.training.jit_compile)
     return network
@@ -165,7 +165,7 @@ class Listener:
         after.update(zip(names, left, strict=True))
         for layer in streaming.recurrent_layers(self.trained):
             of_layer = streaming.state_names(layer)
-            values, *new = _continued(layer, values, [states[name] for name in of_layer])
+            values, *new = streaming.continued(layer, values, [states[name] for name in of_layer])
             after.update(zip(of_layer, new, strict=True))
         return self._layers["letters"](values), after
 
@@ -208,14 +208,3 @@ class Listener:
         after[SPOKEN] = tf.cast(kept, tf.float32)
         after[LAST] = tf.cast(best[:, -1:], tf.float32)
         return text, tail, after
-
-
-def _continued(
-    layer: keras.Layer, values: tf.Tensor, states: list[tf.Tensor]
-) -> tuple[tf.Tensor, ...]:
-    """Outputs and last states of a recurrent layer; Keras's loop wants at least one step."""
-    return tf.cond(
-        tf.shape(values)[1] > 0,
-        lambda: tuple(layer(values, initial_state=states)),
-        lambda: (tf.zeros((tf.shape(values)[0], 0, layer.units)), *states),
-    )

@@ -253,7 +253,7 @@ class Validation:
             values: tf.Tensor, counts: tf.Tensor, targets: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
             logits = network({"features": values, "frames": counts}, training=False)  # type: ignore[operator]
-            nats = ctc.loss(targets[:, 1:], logits, targets[:, 0])
+            nats = ctc.loss(targets[:, 2:], logits, targets[:, 0])
             return tf.reduce_sum(nats), ctc.greedy(logits, targets[:, 0])
 
         channels = examples.features.frames.shape[1]

@@ -139,12 +139,7 @@ class ServedText:
 
     def files(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `wav`, file by file, because their lengths differ."""
-        sizes = tf.cast(tf.strings.length(wav), tf.int64)
-        told = "wav: bytes of all files together"
-        wav = limits.at_most(wav, [tf.reduce_sum(sizes)], LIMITS["bytes_of_all_files"], told)
-        told = f"wav: files times {self.least_samples} samples, which each counts at least"
-        factors = [tf.size(wav), self.least_samples]
-        wav = limits.at_most(wav, factors, LIMITS["rows_times_samples"], told)
+        wav = served_sounds.files(wav, self.least_samples, LIMITS)
         kinds = {"text": tf.string, "confidence": tf.float32, "greedy_text": tf.string}
         spec = {name: tf.TensorSpec([], kind) for name, kind in kinds.items()}
         return tf.map_fn(self._file, wav, fn_output_signature=spec)
@@ -235,18 +230,10 @@ class ServedText:
         assert self.listener is not None
         rows = tf.shape(chunk)[0]
         chunk = self._sound(chunk, "chunk")
-        most = LIMITS["rows_times_samples"]
-        states = {
-            name: served_sounds.state(state, rows, most, name) for name, state in states.items()
-        }
         chunk = served_sounds.at_least_one_row(chunk)
-        specs = self.listener.state_specs()
-        before = {
-            name: served_sounds.unpacked(
-                served_sounds.at_least_one_row(states[name]), first, specs[name].shape
-            )
-            for name, first in self.listener.initial_states(tf.shape(chunk)[0]).items()
-        }
+        first = self.listener.initial_states(tf.shape(chunk)[0])
+        specs, most = self.listener.state_specs(), LIMITS["rows_times_samples"]
+        before = served_sounds.states_before(states, rows, first, specs, most)
         letters = float(len(self.trained.alphabet))
         for name, lowest in ((model.SPOKEN, -1.0), (model.LAST, 0.0)):
             holds = tf.reduce_all((before[name] >= lowest) & (before[name] <= letters))
@@ -259,15 +246,12 @@ class ServedText:
         return {
             "text": ended[:rows],
             "tail": self.recogniser.text(tail)[:rows],
-            **{name: served_sounds.packed(state)[:rows] for name, state in after.items()},
+            **served_sounds.states_after(after, rows),
         }
 
     def _file(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the answer to the bytes of one file, scalars."""
-        samples, rate = tf.audio.decode_wav(wav)
-        wanted = self.trained.config.audio.sample_rate_hz
-        told = ["wav: the sample rate has to be", wanted, "Hz, and is", rate]
-        mono = limits.checked(tf.reduce_mean(samples, axis=1)[None], rate == wanted, *told)
+        mono = served_sounds.mono(wav, self.trained.config.audio.sample_rate_hz)
         logits, steps = self._heard(mono, tf.shape(mono)[1:], "wav")
         return {name: value[0] for name, value in self._answer(logits, steps).items()}
 

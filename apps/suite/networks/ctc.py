@@ -33,27 +33,42 @@ def least_frames(labels: Sequence[int]) -> int:
     return len(labels) + sum(one == other for one, other in itertools.pairwise(labels))
 
 
-def loss(labels: tf.Tensor, logits: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
+def loss(
+    labels: tf.Tensor, logits: tf.Tensor, frames: tf.Tensor, opening: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns the loss of each row, float32 [b].
+
+    A causal network that knows where a recording begins can learn to write the likeliest first
+    letters at once, before it hears them, and hardly unlearns it: nearly all paths that it finds
+    begin so. With `opening`, only paths count that begin with so many blanks.
 
     Args:
         labels: int32 [b, labels], padded with -1; each row has a label at least, and must fit
             (`least_frames`).
         logits: [b, time, C], padded on the right.
         frames: int32 [b], of each row.
+        opening: int32 [b], first frames that write nothing; the text must fit in the others.
     """
+    logits, blanks = tf.cast(logits, tf.float32), 0.0
+    if opening is not None:
+        is_opening = tf.sequence_mask(opening, tf.shape(logits)[1])
+        log_probabilities = tf.nn.log_softmax(logits)
+        blanks = tf.reduce_sum(tf.where(is_opening, log_probabilities[:, :, -1], 0.0), axis=1)
+        blank = tf.one_hot(logits.shape[-1] - 1, logits.shape[-1], 0.0, _NEVER)
+        logits = tf.where(is_opening[:, :, None], blank, logits)
     places = tf.where(labels >= 0)
     sparse = tf.SparseTensor(
         places, tf.gather_nd(labels, places), tf.shape(labels, out_type=tf.int64)
     )
-    return tf.nn.ctc_loss(
+    nats = tf.nn.ctc_loss(
         sparse,
-        tf.cast(logits, tf.float32),
+        logits,
         label_length=None,
         logit_length=frames,
         logits_time_major=False,
         blank_index=logits.shape[-1] - 1,
     )
+    return nats - blanks
 
 
 def greedy(logits: tf.Tensor, frames: tf.Tensor, previous: tf.Tensor | None = None) -> tf.Tensor:

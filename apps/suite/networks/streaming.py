@@ -43,6 +43,20 @@ def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
     }
 
 
+def continued(
+    layer: keras.Layer, values: tf.Tensor, states: list[tf.Tensor]
+) -> tuple[tf.Tensor, ...]:
+    """Returns outputs and last states of a recurrent layer, of any number of steps.
+
+    Keras's loop wants at least one step, and a chunk of a stream may complete none.
+    """
+    return tf.cond(
+        tf.shape(values)[1] > 0,
+        lambda: tuple(layer(values, initial_state=states)),
+        lambda: (tf.zeros((tf.shape(values)[0], 0, layer.units)), *states),
+    )
+
+
 def packed(states: States) -> States:
     """Flattens states to rows of numbers, float32 [b, n], as signatures exchange them."""
     found = {}

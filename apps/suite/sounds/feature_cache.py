@@ -34,8 +34,9 @@ from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, Recordin
 
 _VERSION = 1  # raise it whenever the same config gives other numbers than before
 _SHARD_EXAMPLES = 200
-_NOT_OF_COPIES = {  # fields of SpecAugment, and the number, a field of its own
+_NOT_OF_COPIES = {  # fields of what is drawn in every step, and the number, a field of its own
     "copies",
+    "highest_drawn_warp",
     "time_masks",
     "highest_time_mask_frames",
     "band_masks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +55,57 @@ def state(state: tf.Tensor, rows: tf.Tensor, most: int, name: str) -> tf.Tensor:
     state = limits.checked(state, tf.equal(given, rows), told, given, rows)
     state = limits.at_most(state, [given, count], most, f"{name}: rows times numbers")
     return limits.finite(state, name)
+
+
+def states_before(
+    given: Mapping[str, tf.Tensor],
+    rows: tf.Tensor,
+    first: Mapping[str, tf.Tensor],
+    specs: Mapping[str, tf.TensorSpec],
+    most: int,
+) -> dict[str, tf.Tensor]:
+    """Returns the states of a stream as its listener takes them; see `state` and `unpacked`.
+
+    Args:
+        given: rows of a request, by the states' names.
+        rows: of the chunk.
+        first: initial states, of as many rows but at least one.
+        specs: of the states.
+        most: highest product of a state's sides.
+    """
+    return {
+        name: unpacked(
+            at_least_one_row(state(given[name], rows, most, name)), start, specs[name].shape
+        )
+        for name, start in first.items()
+    }
+
+
+def states_after(after: Mapping[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the new states as rows of numbers, so many rows."""
+    return {name: packed(state)[:rows] for name, state in after.items()}
+
+
+def files(wav: tf.Tensor, least: int, most: Mapping[str, int]) -> tf.Tensor:
+    """Returns the bytes of files, string [b], after checks of their sizes and number.
+
+    Args:
+        wav: as a request holds them.
+        least: samples that a file counts as at least.
+        most: bounds `bytes_of_all_files` and `rows_times_samples`.
+    """
+    sizes = tf.cast(tf.strings.length(wav), tf.int64)
+    told = "wav: bytes of all files together"
+    wav = limits.at_most(wav, [tf.reduce_sum(sizes)], most["bytes_of_all_files"], told)
+    told = f"wav: files times {least} samples, which each counts at least"
+    return limits.at_most(wav, [tf.size(wav), least], most["rows_times_samples"], told)
+
+
+def mono(wav: tf.Tensor, wanted_hz: int) -> tf.Tensor:
+    """Returns the samples of a WAV file's bytes, float32 [1, n]: the mean of its channels."""
+    samples, rate_hz = tf.audio.decode_wav(wav)
+    told = ["wav: the sample rate has to be", wanted_hz, "Hz, and is", rate_hz]
+    return limits.checked(tf.reduce_mean(samples, axis=1)[None], rate_hz == wanted_hz, *told)
 
 
 def packed(state: tf.Tensor) -> tf.Tensor:

@@ -1,16 +1,57 @@
-"""Masks features at random: stretches of time and neighbouring bands, anew in every step.
+"""Masks and warps features at random, anew in every step.
 
-Source: Park et al., SpecAugment: a simple data augmentation method for automatic speech recognition
-(2019), without its time warping.
+Sources: Park et al., SpecAugment: a simple data augmentation method for automatic speech
+recognition (2019), without its time warping; Jaitly and Hinton, Vocal Tract Length Perturbation
+(VTLP) improves speech recognition (2013), for the warp along the bands.
 """
 
 from __future__ import annotations
 
+import librosa
+import numpy as np
 import tensorflow as tf
 
-from apps.suite.sounds.config import AugmentationConfig
+from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
 
 _LARGEST_SHARE = 0.2  # of a clip that one time mask may hide, p in the paper
+_WARPS = 21  # that are drawn from
+
+
+def band_warps(
+    audio: RecordingConfig, features: FeatureConfig, augmentation: AugmentationConfig
+) -> np.ndarray:
+    """Returns what `warped` draws from: float32 [warps, bands, bands].
+
+    With a warp w, a band whose middle is f Hz has the value that stands at (1 + w) f Hz, between
+    those of the two bands that are next to it; the highest bands repeat the last one. w is spread
+    evenly over ±`highest_drawn_warp`. Cepstra have no bands: there are no warps of them.
+    """
+    bands, highest = features.mel_bands, augmentation.highest_drawn_warp
+    if not highest or features.kind == "mfcc":
+        return np.zeros((0, bands, bands), np.float32)
+    middles = librosa.mel_frequencies(
+        bands + 2,
+        fmin=features.lowest_hz,
+        fmax=min(features.highest_hz, audio.sample_rate_hz / 2),
+        htk=features.mel_scale == "htk",
+    )[1:-1]
+    stretches = 1.0 + np.linspace(-highest, highest, _WARPS)
+    unit = np.eye(bands)
+    warps = [[np.interp(by * middles, middles, row) for row in unit] for by in stretches]
+    return np.array(warps, np.float32)
+
+
+def warped(features: tf.Tensor, seed: tf.Tensor, warps: np.ndarray) -> tf.Tensor:
+    """Warps each row of features float32 [b, t, bands] by one of `band_warps`, drawn by the seed.
+
+    Padding of zeros stays. Without warps the features are returned as they are.
+    """
+    if not len(warps):
+        return features
+    drawn = tf.random.stateless_uniform(
+        [tf.shape(features)[0]], tf.random.fold_in(seed, 2), maxval=len(warps), dtype=tf.int32
+    )
+    return tf.matmul(features, tf.gather(tf.constant(warps), drawn))
 
 
 def mask_features(

@@ -109,6 +109,30 @@ def test_batches_depend_on_the_step_alone(corpus_file):
         np.testing.assert_array_equal(targets, wanted)
 
 
+def test_nothing_may_be_written_at_a_beginning_in_the_first_steps_unless_the_text_needs_it(
+    corpus_file,
+):
+    from apps.suite.sounds import feature_cache
+
+    config = config_of(corpus_file, 8)
+    corpus = data.load(config)
+    found = feature_cache.extracted(
+        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
+    )
+    learned = data.examples(found, corpus.train, corpus.alphabet)
+    learned.spare[:] = np.minimum(learned.spare, np.arange(len(learned.spare)) % 9)
+    frames = round(config.training.opening_seconds / 0.04)
+    opened = [
+        targets[:, 1].numpy()
+        for _, targets in data.batches(learned, config, np.zeros(found.frames.shape[1])).take(4)
+    ]
+    seen = {*opened[0], *opened[1]}
+    assert max(seen) == frames
+    assert len(seen) > 2, "a text that can spare less has less"
+    assert not opened[2].any()
+    assert not opened[3].any()
+
+
 def test_the_language_model_learns_what_follows_and_sums_to_one():
     config = configs.Config(language=configs.LanguageConfig(units=16, steps=120, batch_size=8))
     alphabet = (" ", "a", "n", "o")

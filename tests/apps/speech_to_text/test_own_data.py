@@ -135,6 +135,19 @@ def test_a_sound_too_short_for_its_text_is_named_with_both_numbers(tmp_path):
     assert "needs 8" in told
 
 
+def test_silent_and_clipped_recordings_are_counted_and_named_and_others_are_not(tmp_path):
+    file = listed(tmp_path)
+    assert data.load(config_of(file)).notes == ()
+    loud = np.clip(np.random.default_rng(0).normal(0, 1.0, RATE), -1.0, 1.0)
+    for at, sound in ((1, np.zeros(RATE)), (2, loud), (3, np.full(RATE, 3e-4))):
+        soundfile.write(tmp_path / f"{at}.wav", sound, RATE, subtype="PCM_16")
+    silent, clipped = data.load(config_of(file)).notes
+    assert silent.startswith("2 of 6 recordings are silent")
+    assert silent.endswith("1.wav, 3.wav")
+    assert clipped.startswith("1 of 6 recordings are clipped")
+    assert clipped.endswith("2.wav")
+
+
 def test_letters_outside_of_the_alphabet_are_listed_with_counts_or_dropped(tmp_path):
     texts = [*TEXTS[:5], "a stöne, öööh"]
     file = listed(tmp_path, texts)

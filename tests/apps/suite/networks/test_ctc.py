@@ -38,6 +38,19 @@ def test_the_loss_is_that_of_all_paths_that_stand_for_the_text(text):
     np.testing.assert_allclose(found, [-np.log(expected)], rtol=1e-5)
 
 
+def test_with_an_opening_only_paths_that_begin_with_its_blanks_count():
+    scores, text = logits(1, 6), (0, 2)
+    paths = [
+        (path, np.exp(p)) for path, p in all_paths(scores[0].astype(float)) if text_of(path) == text
+    ]
+    for opening in range(5):
+        begins = (BLANK,) * opening
+        expected = sum(p for path, p in paths if path[:opening] == begins)
+        labels, frames = tf.constant([text]), tf.constant([6])
+        found = ctc.loss(labels, tf.constant(scores), frames, tf.constant([opening]))
+        np.testing.assert_allclose(found, [-np.log(expected)], rtol=1e-5)
+
+
 def test_a_row_alone_and_padded_in_a_batch_has_the_same_loss_and_gradient():
     scores = tf.constant(logits(3, 9))
     frames, labels = [4, 9, 6], [[0, 0, -1, -1], [1, 2, 0, 1], [2, -1, -1, -1]]

@@ -2,11 +2,12 @@
 
 import dataclasses
 
+import librosa
 import numpy as np
 import tensorflow as tf
 
-from apps.speech_commands.config import AugmentationConfig
 from apps.suite.sounds import spec_augment
+from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
 
 ROWS, TIME, CHANNELS = 300, 60, 12
 FRAMES = np.random.default_rng(0).integers(0, TIME + 1, ROWS).astype(np.int32)
@@ -33,6 +34,40 @@ def hidden(found):
 def runs(row):
     """How many runs of True there are."""
     return int((np.diff(np.concatenate([[0], row.astype(int)])) == 1).sum())
+
+
+def test_a_warp_moves_a_tone_along_the_bands_by_its_share():
+    bands = FeatureConfig(mel_bands=60, lowest_hz=100.0, highest_hz=7_000.0)
+    drawn = AugmentationConfig(highest_drawn_warp=0.1)
+    warps = spec_augment.band_warps(RecordingConfig(), bands, drawn)
+    np.testing.assert_allclose(warps[len(warps) // 2], np.eye(60), atol=1e-6)
+    middles = librosa.mel_frequencies(62, fmin=100.0, fmax=7_000.0)[1:-1]
+    heights = middles[None, :] @ warps  # of a sound whose level is its frequency
+    for stretch, moved in ((0.9, heights[0]), (1.1, heights[-1])):
+        expected = np.clip(stretch * middles, middles[0], middles[-1])
+        np.testing.assert_allclose(moved[0], expected, rtol=1e-4)
+
+
+def test_each_row_has_a_warp_of_its_own_that_the_seed_decides_and_padding_stays():
+    bands = FeatureConfig(mel_bands=CHANNELS)
+    settings = AugmentationConfig(highest_drawn_warp=0.1)
+    warps = spec_augment.band_warps(RecordingConfig(), bands, settings)
+    same = np.repeat(FEATURES[:1], ROWS, axis=0)
+    same[:, 50:] = 0.0
+    found = spec_augment.warped(same, tf.constant([1, 2]), warps).numpy()
+    assert len(np.unique(found[:, 0], axis=0)) > len(warps) // 2
+    np.testing.assert_array_equal(found[:, 50:], 0.0)
+    again = spec_augment.warped(same, tf.constant([1, 2]), warps).numpy()
+    np.testing.assert_array_equal(found, again)
+    assert (spec_augment.warped(same, tf.constant([1, 3]), warps).numpy() != found).any()
+
+
+def test_without_a_drawn_warp_or_of_cepstra_features_stay_as_they_are():
+    cepstra = FeatureConfig(kind="mfcc")
+    for bands, highest in ((FeatureConfig(), 0.0), (cepstra, 0.1)):
+        settings = AugmentationConfig(highest_drawn_warp=highest)
+        warps = spec_augment.band_warps(RecordingConfig(), bands, settings)
+        assert spec_augment.warped(FEATURES, tf.constant([0, 0]), warps) is FEATURES
 
 
 def test_no_masks_change_nothing():
