@@ -10,7 +10,7 @@ from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import config as fields
 from apps.suite.sequences.alteration import AlterationConfig
 from apps.suite.sequences.config import SequenceFormatConfig
-from apps.suite.texts.config import TextConfig
+from apps.suite.texts.config import BagTextConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class TrainingConfig(fields.TrainingConfig):
     sort_by_length: bool = True  # batches of about equal length, which are padded less
     # Most steps of a training example, cut at random; 0 = whole sequences
     longest_steps: fields.CountOrZero = 0
+    # Networks that learn side by side, each without another fold of train and validation part;
+    # the model answers with their mean
+    members: fields.Count = 1
     balanced: bool = False  # rare labels weigh as much in the loss as frequent ones
 
 
@@ -45,10 +48,14 @@ class Config:
     data_format: SequenceFormatConfig = SequenceFormatConfig()
     own: OwnConfig = OwnConfig()
     target: TargetConfig = TargetConfig()
-    text: TextConfig = TextConfig()
+    text: BagTextConfig = BagTextConfig()
     alteration: AlterationConfig = AlterationConfig()
     model: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
+
+    def __post_init__(self) -> None:
+        if self.model.lag_count and self.per_step:
+            raise ValueError("model.lag_count is for one answer a sequence")
 
     @property
     def per_step(self) -> bool:
@@ -108,10 +115,10 @@ _EXERCISES = Config(
 # The intent of a sentence, from some ten thousand labelled ones.
 _INTENTS = Config(
     preset="intents",
-    text=TextConfig(word_dropout=0.2),
-    model=EncoderConfig(layer="bilstm", units=128, dropout=0.6, input_dropout=0.3),
+    text=BagTextConfig(word_dropout=0.2, bag_units=16),
+    model=EncoderConfig(layer="bilstm", units=64, dropout=0.6, input_dropout=0.3),
     training=TrainingConfig(
-        batch_size=64, steps=1_200, steps_per_checkpoint=200, learning_rate=1e-3
+        batch_size=64, steps=800, steps_per_checkpoint=200, learning_rate=2e-3, members=3
     ),
 )
 

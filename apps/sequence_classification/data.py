@@ -83,11 +83,22 @@ def load(config: configs.Config) -> Corpus:
         sequences, of_sequences, config.data_format, config.own, config.seed
     )
     taken = parts_of_data.taken(sequences, parts, source)
-    of_parts = {
-        part: labels[ragged.rows_of(sequences.starts, chosen) if config.per_step else chosen]
-        for part, (chosen, _) in taken.items()
-    }
-    order, of_parts = label_numbers.known(order, of_parts, source)
+
+    def rows(chosen: np.ndarray) -> np.ndarray:
+        return ragged.rows_of(sequences.starts, chosen) if config.per_step else chosen
+
+    of_parts = {part: labels[rows(chosen)] for part, (chosen, _) in taken.items()}
+    order, numbers = label_numbers.known(order, {**of_parts, "all": labels}, source)
+    folds = None
+    if config.training.members > 1:
+        every = parts_of_data.folds(
+            sequences, of_sequences, parts, config.training.members, config.seed
+        )
+        folds = parts_of_data.folded(
+            every,
+            config.training.members,
+            lambda chosen: Part(sequences.taken(chosen), numbers["all"][rows(chosen)]),
+        )
     return Corpus(
         name=known,
         licence=licence,
@@ -97,7 +108,8 @@ def load(config: configs.Config) -> Corpus:
         label_names=order,
         steps_per_second=rate,
         notes=sequences.notes,
-        **{part: Part(each, of_parts[part]) for part, (_, each) in taken.items()},
+        folds=folds,
+        **{part: Part(each, numbers[part]) for part, (_, each) in taken.items()},
     )
 
 
@@ -109,7 +121,7 @@ def preprocess(
 
 
 def batches(
-    part: Part,
+    parts: parts_of_data.Folds[Part],
     classes: int,
     config: configs.Config,
     deviation: np.ndarray,
@@ -119,22 +131,30 @@ def batches(
     """Returns an endless stream of (inputs of the model, labels) in training.
 
     Args:
-        part: to draw from.
+        parts: what is learned from is drawn from.
         classes: number of labels.
         config: sizes, alterations, seed.
-        deviation: of each channel over the part.
+        deviation: of each channel over them.
         known: the vocabulary, for texts.
         first_step: of a training that goes on.
 
     Returns:
         Inputs, and labels float32 (batch, classes) or (batch, time, classes): 1, or the label's
-        weight, at the right label, and 0 everywhere at a step that does not count.
+        weight, at the right label, and 0 everywhere at a step that does not count. With several
+        members (batch, members, …), 0 everywhere where one does not learn.
     """
-    settings = config.training
+    settings, part = config.training, parts.learned
     rows = label_numbers.one_hot(part.labels, classes, settings.balanced)
     numbers = np.where(part.labels < 0, classes, part.labels).astype(np.int32)
     stream = training_examples.endless(
-        training_examples.Examples(part.sequences, numbers, config.per_step, classes),
+        training_examples.Examples(
+            part.sequences,
+            numbers,
+            config.per_step,
+            classes,
+            members=settings.members,
+            fold_of=parts.fold_of,
+        ),
         config.alteration,
         deviation,
         known,

@@ -10,6 +10,7 @@ import tensorflow as tf
 from apps.sequence_classification import scoring, trained_model
 from apps.suite.sequence_answers import served as served_sequences
 from apps.suite.sequence_answers import smoothing
+from apps.suite.sequences import members
 from apps.suite.serving import warmup_requests
 
 _ANSWER = {
@@ -34,6 +35,7 @@ def served(run: Path) -> served_sequences.ServedSequences:
 def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequences:
     """Builds the signatures over what training left."""
     names = tf.constant(list(trained.label_names))
+    logits = members.step_outputs(trained.model, "logits")
 
     def answer(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -49,7 +51,7 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
     return served_sequences.ServedSequences(
         trained,
         outputs=scoring.scorer(trained).of_batch,
-        step_outputs=lambda vectors: tf.nn.softmax(trained.model.get_layer("logits")(vectors)),
+        step_outputs=lambda vectors: tf.nn.softmax(logits(vectors)),
         answer=answer,
         step_answer=after_steps,
         settings={
@@ -87,5 +89,5 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         outputs=None if trained.smooth is None else smoothed,
         answers=answers,
         step_answers=after_steps,
-        step_outputs=trained.model.get_layer("logits"),
+        step_outputs=members.step_outputs(trained.model, "logits"),
     ).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.sequence_classification import config as configs
 from apps.suite.commands import command
@@ -34,50 +35,47 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
     import numpy as np
 
     from apps.sequence_classification import data, model, scoring, trained_model
-    from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
     from apps.suite.export import trained_run
     from apps.suite.runs import run_folder
     from apps.suite.sequence_answers import smoothing
-    from apps.suite.sequences import sequence_statistics
+    from apps.suite.sequences import members
     from apps.suite.training import fit as training
     from apps.suite.training import learning
 
     corpus = data.load(config)
     print("\n".join([corpus.understood(data.account_of_labels(corpus)), *corpus.notes]), flush=True)
     training.seed_everything(config.seed)
-    settings, classes = config.training, len(corpus.label_names)
-    values, channels = corpus.train.sequences.values, corpus.channel_names
+    settings, classes, parts = config.training, len(corpus.label_names), corpus.learning
+    channels = corpus.channel_names
     noted = run_folder.noted(
         corpus, label_names=list(corpus.label_names), channel_names=list(channels)
     )
     with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
-        vocabulary = corpus.vocabulary(config.text)
-        if vocabulary is not None and distribution.is_chief():
-            vocabulary.save(folder.path)
-        learned = sequence_statistics.of_channels(values)
-        with distribution.scope():
-            network = model.build(
-                config,
-                classes,
-                len(channels),
-                learned,
-                indicators=bool((learned.counts < len(values)).any()),
-                vocabulary=vocabulary,
-            )
-            learning.compiled(network, settings, model.loss(config))
+
+        def build(made: configs.Config, **read: Any) -> keras.Model:
+            return model.build(made, classes, len(channels), **read)
+
+        network, answering, vocabulary, learned = members.learner(
+            corpus, config, folder, build, model.loss(config)
+        )
         print(
-            f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, "
-            f"{len(corpus.train.labels):,} labels of {classes} kinds; "
+            f"{corpus.name}: {len(parts.learned.sequences):,} training sequences, "
+            f"{len(parts.learned.labels):,} labels of {classes} kinds; "
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
-        score = scoring.Scorer(network, vocabulary)
+
+        def scorer(member: keras.Model) -> scoring.Scorer:
+            return scoring.Scorer(member, vocabulary)
+
+        score = members.held_out(network, parts, scorer)
 
         def validate() -> dict[str, float]:
-            labels, answers = scoring.known_steps(corpus.validation, score(corpus.validation))
+            labels, answers = scoring.known_steps(parts.validation, score())
             return {
                 "loss": classification.cross_entropy(labels, answers),
                 "accuracy": float(np.mean(answers.argmax(axis=1) == labels)),
@@ -86,15 +84,16 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         record = learning.learn(
             network,
             lambda first_step: data.batches(
-                corpus.train, classes, config, learned.deviation, vocabulary, first_step
+                parts, classes, config, learned.deviation, vocabulary, first_step
             ),
             settings,
             folder,
             validate,
+            saved=answering,
         )
         if config.target.smoothed:
-            held_out = corpus.validation
-            answers = scoring.Scorer(trained_run.model(folder))(held_out)
+            held_out = parts.validation
+            answers = members.held_out(trained_run.model(folder), parts, scorer)()
             smooth, said = smoothing.chosen(held_out.sequences, held_out.labels, answers)
             trained_model.write(folder, smooth)
             print(said)

@@ -13,6 +13,7 @@ from apps.suite.export import trained_run
 from apps.suite.networks import sequence_encoder
 from apps.suite.runs import files, run_folder
 from apps.suite.sequence_answers import smoothing
+from apps.suite.sequences import members
 from apps.suite.texts import words
 
 SMOOTHING_FILE = "smoothing.json"
@@ -32,10 +33,10 @@ class TrainedModel(NamedTuple):
     smooth: smoothing.Smoothing | None = None
 
     @property
-    def stream(self) -> sequence_encoder.Stream | None:
+    def stream(self) -> sequence_encoder.Stream | members.Stream | None:
         """Returns what reads a stream; None of a model that needs whole sequences."""
         whole = self.vocabulary is not None or self.smooth is not None
-        return sequence_encoder.stream_of(self.model, self.config.model, whole)
+        return members.stream_of(self.model, self.config.model, whole)
 
 
 def load(run: Path) -> TrainedModel:

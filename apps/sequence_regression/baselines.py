@@ -24,7 +24,7 @@ def predictions(
 
     Ridge and boosting read the statistics of channels over a sequence, over a window around a
     step, or over the last steps of a life that remains; for texts, ridge reads weighted words and
-    letters. They learn from the train part alone.
+    letters. They learn from what the model learns from.
     """
     if corpus.is_text:
         return {MEAN: _mean(corpus, len(part.targets)), WORDS: _of_words(corpus, part)}
@@ -47,12 +47,12 @@ def predictions(
 
 
 def _mean(corpus: data.Corpus, count: int) -> np.ndarray:
-    return np.tile(np.nanmean(corpus.train.targets, axis=0), (count, 1))
+    return np.tile(np.nanmean(corpus.learning.learned.targets, axis=0), (count, 1))
 
 
 def _learned(corpus: data.Corpus, config: configs.Config) -> tuple[np.ndarray, np.ndarray]:
     """Returns the statistics and the targets that are learned from."""
-    train = corpus.train
+    train = corpus.learning.learned
     if not config.per_step:
         return sequence_statistics.of_sequences(train.sequences), train.targets
     stride = 1 + len(train.targets) // _MOST_WINDOWS
@@ -116,7 +116,7 @@ def _of_words(corpus: data.Corpus, part: targets.Part) -> np.ndarray:
         vectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\S+"),
         vectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 5), min_df=2),
     )
-    train = corpus.train
+    train = corpus.learning.learned
     model = pipeline.make_pipeline(features, linear_model.Ridge(alpha=1.0))
     model.fit(train.sequences.texts, train.targets)
     answers = model.predict(part.sequences.texts)

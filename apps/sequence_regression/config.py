@@ -8,7 +8,7 @@ from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import config as fields
 from apps.suite.sequences.alteration import AlterationConfig
 from apps.suite.sequences.config import SequenceFormatConfig
-from apps.suite.texts.config import TextConfig
+from apps.suite.texts.config import BagTextConfig
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class TargetConfig:
     # Targets are times: a copy of a sequence at another pace (alteration.speed_deviation) has
     # targets as much longer or shorter
     paced: bool = False
+    # Learn the logarithm of targets above 0: errors count by their share of the target
+    logarithm: bool = False
     # Targets of steps are x, y, z like the channels: a copy that is turned
     # (alteration.rotation_degrees) has them turned alike
     turned: bool = False
@@ -58,6 +60,9 @@ class ModelConfig(EncoderConfig):
 
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
+    # Networks that learn side by side, each without another fold of train and validation part;
+    # the model answers with their mean
+    members: fields.Count = 1
     crop_steps: fields.CountOrZero = (
         0  # of a sequence, in training, where steps have targets; 0 = all
     )
@@ -77,7 +82,7 @@ class Config:
     seed: int = 0
     data_format: SequenceFormatConfig = SequenceFormatConfig()
     target: TargetConfig = TargetConfig()
-    text: TextConfig = TextConfig()
+    text: BagTextConfig = BagTextConfig()
     alteration: AlterationConfig = AlterationConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
@@ -89,6 +94,8 @@ class Config:
                 "target.remaining needs a model that reads no later step (not bilstm, "
                 "normalisation sequence or pool_steps): the end of a sequence is its failure"
             )
+        if self.model.lag_count and self.per_step:
+            raise ValueError("model.lag_count is for one answer a sequence")
         if self.training.crop_steps and not self.per_step:
             raise ValueError("training.crop_steps needs a target for each step")
 
@@ -127,23 +134,37 @@ _LARGE = Config(
     model=ModelConfig(layer="bilstm", layer_count=2, units=256, dropout=0.4),
     training=TrainingConfig(batch_size=64, steps=10_000, steps_per_checkpoint=500, crop_steps=400),
 )
-# One value a sequence: crops of four seconds. Cuts at another pace stand for
-# people that are not there.
+# One value a sequence: crops of four seconds. What repeats after how long is read from the
+# correlation of a crop with itself; cuts at another pace stand for people that are not there.
 _TEMPO = Config(
     preset="tempo",
     data="watch_exercises/tempo",
-    target=TargetConfig(paced=True),
+    target=TargetConfig(paced=True, logarithm=True),
     alteration=AlterationConfig(
-        noise_deviations=0.1,
+        noise_deviations=0.05,
         scale_deviation=0.1,
         speed_deviation=0.25,
-        rotation_degrees=180.0,
-        shortest_share=0.6,  # the length of a copy must not give its pace away
+        rotation_degrees=30.0,
+        shortest_share=0.7,  # the length of a copy must not give its pace away
     ),
     model=ModelConfig(
-        normalisation="sequence", layer="bilstm", units=64, convolution_count=3, pool_steps=2
+        lag_count=64,
+        convolution_count=2,
+        convolution_filters=32,
+        pool_steps=2,
+        layer="bilstm",
+        units=48,
+        dropout=0.3,
+        answer="median",
     ),
-    training=TrainingConfig(batch_size=32, steps=2_400, steps_per_checkpoint=200),
+    training=TrainingConfig(batch_size=64, steps=800, steps_per_checkpoint=100, members=4),
+)
+# Texts with a value each, some thousands of them.
+_TEXTS = Config(
+    preset="texts",
+    text=BagTextConfig(bag_units=16, word_dropout=0.2),
+    model=ModelConfig(layer="bilstm", units=64, dropout=0.5),
+    training=TrainingConfig(batch_size=64, steps=400, steps_per_checkpoint=50, members=5),
 )
 # Data of one's own with one value a sequence, or texts; nothing is altered.
 _OWN = Config(
@@ -165,6 +186,7 @@ PRESETS = {
     "default": _DEFAULT,
     "large": _LARGE,
     "tempo": _TEMPO,
+    "texts": _TEXTS,
     "own": _OWN,
     "fleet": _FLEET,
 }

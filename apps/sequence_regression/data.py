@@ -114,6 +114,18 @@ def _divided(
                 f"training {', '.join(whole.channel_names)}"
             )
     parts, split = _parts(config, whole, tested is not None)
+    folds, members = None, config.training.members
+    if members > 1:
+        folds = parts_of_data.folded(
+            parts_of_data.folds(whole, [""] * len(whole), parts, members, config.seed),
+            members,
+            lambda chosen: _with_targets(
+                config, "train", whole.taken(chosen), columns, found.source
+            ),
+            lambda chosen: _with_targets(
+                config, "validation", whole.taken(chosen), columns, found.source
+            ),
+        )
     taken = {
         part: each
         for part, (_, each) in parts_of_data.taken(
@@ -133,6 +145,10 @@ def _divided(
             "target.turned: channels and targets must be triples x, y, z; there are "
             f"{len(whole.channel_names)} and {train.shape[1]}"
         )
+    if target.logarithm and any((part.targets <= 0).any() for part in made.values()):
+        raise errors.UserError(
+            f"{found.source}: target.logarithm needs targets above 0; leave it out"
+        )
     for at, column in enumerate((targets.REMAINING,) if target.remaining else names):
         known = train[np.isfinite(train[:, at]), at]
         if not len(known) or known.min() == known.max():
@@ -151,6 +167,7 @@ def _divided(
         split=split,
         target_names=(targets.REMAINING,) if target.remaining else names,
         **made,
+        folds=folds,
         notes=(*whole.notes, *_constant_note(taken["train"])),
     )
 
@@ -203,9 +220,14 @@ def _constant_note(train: ragged.Sequences) -> tuple[str, ...]:
     return (said,) if constant else ()
 
 
-def target_scale(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and deviation of each target over the train part, float64 [targets]."""
-    return np.nanmean(corpus.train.targets, axis=0), np.nanstd(corpus.train.targets, axis=0)
+def target_scale(corpus: Corpus, target: configs.TargetConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and deviation of each target where it is learned, float64 [targets].
+
+    With `target.logarithm` they are those of the targets' logarithms.
+    """
+    known = corpus.learning.learned.targets
+    known = np.log(known) if target.logarithm else known
+    return np.nanmean(known, axis=0), np.nanstd(known, axis=0)
 
 
 def preprocess(
@@ -224,16 +246,16 @@ def batches(
     """Streams (inputs of the network, targets) of the train part without end.
 
     Args:
-        corpus: its train part is drawn from.
+        corpus: what is learned from is drawn from.
         config: sizes, alterations, seed.
         known: the vocabulary of texts.
         first_step: of a training that goes on.
 
     Returns:
         Targets float32 (batch, targets), or (batch, time, targets) where every step has one; NaN
-        where there is none.
+        where there is none. With several members (batch, members, …).
     """
-    train = corpus.train
+    train = corpus.learning.learned
     deviation = sequence_statistics.of_channels(train.sequences.values).deviation
     return training_examples.endless(
         training_examples.Examples(
@@ -243,6 +265,8 @@ def batches(
             np.nan,
             config.target.paced,
             config.target.turned,
+            config.training.members,
+            corpus.learning.fold_of,
         ),
         config.alteration,
         deviation,

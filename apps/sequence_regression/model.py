@@ -29,7 +29,7 @@ def build(
     Args:
         config: kind and sizes.
         channels, learned, indicators, vocabulary: see `encoded_inputs.added`.
-        scale: mean and deviation of each target over the train part, [targets].
+        scale: mean and deviation of each target, or of its logarithm, see `data.target_scale`.
 
     Returns:
         A model of the inputs of `encoded_inputs.added` to `quantiles` float32 (batch, targets, 4),
@@ -41,11 +41,15 @@ def build(
     )
     mean, deviation = scale
     head = quantiles.QuantileHead(
-        config.levels, mean.tolist(), deviation.tolist(), name="quantiles"
+        config.levels,
+        mean.tolist(),
+        deviation.tolist(),
+        config.target.logarithm,
+        name="quantiles",
     )
     return keras.Model(inputs, head(vectors), name="sequence_regression")
 
 
 def loss(config: configs.Config, scale: tuple[np.ndarray, np.ndarray]) -> keras.losses.Loss:
     """Returns the loss that the network learns by."""
-    return quantiles.MeanAndPinball(config.levels, scale[1].tolist())
+    return quantiles.MeanAndPinball(config.levels, scale[1].tolist(), config.target.logarithm)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from apps.sequence_regression import scoring, trained_model
 from apps.suite.sequence_answers import served as served_sequences
+from apps.suite.sequences import members
 from apps.suite.serving import warmup_requests
 
 _ANSWER = {
@@ -44,7 +45,7 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
     return served_sequences.ServedSequences(
         trained,
         outputs=scoring.Scorer(trained.model, config, trained.vocabulary).of_batch,
-        step_outputs=trained.model.get_layer("quantiles"),
+        step_outputs=members.step_outputs(trained.model, "quantiles"),
         answer=answer,
         step_answer=answer,
         settings={
@@ -78,7 +79,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
         trained,
         answers=answers,
         step_answers=answers,
-        step_outputs=trained.model.get_layer("quantiles"),
+        step_outputs=members.step_outputs(trained.model, "quantiles"),
         outputs=by_row,
     ).all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.sequence_regression import config as configs
 from apps.suite.commands import command
@@ -15,57 +16,68 @@ TASK = "sequence_regression"
 def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     """Trains into the folder `run`, or continues an interrupted run there, and evaluates.
 
-    The weights with the least error on the validation part are saved in model.keras with the
-    statistics of channels and targets. How far the intervals have to move, which the validation
-    part shows too, is saved in intervals.json.
+    Raises:
+        UserError: data that cannot be read, a run folder of another run, a full disk.
+    """
+    fit(config, run, overwrite=overwrite)
+    from apps.sequence_regression import evaluate
+
+    evaluate.evaluate(run)
+
+
+def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
+    """Trains into the folder `run` as `train` does, and does not evaluate.
+
+    The weights with the least loss on the validation part (the least absolute error where the
+    median answers) are saved in model.keras with the statistics of channels and targets. How far
+    the intervals have to move, which the validation part shows too, is saved in intervals.json.
 
     Raises:
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
+    import keras
     import numpy as np
 
-    from apps.sequence_regression import data, evaluate, model, scoring, targets, trained_model
-    from apps.suite.distribution import distribution
+    from apps.sequence_regression import data, model, scoring, targets, trained_model
     from apps.suite.evaluation import regression
     from apps.suite.export import trained_run
     from apps.suite.runs import run_folder
-    from apps.suite.sequences import sequence_statistics
-    from apps.suite.training import fit, learning
+    from apps.suite.sequences import members
+    from apps.suite.training import fit as training
+    from apps.suite.training import learning
 
     corpus = data.load(config)
     print("\n".join([corpus.understood(", ".join(corpus.target_names)), *corpus.notes]), flush=True)
-    scale = data.target_scale(corpus)
-    fit.seed_everything(config.seed)
-    settings, values = config.training, corpus.train.sequences.values
+    scale = data.target_scale(corpus, config.target)
+    training.seed_everything(config.seed)
+    settings, parts = config.training, corpus.learning
+    values = parts.learned.sequences.values
     names, channels = corpus.target_names, corpus.channel_names
     noted = run_folder.noted(corpus, target_names=list(names), channel_names=list(channels))
+    objective = model.loss(config, scale)
     with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
-        vocabulary = corpus.vocabulary(config.text)
-        if vocabulary is not None and distribution.is_chief():
-            vocabulary.save(folder.path)
-        learned = sequence_statistics.of_channels(values)
-        objective = model.loss(config, scale)
-        with distribution.scope():
-            network = model.build(
-                config,
-                len(channels),
-                scale,
-                learned,
-                indicators=bool((learned.counts < len(values)).any()),
-                vocabulary=vocabulary,
-            )
-            learning.compiled(network, settings, objective)
+
+        def build(made: configs.Config, **read: Any) -> keras.Model:
+            return model.build(made, len(channels), scale, **read)
+
+        network, answering, vocabulary, _ = members.learner(
+            corpus, config, folder, build, objective
+        )
         print(
-            f"{corpus.name}: {len(corpus.train.sequences):,} training sequences, {len(values):,} "
+            f"{corpus.name}: {len(parts.learned.sequences):,} training sequences, {len(values):,} "
             f"rows; to learn: {', '.join(names)}; {network.count_params():,} parameters; "
             f"{settings.steps:,} steps"
         )
-        score = scoring.Scorer(network, config, vocabulary)
-        truths = targets.capped(corpus.validation.targets, config.target)
+
+        def scorer(member: keras.Model) -> scoring.Scorer:
+            return scoring.Scorer(member, config, vocabulary)
+
+        score = members.held_out(network, parts, scorer)
+        truths = targets.capped(parts.validation.targets, config.target)
 
         def validate() -> dict[str, float]:
-            outputs = score(corpus.validation)
+            outputs = score()
             column = 0 if config.model.answer == "mean" else 2
             found = regression.errors_of(outputs[..., column].astype(float), truths)
             loss = float(objective(truths.astype(np.float32), outputs))
@@ -77,16 +89,17 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             settings,
             folder,
             validate,
+            saved=answering,
+            monitor="validation_mae" if config.model.answer == "median" else "validation_loss",
         )
         best = trained_run.model(folder)
-        outputs = scoring.Scorer(best, config, vocabulary)(corpus.validation)
-        offsets = scoring.offsets(config, outputs, corpus.validation)
+        outputs = members.held_out(best, parts, scorer)()
+        offsets = scoring.offsets(config, outputs, parts.validation)
         trained_model.write(
             folder,
             trained_model.TrainedModel(best, config, names, channels, offsets, vocabulary),
         )
         folder.finish_training(record.train_seconds)
-    evaluate.evaluate(folder.path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.networks import sequence_encoder
 from apps.suite.runs import files, run_folder
+from apps.suite.sequences import members
 from apps.suite.texts import words
 
 INTERVALS_FILE = "intervals.json"
@@ -39,10 +40,10 @@ class TrainedModel:
     vocabulary: words.Vocabulary | None = None
 
     @property
-    def stream(self) -> sequence_encoder.Stream | None:
+    def stream(self) -> sequence_encoder.Stream | members.Stream | None:
         """Returns what reads a stream; None of a model that needs whole sequences."""
         is_text = self.vocabulary is not None
-        return sequence_encoder.stream_of(self.model, self.config.model, is_text)
+        return members.stream_of(self.model, self.config.model, is_text)
 
     @property
     def limits(self) -> tuple[float, float] | None:

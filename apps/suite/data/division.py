@@ -217,6 +217,14 @@ def by_group(
     return _checked(examples, parts), sentence
 
 
+def folds(examples: Sequence[Example], count: int, seed: int, *, unit: str) -> np.ndarray:
+    """Returns the fold of each example, int [examples], at most `count` folds; see `by_group`."""
+    found = np.zeros(len(examples), np.int64)
+    for number, fold in enumerate(_folds(examples, list(range(len(examples))), count, seed, unit)):
+        found[list(fold)] = number
+    return found
+
+
 def _taken(
     examples: Sequence[Example], parts: list[str], part: str, share: float, seed: int, unit: str
 ) -> list[str]:

@@ -14,6 +14,11 @@ class EncoderConfig:
     # Values that are taken off each channel: the train part's mean and deviation (z_score), its
     # mean alone (centre), mean and deviation of the sequence itself (sequence), or nothing (none)
     normalisation: Literal["z_score", "centre", "sequence", "none"] = "z_score"
+    # Lags at which a sequence is correlated with itself: the layers after it read lag by lag, and
+    # not step by step, for what repeats; 0 = off
+    lag_count: fields.CountOrZero = 0
+    shortest_lag_steps: fields.Count = 15
+    longest_lag_steps: fields.Count = 150
     convolution_count: fields.CountOrZero = 0  # convolutions before the recurrent layers
     convolution_filters: fields.Count = 64  # filters of each convolution
     convolution_steps: fields.Count = 5  # steps that a filter covers
@@ -30,11 +35,15 @@ class EncoderConfig:
         0.0  # share of the values that the recurrent layers read, likewise
     )
 
+    def __post_init__(self) -> None:
+        if self.shortest_lag_steps >= self.longest_lag_steps:
+            raise ValueError("model.shortest_lag_steps must be below longest_lag_steps")
+
     @property
     def streams(self) -> bool:
         """Returns whether the network answers a stream: no part of it needs later steps."""
         reads_ahead = self.layer == "bilstm" or self.normalisation == "sequence"
-        return not reads_ahead and self.pool_steps == 1
+        return not reads_ahead and self.pool_steps == 1 and not self.lag_count
 
 
 @dataclass(frozen=True)

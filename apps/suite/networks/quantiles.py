@@ -12,6 +12,10 @@ l and s are the mean and the deviation of each target over the train part. The m
 squared error, the quantiles from the pinball loss (Koenker and Bassett 1978), both in units of s:
 
     L = (y - m)² / s² + Σ_k max(a_k (y - q_k), (a_k - 1) (y - q_k)) / s
+
+With `logarithm`, for targets above 0, all of this holds for their natural logarithm: l and s are
+those of ln y, the head returns exp(m), the geometric mean, and exp(q_k), and the loss reads
+logarithms.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ class QuantileHead(keras.layers.Layer):
     Args:
         levels: of the quantiles, rising, each between 0 and 1.
         mean, deviation: of each target over the train part, [targets].
+        logarithm: they are those of the targets' logarithm.
         name, trainable, dtype: those of `keras.layers.Layer`.
 
     Call arguments:
@@ -51,9 +56,11 @@ class QuantileHead(keras.layers.Layer):
         levels: Sequence[float],
         mean: Sequence[float],
         deviation: Sequence[float],
+        logarithm: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.logarithm = logarithm
         self.levels = check_levels(levels)
         self.mean = [float(each) for each in mean]
         self.deviation = [float(each) for each in deviation]
@@ -89,7 +96,8 @@ class QuantileHead(keras.layers.Layer):
             upper.append(last)
         scaled = ops.concatenate([mean, *reversed(lower), centre, *upper], axis=-1)
         location = ops.convert_to_tensor(self.mean, scaled.dtype)[:, None]
-        return location + scaled * ops.convert_to_tensor(self.deviation, scaled.dtype)[:, None]
+        found = location + scaled * ops.convert_to_tensor(self.deviation, scaled.dtype)[:, None]
+        return ops.exp(found) if self.logarithm else found
 
     def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*shape[:-1], len(self.mean), 1 + len(self.levels))
@@ -100,6 +108,7 @@ class QuantileHead(keras.layers.Layer):
             "levels": self.levels,
             "mean": self.mean,
             "deviation": self.deviation,
+            "logarithm": self.logarithm,
         }
 
 
@@ -110,6 +119,7 @@ class MeanAndPinball(keras.losses.Loss):
     Args:
         levels: of the quantiles, those of the head.
         deviation: of each target, the unit of its errors.
+        logarithm: errors are those of logarithms, in which the deviation is, too.
         options: those of `keras.losses.Loss`.
 
     Call arguments:
@@ -124,17 +134,21 @@ class MeanAndPinball(keras.losses.Loss):
         self,
         levels: Sequence[float],
         deviation: Sequence[float],
+        logarithm: bool = False,
         name: str = "mean_and_pinball",
         **options: Any,
     ) -> None:
         super().__init__(name=name, **options)
         self.levels = check_levels(levels)
         self.deviation = [float(each) for each in deviation]
+        self.logarithm = logarithm
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_pred = ops.cast(y_pred, "float32")
         y_true = ops.cast(y_true, "float32")[..., None]
         known = ops.logical_not(ops.isnan(y_true))
+        if self.logarithm:
+            y_true, y_pred = ops.log(ops.where(known, y_true, 1.0)), ops.log(y_pred)
         # NaN must not reach a product: its gradient would be NaN, however it is weighted
         errors = ops.where(known, y_true - y_pred, 0.0)
         errors = errors / ops.convert_to_tensor(self.deviation, "float32")[:, None]
@@ -147,7 +161,8 @@ class MeanAndPinball(keras.losses.Loss):
         return ops.sum(loss, axis=axes) / ops.maximum(count, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "levels": self.levels, "deviation": self.deviation}
+        own = ("levels", "deviation", "logarithm")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def check_levels(levels: Sequence[float]) -> list[float]:

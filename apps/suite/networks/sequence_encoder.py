@@ -1,6 +1,7 @@
 """Encodes sequences of unequal length: one vector a sequence, or one a step.
 
     x_t                     normalised channels, 0 where missing, with indicators (`SequenceInputs`)
+    x_l                     instead their correlation at lag l (`Autocorrelation`), where asked for
     z                       convolutions and pooling over time of x, where there are any
     y_t = recurrent(z)_t    one layer or several, in one direction or both
     s = summary(y)          one vector of the steps that count, or y_t itself for each step
@@ -21,7 +22,7 @@ import keras
 import tensorflow as tf
 
 import lstm_layers
-from apps.suite.networks import streaming
+from apps.suite.networks import autocorrelation, streaming
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.sequence_inputs import SequenceInputs
 from apps.suite.networks.step_convolution import StepConvolution, StepPooling, StepRepetition
@@ -53,6 +54,14 @@ def encode(
     filled, counted = SequenceInputs(
         config.normalisation, mean, deviation, indicators, name="sequence_inputs"
     )(values)
+    if config.lag_count:
+        if per_step:
+            raise ValueError("model.lag_count reads no steps: it is for one answer a sequence")
+        lags = autocorrelation.lags(
+            config.shortest_lag_steps, config.longest_lag_steps, config.lag_count
+        )
+        read = autocorrelation.Autocorrelation(lags, name="autocorrelation")
+        filled, counted = read(filled, counted)
     return encode_vectors(filled, counted, config, per_step=per_step)
 
 
@@ -193,8 +202,3 @@ class Stream:
             **after,
             **{f"{prefix}{name}": state for name, state in new_summary.items()},
         }
-
-
-def stream_of(trained: keras.Model, config: EncoderConfig, whole: bool) -> Stream | None:
-    """Returns the stream of a model, None where it needs later steps, as do texts (`whole`)."""
-    return Stream(trained, config) if config.streams and not whole else None

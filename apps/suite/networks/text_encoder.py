@@ -4,6 +4,7 @@
     c_t = max_k relu(Σ_j W_j L[letter_{t,k+j}])     filters over the letters of a word, or
     c_t = [LSTM(L[letter_t]), LSTM(reversed)]       the last states of an LSTM in both directions
     y = sequence encoder([e, c])                    see `sequence_encoder`
+    y = [y, Σ_g B[hash(g)] / √n]                    bag of n words, pairs and pieces g, if asked for
 
 Training reads a share of the words as unknown (`WordDropout`), so that the network learns what the
 letters of an unknown word tell.
@@ -28,15 +29,17 @@ from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.pooling import NOTHING
 from apps.suite.texts import text_files
 from apps.suite.texts import words as vocabularies
-from apps.suite.texts.config import TextConfig
+from apps.suite.texts.config import BagTextConfig, TextConfig
 
 _KERNEL_LETTERS = 3
+_PIECES = (2, 3, 4, 5)  # letters of a piece in `BagOfPieces`
+_FACTOR, _PRIME = 7_919, 262_139
 
 
 def encode(
     words: Any,
     letters: Any,
-    text: TextConfig,
+    text: BagTextConfig,
     config: EncoderConfig,
     *,
     word_count: int,
@@ -58,7 +61,11 @@ def encode(
     vectors, counted = embed(
         words, letters, text, word_count=word_count, letter_count=letter_count, seed=seed
     )
-    return sequence_encoder.encode_vectors(vectors, counted, config, per_step=False)
+    encoded = sequence_encoder.encode_vectors(vectors, counted, config, per_step=False)
+    if not text.bag_units:
+        return encoded
+    bag = BagOfPieces(text.bag_size, text.bag_units, text.bag_dropout, seed=seed, name="bag")
+    return keras.layers.Concatenate(name="with_bag")([encoded, bag(words, letters)])
 
 
 def embed(
@@ -162,6 +169,97 @@ class WordDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class BagOfPieces(keras.layers.Layer):
+    """Sums vectors of a text's words, pairs of words, and pieces of words with two to five letters.
+
+        s = Σ_g B[hash(g)] / √n,  g = 1 … n
+
+    A piece may begin before a word's first letter and end after its last one, which tells these
+    places. Vectors are found by a hash of the numbers of words or letters, in integers below 2^31
+    that TensorFlow and ONNX compute alike; several pieces may share a vector. With a linear layer
+    after it, it is the linear model of n-grams.
+
+    Source: Joulin et al., "Bag of tricks for efficient text classification", 2016.
+
+    Args:
+        size: number of vectors, at most 262,139.
+        units: size of a vector.
+        dropout: share of the words, pairs and pieces that are left out in training.
+        seed: of the draws.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        words: int32 (batch, time), 0 after the end.
+        letters: int32 (batch, time, letters), 0 after a word's end.
+        training: whether some are left out.
+
+    Returns:
+        float32 (batch, units), zeros for a text without words.
+    """
+
+    def __init__(
+        self, size: int, units: int, dropout: float = 0.0, seed: int = 0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.size, self.units, self.dropout, self.seed = size, units, dropout, seed
+        self.generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def build(self, *_: Any) -> None:
+        self.vectors = self.add_weight(
+            name="vectors", shape=(self.size, self.units), initializer="zeros"
+        )
+        self.built = True
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask: the output has no steps."""
+
+    def call(self, words: Any, letters: Any, training: bool = False) -> Any:
+        batch = ops.shape(words)[0]
+        known = ops.cast(words > vocabularies.UNKNOWN, "int32")
+        hashes, counted = [_hash(1, [words])], [known]
+        hashes.append(_hash(2, [words[:, :-1], words[:, 1:]]))
+        counted.append(known[:, :-1] * known[:, 1:])
+        spelled = ops.pad(letters, [[0, 0], [0, 0], [1, 1]])
+        length = ops.shape(spelled)[2]
+        there = ops.cast(spelled > 0, "int32")
+        for count in _PIECES:
+            # A word shorter than the piece has none: padding gives the slices a length
+            read = ops.pad(spelled, [[0, 0], [0, 0], [0, count]])
+            places = [read[:, :, at : at + length] for at in range(count)]
+            hashes.append(ops.reshape(_hash(count + 1, places), (batch, -1)))
+            last = ops.pad(there, [[0, 0], [0, 0], [0, count]])
+            inside = last[:, :, count - 2 : count - 2 + length]
+            if count == 2:  # the mark of the beginning and the first letter
+                inside = ops.maximum(inside, last[:, :, 1 : 1 + length] * (1 - there))
+            counted.append(ops.reshape(inside, (batch, -1)))
+        at = ops.mod(ops.concatenate(hashes, axis=1), self.size)
+        weights = ops.cast(ops.concatenate(counted, axis=1), self.compute_dtype)
+        total = ops.sum(weights, axis=1, keepdims=True)
+        if training and self.dropout:
+            drawn = keras.random.uniform(ops.shape(weights), seed=self.generator)
+            weights = ops.where(drawn < self.dropout, 0.0, weights / (1 - self.dropout))
+        found = ops.take(self.vectors, at, axis=0) * weights[..., None]
+        return ops.sum(found, axis=1) / ops.sqrt(ops.maximum(total, 1))
+
+    def compute_output_spec(self, words: Any, letters: Any, **_: Any) -> Any:
+        del letters
+        return keras.KerasTensor((words.shape[0], self.units), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        own = ("size", "units", "dropout", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _hash(start: int, numbers: list[Any]) -> Any:
+    """Returns a number below 262,139 for numbers side by side, int32 of their shape."""
+    found = ops.zeros_like(numbers[0]) + start
+    for each in numbers:
+        found = ops.mod(found * _FACTOR + each, _PRIME)  # below 2^31 before it is divided
+    return found
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.evaluation import plot_style, plots, report
-from apps.suite.sequences import ragged
+from apps.suite.sequences import members, ragged
 from apps.suite.texts import words
 
 _PATH_STEPS = 24  # of the integral
@@ -70,7 +70,7 @@ def decided(
         channel_names: of the rows.
         unit: of the output, such as "of the logit".
     """
-    mean = model.get_layer("sequence_inputs").mean or [0.0] * values.shape[1]
+    mean = members.of(model)[0].get_layer("sequence_inputs").mean or [0.0] * values.shape[1]
     found = contributions(model, values, output, np.array(mean, np.float32))
     return heat(folder, name, title, found, channel_names, unit=unit)
 
@@ -131,9 +131,10 @@ def activations(model: keras.Model, values: np.ndarray) -> np.ndarray:
     """Returns the outputs of the last recurrent layer, float32 [steps, units].
 
     Args:
-        model: of which a layer is named `recurrent_…`.
+        model: of which a layer is named `recurrent_…`; of several members the first is drawn.
         values: its inputs for one sequence, with a batch of 1.
     """
+    model = members.of(model)[0]
     layer = [each for each in model.layers if each.name.startswith("recurrent_")][-1]
     output = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
     found = keras.Model(model.input, output)(values, training=False).numpy()[0]

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from apps.suite.export import assets, onnx_file, saved_model
 from apps.suite.networks import sequence_encoder, streaming
+from apps.suite.sequences import members
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import words
 
@@ -71,7 +72,7 @@ class Trained(Protocol):
     @property
     def channel_names(self) -> Sequence[str]: ...
     @property
-    def stream(self) -> sequence_encoder.Stream | None: ...
+    def stream(self) -> sequence_encoder.Stream | members.Stream | None: ...
 
 
 class ServedSequences:
@@ -237,7 +238,7 @@ class Requests:
 
     def _drawn(self) -> np.ndarray:
         """Returns three sequences of the training's level and spread, two of them shorter."""
-        layer = self._network.get_layer("sequence_inputs")
+        layer = members.of(self._network)[0].get_layer("sequence_inputs")
         channels = self._network.inputs[0].shape[-1]
         mean = np.array(layer.mean or [0.0] * channels)
         deviation = np.array(layer.deviation or [1.0] * channels)
@@ -265,7 +266,7 @@ class Requests:
         return warmup_requests.Request("serving_default", {"values": values}, answers)
 
     def _stream(
-        self, stream: sequence_encoder.Stream, values: np.ndarray
+        self, stream: sequence_encoder.Stream | members.Stream, values: np.ndarray
     ) -> list[warmup_requests.Request]:
         """Returns requests for a first chunk and a second."""
         after = stream.initial_states(len(values))

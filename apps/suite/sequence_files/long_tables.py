@@ -129,7 +129,11 @@ def find_roles(
     taken: set[str | None] = {sequence, part, *further, *settings.ignored_columns}
     step = found("step_column", [name for name in STEP_NAMES if lower.get(name) not in taken])
     group = found("group_column", [name for name in GROUP_NAMES if lower.get(name) not in taken])
-    others = [name for name in names if name not in {*taken, step, group}]
+    if settings.step_channel and step is None:
+        told = "data_format.step_channel needs a column of the steps: --data_format.step_column"
+        raise errors.UserError(f"{table.source}: {told}; there are {', '.join(names)}")
+    roles = {*taken, group, None if settings.step_channel else step}
+    others = [name for name in names if name not in roles]
     channels = tuple(name for name in others if name and cells.is_numeric(first, name))
     left_out = tuple(name for name in others if name not in channels)
     if learned is not None:

@@ -12,6 +12,7 @@ class SequenceFormatConfig:
     # "" = found by its name, such as sequence, unit or recording; "none" = all rows are one
     sequence_column: str = ""
     step_column: str = ""  # "" = found by its name, such as step, cycle or time; "none" = row order
+    step_channel: bool = False  # reads the numbers of the steps as a channel, too
     group_column: str = ""  # "" = found by its name, such as group, subject or speaker
     part_column: str = ""  # "" = a column `part` that holds train, validation and test
     ignored_columns: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from apps.suite.networks import sequence_encoder, sequence_inputs, text_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.sequences import sequence_statistics
 from apps.suite.texts import words
-from apps.suite.texts.config import TextConfig
+from apps.suite.texts.config import BagTextConfig
 
 
 class Config(Protocol):
@@ -27,7 +27,7 @@ class Config(Protocol):
     @property
     def model(self) -> EncoderConfig: ...
     @property
-    def text(self) -> TextConfig: ...
+    def text(self) -> BagTextConfig: ...
     @property
     def seed(self) -> int: ...
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -27,6 +27,24 @@ class HasSequences(Protocol):
 Part = TypeVar("Part", bound=HasSequences)
 
 
+@dataclass(frozen=True)
+class Folds(Generic[Part]):
+    """Examples that the members of a network learn from, and those that validate each member.
+
+    Attributes:
+        learned: part that is learned from.
+        fold_of: number of the member that does not learn from a sequence, int [sequences of
+            `learned`]; -1, or one without a member, where all do.
+        validation: sequences that validate, those of the first member first.
+        member_of: number of the member that each of them validates, rising, int [sequences].
+    """
+
+    learned: Part
+    fold_of: np.ndarray
+    validation: Part
+    member_of: np.ndarray
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corpus(Generic[Part]):
     """Sequences or texts in three parts.
@@ -35,6 +53,7 @@ class Corpus(Generic[Part]):
         name, source, licence, fingerprint: of the data.
         split: how the parts were made, in words.
         train, validation, test: the parts.
+        folds: train and validation part put together, for several members; None for one network.
         notes: for the user.
     """
 
@@ -46,6 +65,7 @@ class Corpus(Generic[Part]):
     train: Part
     validation: Part
     test: Part
+    folds: Folds[Part] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -63,6 +83,15 @@ class Corpus(Generic[Part]):
         """Returns the parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
+    @property
+    def learning(self) -> Folds[Part]:
+        """Returns what is learned from: `folds`, or the train part by one network."""
+        if self.folds is not None:
+            return self.folds
+        none = np.full(len(self.train.sequences), -1)
+        first = np.zeros(len(self.validation.sequences), np.int64)
+        return Folds(self.train, none, self.validation, first)
+
     def understood(self, to_learn: str) -> str:
         """Returns what was understood of the data, and `to_learn` of it, in a few lines."""
         held = [each.sequences for each in self.parts.values()]
@@ -79,8 +108,9 @@ class Corpus(Generic[Part]):
         return account.lines(rows)
 
     def vocabulary(self, settings: TextConfig) -> words.Vocabulary | None:
-        """Learns the words of the train part; None where the sequences are of numbers."""
-        return words.learn_by(self.train.sequences.texts, settings) if self.is_text else None
+        """Learns the words of what is learned from; None where the sequences are of numbers."""
+        texts = self.learning.learned.sequences.texts
+        return words.learn_by(texts, settings) if self.is_text else None
 
 
 def divided(
@@ -122,6 +152,64 @@ def divided(
         how = divided_by or "by sequence, as there are no groups"
         told = f"{how}: {counts} sequences; those of one source may be on two sides"
     return parts, told
+
+
+def folds(
+    sequences: ragged.Sequences,
+    labels: Sequence[str],
+    parts: list[str],
+    members: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts train and validation part together into folds of about the validation part's size.
+
+    There are at least as many folds as members, where there are as many groups: with fewer, the
+    first folds are left out by several members.
+
+    Args:
+        sequences, labels: as in `divided`.
+        parts: of each sequence, as `divided` returns them.
+        members: number of networks, each of which leaves another fold out.
+        seed: another one gives other folds.
+
+    Returns:
+        The numbers of the sequences of both parts, int [sequences], and the fold of each.
+    """
+    chosen = np.flatnonzero(np.array(parts) != "test")
+    examples = [
+        labelled_files.Example(
+            sequences.names[at],
+            labels[at],
+            sequences.groups[at] if sequences.groups else "",
+            parts[at],
+        )
+        for at in chosen
+    ]
+    count = max(members, round(len(chosen) / max(1, parts.count("validation"))))
+    return chosen, division.folds(examples, count, seed, unit="sequences")
+
+
+def folded(
+    found: tuple[np.ndarray, np.ndarray],
+    members: int,
+    part: Callable[[np.ndarray], Part],
+    validation: Callable[[np.ndarray], Part] | None = None,
+) -> Folds[Part]:
+    """Returns the examples of train and validation part, in folds for the members.
+
+    Args:
+        found: sequences and their folds, see `folds`.
+        members: number of networks.
+        part: makes the part of sequences by their numbers.
+        validation: makes it of those that validate, as many cases of each sequence; `part` if it
+            is not given.
+    """
+    chosen, fold_of = found
+    order = np.argsort(fold_of, kind="stable")
+    order = order[fold_of[order] < members]
+    held_out = (validation or part)(chosen[order])
+    cases = len(held_out.sequences) // len(order)
+    return Folds(part(chosen), fold_of, held_out, np.repeat(fold_of[order], cases))
 
 
 def taken(

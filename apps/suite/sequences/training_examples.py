@@ -20,8 +20,11 @@ class Examples(NamedTuple):
         targets: [sequences, …], or [steps, …] where `by_step`.
         by_step: each step has a target of its own.
         nothing: the target of a step after the end of a sequence.
-        paced: targets of sequences are times, which grow as a sequence is drawn out.
+        paced: targets of sequences are times, which grow as a sequence is drawn out; it is cut
+            to its old length.
         turned: targets of steps are triples x, y, z, which turn as the channels do.
+        members: networks that learn side by side.
+        fold_of: number of the member that does not learn from a sequence, int [sequences].
     """
 
     sequences: ragged.Sequences
@@ -30,6 +33,8 @@ class Examples(NamedTuple):
     nothing: float
     paced: bool = False
     turned: bool = False
+    members: int = 1
+    fold_of: np.ndarray | None = None
 
 
 def endless(
@@ -60,7 +65,8 @@ def endless(
 
     Returns:
         Inputs float32 (batch, time, channels), NaN after the end, or those of the vocabulary;
-        targets (batch, …), or (batch, time, …) where `by_step`.
+        targets (batch, …), or (batch, time, …) where `by_step`; of several members
+        (batch, members, …), `nothing` where one does not learn from the sequence.
     """
     sequences, targets = examples.sequences, examples.targets
     texts = sequences.texts
@@ -75,7 +81,7 @@ def endless(
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         del draw
-        return [texts[chosen], targets[chosen]]
+        return [texts[chosen], _of_members(examples, chosen, targets[chosen])]
 
     def batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
         arrays, wanted = [], []
@@ -95,29 +101,42 @@ def endless(
                 both, _ = alteration.altered(both, None, turns, deviation, draw)
                 array, of_steps = both[:, : array.shape[1]], both[:, array.shape[1] :]
             array, of_steps = alteration.altered(array, of_steps, others, deviation, draw)
-            arrays.append(array)
             if of_steps is None:
-                of_steps = (
-                    targets[index] * (len(array) / steps) if examples.paced else targets[index]
-                )
+                of_steps = targets[index]
+            if examples.paced:
+                of_steps = of_steps * (len(array) / steps)
+                whole = rows.stop - rows.start  # a longer copy would give its pace away
+                array = array[_cut(slice(0, len(array)), whole, draw)]
+            arrays.append(array)
             wanted.append(of_steps)
         made = ragged.of_arrays(arrays, ("",) * len(arrays), sequences.channel_names)
         every = np.arange(len(arrays))
         values = batches.padded(made, every)
         if not examples.by_step:
-            return [values, np.stack(wanted)]
+            return [values, _of_members(examples, chosen, np.stack(wanted))]
         fill: Any = targets.dtype.type(examples.nothing)
-        return [values, batches.filled(np.concatenate(wanted), made.starts, every, fill)]
+        found = batches.filled(np.concatenate(wanted), made.starts, every, fill)
+        return [values, _of_members(examples, chosen, found)]
 
     kind = tf.int32 if np.issubdtype(targets.dtype, np.integer) else tf.float32
-    steps = (None,) if examples.by_step else ()
-    wanted_as = tf.TensorSpec([batch_size, *steps, *targets.shape[1:]], kind)
+    sides = (examples.members,) if examples.members > 1 else ()
+    sides += (None,) if examples.by_step else ()
+    wanted_as = tf.TensorSpec([batch_size, *sides, *targets.shape[1:]], kind)
     if vocabulary is not None:
         specs = [tf.TensorSpec([batch_size], tf.string), wanted_as]
         stream = batches.endless(buckets, text_batch, specs, first_step)
         return stream.map(lambda text, target: (vocabulary.inputs(text), target))
     specs = [tf.TensorSpec([batch_size, None, len(sequences.channel_names)]), wanted_as]
     return batches.endless(buckets, batch, specs, first_step)
+
+
+def _of_members(examples: Examples, chosen: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Returns targets (batch, members, …) of (batch, …), or these for one network."""
+    if examples.members == 1 or examples.fold_of is None:
+        return targets
+    found = np.repeat(targets[:, None], examples.members, axis=1)
+    found[examples.fold_of[chosen][:, None] == np.arange(examples.members)] = examples.nothing
+    return found
 
 
 def _cut(rows: slice, longest: int, draw: np.random.Generator) -> slice:

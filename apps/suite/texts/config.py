@@ -1,7 +1,8 @@
 """Group of a config for networks that read texts word by word."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import pydantic
 from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
@@ -27,3 +28,14 @@ class TextConfig:
     def __post_init__(self) -> None:
         if self.character_layer == "lstm" and self.character_filters % 2:
             raise ValueError("text.character_filters must be even: an LSTM has half each way")
+
+
+@dataclass(frozen=True)
+class BagTextConfig(TextConfig):
+    """Options of networks that give one answer to a text: `text_encoder.encode`."""
+
+    # Size of the vectors of words, pairs of words and pieces of words, which are summed up beside
+    # the recurrent layers; 0 = off
+    bag_units: fields.CountOrZero = 0
+    bag_size: Annotated[int, pydantic.Field(ge=1, le=262_139)] = 65_536  # vectors, shared by hash
+    bag_dropout: fields.Share = 0.5  # share of the words, pairs and pieces that training leaves out

@@ -11,8 +11,9 @@ from apps.sequence_classification import model, trained_model
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
 from apps.suite.sequence_answers import smoothing
-from apps.suite.sequences import sequence_statistics
+from apps.suite.sequences import members, sequence_statistics
 from apps.suite.texts import words
+from apps.suite.texts.config import BagTextConfig
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
 NAMES = ("standing", "walking", "running")
@@ -23,11 +24,13 @@ LEARNED = sequence_statistics.ChannelStatistics(
 TEXTS = ("a good film , a very good film", "what a bad film", "it is good", "it is bad")
 
 
-def config(per="sequence", smoothed=False, **sizes):
+def config(per="sequence", smoothed=False, members=1, **sizes):
     return configs.Config(
         preset="tiny",
         target=configs.TargetConfig(per=per, smoothed=smoothed),
+        text=BagTextConfig(bag_units=4, bag_size=97),
         model=EncoderConfig(**{"units": 6, "convolution_filters": 4, **sizes}),
+        training=configs.TrainingConfig(members=members),
     )
 
 
@@ -39,9 +42,12 @@ def trained(per="sequence", text=False, **sizes):
     """Returns what training would leave."""
     made, known = config(per, **sizes), vocabulary() if text else None
     keras.utils.set_random_seed(0)
-    network = model.build(
-        made, len(NAMES), 0 if text else len(CHANNELS), LEARNED,
-        indicators=True, vocabulary=known,
+    _, network = members.joined(
+        lambda _: model.build(
+            made, len(NAMES), 0 if text else len(CHANNELS), LEARNED,
+            indicators=True, vocabulary=known,
+        ),
+        made.training.members,
     )  # fmt: skip
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:

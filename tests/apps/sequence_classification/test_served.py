@@ -20,6 +20,7 @@ KINDS = {
     "both ways": {"layer": "bilstm", "pooling": "last", "pool_steps": 2},
     "text": {"text": True, "layer": "bilstm"},
     "smoothed": {"per": "step", "smoothed": True},
+    "members": {"members": 2},
 }
 
 
@@ -70,8 +71,8 @@ def test_smoothed_steps_are_served_as_they_are_measured_and_have_no_stream():
 
 
 def test_a_stream_ends_with_the_answer_to_the_whole():
-    for per in ("sequence", "step"):
-        model = asked(small_run.trained(per, convolution_count=1))
+    for per, members in (("sequence", 1), ("step", 1), ("step", 2)):
+        model = asked(small_run.trained(per, convolution_count=1, members=members))
         values = small_run.sequence(23)
         whole = model.ask(values=values[None])["probabilities"][0]
         found = questions.stream(model, values, ["probabilities"], chunk_steps=5)["probabilities"]

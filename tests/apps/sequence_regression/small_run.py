@@ -11,8 +11,9 @@ import numpy as np
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import model, trained_model
 from apps.suite.runs import run_folder
-from apps.suite.sequences import sequence_statistics
+from apps.suite.sequences import members, sequence_statistics
 from apps.suite.texts import words
+from apps.suite.texts.config import BagTextConfig
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
 CHANNELS = ("flow", "heat")
@@ -23,6 +24,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "a value a step, two targets": {"target": {"per": "step"}, "targets": "two"},
     "a value a step, both directions": {"target": {"per": "step"}, "layer": "bilstm"},
     "remaining life": {"target": {"remaining": True, "cap": 50.0}, "layer": "lstm"},
+    "remaining life, three members": {
+        "target": {"remaining": True, "cap": 50.0},
+        "layer": "lstm",
+        "members": 3,
+    },
     "remaining life without a cap": {"target": {"remaining": True}, "layer": "gru"},
     "two targets, the median": {"targets": "two", "answer": "median", "pooling": "attention"},
     "text": {"text": True},
@@ -30,12 +36,15 @@ KINDS: dict[str, dict[str, Any]] = {
 """Settings of a model by a name for the tests."""
 
 
-def config(target=None, **sizes):
+def config(target=None, members=1, **sizes):
     return configs.Config(
         preset="tiny",
         target=configs.TargetConfig(**(target or {})),
         model=configs.ModelConfig(**{"units": 7, "layer_count": 1, **sizes}),
-        training=configs.TrainingConfig(batch_size=4, steps=4, steps_per_checkpoint=2),
+        text=BagTextConfig(bag_units=5, bag_size=97),
+        training=configs.TrainingConfig(
+            batch_size=4, steps=4, steps_per_checkpoint=2, members=members
+        ),
     )
 
 
@@ -47,13 +56,16 @@ def trained(target=None, targets="one", text=False, **sizes):
     )
     keras.utils.set_random_seed(0)
     count = len(names)
-    network = model.build(
-        made,
-        0 if text else len(CHANNELS),
-        (np.full(count, 20.0), np.full(count, 8.0)),
-        sequence_statistics.ChannelStatistics(np.array([9, 9]), MEAN, DEVIATION),
-        indicators=True,
-        vocabulary=vocabulary if text else None,
+    _, network = members.joined(
+        lambda _: model.build(
+            made,
+            0 if text else len(CHANNELS),
+            (np.full(count, 20.0), np.full(count, 8.0)),
+            sequence_statistics.ChannelStatistics(np.array([9, 9]), MEAN, DEVIATION),
+            indicators=True,
+            vocabulary=vocabulary if text else None,
+        ),
+        made.training.members,
     )
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:

@@ -88,6 +88,21 @@ def test_the_loss_is_that_of_its_equation_and_leaves_out_what_is_not_known():
     np.testing.assert_allclose(float(loss(truths, answers)), np.mean(rows), rtol=1e-5)
 
 
+def test_with_the_logarithm_head_and_loss_are_those_of_logarithms():
+    vectors = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
+    heads = [quantiles.QuantileHead(LEVELS, MEAN, DEVIATION, each) for each in (False, True)]
+    for head in heads:
+        head.build((None, 3))
+    heads[1].set_weights(heads[0].get_weights())
+    plain, above = (np.asarray(head(vectors)) for head in heads)
+    np.testing.assert_allclose(np.log(above), plain, rtol=1e-4, atol=1e-4)
+    truths = np.exp(np.random.default_rng(6).normal(size=(4, 2))).astype(np.float32)
+    truths[0, 0] = np.nan
+    losses = [quantiles.MeanAndPinball(LEVELS, DEVIATION, each) for each in (False, True)]
+    expected = losses[0](np.log(truths), plain)
+    np.testing.assert_allclose(losses[1](truths, above), expected, rtol=1e-3)
+
+
 def test_gradients_are_finite_where_targets_are_missing():
     truths = tf.constant([[1.0, np.nan], [np.nan, np.nan]])
     answers = tf.Variable(np.ones((2, 2, 1 + len(LEVELS)), np.float32))
