@@ -20,8 +20,8 @@ import lstm_layers
 from apps.object_detection import config as configs
 from apps.suite import process
 from apps.suite.distribution import replicas
-from apps.suite.networks import applications
 from apps.suite.training import learning
+from apps.suite.videos import applications
 
 MEMORY = "memory"  # names of layers that others look for
 FEATURES = "features"

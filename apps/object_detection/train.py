@@ -27,9 +27,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.object_detection import data, evaluate, model, scoring, trained_model
     from apps.suite.distribution import distribution
-    from apps.suite.networks import applications
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit
+    from apps.suite.videos import applications
 
     corpus = data.load(config)
     for note in corpus.notes:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from apps.suite.networks import applications
+from apps.suite.videos import applications
 from apps.video_classification import config as configs
 from apps.video_classification.motion import MotionChannels, MotionStatistics
 

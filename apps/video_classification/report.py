@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.suite.evaluation import classification, plots, report
-from apps.suite.networks import applications
 from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
 from apps.suite.runs import run_folder
+from apps.suite.videos import applications
 from apps.video_classification import config as configs
 from apps.video_classification import pictures
 from apps.video_classification.clips import Corpus

@@ -31,9 +31,9 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.suite.distribution import distribution
     from apps.suite.evaluation import classification
-    from apps.suite.networks import applications
     from apps.suite.runs import files, run_folder
     from apps.suite.training import fit, optimizer
+    from apps.suite.videos import applications
     from apps.video_classification import (
         account,
         batches,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.suite.networks import applications
+from apps.suite.videos import applications
 
 SIZE = 32
 
