@@ -11,6 +11,7 @@ from apps.suite.commands import progress
 def impatient(monkeypatch):
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(progress, "_REDRAWN_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "_LATER_SECONDS", 0.02)
 
 
 def test_long_work_prints_lines_until_it_ends(capsys):
@@ -64,3 +65,51 @@ def test_a_terminal_has_one_line_which_is_gone_at_the_end(capsys, monkeypatch):
     assert "\n" not in printed
     assert "counting: 0 s so far" in printed
     assert printed.endswith("\r\x1b[2K")
+
+
+def test_a_silent_command_says_after_which_line_it_still_works(capsys):
+    with progress.never_silent():
+        print("training the baselines")
+        time.sleep(0.4)
+        print("done")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "training the baselines"
+    assert printed[-1] == "done"
+    assert len(printed) > 3
+    assert set(printed[1:-1]) == {"still working, 0 s after “training the baselines”"}
+    time.sleep(0.2)
+    print("after the block")
+    assert capsys.readouterr().out == "after the block\n"
+
+
+def test_a_command_that_speaks_is_left_alone(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 30.0)
+    with progress.never_silent():
+        print("a line")
+        time.sleep(0.2)
+    assert capsys.readouterr().out == "a line\n"
+
+
+def test_a_silence_on_a_terminal_is_a_line_that_the_next_one_replaces(capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with progress.never_silent():
+        print("reading")
+        time.sleep(0.3)
+        print("read")
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 2
+    assert "\r\x1b[2Kstill working, 0 s after “reading”" in printed
+    assert printed.endswith("\r\x1b[2Kread\n")
+
+
+def test_a_silence_is_broken_while_the_output_of_a_library_is_held_back(capsys):
+    import contextlib
+    import io
+
+    with progress.never_silent():
+        print("preparing a set")
+        with contextlib.redirect_stdout(io.StringIO()):
+            time.sleep(0.3)
+    assert "still working" in capsys.readouterr().out
