@@ -95,7 +95,7 @@ def never_silent() -> Iterator[None]:
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
-    before, sys.stdout = sys.stdout, stream  # type: ignore[assignment]
+    before, sys.stdout = sys.stdout, stream
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Makes the pictures of the READMEs from finished runs: `python docs/pictures.py --runs runs`.
+"""Makes the pictures of READMEs from finished runs: `python docs/readme_pictures.py --runs runs`.
 
-    python docs/pictures.py --runs runs --exports exports
+    python docs/readme_pictures.py --runs runs --exports exports
 
 Of each run in the folder one plot becomes docs/pictures/<task>.png, and the block that shows it in
 apps/<task>/README.md is written anew, with the text that says what the plot shows. One report and

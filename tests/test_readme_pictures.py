@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from docs import pictures
+from docs import readme_pictures as pictures
 from tests.apps import task_folders
 
 READMES = [pictures.ROOT / "README.md", *sorted(task_folders.APPS.glob("*/README.md"))]
