@@ -124,7 +124,8 @@ class _Noting:
         self.erase()
         with self._lock:
             self._written = self._told = time.monotonic()
-            *lines, self._begun = (self._begun + text).split("\n")
+            *lines, begun = (self._begun + text).split("\n")
+            self._begun = begun.rpartition("\r")[2]  # of a line that is rewritten its last state
             self._line = next((line for line in reversed(lines) if line.strip()), self._line)
             return int(self._stream.write(text))
 
@@ -135,7 +136,7 @@ class _Noting:
             pause = _REDRAWN_SECONDS if on_terminal and self._shown else seconds
             if now - self._told < pause:
                 return
-            line = self._line.strip()
+            line = self._line.rpartition(_ERASE_LINE[1:])[2].strip()
             short = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
             last = f"“{short}”" if line else "the start"
             told = f"still working, {now - self._written:.0f} s after {last}"

@@ -1,5 +1,6 @@
 """Long work says that it goes on: in plain lines in a pipe, in one line on a terminal."""
 
+import sys
 import time
 
 import pytest
@@ -56,8 +57,6 @@ def test_an_error_ends_the_lines(capsys):
 
 
 def test_a_terminal_has_one_line_which_is_gone_at_the_end(capsys, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with progress.working("counting"):
         time.sleep(0.2)
@@ -91,8 +90,6 @@ def test_a_command_that_speaks_is_left_alone(capsys, monkeypatch):
 
 
 def test_a_silence_on_a_terminal_is_a_line_that_the_next_one_replaces(capsys, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with progress.never_silent():
         print("reading")
@@ -113,3 +110,13 @@ def test_a_silence_is_broken_while_the_output_of_a_library_is_held_back(capsys):
         with contextlib.redirect_stdout(io.StringIO()):
             time.sleep(0.3)
     assert "still working" in capsys.readouterr().out
+
+
+def test_a_line_that_is_rewritten_for_hours_is_kept_once_and_told_without_its_codes(capsys):
+    with progress.never_silent():
+        for step in range(100):
+            print(f"\r\x1b[2Kstep {step}", end="")
+        print("\r\x1b[2Kstep 100 done")
+        assert len(sys.stdout._begun) < 20
+        time.sleep(0.2)
+    assert "still working, 0 s after “step 100 done”" in capsys.readouterr().out
