@@ -338,7 +338,10 @@ def compare(options: Options, module: str, arguments: Sequence[str]) -> None:
     for run in runs:
         by_setting.setdefault(run.setting, {})[run.seed] = run.folder
     found = repeated_runs.read(by_setting)
-    of = repeated_runs.chosen(found) if options.search else None
+    of = None
+    if options.search:
+        found = repeated_runs.by_validation(found)
+        of = repeated_runs.chosen(found)
     fields = ", ".join(field for field, *_ in options.over)
     title = f"{task}, over {fields}" if fields else f"{task}, over seeds"
     told = repeated_runs.tables(found, title, of)

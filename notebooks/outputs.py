@@ -4,7 +4,8 @@
     python -m notebooks.outputs --run tagging=runs/tagging translation=runs/translation
 
 A notebook is executed in a folder of its own, `--to`/<notebook>, and its run stays there: an
-interrupted training goes on by the same command, a finished one is not repeated. What is stored is
+interrupted training goes on by the same command, a finished one is not repeated. With a run that is
+given it is executed in another folder, `--to`/<notebook>_given. What is stored is
 what `stored_outputs` leaves of the outputs, and a digest of the code that made them: a test tells
 when one of the two has changed without the other.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,7 +86,8 @@ def execute(name: str, work: Path, run: Path | None, preset: str) -> Any:
 
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     files.make_folder(work)
-    place = work / "given" / name
+    shutil.rmtree(work / "exports", ignore_errors=True)  # or their number would grow
+    place = work / "runs" / name
     if place.is_symlink():
         place.unlink()
     environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
@@ -148,12 +151,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description=Options.__doc__ or "",
         )
         for name, folder in chosen(options).items():
-            work = (options.to / name).resolve()
+            work = (options.to / (f"{name}_given" if folder else name)).resolve()
             notebook = execute(name, work, folder, options.preset)
             paths = {
                 f"{work}{os.sep}": "",
                 f"{FOLDER.parent}{os.sep}": "",
-                **({f"{folder.resolve()}": f"given/{name}"} if folder else {}),
+                **({f"{folder.resolve()}": f"runs/{name}"} if folder else {}),
                 str(Path.home()): "~",
                 sys.prefix: ".venv",
             }

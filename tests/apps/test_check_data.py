@@ -2,10 +2,12 @@
 
 import dataclasses
 import importlib
+import re
 
 import pytest
 
 from apps.suite.runs import run_folder
+from apps.suite.training import estimate
 from tests.apps import task_folders
 
 
@@ -14,13 +16,21 @@ class Config:
     seed: int = 0
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """A step or two are enough for an estimate here."""
+    monkeypatch.setattr(estimate, "_MOST_STEPS", 1)
+
+
 @pytest.mark.parametrize("task", task_folders.TASKS)
 def test_the_data_is_told_of_and_nothing_is_trained(task, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     train = importlib.import_module(f"apps.{task}.train")
     assert train.main(["--preset", "tiny", "--check"]) == 0
     said = capsys.readouterr()
-    assert said.out.splitlines()[-1].endswith("nothing was trained")
+    *_, estimate, last = said.out.splitlines()
+    assert last.endswith("nothing was trained")
+    assert re.match(r"a training takes (about|more than) \d+", estimate), estimate
     assert "can be trained on" in said.out
     assert not list(tmp_path.iterdir())
 
@@ -39,8 +49,11 @@ def test_data_that_training_refuses_is_refused(task, tmp_path, monkeypatch, caps
 
 def test_after_a_check_a_run_begins_as_ever(tmp_path):
     data = {"name": "a set", "fingerprint": "0"}
-    with pytest.raises(run_folder.Checked, match="a set"), run_folder.only_checking():
-        run_folder.start(tmp_path / "run", "task", Config(), data)
+    with run_folder.only_checking() as check:
+        with run_folder.start(tmp_path / "run", "task", Config(), data) as folder:
+            assert folder.path.exists()
+        assert not folder.path.exists()
+    assert check.data == "a set"
     assert not (tmp_path / "run").exists()
     with run_folder.start(tmp_path / "run", "task", Config(), data):
         assert (tmp_path / "run" / "config.json").exists()

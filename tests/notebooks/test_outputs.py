@@ -96,7 +96,7 @@ def test_an_executed_notebook_keeps_plots_sounds_and_text_and_nothing_of_the_mac
     assert "".join(printed[0]["text"]) == (
         "written to runs/mine\n"
         "step 20 of 40  loss 2.1  (best so far)\n"
-        "preset tiny run given/noisy\n"
+        "preset tiny run runs/noisy\n"
         "the metrics\n"
     )
     (picture,) = plot  # and not the legend's name

@@ -21,9 +21,9 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 import tyro
 
 from apps.suite import errors, process
-from apps.suite.commands import command_line, terminal
+from apps.suite.commands import command_line, progress, terminal
 from apps.suite.distribution import distribution
-from apps.suite.runs import run_folder
+from apps.suite.runs import run_folder, tracking
 
 Config = TypeVar("Config")
 Options = TypeVar("Options")
@@ -47,9 +47,11 @@ class TrainOptions(Generic[Config]):
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the run that the folder holds; given again after an interruption, it goes on."""
     check: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Read the data, tell what was understood of it, and train and write nothing."""
+    """Read the data, tell what was understood of it and about how long a training takes."""
     distribute: distribution.Kind = "none"
     """Over the devices of this machine, or over the machines of TF_CONFIG (docs/scaling.md)."""
+    track: tracking.Kind = "none"
+    """Log config, metrics, plots and report to MLflow, that of MLFLOW_TRACKING_URI if it is set."""
 
 
 def train_options(
@@ -94,22 +96,27 @@ def train_command(
             return
         run_folder.refuse_finished(options.run, task, options.overwrite)
         process.quiet_tensorflow()
-        with distribution.begun(options.distribute, _batch_size(options.config)):
+        with (
+            distribution.begun(options.distribute, _batch_size(options.config)),
+            tracking.begun(options.track, options.run, task),
+            progress.never_silent(),
+        ):
             train(options.config, options.run, overwrite=options.overwrite)
 
     return exit_status(run, interrupted="the same command goes on from the last checkpoint")
 
 
 def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
-    """Calls `train` until it would begin its run, with all that it says of the data before."""
+    """Calls `train` until its steps would begin, with all that it says of the data before."""
     process.quiet_tensorflow()
     begun = time.monotonic()
-    try:
-        with run_folder.only_checking():
+    with run_folder.only_checking() as check, progress.never_silent():
+        try:
             train(options.config, options.run)
-    except run_folder.Checked as checked:
-        seconds = time.monotonic() - begun
-        print(f"{checked} can be trained on (read in {seconds:.1f} s); nothing was trained")
+        except run_folder.Checked:
+            print(check.estimate)
+            seconds = check.begun - begun
+            print(f"{check.data} can be trained on (read in {seconds:.1f} s); nothing was trained")
 
 
 def _batch_size(config: Any) -> int:
@@ -139,7 +146,7 @@ def evaluate_command(
         task,
         "evaluate",
         EvaluateOptions,
-        lambda options: evaluate(options.run),
+        _told(lambda options: evaluate(options.run)),
         arguments,
         default=default,
     )
@@ -169,10 +176,20 @@ def export_command(
         task,
         "export",
         ExportOptions,
-        lambda options: tell(export(options.run, options.to)),
+        _told(lambda options: tell(export(options.run, options.to))),
         arguments,
         default=ExportOptions(run=Path("runs") / task),
     )
+
+
+def _told(function: Callable[[Options], object]) -> Callable[[Options], object]:
+    """Returns the function with a line after each ten seconds of silence."""
+
+    def told(options: Options) -> object:
+        with progress.never_silent():
+            return function(options)
+
+    return told
 
 
 def run_command(

@@ -1,6 +1,7 @@
 """Shows that long work goes on: a line that is rewritten on a terminal, plain lines in a pipe.
 
-Work that ends within ten seconds prints nothing.
+Work that ends within ten seconds prints nothing. What a command does not tell of in this way is
+told by `never_silent`, around the whole of it.
 """
 
 import contextlib
@@ -8,11 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 QUIET_SECONDS = 10.0
 """Silence after which a line is printed into a pipe."""
 _REDRAWN_SECONDS = 1.0  # between two states of the line on a terminal
+_LATER_SECONDS = (
+    0.5  # after which `never_silent` speaks, so that work that tells of itself is first
+)
+_LONGEST_LINE = 70
+_ERASE_LINE = "\r\x1b[2K"
 
 Item = TypeVar("Item")
 
@@ -75,3 +81,73 @@ def _telling(line: Callable[[], str]) -> Iterator[None]:
         teller.join()
         if on_terminal:
             print("\r\x1b[2K", end="", flush=True)
+
+
+@contextlib.contextmanager
+def never_silent() -> Iterator[None]:
+    """Prints a line whenever nothing was printed for ten seconds, with the last line before."""
+    stream = _Noting(sys.stdout)
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(min(_LATER_SECONDS, QUIET_SECONDS)):
+            stream.break_silence(QUIET_SECONDS + _LATER_SECONDS)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    before, sys.stdout = sys.stdout, stream
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+        stream.erase()
+        if sys.stdout is stream:
+            sys.stdout = before
+
+
+class _Noting:
+    """A stream that notes when it was written to last, and its last line."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._written = self._told = time.monotonic()
+        self._line = self._begun = ""
+        self._shown = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes as the stream does."""
+        self.erase()
+        with self._lock:
+            self._written = self._told = time.monotonic()
+            *lines, begun = (self._begun + text).split("\n")
+            self._begun = begun.rpartition("\r")[2]  # of a line that is rewritten its last state
+            self._line = next((line for line in reversed(lines) if line.strip()), self._line)
+            return int(self._stream.write(text))
+
+    def break_silence(self, seconds: float) -> None:
+        """Prints how long ago the last line was, unless something was printed since."""
+        now, on_terminal = time.monotonic(), self._stream.isatty()
+        with self._lock:
+            pause = _REDRAWN_SECONDS if on_terminal and self._shown else seconds
+            if now - self._told < pause:
+                return
+            line = self._line.rpartition(_ERASE_LINE[1:])[2].strip()
+            short = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+            last = f"“{short}”" if line else "the start"
+            told = f"still working, {now - self._written:.0f} s after {last}"
+            with contextlib.suppress(OSError):  # a reader who has gone is told of by the next print
+                self._stream.write(f"{_ERASE_LINE}{told}" if on_terminal else f"{told}\n")
+                self._stream.flush()
+            self._told, self._shown = now, on_terminal
+
+    def erase(self) -> None:
+        """Removes the line from a terminal."""
+        with self._lock:
+            if self._shown:
+                self._stream.write(_ERASE_LINE)
+                self._shown = False

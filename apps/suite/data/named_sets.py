@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from apps.suite import errors
+from apps.suite import errors, process
 
 FOLDER = Path(__file__).parents[3] / "datasets"
 _DOWNLOAD_RETRIES = 5  # about 6 seconds; TFDS's own 10 are three and a half minutes offline
@@ -85,10 +85,13 @@ def _download_and_prepare(builder: Any) -> None:
 
 @contextlib.contextmanager
 def _silence(tfds: Any) -> Any:
-    """Drops the bars and the `Unknown size` that TFDS prints even without a download."""
+    """Drops what TFDS prints without a download: bars, an unknown size, notes on its own code.
+
+    Its feature of videos asks for the type of its pictures in a way that TFDS itself warns of.
+    """
     tfds.disable_progress_bar()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), process.without_warnings():
             yield
     finally:
         tfds.enable_progress_bar()

@@ -178,6 +178,8 @@ def differences(found: Comparison, of: str | None = None) -> Iterator[Difference
     for one, other in itertools.combinations(found.settings, 2):
         if of not in (None, one.name, other.name):
             continue
+        if of == other.name:
+            one, other = other, one
         each = difference((one.name, one.test), (other.name, other.test), found.higher_is_better)
         if each:
             yield each
@@ -192,6 +194,20 @@ def chosen(found: Comparison) -> str | None:
     }
     pick = min if found.validation_is_lower else max
     return pick(means, key=means.__getitem__) if len(means) == len(found.settings) else None
+
+
+def by_validation(found: Comparison) -> Comparison:
+    """Returns the comparison with its settings from the best on the validation part to the worst.
+
+    Settings without a validation result come last.
+    """
+    sign = 1 if found.validation_is_lower else -1
+
+    def place(each: Setting) -> float:
+        values = each.validation.values()
+        return sign * statistics.fmean(values) if values else math.inf
+
+    return dataclasses.replace(found, settings=tuple(sorted(found.settings, key=place)))
 
 
 def tables(found: Comparison, title: str, of: str | None = None) -> str:

@@ -11,6 +11,7 @@ A run is trained once `finish_training` was called, and finished once metrics.js
 
 import contextlib
 import contextvars
+import dataclasses
 import shutil
 import tempfile
 import time
@@ -28,21 +29,49 @@ Config = TypeVar("Config")
 write_atomically = files.write_atomically
 _REPLACES = "replaces"  # in the record of a run that `overwrite` began
 _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
-_checking = contextvars.ContextVar("checking", default=False)
+
+
+@dataclasses.dataclass
+class Check:
+    """A check of data without a training; filled on the way.
+
+    Attributes:
+        data: name of the data, once they are read.
+        begun: monotonic time at which they were.
+        estimate: a sentence on the time of the training.
+    """
+
+    data: str = ""
+    begun: float = 0.0
+    estimate: str = ""
+
+
+_check: contextvars.ContextVar[Check | None] = contextvars.ContextVar("check", default=None)
 
 
 class Checked(Exception):
-    """Ends a training where its run would begin: see `only_checking`. The text names the data."""
+    """Ends a training where its steps would begin: see `only_checking`."""
 
 
 @contextlib.contextmanager
-def only_checking() -> Iterator[None]:
-    """Lets `start` raise `Checked` and write nothing: the data was read, as training reads it."""
-    token = _checking.set(True)
+def only_checking() -> Iterator[Check]:
+    """Lets `start` give a folder that goes when it is closed, and `fit` end the training.
+
+    The data is read and the network built as training does it, and nothing is left. The block
+    ends with `Checked`.
+    """
+    token = _check.set(Check())
     try:
-        yield
+        check = checking()
+        assert check is not None
+        yield check
     finally:
-        _checking.reset(token)
+        _check.reset(token)
+
+
+def checking() -> Check | None:
+    """Returns the check that this process is at, None in a training."""
+    return _check.get()
 
 
 class RunFolder(Generic[Config]):
@@ -211,8 +240,10 @@ def start(
     `checkpoints`, the chief's, to be read. Raises errors.UserError on a worker whose config or
     data are not the chief's, or that doesn't see the chief's folder.
     """
-    if _checking.get():
-        raise Checked(str(data["name"]))
+    check = checking()
+    if check is not None:
+        check.data, check.begun = str(data["name"]), time.monotonic()
+        return _in_scratch(config, run_record.new(task, config, data))
     path = Path(path)
     started: list[RunFolder[Config]] = []
 
@@ -265,11 +296,17 @@ def _of_a_follower(
                 "--run must be a folder on storage that all workers share"
             )
         time.sleep(0.5)
-    scratch = tempfile.TemporaryDirectory(prefix="lstm_tasks_worker_")
-    folder = RunFolder(Path(scratch.name), config, record, scratch=scratch)
-    for needed in (folder.tensorboard, folder.plots):
-        files.make_folder(needed)
+    folder = _in_scratch(config, record)
     folder.checkpoints = path / "checkpoints"
+    return folder
+
+
+def _in_scratch(config: Config, record: dict[str, Any]) -> RunFolder[Config]:
+    """Returns a folder of its own, which goes when it is closed."""
+    scratch = tempfile.TemporaryDirectory(prefix="lstm_tasks_")
+    folder = RunFolder(Path(scratch.name), config, record, scratch=scratch)
+    for needed in (folder.checkpoints, folder.tensorboard, folder.plots):
+        files.make_folder(needed)
     return folder
 
 

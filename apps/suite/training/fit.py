@@ -23,8 +23,8 @@ import tensorflow as tf
 
 from apps.suite import errors
 from apps.suite.distribution import distribution, keras_multiworker, replicas
-from apps.suite.runs import files
-from apps.suite.training import checkpoints, history, optimizer
+from apps.suite.runs import files, run_folder, tracking
+from apps.suite.training import checkpoints, estimate, history, optimizer
 
 _VALIDATION = "validation_"
 _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
@@ -130,6 +130,7 @@ class Keeper(keras.callbacks.Callback):
             every = self.params["steps"]
             history.show_progress(f"Training {self._steps} steps with a checkpoint every {every}")
         self._events = history.EventFiles(self._folder.tensorboard, self.record.rows)
+        tracking.told(self._folder.history_file, self.record.rows)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._began = time.monotonic()
@@ -159,6 +160,7 @@ class Keeper(keras.callbacks.Callback):
         if is_best:
             self._save_best_model()
         self._events.add(row)
+        tracking.told(self._folder.history_file, record.rows)
         seconds_left = (time.monotonic() - self._began) * (self._steps / epoch_steps - epoch - 1)
         rate = epoch_steps / self._judge.training_seconds
         history.show_progress(
@@ -256,6 +258,7 @@ def fit(
         ValueError: arguments that don't fit together.
         errors.UserError: the disk is full, the loss is no longer finite, or the checkpoints are
             of another training. What was written before stays whole.
+        run_folder.Checked: after an estimate of the time, where the process only checks its data.
         SystemExit: with `INTERRUPTED` after Ctrl-C; a line has said how to go on. With 0 at the
             end of the training on a worker that is not the chief, which has all that follows.
     """
@@ -263,6 +266,12 @@ def fit(
     if not model.optimizer.built:
         with distribution.scope():
             model.optimizer.build(model.trainable_variables)
+    check = run_folder.checking()
+    if check is not None:
+        history.show_progress("trying some steps, to tell how long a training takes")
+        trial = (lambda: validate(model)) if validate else None
+        check.estimate = estimate.of(model, batches(0), trial, steps, steps_per_checkpoint)
+        raise run_folder.Checked(check.data)
     judge = Judge(validate, monitor, higher_is_better, patience_checkpoints)
     keeper = Keeper(folder, callbacks, judge, save_best, steps)
     record = keeper.record

@@ -123,7 +123,7 @@ class EventFiles:
 
 
 _LIVE_SECONDS = 0.25  # between two looks of the live line
-PLAIN_SECONDS = 30.0
+PLAIN_SECONDS = 9.5
 """Silence of a training after which a line is printed into a pipe."""
 _ERASE_LINE = "\r\x1b[2K"
 
@@ -160,7 +160,7 @@ class LiveLine(keras.callbacks.Callback):
     Args:
         steps: of the whole training.
         on_terminal: rewrite the last line of the terminal; else print plain lines, into a pipe,
-            after each half minute without another one.
+            after each ten seconds without another one.
     """
 
     def __init__(self, steps: int, on_terminal: bool = True) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from apps.suite import errors
 from apps.suite.commands import command as commands
+from apps.suite.commands import progress
 from apps.suite.runs import files
 
 
@@ -125,6 +126,25 @@ def test_run_command_fills_the_options(capsys):
     printed = capsys.readouterr().out
     assert "python -m apps.some_task.evaluate" in printed
     assert "Look at a run." in printed
+
+
+@pytest.mark.parametrize("name", ["train", "check", "evaluate", "export"])
+def test_a_long_command_is_never_silent_for_long(name, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "_LATER_SECONDS", 0.02)
+
+    def work(*_, **__):
+        print("reading")
+        time.sleep(0.3)
+
+    run = {
+        "train": lambda: command(work),
+        "check": lambda: command(work, "--check"),
+        "evaluate": lambda: commands.evaluate_command("some_task", work, []),
+        "export": lambda: commands.export_command("some_task", work, work, []),
+    }[name]
+    assert run() == 0
+    assert "still working, 0 s after “reading”" in capsys.readouterr().out
 
 
 def test_the_command_machinery_imports_nothing_heavy():

@@ -1,5 +1,6 @@
 """Long work says that it goes on: in plain lines in a pipe, in one line on a terminal."""
 
+import sys
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from apps.suite.commands import progress
 def impatient(monkeypatch):
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(progress, "_REDRAWN_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "_LATER_SECONDS", 0.02)
 
 
 def test_long_work_prints_lines_until_it_ends(capsys):
@@ -55,8 +57,6 @@ def test_an_error_ends_the_lines(capsys):
 
 
 def test_a_terminal_has_one_line_which_is_gone_at_the_end(capsys, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with progress.working("counting"):
         time.sleep(0.2)
@@ -64,3 +64,59 @@ def test_a_terminal_has_one_line_which_is_gone_at_the_end(capsys, monkeypatch):
     assert "\n" not in printed
     assert "counting: 0 s so far" in printed
     assert printed.endswith("\r\x1b[2K")
+
+
+def test_a_silent_command_says_after_which_line_it_still_works(capsys):
+    with progress.never_silent():
+        print("training the baselines")
+        time.sleep(0.4)
+        print("done")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "training the baselines"
+    assert printed[-1] == "done"
+    assert len(printed) > 3
+    assert set(printed[1:-1]) == {"still working, 0 s after “training the baselines”"}
+    time.sleep(0.2)
+    print("after the block")
+    assert capsys.readouterr().out == "after the block\n"
+
+
+def test_a_command_that_speaks_is_left_alone(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 30.0)
+    with progress.never_silent():
+        print("a line")
+        time.sleep(0.2)
+    assert capsys.readouterr().out == "a line\n"
+
+
+def test_a_silence_on_a_terminal_is_a_line_that_the_next_one_replaces(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with progress.never_silent():
+        print("reading")
+        time.sleep(0.3)
+        print("read")
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 2
+    assert "\r\x1b[2Kstill working, 0 s after “reading”" in printed
+    assert printed.endswith("\r\x1b[2Kread\n")
+
+
+def test_a_silence_is_broken_while_the_output_of_a_library_is_held_back(capsys):
+    import contextlib
+    import io
+
+    with progress.never_silent():
+        print("preparing a set")
+        with contextlib.redirect_stdout(io.StringIO()):
+            time.sleep(0.3)
+    assert "still working" in capsys.readouterr().out
+
+
+def test_a_line_that_is_rewritten_for_hours_is_kept_once_and_told_without_its_codes(capsys):
+    with progress.never_silent():
+        for step in range(100):
+            print(f"\r\x1b[2Kstep {step}", end="")
+        print("\r\x1b[2Kstep 100 done")
+        assert len(sys.stdout._begun) < 20
+        time.sleep(0.2)
+    assert "still working, 0 s after “step 100 done”" in capsys.readouterr().out

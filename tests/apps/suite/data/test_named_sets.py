@@ -23,6 +23,15 @@ def test_own_set_is_prepared_quietly_where_tfds_keeps_its_data(data_folder, capf
     assert first["book"] == b"Genesis"
 
 
+def test_a_set_of_videos_is_prepared_without_the_notes_of_tfds_on_itself(data_folder):
+    # In a process of its own: TFDS says each of its notes once
+    program = "from apps.suite.data import named_sets; named_sets.prepare('drifting_digits/small')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "deprecated" not in ended.stdout + ended.stderr
+    assert (data_folder / "drifting_digits").is_dir()
+
+
 def test_prepared_set_is_used_and_not_made_again(data_folder):
     folder = named_sets.prepare("king_james_bible").data_path
     record = Path(folder) / "dataset_info.json"

@@ -1,5 +1,6 @@
 """Runs over seeds are compared in pairs, against scipy's paired test."""
 
+import dataclasses
 import json
 import math
 
@@ -101,5 +102,12 @@ def test_without_a_validation_loss_the_primary_metric_of_the_validation_part_cho
 
 
 def test_of_a_chosen_setting_only_its_own_differences_are_told(found):
-    pairs = [(each.one, each.other) for each in repeated_runs.differences(found, "64")]
-    assert pairs == [("64", "strong"), ("64", "128")]
+    for of, other in (("64", "128"), ("128", "64")):
+        pairs = [(each.one, each.other) for each in repeated_runs.differences(found, of)]
+        assert pairs == [(of, "strong"), (of, other)]
+
+
+def test_settings_are_ordered_by_the_validation_part(found):
+    turned = dataclasses.replace(found, settings=found.settings[::-1])
+    ordered = repeated_runs.by_validation(turned)
+    assert [each.name for each in ordered.settings] == ["64", "128"], "losses 1 and 2"
