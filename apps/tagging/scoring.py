@@ -153,10 +153,9 @@ class Validation:
             found = [tf.reduce_sum(nats(tags, scores)), tf.math.count_nonzero(right)]
             for logits in label:
                 best = tf.argmax(logits, axis=1, output_type=tf.int32)
-                of_labels = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.maximum(labels, 0), logits
-                )
-                found += [tf.reduce_sum(of_labels), tf.math.count_nonzero(best == labels)]
+                known = tf.maximum(labels, 0)
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(known, logits)
+                found += [tf.reduce_sum(each), tf.math.count_nonzero(best == labels)]
             return tf.stack([tf.cast(each, tf.float64) for each in found])
 
         spec = [tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 3, 2, 1)]
