@@ -52,7 +52,7 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
         with files.replacing(folder.model_file) as partial:
             network.save(partial)
 
-    folder = _Folder(file.with_suffix(""))
+    folder = TwinFolder(file.with_suffix(""))
     for each in (folder.checkpoints, folder.tensorboard):
         files.make_folder(each)
     fit.fit(
@@ -70,7 +70,7 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
     return keras.models.load_model(file, compile=False)
 
 
-class _Folder:
+class TwinFolder:
     """Holds a training of the twin until it is finished."""
 
     def __init__(self, path: Path) -> None:

@@ -274,6 +274,11 @@ def _own(path: Path, config: configs.Config) -> Corpus:
     for part, its in held.items():
         if not its:
             raise errors.UserError(f"{path}: no video is in the part {part}; give more videos")
+        if not any((video.labels >= 0).any() for video in its):
+            raise errors.UserError(
+                f"{path}: no video of the part {part} has a box that counts; give more videos, or "
+                f"name the parts by folders {', '.join(labelled_files.PARTS)}"
+            )
     facts = [labelled_files.digest(file) for each in found for file in each.digests]
     facts += [str(file.stat().st_size) for each in found
               for file in (each.source if isinstance(each.source, list) else [])]  # fmt: skip

@@ -184,6 +184,21 @@ def test_boxes_that_fit_no_frame_are_refused(rows, told, tmp_path):
         load(csv_folder(tmp_path, rows))
 
 
+def test_a_part_without_a_box_is_refused_by_its_name(tmp_path):
+    csv_folder(tmp_path)
+    for part, file in zip(
+        ("train", "validation", "test"), sorted(tmp_path.glob("*.avi")), strict=True
+    ):
+        (tmp_path / part).mkdir()
+        rows = file.with_suffix(".csv")
+        if part == "validation":
+            rows.write_text(rows.read_text().splitlines()[0] + "\n")
+        for each in (file, rows):
+            each.rename(tmp_path / part / each.name)
+    with pytest.raises(errors.UserError, match="no video of the part validation has a box"):
+        load(tmp_path)
+
+
 def test_boxes_beyond_the_edge_are_cut_and_counted(tmp_path):
     corpus = load(csv_folder(tmp_path, "1,7,40,4,12,8,car,0\n"))
     assert corpus.train[0].boxes[1, 0, 2] == 1

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.object_detection import clips, model
+from apps.object_detection import baselines, clips, data, model
+from apps.suite.runs import files
+from apps.suite.training import fit
 from tests.apps.object_detection import small_run
 
 LENGTHS = [3, 12, 26]
@@ -58,3 +60,37 @@ def test_weights_leave_the_training_as_they_are_in_whatever_precision():
         learned = learner.trainable_weights
         for mine, its in zip(kept.trainable_weights, learned, strict=True):
             np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_that_carries_its_memory_ends_with_the_same_weights(tmp_path):
+    config = small_run.config()
+    training = dataclasses.replace(config.training, carry_states=True, batch_size=2)
+    config = dataclasses.replace(config, training=training)
+    draw = np.random.default_rng(0)
+    videos = []
+    for number in range(3):
+        boxes = np.sort(draw.uniform(0, 1, (17, 1, 2, 2)), axis=2).reshape(17, 1, 4)
+        frames, everywhere = small_run.video(17, seed=number), np.ones(17, bool)
+        labels = np.zeros((17, 1), np.int32)
+        videos.append(data.Video("v", frames, np.float32(boxes), labels, labels, everywhere,
+                                 ~everywhere, (16, 24)))  # fmt: skip
+
+    def learned(folder, *stops):
+        for steps in stops:
+            kept = baselines.TwinFolder(folder)
+            files.make_folder(kept.checkpoints)
+            fit.seed_everything(0)
+            learner = model.build_training(config, 3)
+            fit.fit(
+                learner, lambda first: data.batches(videos, 3, config, first), steps=steps,
+                steps_per_checkpoint=2, folder=kept, save_best=lambda _: None, monitor="loss",
+            )  # fmt: skip
+        return learner.get_weights()
+
+    once, twice = learned(tmp_path / "once", 4), learned(tmp_path / "twice", 2, 4)
+    for one, other in zip(once, twice, strict=True):
+        np.testing.assert_array_equal(one, other)
+    memory = [weight for weight in once if weight.shape == (2, 4 * 6 * 5)]
+    assert len(memory) == 2
+    assert all(np.abs(each).max() > 0 for each in memory)

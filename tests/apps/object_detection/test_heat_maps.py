@@ -107,7 +107,7 @@ def test_the_twin_has_the_same_weights_and_remembers_nothing():
 @pytest.mark.slow
 def test_a_network_of_keras_applications_may_read_the_frames(tmp_path):
     config = dataclasses.replace(
-        small_run.config(backbone="keras_applications", stride=8),
+        small_run.config(backbone="keras_applications", stride=8, filters=(4, 6, 6)),
         frames=configs.FramesConfig(height=32, width=48, clip_frames=2),
     )
     network = model.build(config, 3)
