@@ -19,9 +19,8 @@ from apps.suite.data import account, division, labelled_files, sound_places
 from apps.suite.networks import ctc
 from apps.suite.sequences import batches as sequence_batches
 from apps.suite.sequences import ragged
+from apps.suite.sounds import feature_cache, front_end, served_features, spec_augment
 from apps.suite.sounds import features as sound_features
-from apps.suite.sounds import front_end, served_features, spec_augment
-from apps.suite.sounds.feature_cache import FeatureSet
 
 DEFAULT = "spoken_sentences"
 STRIDE = front_end.FRAME_STRIDE
@@ -184,7 +183,7 @@ class Examples(NamedTuple):
         spare: frames that an example has above those that its text needs, int32 [examples].
     """
 
-    features: FeatureSet
+    features: feature_cache.FeatureSet
     labels: np.ndarray
     label_starts: np.ndarray
     spare: np.ndarray
@@ -195,7 +194,7 @@ class Examples(NamedTuple):
         return np.flatnonzero(self.spare >= 0)
 
 
-def examples(features: FeatureSet, part: Part, alphabet: Sequence[str]) -> Examples:
+def examples(features: feature_cache.FeatureSet, part: Part, alphabet: Sequence[str]) -> Examples:
     """Joins the features of a part with the labels of its texts."""
     texts = [transcripts.numbered(text, alphabet) for text in part.texts]
     of_each = [texts[recording] for recording in features.recordings]
@@ -204,6 +203,19 @@ def examples(features: FeatureSet, part: Part, alphabet: Sequence[str]) -> Examp
     needed = np.array([ctc.least_frames(each) for each in of_each])
     spare = letter_frames(np.diff(features.starts)) - needed
     return Examples(features, labels, starts, spare.astype(np.int32))
+
+
+def featured(corpus: Corpus, part: str, config: configs.Config, copies: int = 0) -> Examples:
+    """Returns a part of a corpus with its features, which are computed once and kept."""
+    found = feature_cache.extracted(
+        corpus.parts[part],
+        [""],
+        config,
+        fingerprint=corpus.fingerprint,
+        title=part,
+        copies=copies,
+    )
+    return examples(found, corpus.parts[part], corpus.alphabet)
 
 
 def batches(

@@ -33,18 +33,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
 
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     from apps.speech_to_text import baselines, data, measures, report, scoring
-    from apps.suite.sounds import feature_cache
 
     trained, corpus, config = run.trained, run.data, run.config
-
-    def examples(part: str, copies: int = 0) -> data.Examples:
-        held = corpus.parts[part]
-        found = feature_cache.extracted(
-            held, [""], config, fingerprint=corpus.fingerprint, title=part, copies=copies
-        )
-        return data.examples(found, held, corpus.alphabet)
-
-    learned, asked = examples("train", config.augmentation.copies), examples("test")
+    learned = data.featured(corpus, "train", config, config.augmentation.copies)
+    asked = data.featured(corpus, "test", config)
     truth = corpus.test.texts
     print(f"writing down {len(truth):,} test recordings", flush=True)
     recogniser = scoring.Recogniser(trained)
@@ -67,7 +59,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     }
     if config.evaluation.convolutional_twin:
         of_baselines["convolutional_twin"] = baselines.twin(
-            learned, examples("validation"), asked, config, corpus.alphabet
+            learned, data.featured(corpus, "validation", config), asked, config, corpus.alphabet
         )
     scores = {name: measures.scores(truth, said) for name, said in of_baselines.items()}
     metrics = {

@@ -4,8 +4,9 @@
     h_k        recurrent layers over a strided front end, k = ⌈t / 2⌉: from x_0 … x_2k alone
     logits_k   W h_k + b, of each letter and, last, of the blank
 
-The loss is that of connectionist temporal classification (`networks.ctc`). A BiLSTM reads in both
-directions and hears no stream. The twin has three convolutions over 9 frames each in the place of
+The loss is that of connectionist temporal classification (`networks.ctc`); in the first steps of a
+training only paths count that begin with blanks (`data.batches`). A BiLSTM reads in both directions
+and hears no stream. The twin has three convolutions over 9 frames each in the place of
 the recurrent layers.
 """
 

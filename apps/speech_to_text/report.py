@@ -40,7 +40,7 @@ _MEANING = {
 _LIMITS = (
     "The numbers hold for voices, rooms and sentences like the test part's. The voices of the "
     "default data are synthetic: people speak less clearly and less alike.",
-    "Words that were never learned are spelled by ear.",
+    "Words that were never learned are spelled by ear, and rare ones are often wrong.",
     "Times of words are those at which the network writes a letter, about a tenth of a second "
     "after it was said in a causal model.",
     "One run with one seed: small differences may be chance.",
@@ -97,16 +97,22 @@ def card(
         f"convolution, trained by connectionist temporal classification on {corpus.name}.",
         facts={
             "parameters": f"{trained.model.count_params():,}",
-            "of the language model": f"{trained.language_model.count_params():,}",
-            "alphabet": "".join(corpus.alphabet).strip(),
+            "parameters of the language model": f"{trained.language_model.count_params():,}",
         },
-        data={"Licence": corpus.licence, "Source": corpus.source},
+        data={
+            "Letters": "".join(corpus.alphabet).strip(),
+            "Licence": corpus.licence,
+            "Source": corpus.source,
+        },
         results=results,
         learning=[
             plots.learning_curve(folder.plots, folder.history_file, "nats a letter"),
             report.Paragraph(
                 "At first the network learns that most frames are blanks, and writes nothing: that "
-                "stretch looks like a failure and is usual. The training loss is measured with "
+                "stretch looks like a failure and is usual. For the first "
+                f"{config.training.opening_fraction:.0%} of the steps nothing may be written in "
+                f"the first {config.training.opening_seconds:g} s of a recording, where a network "
+                "would else learn to guess the first letters. The training loss is measured with "
                 "dropout and masks, on altered recordings."
             ),
         ],

@@ -37,14 +37,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     print(data.told(corpus))
     texts = language_model.corpus_of(config, corpus.train.texts, corpus.alphabet)
 
-    def features(part: str, copies: int = 0) -> data.Examples:
-        held = corpus.parts[part]
-        found = feature_cache.extracted(
-            held, [""], config, fingerprint=corpus.fingerprint, title=part, copies=copies
-        )
-        return data.examples(found, held, corpus.alphabet)
-
-    learned, held_out = features("train", config.augmentation.copies), features("validation")
+    learned = data.featured(corpus, "train", config, config.augmentation.copies)
+    held_out = data.featured(corpus, "validation", config)
     short = len(learned.features.labels) - len(learned.kept)
     if short:
         print(f"{short:,} altered copies are too short for their texts, and are left out")

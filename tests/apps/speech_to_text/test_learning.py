@@ -75,11 +75,8 @@ def test_a_step_moves_every_weight(corpus_file):
 
     config = config_of(corpus_file, 2)
     corpus = data.load(config)
-    found = feature_cache.extracted(
-        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
-    )
-    learned = data.examples(found, corpus.train, corpus.alphabet)
-    mean, variance = feature_cache.statistics(found)
+    learned = data.featured(corpus, "train", config)
+    mean, variance = feature_cache.statistics(learned.features)
     network = model.compiled(
         model.build(config, 4, len(mean), mean, variance),
         optimizer.optimizer(config.training), config, 4.0,
@@ -93,15 +90,11 @@ def test_a_step_moves_every_weight(corpus_file):
 
 
 def test_batches_depend_on_the_step_alone(corpus_file):
-    from apps.suite.sounds import feature_cache
 
     config = config_of(corpus_file, 2)
     corpus = data.load(config)
-    found = feature_cache.extracted(
-        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
-    )
-    learned = data.examples(found, corpus.train, corpus.alphabet)
-    fill = np.zeros(found.frames.shape[1])
+    learned = data.featured(corpus, "train", config)
+    fill = np.zeros(learned.features.frames.shape[1])
     whole = list(data.batches(learned, config, fill).take(5))
     later = list(data.batches(learned, config, fill, first_step=3).take(2))
     for (inputs, targets), (others, wanted) in zip(whole[3:], later, strict=True):
@@ -112,19 +105,17 @@ def test_batches_depend_on_the_step_alone(corpus_file):
 def test_nothing_may_be_written_at_a_beginning_in_the_first_steps_unless_the_text_needs_it(
     corpus_file,
 ):
-    from apps.suite.sounds import feature_cache
 
     config = config_of(corpus_file, 8)
     corpus = data.load(config)
-    found = feature_cache.extracted(
-        corpus.train, [""], config, fingerprint=corpus.fingerprint, title="train"
-    )
-    learned = data.examples(found, corpus.train, corpus.alphabet)
+    learned = data.featured(corpus, "train", config)
     learned.spare[:] = np.minimum(learned.spare, np.arange(len(learned.spare)) % 9)
     frames = round(config.training.opening_seconds / 0.04)
     opened = [
         targets[:, 1].numpy()
-        for _, targets in data.batches(learned, config, np.zeros(found.frames.shape[1])).take(4)
+        for _, targets in data.batches(
+            learned, config, np.zeros(learned.features.frames.shape[1])
+        ).take(4)
     ]
     seen = {*opened[0], *opened[1]}
     assert max(seen) == frames
