@@ -118,7 +118,7 @@ _INTENTS = Config(
     text=BagTextConfig(word_dropout=0.2, bag_units=16),
     model=EncoderConfig(layer="bilstm", units=64, dropout=0.6, input_dropout=0.3),
     training=TrainingConfig(
-        batch_size=64, steps=800, steps_per_checkpoint=200, learning_rate=2e-3, members=3
+        batch_size=64, steps=600, steps_per_checkpoint=200, learning_rate=2e-3, members=3
     ),
 )
 

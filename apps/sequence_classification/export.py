@@ -1,20 +1,10 @@
 """Exports a run for TensorFlow Serving: `python -m apps.sequence_classification.export`.
 
-Signatures, all for any number of rows:
+The signatures, `serving_default` for sequences or texts and `stream` for chunks, are described in
+`serving` and in the README.
 
-    serving_default  values float32[b, time, channels], NaN after the end and where missing, or
-                     text string[b]
-                     -> label string[b], label_names string[labels], probabilities
-                        float32[b, labels]; with labels by step string[b, time] and
-                        float32[b, time, labels]
-    stream           chunk float32[b, n, channels] (n at least 1) and the states, float32[b, …] each
-                     -> probabilities float32[b, n, labels] after each step, label string[b] (of
-                        the newest), label_names, and the new states under the names of the old
-                        ones; not of a model that needs what comes later
-
-A stream begins with states of empty rows, float32[b, 0]. `assets/settings.json` holds the labels,
-the channels and the states' names. What `python -m apps.export_onnx` writes of a run: values, or
-numbers of words and letters, in; logits out.
+What `python -m apps.export_onnx` writes of a run: values, or numbers of words and letters, in;
+logits out.
 """
 
 from __future__ import annotations

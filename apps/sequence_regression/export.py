@@ -1,20 +1,10 @@
 """Exports a run for TensorFlow Serving: `python -m apps.sequence_regression.export`.
 
-Signatures, all for any number of rows:
+The signatures, `serving_default` for sequences or texts and `stream` for chunks, are described in
+`serving` and in the README.
 
-    serving_default  values float32[b, time, channels], NaN after the end and where missing, or
-                     text string[b]
-                     -> value, lower, upper float32[b] each, target_names string[targets]; where
-                        every step has a value float32[b, time]; with several targets one side more
-    stream           chunk float32[b, n, channels] (n at least 1) and the states, float32[b, …] each
-                     -> value, lower, upper float32[b, n] after each step, target_names, and the
-                        new states under the names of the old ones; not of a model that needs what
-                        comes later
-
-A stream begins with states of empty rows, float32[b, 0]. `assets/settings.json` holds the names of
-targets and channels and the share of truths that lower and upper enclose. What
-`python -m apps.export_onnx` writes of a run: values, or numbers of words and letters, in; mean and
-quantiles out.
+What `python -m apps.export_onnx` writes of a run: values, or numbers of words and letters, in;
+mean and quantiles out.
 """
 
 from __future__ import annotations
