@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from apps.forecasting import config as configs
 from apps.forecasting import data, forecaster
-from apps.forecasting import layout as layouts
 from apps.forecasting import model as models
 from apps.suite.evaluation import intervals
 from apps.suite.networks import quantiles as quantile_functions
+from apps.suite.panels import layout as layouts
 from apps.suite.panels import panel as panels
 
 _MOST_ROWS = 1_024  # windows that are looked at, spread evenly over all
@@ -39,7 +39,9 @@ class Validation:
             for origin in panels.origins(one, "validation", horizon, every)
             for column in range(len(layout.target_names))
         ]
+        apart = len(rows) * every / horizon  # windows that share no step
         rows = rows[:: -(-len(rows) // _MOST_ROWS)]
+        self.apart = min(len(rows), apart)
         self.panel, self.rows = panel, rows
         self.batches = [
             data.examples(panel, layout, config, rows[start : start + _BATCH])
@@ -62,9 +64,8 @@ class Validation:
         """Returns what makes the quantiles of a trained network honest, and words on it."""
         found = forecaster.uncalibrated(self.config)
         z, truth = self._said(network)
-        flat = z.reshape(-1, z.shape[-1])
         try:
-            offsets, said = intervals.moves(flat, truth.ravel(), self.config.forecast.levels)
+            offsets, said = intervals.moves(z, truth, self.config.forecast.levels, self.apart)
         except ValueError as error:
             return found, f"intervals are left as learned: {error}"
         found = found._replace(offsets=offsets)

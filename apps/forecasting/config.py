@@ -37,8 +37,10 @@ class ModelConfig:
     adjusted: bool = False
     # The network learns logarithms: changes in per cent; all values have to be above 0
     log: bool = False
-    # What is subtracted: the last value, or the mean of the history; None = the mean with a season
-    location: Literal["last", "mean"] | None = None
+    # What is subtracted: the last value, the mean of the history, or its level by exponential
+    # smoothing, from which the course goes on with half of the drift, as Theta's; None = the mean
+    # with a season
+    location: Literal["last", "mean", "theta"] | None = None
     linear: bool = False  # a linear map from the history to the forecast beside the network
     series_units: fields.CountOrZero = 4  # of the embedding of each series; 0 = off
     path_count: fields.Count = 100  # drawn by the autoregressive model for its quantiles
@@ -48,6 +50,8 @@ class ModelConfig:
             raise ValueError("model.context_steps must be a multiple of model.patch_steps")
         if self.kind != "direct" and self.adjusted:
             raise ValueError("model.adjusted is for model.kind direct; leave it out")
+        if self.kind != "direct" and self.location == "theta":
+            raise ValueError("model.location theta is for model.kind direct; give last or mean")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 64
     steps: fields.Count = 2_000
     steps_per_checkpoint: fields.Count = 100
+    # Networks that differ by their seed; the saved model says the mean of what they say
+    members: fields.Count = 1
     unseen_fraction: fields.Share = 0.1  # share of rows whose series is taken for a new one
     # Errors count in deviations of the series, or in shares of its level
     loss_unit: Literal["deviation", "level"] = "deviation"

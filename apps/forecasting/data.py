@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import config as configs
-from apps.forecasting import layout as layouts
+from apps.forecasting import smoothing
 from apps.suite import errors
 from apps.suite.panels import histories as history_files
+from apps.suite.panels import layout as layouts
 from apps.suite.panels import panel as panels
 from apps.suite.tables import seasons
 
 DEFAULT = "hourly_traffic"
-_CLIP = 10.0  # spreads of a window, for what the network reads
 
 
 def load(config: configs.Config) -> panels.Panel:
@@ -46,22 +46,22 @@ def preprocess(
 
         z = (x - location) / spread, cut to ±10; 0 where x is missing
 
-    The location is the last value or the mean of the history, the spread its deviation: a series
-    that nobody has seen is scaled as the others are.
+    The location is the last value, the mean or the level of the history, the spread its deviation:
+    a series that nobody has seen is scaled as the others are.
 
     Args:
         window: values float32 (batch, context) with NaN where missing, past float32 (batch,
             context, columns), known float32 (batch, context + horizon, columns), times float64
-            (batch, context + horizon), static float32 (batch, numbers) of `static_in_graph`; all
-            but the values may be of one row that the others share.
+            (batch, context + horizon), static float32 (batch, numbers), see
+            `layout.static_in_graph`; all but the values may be of one row that the others share.
         layout: of the training.
         model: sizes of the seasons.
 
     Returns:
         location and spread float32 (batch,); context float32 (batch, context, …); ahead float32
         (batch, horizon, …), whose first number is the mean of the seasons before, or the season
-        that was taken off; and `asked` of an autoregressive model, the same of all steps but the
-        first.
+        that was taken off and the course of Theta; and `asked` of an autoregressive model, the
+        same of all steps but the first.
     """
     values = window["values"]
     length, horizon = values.shape[1], window["known"].shape[1] - values.shape[1]
@@ -74,20 +74,24 @@ def preprocess(
     spread = tf.sqrt(tf.reduce_sum(apart**2, axis=1) / count)
     spread = tf.maximum(spread, 1e-3 * tf.abs(mean))
     spread = tf.where(spread > 0, spread, 1.0)
-    profile = None
+    anchor = None
     if model.adjusted and layout.season:
         of = apart / spread[:, None]
         profile = seasons.profile(of, observed, layout.season, length + horizon)
         filled = (filled - spread[:, None] * profile[:, :length]) * observed
+        anchor = profile[:, length:]
     location = mean
     if layout.location == "last":
         last = tf.argmax(observed * tf.range(1.0, length + 1), axis=1)
         location = tf.gather(filled, last, batch_dims=1)
+    elif layout.location == "theta":
+        location, course = smoothing.theta(filled, observed, horizon)
+        anchor = course / spread[:, None] + (0.0 if anchor is None else anchor)
     z = (filled - location[:, None]) / spread[:, None]
-    z = tf.clip_by_value(z, -_CLIP, _CLIP) * observed
+    z = tf.clip_by_value(z, -layouts.CLIP, layouts.CLIP) * observed
     both = []
     if layout.known_names:
-        both.append(_scaled(window["known"], layout.known_scale))
+        both.append(layouts.scaled(window["known"], layout.known_scale))
     if layout.dated:
         both.append(seasons.calendar(window["times"], layout.step_seconds))
     always = tf.zeros((tf.shape(z)[0], length + horizon, 0))
@@ -95,13 +99,13 @@ def preprocess(
         always = _for_each(tf.concat(both, axis=-1), z)
     context = [z[:, :, None], observed[:, :, None]]
     if layout.past_names:
-        context.append(_for_each(_scaled(window["past"], layout.past_scale), z))
+        context.append(_for_each(layouts.scaled(window["past"], layout.past_scale), z))
     is_direct = model.kind == "direct"
     steps = range(length if is_direct else 1, length + horizon)
     static = _for_each(window["static"], z)
     asked = _asked(z, observed, always, static, layout, model, length, steps)
-    if profile is not None:
-        asked = tf.concat([profile[:, length:, None], asked[:, :, 1:]], axis=-1)
+    if anchor is not None:
+        asked = tf.concat([anchor[:, :, None], asked[:, :, 1:]], axis=-1)
     found = {"location": location, "spread": spread, "ahead": asked[:, -horizon:]}
     if is_direct:
         return {**found, "context": tf.concat([*context, always[:, :length]], axis=-1)}
@@ -163,29 +167,6 @@ def widths(layout: layouts.Layout, model: configs.ModelConfig) -> tuple[int, ...
     return (2 + past + always, asked) if model.kind == "direct" else (asked + 3 + past,)
 
 
-def static_in_graph(static: tf.Tensor, layout: layouts.Layout) -> tf.Tensor:
-    """Returns float32 (batch, numbers) of static columns, string (batch, columns); 0 where missing.
-
-    A column of words becomes a 1 at its word; a word that training has not seen has none. A column
-    of numbers is scaled, and an empty text in it is missing.
-    """
-    found = []
-    for at, (words, scale) in enumerate(zip(layout.static_words, layout.static_scale, strict=True)):
-        text = tf.strings.strip(static[:, at])
-        if words:
-            found.append(tf.cast(tf.equal(text[:, None], tf.constant(words)), tf.float32))
-        else:
-            text = tf.where(tf.equal(text, ""), "nan", text)
-            found.append(_scaled(tf.strings.to_number(text)[:, None], (scale,)))
-    return tf.concat(found, axis=-1)
-
-
-def _scaled(columns: tf.Tensor, scale: tuple[tuple[float, float], ...]) -> tf.Tensor:
-    mean, deviation = (tf.constant(each, tf.float32) for each in zip(*scale, strict=True))
-    z = (columns - mean) / deviation
-    return tf.clip_by_value(tf.where(tf.math.is_nan(z), 0.0, z), -_CLIP, _CLIP)
-
-
 def batches(
     panel: panels.Panel, layout: layouts.Layout, config: configs.Config, first_step: int = 0
 ) -> tf.data.Dataset:
@@ -195,7 +176,7 @@ def batches(
     where it is missing. A step is a function of its number and the seed alone.
     """
     horizon, count = config.forecast.horizon_steps, config.training.batch_size
-    least = layout.least_history(config)
+    least = layout.least_history(config.model.context_steps, horizon)
     starts = [panels.origins(one, "train", horizon, 1, least) for one in panel.series]
     ends = np.cumsum([0, *map(len, starts)])
     cut = _cutter(panel, layout, config)
@@ -252,7 +233,7 @@ def histories(
     ahead = horizons * config.forecast.horizon_steps
     found: dict[str, Any] = dict(panels.windows(panel, rows, config.model.context_steps, ahead))
     static = tf.constant([panel.series[at].static for at, _ in rows], tf.string)
-    found["static"] = static_in_graph(static, layout) if layout.static_names else (
+    found["static"] = layouts.static_in_graph(static, layout) if layout.static_names else (
         tf.zeros((len(rows), 0)))  # fmt: skip
     return {**found, "series": np.array([1 + at for at, _ in rows], np.int32)}
 
@@ -262,7 +243,9 @@ def _cutter(panel: panels.Panel, layout: layouts.Layout, config: configs.Config)
     units = np.stack([_units(one, config) for one in panel.series])
     statics = np.zeros((len(panel.series), 0), np.float32)
     if layout.static_names:
-        statics = static_in_graph(tf.constant([one.static for one in panel.series]), layout).numpy()
+        statics = layouts.static_in_graph(
+            tf.constant([one.static for one in panel.series]), layout
+        ).numpy()
 
     def cut(rows: Sequence[tuple[int, int, int]], unseen: np.ndarray) -> dict[str, np.ndarray]:
         at, _, column = np.array(rows, np.int64).reshape(-1, 3).T
@@ -304,7 +287,9 @@ def _training_example(
         inputs = (found["context"], found["ahead"], window["series"])
         return inputs, tf.stack([z, weight], axis=-1), found
     length = config.model.context_steps
-    whole = tf.concat([found["context"][:, :, 0], tf.clip_by_value(z, -_CLIP, _CLIP)], axis=1)
+    whole = tf.concat(
+        [found["context"][:, :, 0], tf.clip_by_value(z, -layouts.CLIP, layouts.CLIP)], axis=1
+    )
     observed = tf.concat([found["context"][:, :, 1], tf.cast(is_there, tf.float32)], axis=1)
     past = tf.pad(found["context"][:, :, 2:], [[0, 0], [0, z.shape[1]], [0, 0]])
     before = tf.pad(found["asked"][:, :-1, 0], [[0, 0], [1, 0]])

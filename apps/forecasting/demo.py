@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio
-import numpy as np
 
-from apps.forecasting import pictures
 from apps.suite import errors
 from apps.suite.demo import elements
 from apps.suite.export import asking
+from apps.suite.panels import histories
+from apps.suite.report_blocks import forecast_plots
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Forecasting"
@@ -42,7 +40,7 @@ def tab(model: asking.ExportedModel) -> None:
     )  # fmt: skip
     said = elements.place()
     example.click(
-        elements.filled(lambda: example_csv(model)), None, [text, said], **elements.ANSWER
+        elements.filled(lambda: histories.example_csv(model)), None, [text, said], **elements.ANSWER
     )
 
 
@@ -56,9 +54,9 @@ def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:
         raise errors.UserError(f"The steps ahead have to be a number from 1 to {MOST_AHEAD}.")
     targets = list(model.setting("target_names"))
     given = table_rows.read_text(text or "", targets, MOST_STEPS)
-    found = model.ask(**inputs(model, given, horizon))
+    found = model.ask(**histories.pasted(model, given, horizon))
     levels = [float(level) for level in found["quantile_levels"][0]]
-    picture = pictures.Shown(
+    picture = forecast_plots.Shown(
         given.values[-3 * horizon :, 0], found["quantiles"][0, :, 0], None, targets[0]
     )
     middle = levels.index(0.5)
@@ -74,47 +72,7 @@ def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:
     return elements.heading(f"{first:.5g} next", f"{targets[0]}; {alternative}") + (
         elements.picture(
             f"Forecast of {targets[0]}", alternative,
-            lambda axes, theme: pictures.draw(axes, theme, picture, levels), 3.6,
+            lambda axes, theme: forecast_plots.draw(axes, theme, picture, levels), 3.6,
         )
         + elements.table(columns, rows, "Quantiles by step")
     )  # fmt: skip
-
-
-def inputs(
-    model: asking.ExportedModel, given: table_rows.Measurements, horizon: int
-) -> dict[str, Any]:
-    """Returns a request for one history; covariates are left missing, and the series is new."""
-    wanted = model.inputs["serving_default"]
-    time, whole = len(given.values), len(given.values) + horizon
-    step = float(model.setting("step_seconds"))
-    start = 0.0
-    if given.times is not None:
-        start = float(given.times[0].astype("datetime64[s]").astype(np.int64))
-    asked: dict[str, Any] = {"values": given.values[None], "horizon": np.int32(horizon)}
-    for name, steps in (("past", time), ("known", whole)):
-        if name in wanted:
-            count = len(model.setting(f"{name}_names"))
-            asked[name] = np.full((1, steps, count), np.nan, np.float32)
-    if "times" in wanted:
-        asked["times"] = np.rint(start + step * np.arange(whole)).astype(np.int64)[None]
-    if "series" in wanted:
-        asked["series"] = np.array([b"?"], object)
-    if "static" in wanted:
-        asked["static"] = np.array([[b""] * len(model.setting("static_names"))], object)
-    return asked
-
-
-def example_csv(model: asking.ExportedModel) -> str:
-    """Returns a made-up history around the level of the training, with the season of a day."""
-    step, level = float(model.setting("step_seconds")), float(model.setting("level"))
-    period = 86_400 / step if 1 < 86_400 / step < 200 else 12.0
-    count = min(int(model.setting("context_steps")), int(28 * period))
-    wave = np.sin(2 * np.pi * np.arange(count) / period)
-    noise = np.random.default_rng(0).normal(0, 0.2, count)
-    values = level + float(model.setting("spread")) * (wave + noise)
-    names = model.setting("target_names")
-    lines = [",".join(["time", *names])]
-    for at, value in enumerate(values):
-        moment = np.datetime64("2024-01-01T00:00:00") + np.timedelta64(round(at * step), "s")
-        lines.append(",".join([str(moment), *[f"{value:.6g}"] * len(names)]))
-    return "\n".join(lines) + "\n"

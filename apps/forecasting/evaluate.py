@@ -23,7 +23,7 @@ TASK = "forecasting"
 def evaluate(run_folder: Path) -> dict[str, Any]:
     """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
 
-    Every origin of the test part is forecast by `scoring.forecast`, as `predict` does it, with what
+    Every origin of the test part is forecast by `asked.forecast`, as `predict` does it, with what
     was known before it; the baselines forecast the same windows.
 
     Raises:
@@ -32,8 +32,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.forecasting import baselines, measures, report, residuals, scoring, serving
+    from apps.forecasting import baselines, report, scoring, serving
+    from apps.suite.evaluation import residuals
     from apps.suite.export import asking
+    from apps.suite.panels import asked, forecast_blocks, measures, naive_forecasts
 
     folder, trained, panel, config = run.folder, run.trained, run.data, run.config
     horizon = config.forecast.horizon_steps
@@ -41,7 +43,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     test = measures.test_of(panel, horizon, every, trained.layout.season)
     print(f"forecasting {len(test.rows):,} windows of {horizon} steps", flush=True)
     model = asking.of_served(TASK, serving.ServedForecaster(trained))
-    found = scoring.forecast(model, panel, test.rows, horizon)
+    found = asked.forecast(model, panel, test.rows, horizon)
     evaluation.refuse_diverged(folder, found.mean, found.quantiles)
     print("forecasting with the baselines", flush=True)
     # More threads than one only wait for each other on a busy machine
@@ -57,12 +59,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         one_step = scoring.open_loop(trained, panel, test.rows)
         points = measures.points(test, one_step)
         measured |= {f"open_loop_{name}": points[name] for name in ("mae", "smape")}
-    left = residuals.look(residuals.one_step(model, trained, panel), trained.layout.season)
+    left = residuals.look(scoring.one_step_errors(model, trained, panel), trained.layout.season)
     if left is not None:
         measured["residual_autocorrelation"] = left.autocorrelation[1]
     of_baselines = {name: measures.points(test, each) for name, each in others.items()}
-    naive = others.get(baselines.SEASONAL, others[baselines.LAST])
-    better, counted = report.better_series(test, median, naive)
+    naive = others.get(naive_forecasts.SEASONAL, others[naive_forecasts.LAST])
+    better, counted = measures.better_series(test, median, naive)
     is_single = len(panel.series) * len(panel.target_names) == 1
     chief = "mae" if is_single or "mase" not in measured else "mase"
     metrics = {
@@ -84,7 +86,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         },
         "baselines": of_baselines,
     }
-    findings = report.Measured(panel, trained, test, found, others, naive, left)
+    windows = forecast_blocks.Asked(panel, test, found.quantiles, levels, naive)
+    findings = report.Measured(trained, windows, left)
     card = report.card(folder, metrics, findings)
     return evaluation.finish(folder, metrics, card, [], note=report.lesson(metrics))
 

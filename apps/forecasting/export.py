@@ -25,12 +25,10 @@ What `python -m apps.export_onnx` writes of a run: the network's word on a prepa
 
 from __future__ import annotations
 
-import json
 import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from apps.suite.commands import command
 
@@ -47,13 +45,13 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
-    from apps.forecasting import served_requests, serving, trained_model
+    from apps.forecasting import serving, trained_model
     from apps.suite.export import saved_model
 
     trained = trained_model.load(run_folder)
     served = serving.ServedForecaster(trained)
     return saved_model.export(
-        TASK, trained.network, served, lambda: served_requests.requests(trained), destination
+        TASK, trained.network, served, lambda: serving.requests(trained), destination
     )
 
 
@@ -80,25 +78,9 @@ def onnx_network(run: Path) -> onnx_file.Network:
 
 
 def _tell(version: Path) -> None:
-    from apps.suite.export import saved_model
+    from apps.suite.panels import served
 
-    settings = json.loads((version / "assets" / "settings.json").read_text("utf-8"))
-    level, steps = round(settings["level"], 3), 3
-    inputs: dict[str, Any] = {
-        "values": [[[level] * len(settings["target_names"])] * steps],
-        "horizon": 1,
-    }
-    for name, more in (("past", 0), ("known", 1)):
-        if settings[f"{name}_names"]:
-            inputs[name] = [[[0.0] * len(settings[f"{name}_names"])] * (steps + more)]
-    if settings["dated"]:
-        step = round(settings["step_seconds"])
-        inputs["times"] = [[1_700_000_000 + step * at for at in range(steps + 1)]]
-    if settings["series_count"] > 1:
-        inputs["series"] = ["a new one"]
-    if settings["static_names"]:
-        inputs["static"] = [[""] * len(settings["static_names"])]
-    saved_model.tell(version, "quantiles", json.dumps({"inputs": inputs}))
+    served.tell(version)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

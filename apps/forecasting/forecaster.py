@@ -10,11 +10,10 @@ import tensorflow as tf
 
 from apps.forecasting import closed_loop, data
 from apps.forecasting import config as configs
-from apps.forecasting import layout as layouts
 from apps.forecasting import model as models
 from apps.suite.networks import quantiles as quantile_functions
+from apps.suite.panels import layout as layouts
 
-NAN = float("nan")
 _CLIP = 10.0  # spreads of a window, for a draw that is fed back
 _STAND_INS = 10  # values that stand for the quantiles of a step of one path
 
@@ -98,9 +97,12 @@ class Forecaster:
                 horizon), static float32 (batch, numbers), series int32 (batch,), 0 for a new one.
             horizon: int32 (), at least 1.
         """
-        rows = self._rows(self._logged(window), horizon)
+        rows = self._rows(window, horizon)
         count, width = tf.shape(rows["values"])[0], len(self.levels) + 1
-        said = self._block(self._cut(rows, rows["values"], tf.constant(0)), rows["series"])
+        said = self._block(
+            layouts.cut(rows, rows["values"], tf.constant(0), self.context, self.block),
+            rows["series"],
+        )
         beyond = (self.blocks(horizon) - 1) * self.block
 
         def further() -> tf.Tensor:
@@ -136,7 +138,7 @@ class Forecaster:
             count: int32 (), paths, at least 1.
             seed: int32 ().
         """
-        rows = self._rows(self._logged(window), horizon)
+        rows = self._rows(window, horizon)
         targets, batch = len(self.layout.target_names), tf.shape(window["values"])[0]
 
         def drawn() -> tf.Tensor:
@@ -151,11 +153,11 @@ class Forecaster:
         found = tf.transpose(found, [0, 2, 3, 1])
         return tf.exp(found) if self.config.model.log else found
 
-    def _logged(self, window: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Returns the window in the units that the network learned."""
-        return (
-            {**window, "values": tf.math.log(window["values"])} if self.config.model.log else window
-        )
+    def _rows(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns a row for each target, in the units that the network learned."""
+        if self.config.model.log:
+            window = {**window, "values": tf.math.log(window["values"])}
+        return layouts.rows(window, self.layout, self.context, self.block, horizon)
 
     def blocks(self, horizon: tf.Tensor) -> tf.Tensor:
         """Returns the number of trained horizons that make up a horizon."""
@@ -182,7 +184,7 @@ class Forecaster:
         )  # fmt: skip
 
         def more(at: tf.Tensor, values: tf.Tensor, paths: tf.Tensor, told: tf.Tensor) -> tuple:
-            now = self._cut(rows, values, at * self.block)
+            now = layouts.cut(rows, values, at * self.block, self.context, self.block)
             drawn, said = self._drawn(now, series, self._levels(count, seed, at))
             values = tf.concat([values, drawn], axis=1)[:, -self.context :]
             if is_counted:  # else nobody asks for quantiles
@@ -238,52 +240,6 @@ class Forecaster:
         median = quantiles[:, self.levels.index(0.5), None]
         quantiles = tf.sort(median + self.stretches * (quantiles - median), axis=-1)
         return tf.concat([tf.reduce_mean(said[..., :1], axis=0), quantiles], axis=-1)
-
-    def _cut(
-        self, rows: dict[str, tf.Tensor], values: tf.Tensor, start: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Returns the window that begins `start` steps after the first; rows may share sides."""
-        whole = self.context + self.block
-        found = {"values": tf.ensure_shape(values, [None, self.context]), "static": rows["static"]}
-        for name, side in {"past": self.context, "known": whole, "times": whole}.items():
-            part = rows[name][:, start : start + side]
-            found[name] = tf.ensure_shape(part, [None, side, *part.shape[2:]])
-        return found
-
-    def _rows(self, window: dict[str, tf.Tensor], horizon: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns a row for each target, with exactly `context` steps of history."""
-        targets, step = len(self.layout.target_names), self.layout.step_seconds
-        batch, time = tf.unstack(tf.shape(window["values"])[:2])
-        # The future is filled up to whole blocks, and nothing is known of what fills it
-        filled = self.block
-
-        def framed(array: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-            array = tf.pad(array, [[0, 0], [self.context, 0], [0, 0]], constant_values=NAN)
-            array = array[:, tf.shape(array)[1] - self.context - last :]
-            return tf.pad(array, [[0, 0], [0, filled], [0, 0]], constant_values=NAN)
-
-        values = framed(window["values"], tf.constant(0))[:, : self.context]
-        past = tf.pad(
-            framed(window["past"], tf.constant(0)), [[0, 0], [0, horizon], [0, 0]],
-            constant_values=NAN,
-        )  # fmt: skip
-        times = window["times"]
-        before = tf.cast(tf.range(-self.context, 0), tf.float64) * step
-        after = tf.cast(tf.range(1, filled + 1), tf.float64) * step
-        times = tf.concat([times[:, :1] + before, times, times[:, -1:] + after], axis=1)
-        rows = {
-            "values": tf.reshape(tf.transpose(values, [0, 2, 1]), [batch * targets, self.context]),
-            "past": past,
-            "known": framed(window["known"], horizon),
-            "times": times[:, time:],
-            "static": window["static"],
-        }
-        rows = {
-            name: array if name == "values" else tf.repeat(array, targets, axis=0)
-            for name, array in rows.items()
-        }
-        series = window["series"][:, None] * targets + tf.range(targets)
-        return {**rows, "series": tf.reshape(series, [-1])}
 
     def _block(self, window: dict[str, tf.Tensor], series: tf.Tensor) -> tf.Tensor:
         """Returns mean and quantiles of one trained horizon, float32 (rows, block, 1 + levels)."""

@@ -12,9 +12,9 @@ from keras import ops
 import lstm_layers
 from apps.forecasting import closed_loop, data
 from apps.forecasting import config as configs
-from apps.forecasting import layout as layouts
 from apps.suite.distribution import replicas
 from apps.suite.networks import quantiles
+from apps.suite.panels import layout as layouts
 
 
 class Networks(NamedTuple):
@@ -144,6 +144,11 @@ def autoregressive(config: configs.Config, layout: layouts.Layout) -> Networks:
     outputs, *after = recurrent(read, initial_state=before)
     network = keras.Model([steps, series, *before], [answer(outputs), *after], name="steps")
     return Networks(learner, network)
+
+
+def shared(config: configs.Config) -> int | None:
+    """Returns the inputs that members read together; None = all, where there are no states."""
+    return None if config.model.kind == "direct" else 2
 
 
 def answer(

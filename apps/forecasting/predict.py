@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import tyro
 
@@ -16,9 +15,8 @@ from apps.suite import errors
 from apps.suite.commands import command
 
 if typing.TYPE_CHECKING:
-    import numpy as np
-
     from apps.suite.export import asking
+    from apps.suite.panels import asked
     from apps.suite.panels import panel as panels
 
 
@@ -69,30 +67,7 @@ class Options:
                 raise ValueError(f"--quantiles: {text.strip()!r} is not a number between 0 and 1")
 
 
-class Forecast(NamedTuple):
-    """The forecast of one target of a series.
-
-    Attributes:
-        times: float64 [horizon], seconds since 1970 UTC, or numbers of steps.
-        levels: of the quantiles asked for, rising.
-        quantiles: float [horizon, levels].
-        history: float32 [steps], the end of it.
-        truth: float32 [horizon], NaN where nobody knows it.
-        unseen: true of a series that training has not seen.
-    """
-
-    series: str
-    target: str
-    times: np.ndarray
-    levels: tuple[float, ...]
-    mean: np.ndarray
-    quantiles: np.ndarray
-    history: np.ndarray
-    truth: np.ndarray
-    unseen: bool
-
-
-def predict(options: Options) -> Iterator[Forecast]:
+def predict(options: Options) -> Iterator[asked.Forecast]:
     """Yields the forecast of each target of each series; each from its own end.
 
     Raises:
@@ -102,49 +77,18 @@ def predict(options: Options) -> Iterator[Forecast]:
     """
     from apps.forecasting import serving
     from apps.suite.export import asking
+    from apps.suite.panels import asked
 
     for path in (*options.inputs, *([options.known] if options.known else [])):
         if not path.exists():
             raise errors.UserError(f"{path}: no such file")
     with asking.model(TASK, serving.served, options) as model:
         model.setting("context_steps")  # an export that is too old says so before files are read
-        yield from _forecasts(model, options)
-
-
-def _forecasts(model: asking.Model, options: Options) -> Iterator[Forecast]:
-    import numpy as np
-
-    from apps.forecasting import scoring
-    from apps.suite.panels import panel as panels
-
-    learned = np.array(model.setting("levels"))
-    levels = tuple(sorted({float(text) for text in options.quantiles.split(",")}))
-    if levels[0] < learned[0] or levels[-1] > learned[-1]:
-        raise errors.UserError(
-            f"--quantiles: the model has learned {learned[0]:g} to {learned[-1]:g}; give levels "
-            "between them, or train with others in --forecast.levels"
-        )
-    horizon = options.horizon or int(model.setting("horizon_steps"))
-    panel, rows = _panel(model, options, horizon)
-    found = scoring.forecast(model, panel, rows, horizon)
-    windows = panels.windows(panel, rows, 3 * horizon, horizon)
-    longer = panels.forward(panel, horizon)
-    for row, (at, origin) in enumerate(rows):
-        one = longer.series[at]
-        for column, target in enumerate(panel.target_names):
-            quantiles = found.quantiles[row, :, column]
-            asked = np.stack([np.interp(levels, learned, step) for step in quantiles])
-            yield Forecast(
-                one.name,
-                target,
-                one.times[origin : origin + horizon],
-                levels,
-                found.mean[row, :, column],
-                asked,
-                windows["values"][row, :, column],
-                windows["truth"][row, :, column],
-                bool(found.unseen[row]),
-            )
+        levels = sorted({float(text) for text in options.quantiles.split(",")})
+        asked.refuse_levels(model, levels)
+        horizon = options.horizon or int(model.setting("horizon_steps"))
+        panel, rows = _panel(model, options, horizon)
+        yield from asked.each(model, panel, rows, horizon, levels)
 
 
 def _panel(
@@ -166,58 +110,29 @@ def _panel(
 
 
 def _print(options: Options) -> None:
-    shown: Forecast | None = None
+    from apps.suite.panels import asked
+
+    shown: asked.Forecast | None = None
     for found in predict(options):
         shown = shown or found
-        told = _moments(found)
-        if options.json:
-            steps = [
-                {
-                    "time": moment,
-                    "mean": float(mean),
-                    **{f"{level:g}": float(value) for level, value in zip(found.levels, row,
-                                                                          strict=True)},
-                }
-                for moment, mean, row in zip(told, found.mean, found.quantiles, strict=True)
-            ]  # fmt: skip
-            one = {"series": found.series, "target": found.target, "unseen": found.unseen}
-            print(json.dumps({**one, "steps": steps}, ensure_ascii=False), flush=True)
-            continue
-        note = "; training has not seen it, it is forecast as series usually are"
-        print(f"{found.series}, {found.target}{note if found.unseen else ''}")
-        width = max(map(len, told))
-        print(" " * width, *(f"{level:>10g}" for level in found.levels))
-        for moment, row in zip(told, found.quantiles, strict=True):
-            print(moment.ljust(width), *(f"{value:>10.6g}" for value in row), flush=True)
+        print(asked.as_json(found) if options.json else asked.as_table(found), flush=True)
     if options.plot is not None and shown is not None:
         _write_plot(options.plot, shown)
 
 
-def _moments(found: Forecast) -> list[str]:
-    """Returns the times of the steps as text."""
-    import datetime
-
-    if abs(found.times[0]) < 1e7:  # numbers of steps
-        return [f"{time:g}" for time in found.times]
-    return [
-        datetime.datetime.fromtimestamp(time, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for time in found.times
-    ]
-
-
-def _write_plot(file: Path, shown: Forecast) -> None:
+def _write_plot(file: Path, shown: asked.Forecast) -> None:
     import numpy as np
 
-    from apps.forecasting import pictures
     from apps.suite.evaluation import plot_style
+    from apps.suite.report_blocks import forecast_plots
     from apps.suite.runs import files
 
     truth = shown.truth if np.isfinite(shown.truth).any() else None
-    picture = pictures.Shown(shown.history, shown.quantiles, truth, shown.target)
+    picture = forecast_plots.Shown(shown.history, shown.quantiles, truth, shown.target)
     content = plot_style.png(
         plot_style.LIGHT,
         f"Forecast of {shown.series}",
-        lambda axes, theme: pictures.draw(axes, theme, picture, shown.levels),
+        lambda axes, theme: forecast_plots.draw(axes, theme, picture, shown.levels),
         3.4,
     )
     files.write_atomically(file, content)

@@ -1,60 +1,19 @@
-"""Asks a model for forecasts at any origins of any series: a backtest and a forecast alike."""
+"""Forecasts one step ahead of the truth, over and over: in open loop, and what is left of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from apps.forecasting import data, trained_model
 from apps.suite.export import asking
-from apps.suite.panels import histories
+from apps.suite.panels import asked
 from apps.suite.panels import panel as panels
 
 _ROWS = 128  # windows that are asked for at a time
-
-
-class Forecasts(NamedTuple):
-    """Forecasts of some windows.
-
-    Attributes:
-        mean: float32 [rows, horizon, targets].
-        quantiles: float32 [rows, horizon, targets, levels].
-        unseen: bool [rows], series that training has not seen.
-    """
-
-    mean: np.ndarray
-    quantiles: np.ndarray
-    unseen: np.ndarray
-
-
-def forecast(
-    model: asking.Model,
-    panel: panels.Panel,
-    rows: Sequence[tuple[int, int]],
-    horizon: int,
-) -> Forecasts:
-    """Returns the forecasts of (place of the series, origin), each from what was known before it.
-
-    `evaluate` calls it with the origins of the past, `predict` with the end of each series.
-    """
-    found: dict[str, list[np.ndarray]] = {"mean": [], "quantiles": [], "unseen": []}
-    context, wanted = int(model.setting("context_steps")), model.inputs["serving_default"]
-    most = _ROWS
-    trained = int(model.setting("horizon_steps"))
-    if horizon > trained:  # each row is then as many as it has paths
-        limits = model.setting("limits")
-        each = max(model.setting("path_count") * (context + trained), limits["least_path_steps"])
-        each *= -(-horizon // trained) * len(panel.target_names)
-        most = max(1, min(_ROWS, limits["paths_times_steps"] // each))
-    for start in range(0, len(rows), most):
-        part = rows[start : start + most]
-        answer = model.ask(**histories.request(panel, part, context, horizon, wanted))
-        for name, arrays in found.items():
-            arrays.append(answer[name])
-    return Forecasts(*(np.concatenate(arrays) for arrays in found.values()))
+_MOST_SERIES, _MOST_STEPS, _MOST_WINDOWS = 20, 500, 2_000  # that errors one step ahead are of
 
 
 def open_loop(
@@ -66,10 +25,10 @@ def open_loop(
     """
     targets, config = len(panel.target_names), trained.config
     horizon, middle = config.forecast.horizon_steps, config.forecast.levels.index(0.5)
-    asked = [(*row, column) for row in rows for column in range(targets)]
+    each_target = [(*row, column) for row in rows for column in range(targets)]
     found = []
-    for start in range(0, len(asked), _ROWS):
-        part = asked[start : start + _ROWS]
+    for start in range(0, len(each_target), _ROWS):
+        part = each_target[start : start + _ROWS]
         (steps, series), _, window = data.examples(panel, trained.layout, config, part)
         zeros = [tf.zeros((len(part), each.shape[-1])) for each in trained.network.inputs[2:]]
         said, *_ = trained.network([steps, series, *zeros], training=False)
@@ -78,3 +37,29 @@ def open_loop(
         found.append(np.exp(said) if config.model.log else said)
     whole = np.concatenate(found).reshape(len(rows), targets, horizon)
     return np.asarray(whole.transpose(0, 2, 1))
+
+
+def one_step_errors(
+    model: asking.Model, trained: trained_model.TrainedModel, panel: panels.Panel
+) -> list[np.ndarray]:
+    """Returns truth minus forecast of consecutive steps, float [steps], NaN where missing.
+
+    Each step is forecast with the truth of all steps before it, in series spread over the panel.
+    """
+    horizon = trained.config.forecast.horizon_steps
+    places = range(0, len(panel.series), -(-len(panel.series) // _MOST_SERIES))
+    most = min(_MOST_STEPS, _MOST_WINDOWS // len(places))
+    found = []
+    for at in places:
+        is_direct = trained.config.model.kind == "direct"
+        steps = 1 if is_direct else horizon
+        origins = panels.origins(panel.series[at], "test", steps, steps)[-max(1, most // steps) :]
+        rows = [(at, int(origin)) for origin in origins]
+        if not rows:
+            continue
+        if is_direct:
+            said = asked.forecast(model, panel, rows, 1).mean
+        else:
+            said = open_loop(trained, panel, rows)
+        found.append((panels.windows(panel, rows, 1, steps)["truth"] - said)[:, :, 0].ravel())
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.forecasting import config as configs
 from apps.suite.commands import command
@@ -23,62 +24,47 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
-
     from apps.forecasting import calibration, data, evaluate, model, trained_model
-    from apps.forecasting import layout as layouts
     from apps.suite.distribution import distribution
     from apps.suite.export import trained_run
+    from apps.suite.panels import layout as layouts
     from apps.suite.panels import panel as panels
-    from apps.suite.runs import files, run_folder
-    from apps.suite.training import fit, optimizer
+    from apps.suite.runs import run_folder
+    from apps.suite.training import fit, history, learning, members
 
     panel = data.load(config)
     print("\n".join([panels.understood(panel), *panel.notes]), flush=True)
-    layout = layouts.of_training(panel, config)
-    fit.seed_everything(config.seed)
+    layout = layouts.of_training(panel, config.model)
     settings = config.training
-    description = {
-        "name": panel.name,
-        "fingerprint": panel.fingerprint,
-        "licence": panel.licence,
-        "source": panel.source,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
-        with distribution.scope():
-            learner, network = model.build(config, layout)
-            learner.compile(
-                optimizer.optimizer(settings),
-                model.loss(config.forecast.levels),
-                jit_compile=settings.jit_compile,
-            )
-        steps = sum(one.train_end for one in panel.series)
-        print(
-            f"{panel.name}: {len(panel.series):,} series, {steps:,} steps to learn from; "
-            f"season {layout.season or 'none'}; {learner.count_params():,} parameters; "
-            f"{settings.steps:,} training steps"
-        )
+    with run_folder.start(Path(run), TASK, config, run_folder.noted(panel), overwrite) as folder:
         validate = calibration.Validation(panel, layout, config)
 
-        def save_best(_: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                network.save(partial)
+        def learn(config: configs.Config, folder: Any) -> history.History:
+            fit.seed_everything(config.seed)
+            with distribution.scope():
+                learner, network = model.build(config, layout)
+                learning.compiled(learner, settings, model.loss(config.forecast.levels))
+            print(f"{learner.count_params():,} parameters; {settings.steps:,} training steps")
+            return learning.learn(
+                learner,
+                lambda first_step: data.batches(panel, layout, config, first_step),
+                settings,
+                folder,
+                lambda: {"loss": validate.loss(learner)},
+                saved=network,
+            )
 
-        record = fit.fit(
-            learner,
-            lambda first_step: data.batches(panel, layout, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=lambda trained: {"loss": validate.loss(trained)},
-            patience_checkpoints=settings.patience_checkpoints,
+        steps = sum(one.train_end for one in panel.series)
+        print(
+            f"{panel.name}: {len(panel.series):,} series, {steps:,} steps to learn from; season "
+            f"{layout.season or 'none'}; members {settings.members}"
         )
+        seconds = members.train(config, folder, settings.members, learn, model.shared(config))
         best = trained_run.model(folder)
         calibrated, said = validate.calibrated(best, layout)
         trained_model.write(folder, trained_model.TrainedModel(best, config, layout, calibrated))
         print(said)
-        folder.finish_training(record.train_seconds)
+        folder.finish_training(seconds)
     evaluate.evaluate(folder.path)
 
 

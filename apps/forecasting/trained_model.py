@@ -10,9 +10,9 @@ import numpy as np
 
 from apps.forecasting import config as configs
 from apps.forecasting import data, forecaster
-from apps.forecasting import layout as layouts
 from apps.suite import errors
 from apps.suite.export import trained_run
+from apps.suite.panels import layout as layouts
 from apps.suite.runs import files, run_folder
 
 _FILE = "forecaster.json"

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.export import asking
 from apps.suite.panels import config as configs
 from apps.suite.panels import named, own_tables
 from apps.suite.panels import panel as panels
 from apps.suite.tables import reader
+from apps.suite.tables import rows as table_rows
 
 INPUTS = frozenset(["values", "past", "known", "times", "series", "static", "horizon"])
 """Inputs that signatures over histories may have."""
@@ -126,3 +128,41 @@ def request(
         "horizon": np.int32(horizon),
     }
     return {name: array for name, array in inputs.items() if name in wanted}
+
+
+def pasted(model: asking.Model, given: table_rows.Measurements, horizon: int) -> dict[str, Any]:
+    """Returns a request for one history; covariates are left missing, and the series is new."""
+    wanted = model.inputs["serving_default"]
+    time, whole = len(given.values), len(given.values) + horizon
+    step = float(model.setting("step_seconds"))
+    start = 0.0
+    if given.times is not None:
+        start = float(given.times[0].astype("datetime64[s]").astype(np.int64))
+    asked: dict[str, Any] = {"values": given.values[None], "horizon": np.int32(horizon)}
+    for name, steps in (("past", time), ("known", whole)):
+        if name in wanted:
+            count = len(model.setting(f"{name}_names"))
+            asked[name] = np.full((1, steps, count), np.nan, np.float32)
+    if "times" in wanted:
+        asked["times"] = np.rint(start + step * np.arange(whole)).astype(np.int64)[None]
+    if "series" in wanted:
+        asked["series"] = np.array([b"?"], object)
+    if "static" in wanted:
+        asked["static"] = np.array([[b""] * len(model.setting("static_names"))], object)
+    return asked
+
+
+def example_csv(model: asking.Model) -> str:
+    """Returns a made-up history around the level of the training, with the season of a day."""
+    step, level = float(model.setting("step_seconds")), float(model.setting("level"))
+    period = 86_400 / step if 1 < 86_400 / step < 200 else 12.0
+    count = min(int(model.setting("context_steps")), int(28 * period))
+    wave = np.sin(2 * np.pi * np.arange(count) / period)
+    noise = np.random.default_rng(0).normal(0, 0.2, count)
+    values = level + float(model.setting("spread")) * (wave + noise)
+    names = model.setting("target_names")
+    lines = [",".join(["time", *names])]
+    for at, value in enumerate(values):
+        moment = np.datetime64("2024-01-01T00:00:00") + np.timedelta64(round(at * step), "s")
+        lines.append(",".join([str(moment), *[f"{value:.6g}"] * len(names)]))
+    return "\n".join(lines) + "\n"

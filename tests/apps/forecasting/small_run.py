@@ -8,9 +8,10 @@ import numpy as np
 
 from apps.forecasting import config as configs
 from apps.forecasting import forecaster, model, trained_model
-from apps.forecasting import layout as layouts
+from apps.suite.panels import layout as layouts
 from apps.suite.panels import panel as panels
 from apps.suite.runs import run_folder
+from apps.suite.training import members
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0}}
 CONTEXT, HORIZON = 24, 6
@@ -65,14 +66,18 @@ def panel(steps=120, targets=2, names=("north", "south", "west"), static=STATIC)
     )  # fmt: skip
 
 
-def trained(seed=0, of=None, **sizes):
+def trained(seed=0, of=None, count=1, **sizes):
+    """A trained model; of several members with the seeds after `seed` where `count` says so."""
     made, of = config(**sizes), of or panel()
-    layout = layouts.of_training(of, made)
-    keras.utils.set_random_seed(seed)
-    network = model.build(made, layout).network
-    draw = np.random.default_rng(seed)
-    for weight in network.trainable_weights:
-        weight.assign(draw.normal(0, 0.3, weight.shape))
+    layout = layouts.of_training(of, made.model)
+    networks = []
+    for each in range(seed, seed + count):
+        keras.utils.set_random_seed(each)
+        networks.append(model.build(made, layout).network)
+        draw = np.random.default_rng(each)
+        for weight in networks[-1].trainable_weights:
+            weight.assign(draw.normal(0, 0.3, weight.shape))
+    network = members.joined(networks, model.shared(made)) if count > 1 else networks[0]
     offsets = np.array([-0.1, -0.05, 0.0, 0.0, 0.0, 0.05, 0.1], np.float32)
     found = forecaster.uncalibrated(made)._replace(offsets=offsets)
     return trained_model.TrainedModel(network, made, layout, found)

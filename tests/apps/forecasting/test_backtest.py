@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.forecasting import data, forecaster, layout, measures, predict, scoring, serving
+from apps.forecasting import data, forecaster, predict, scoring, serving
 from apps.forecasting import model as model_file
 from apps.suite import errors
 from apps.suite.export import asking
-from apps.suite.panels import histories, panel
+from apps.suite.panels import asked, histories, layout, measures, panel
 from tests.apps.forecasting import small_inputs, small_run
 
 
@@ -45,10 +45,10 @@ def test_the_backtest_at_an_origin_is_what_predict_says_of_the_file_until_then(
     found = list(predict.predict(predict.Options((tmp_path / "a.csv",), run)))
     # The file has no static columns, and the cells have five decimals
     blank = small_run.panel(static=(("", ""),) * 3)
-    backtest = scoring.forecast(model, blank, [(at, origin)], small_run.HORIZON)
+    backtest = asked.forecast(model, blank, [(at, origin)], small_run.HORIZON)
     for column, forecast in enumerate(found):
-        asked = backtest.quantiles[0, :, column][:, [1, 3, 5]]
-        np.testing.assert_allclose(forecast.quantiles, asked, rtol=1e-3, atol=1e-3)
+        wanted = backtest.quantiles[0, :, column][:, [1, 3, 5]]
+        np.testing.assert_allclose(forecast.quantiles, wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_no_window_of_the_test_part_is_dropped_and_none_reaches_beyond_it():
@@ -67,14 +67,14 @@ def test_no_window_of_the_test_part_is_dropped_and_none_reaches_beyond_it():
 def test_nothing_after_the_origin_but_what_is_known_ahead_changes_a_forecast(model):
     whole = small_run.panel()
     one, origin = whole.series[0], 90
-    told = scoring.forecast(model, whole, [(0, origin)], small_run.HORIZON).quantiles
+    told = asked.forecast(model, whole, [(0, origin)], small_run.HORIZON).quantiles
 
     def changed(name, steps):
         array = getattr(one, name).copy()
         array[steps] = 99.0
         series = (dataclasses.replace(one, **{name: array}), *whole.series[1:])
         other = dataclasses.replace(whole, series=series)
-        found = scoring.forecast(model, other, [(0, origin)], small_run.HORIZON).quantiles
+        found = asked.forecast(model, other, [(0, origin)], small_run.HORIZON).quantiles
         return float(np.abs(found - told).max())
 
     for name in ("target", "past"):
@@ -86,9 +86,9 @@ def test_nothing_after_the_origin_but_what_is_known_ahead_changes_a_forecast(mod
 def test_a_row_is_forecast_alike_alone_and_among_others_and_from_a_longer_history(model):
     whole = small_run.panel()
     rows = [(0, 100), (1, 60), (2, 9), (0, 3)]
-    together = scoring.forecast(model, whole, rows, 8).quantiles
+    together = asked.forecast(model, whole, rows, 8).quantiles
     for row, place in enumerate(rows):
-        alone = scoring.forecast(model, whole, [place], 8).quantiles[0]
+        alone = asked.forecast(model, whole, [place], 8).quantiles[0]
         np.testing.assert_allclose(alone, together[row], rtol=1e-4, atol=1e-4)
     request = histories.request(
         whole, [(0, 100)], small_run.CONTEXT, 8, model.inputs["serving_default"]
@@ -104,10 +104,10 @@ def test_a_row_is_forecast_alike_alone_and_among_others_and_from_a_longer_histor
 
 def test_quantiles_rise_and_a_longer_horizon_begins_with_the_shorter(model):
     whole = small_run.panel()
-    long = scoring.forecast(model, whole, [(0, 80), (1, 90)], 3 * small_run.HORIZON + 1)
+    long = asked.forecast(model, whole, [(0, 80), (1, 90)], 3 * small_run.HORIZON + 1)
     assert long.quantiles.shape == (2, 19, 2, 7)
     assert (np.diff(long.quantiles, axis=-1) >= 0).all()
-    short = scoring.forecast(model, whole, [(0, 80), (1, 90)], small_run.HORIZON)
+    short = asked.forecast(model, whole, [(0, 80), (1, 90)], small_run.HORIZON)
     np.testing.assert_allclose(
         long.quantiles[:, : small_run.HORIZON], short.quantiles, rtol=1e-5, atol=1e-5
     )
@@ -116,7 +116,7 @@ def test_quantiles_rise_and_a_longer_horizon_begins_with_the_shorter(model):
 
 def test_a_series_that_training_has_not_seen_is_forecast_and_marked(model):
     whole = small_run.panel(names=("north", "nobody", "west"))
-    found = scoring.forecast(model, whole, [(0, 80), (1, 80)], small_run.HORIZON)
+    found = asked.forecast(model, whole, [(0, 80), (1, 80)], small_run.HORIZON)
     assert found.unseen.tolist() == [False, True]
     assert np.isfinite(found.quantiles).all()
 
@@ -131,7 +131,7 @@ def test_a_forecast_moves_and_stretches_with_its_series():
     moved = dataclasses.replace(bare, series=tuple(
         dataclasses.replace(one, target=1_000 * one.target) for one in bare.series))  # fmt: skip
     told, found = (
-        scoring.forecast(model, each, [(0, 90)], small_run.HORIZON).quantiles
+        asked.forecast(model, each, [(0, 90)], small_run.HORIZON).quantiles
         for each in (bare, moved)
     )
     np.testing.assert_allclose(found, 1_000 * told, rtol=1e-4)
@@ -147,6 +147,18 @@ def test_times_of_a_zone_are_its_clocks():
     assert (cut[0] - one.times[6:36] == 3600).all(), "an hour ahead of UTC in winter"
 
 
+def test_members_forecast_the_mean_of_what_each_forecasts():
+    whole, rows = small_run.panel(), [(0, 80), (1, 90)]
+    each = [
+        asked.forecast(
+            asking.of_served("forecasting", serving.ServedForecaster(made)), whole, rows, 4
+        ).quantiles
+        for made in (small_run.trained(0), small_run.trained(1), small_run.trained(0, count=2))
+    ]
+    assert np.abs(each[0] - each[1]).max() > 1e-2
+    np.testing.assert_allclose(each[2], (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_a_new_adjusted_network_goes_on_with_the_season_from_the_last_level(log):
     config = small_run.config(
@@ -159,7 +171,7 @@ def test_a_new_adjusted_network_goes_on_with_the_season_from_the_last_level(log)
     values = (np.exp(curve) if log else curve)[: one.length, None].astype(np.float32)
     one = dataclasses.replace(one, target=np.concatenate([values, one.target[one.length :]]))
     whole = dataclasses.replace(small_run.panel(targets=1, static=None), series=(one,))
-    made = layout.of_training(whole, config)
+    made = layout.of_training(whole, config.model)
     network = model_file.build(config, made).network
     found = forecaster.Forecaster(network, config, made, forecaster.uncalibrated(config))
     window = data.histories(whole, made, config, [(0, 100)], 1)
@@ -187,4 +199,18 @@ def test_values_without_a_logarithm_are_refused():
     series = (whole.series[0], dataclasses.replace(whole.series[1], target=target))
     whole = dataclasses.replace(whole, series=series)
     with pytest.raises(errors.UserError, match=r"south has the value -1.*leave --model.log out"):
-        layout.of_training(whole, small_run.config(log=True))
+        layout.of_training(whole, small_run.config(log=True).model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("direct", 20), pytest.param("autoregressive", 18, marks=pytest.mark.slow)]
+)
+def test_errors_are_those_of_one_step_after_the_truth(kind, steps):
+    panel = small_run.panel()
+    trained = small_run.trained(kind=kind, linear=kind == "direct")
+    model = asking.of_served("forecasting", serving.ServedForecaster(trained))
+    found = scoring.one_step_errors(model, trained, panel)
+    assert [len(each) for each in found] == [steps] * 3
+    one = panel.series[0]
+    truth = one.target[one.length - steps : one.length, 0]
+    np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(truth))

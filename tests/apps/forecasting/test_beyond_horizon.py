@@ -10,16 +10,15 @@ from apps.forecasting import (
     calibration,
     data,
     forecaster,
-    layout,
     model,
-    served_requests,
     serving,
     trained_model,
 )
 from apps.forecasting import config as configs
 from apps.suite import errors
 from apps.suite.export import asking
-from apps.suite.panels import panel
+from apps.suite.panels import layout, panel
+from apps.suite.panels import served as histories
 from tests.apps.forecasting import small_run
 
 HORIZON, CONTEXT = 6, 24
@@ -56,7 +55,7 @@ def config_of(kind):
 def calibrated(request):
     """A new network, which says that all goes on as it is, with the intervals of validation."""
     whole, config = made_panel(request.param), config_of(request.param)
-    made = layout.of_training(whole, config)
+    made = layout.of_training(whole, config.model)
     network = model.build(config, made).network
     found, _ = calibration.Validation(whole, made, config).calibrated(network, made)
     return request.param, whole, forecaster.Forecaster(network, config, made, found)
@@ -104,14 +103,14 @@ def served(request):
 
 
 def asked(made, rows, time, horizon, **more):
-    inputs = served_requests.example(made, rows, time, horizon)
+    inputs = histories.example(made.read, rows, time, horizon)
     return {**inputs, **{name: np.int32(value) for name, value in more.items()}}
 
 
 def test_paths_are_those_of_their_seed_and_spread_as_the_quantiles_say(served):
     made, model = served
     inputs = {
-        **served_requests.example(made, 2, 30, 4),
+        **histories.example(made.read, 2, 30, 4),
         "count": np.int32(200),
         "seed": np.int32(5),
     }
@@ -121,7 +120,7 @@ def test_paths_are_those_of_their_seed_and_spread_as_the_quantiles_say(served):
     assert np.abs(other - paths).max() > 1e-3
     alone = {name: array[1:] if np.ndim(array) else array for name, array in inputs.items()}
     np.testing.assert_allclose(model.ask("paths", **alone)["paths"][0], paths[1], rtol=1e-4)
-    answer = model.ask(**{name: inputs[name] for name in made.specs()})
+    answer = model.ask(**{name: inputs[name] for name in made.read.specs()})
     spread = answer["quantiles"][..., -1] - answer["quantiles"][..., 0]
     middle = np.median(paths, axis=1) - answer["quantiles"][..., 3]
     assert (np.abs(middle) < 0.25 * spread + 1e-3).all()
@@ -130,7 +129,7 @@ def test_paths_are_those_of_their_seed_and_spread_as_the_quantiles_say(served):
 def test_closed_loop_goes_on_from_the_states_of_a_stream(served):
     made, model = served
     horizon = 2 * small_run.HORIZON + 1
-    inputs = served_requests.example(made, 2, 30, horizon)
+    inputs = histories.example(made.read, 2, 30, horizon)
     states = {
         name: np.zeros([2, *tensor.shape[1:]], tensor.kind)
         for name, tensor in model.inputs["stream"].items()
@@ -155,7 +154,7 @@ def test_paths_that_would_take_for_ever_are_refused(served):
         with pytest.raises(errors.UserError, match=told):
             model.ask("paths", **{**inputs, **changes})
     many = {
-        **served_requests.example(made, 4, 5, 9_000),
+        **histories.example(made.read, 4, 5, 9_000),
         "count": np.int32(1_000),
         "seed": np.int32(0),
     }

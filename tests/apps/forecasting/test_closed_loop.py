@@ -8,9 +8,9 @@ from apps.forecasting import closed_loop, data, model, scoring
 from tests.apps.forecasting import small_run
 
 
-@pytest.fixture(scope="module")
-def trained():
-    return small_run.trained(kind="autoregressive", linear=False)
+@pytest.fixture(scope="module", params=[1, 2])
+def trained(request):
+    return small_run.trained(kind="autoregressive", linear=False, count=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,19 @@ def test_later_steps_are_fed_what_the_path_drew_and_not_the_truth(trained, windo
     location, spread = found["location"][0], found["spread"][0]
     ours = location + spread * closed[0, :, 1 + middle]
     assert np.abs(ours[1:] - open_[0, 1:, 0]).max() > 1e-2
+
+
+def test_members_say_the_mean_and_each_goes_on_with_its_own_state(window):
+    inputs, _, found = window
+    one, other, both = (
+        small_run.trained(seed, kind="autoregressive", linear=False, count=count)
+        for seed, count in ((0, 1), (1, 1), (0, 2))
+    )
+    told, states = closed_loop.primed(both.network, found, inputs[1])
+    each = [closed_loop.primed(made.network, found, inputs[1]) for made in (one, other)]
+    np.testing.assert_allclose(told, (each[0][0] + each[1][0]) / 2, rtol=1e-4, atol=1e-5)
+    for state, wanted in zip(states, [*each[0][1], *each[1][1]], strict=True):
+        np.testing.assert_allclose(state, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_draws_fall_into_each_share_once_a_step():

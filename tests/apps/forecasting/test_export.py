@@ -4,21 +4,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.forecasting import demo, export, served_requests, serving
+from apps.forecasting import demo, export, serving
 from apps.suite import errors
 from apps.suite.export import asking
+from apps.suite.panels import histories, served
 from tests.apps.forecasting import small_run
 
 
-@pytest.fixture(scope="module", params=["direct", "autoregressive"])
+@pytest.fixture(scope="module", params=[("direct", 1), ("autoregressive", 1), ("direct", 2)])
 def model(request):
-    trained = small_run.trained(kind=request.param, linear=request.param == "direct")
+    kind, count = request.param
+    trained = small_run.trained(kind=kind, linear=kind == "direct", count=count)
     return asking.of_served("forecasting", serving.ServedForecaster(trained))
 
 
 def whole(model, rows=2, time=30, horizon=4):
     made = serving.ServedForecaster(small_run.trained())
-    return served_requests.example(made, rows, time, horizon)
+    return served.example(made.read, rows, time, horizon)
 
 
 def test_a_stream_fed_step_by_step_ends_with_the_forecast_of_the_whole(model):
@@ -57,7 +59,7 @@ def test_a_request_that_does_not_fit_is_refused_with_its_reason(model, changes, 
 
 
 def test_the_tab_shows_a_forecast_of_its_example_and_names_what_is_missing(model):
-    page = demo.shown(model, demo.example_csv(model), 9)
+    page = demo.shown(model, histories.example_csv(model), 9)
     assert "<img" in page
     assert page.count("<tr>") == 10
     with pytest.raises(errors.UserError, match="lacks the column visits"):
@@ -65,9 +67,10 @@ def test_the_tab_shows_a_forecast_of_its_example_and_names_what_is_missing(model
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["direct", "autoregressive"])
-def test_the_saved_model_is_written_and_answers_alone(kind, tmp_path):
-    small_run.write(tmp_path / "run", small_run.trained(kind=kind, linear=kind == "direct"))
+@pytest.mark.parametrize(("kind", "count"), [("direct", 1), ("autoregressive", 2)])
+def test_the_saved_model_is_written_and_answers_alone(kind, count, tmp_path):
+    trained = small_run.trained(kind=kind, linear=kind == "direct", count=count)
+    small_run.write(tmp_path / "run", trained)
     version = export.export(tmp_path / "run", tmp_path / "exports")
     loaded = tf.saved_model.load(str(version))
     assert set(loaded.signatures) == {*serving.SIGNATURES}

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from apps.forecasting import config as configs
-from apps.forecasting import data, layout
+from apps.forecasting import data
 from apps.suite import errors
 from apps.suite.panels import config as panel_config
-from apps.suite.panels import own_tables
+from apps.suite.panels import layout, own_tables
 
 LONG = """\
 store,day,sales,promo,heat
@@ -36,8 +36,8 @@ def test_static_columns_of_words_and_numbers_reach_the_network(tmp_path):
     found = own_tables.read(write(tmp_path, LONG), settings)
     assert [one.static for one in found.series] == [("big", "2"), ("small", "")]
     config = configs.Config(model=configs.ModelConfig(context_steps=24))
-    made = layout.of_training(found, config)
-    numbers = data.static_in_graph(tf.constant([["small", ""], ["huge", "3"]]), made).numpy()
+    made = layout.of_training(found, config.model)
+    numbers = layout.static_in_graph(tf.constant([["small", ""], ["huge", "3"]]), made).numpy()
     np.testing.assert_array_equal(numbers, [[0, 1, 0], [0, 0, 1]])
 
 
@@ -46,6 +46,8 @@ def test_configs_refuse_what_cannot_be():
         configs.ForecastConfig(levels=(0.1, 0.9))
     with pytest.raises(ValueError, match=r"model.adjusted is for model.kind direct"):
         configs.ModelConfig(kind="autoregressive", adjusted=True)
+    with pytest.raises(ValueError, match=r"model.location theta is for model.kind direct"):
+        configs.ModelConfig(kind="autoregressive", location="theta")
     with pytest.raises(ValueError, match="a multiple of"):
         configs.ModelConfig(context_steps=25, patch_steps=24)
 

@@ -125,3 +125,10 @@ def bands(test: Test, found: np.ndarray, levels: Sequence[float]) -> dict[str, f
             name = f"coverage_{round(100 * wanted)}"
             measured[name] = intervals.coverage(at[:, ends[0]], at[:, ends[1]], truth)
     return measured
+
+
+def better_series(test: Test, median: np.ndarray, naive: np.ndarray) -> tuple[int, int]:
+    """Returns how many series the model forecasts with a smaller mean error, and their number."""
+    ours, theirs = (by_series(test, np.abs(test.truth - each)) for each in (median, naive))
+    known = np.isfinite(ours)
+    return int((ours[known] < theirs[known]).sum()), int(known.sum())

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from apps.forecasting import baselines, measures
+from apps.suite.panels import measures, naive_forecasts
 
 
 def test_measures_agree_with_utilsforecast():
@@ -35,9 +35,9 @@ def test_a_constant_series_has_no_mase_and_two_zeros_no_error():
 
 def test_seasonal_baselines_read_whole_seasons_and_hold_gaps():
     values = np.arange(12.0)[None, :, None]
-    np.testing.assert_array_equal(baselines.mean_of_seasons(values, 5, 4, 1)[0, :, 0],
+    np.testing.assert_array_equal(naive_forecasts.mean_of_seasons(values, 5, 4, 1)[0, :, 0],
                                   [8, 9, 10, 11, 8])  # fmt: skip
-    np.testing.assert_array_equal(baselines.mean_of_seasons(values, 5, 4, 2)[0, :, 0],
+    np.testing.assert_array_equal(naive_forecasts.mean_of_seasons(values, 5, 4, 2)[0, :, 0],
                                   [6, 7, 8, 9, 6])  # fmt: skip
     gaps = np.array([np.nan, 2, np.nan, 3, np.nan])[None, :, None]
-    np.testing.assert_array_equal(baselines.filled(gaps)[0, :, 0], [2, 2, 2, 3, 3])
+    np.testing.assert_array_equal(naive_forecasts.filled(gaps)[0, :, 0], [2, 2, 2, 3, 3])

@@ -13,11 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.forecasting import scoring, trained_model
-from apps.suite.export import asking
-from apps.suite.panels import panel as panels
-
-_MOST_SERIES, _MOST_STEPS, _MOST_WINDOWS = 20, 500, 2_000
 _LEAST_STEPS = 12  # of a series that says something
 _LAGS = 10  # of the test, or a fifth of the steps
 _SURE = 0.05
@@ -39,32 +34,6 @@ class Residuals(NamedTuple):
     rejected: int
     series: int
     lags: int
-
-
-def one_step(
-    model: asking.Model, trained: trained_model.TrainedModel, panel: panels.Panel
-) -> list[np.ndarray]:
-    """Returns truth minus forecast of consecutive steps, float [steps], NaN where missing.
-
-    Each step is forecast with the truth of all steps before it, in series spread over the panel.
-    """
-    horizon = trained.config.forecast.horizon_steps
-    places = range(0, len(panel.series), -(-len(panel.series) // _MOST_SERIES))
-    most = min(_MOST_STEPS, _MOST_WINDOWS // len(places))
-    found = []
-    for at in places:
-        is_direct = trained.config.model.kind == "direct"
-        steps = 1 if is_direct else horizon
-        origins = panels.origins(panel.series[at], "test", steps, steps)[-max(1, most // steps) :]
-        rows = [(at, int(origin)) for origin in origins]
-        if not rows:
-            continue
-        if is_direct:
-            said = scoring.forecast(model, panel, rows, 1).mean
-        else:
-            said = scoring.open_loop(trained, panel, rows)
-        found.append((panels.windows(panel, rows, 1, steps)["truth"] - said)[:, :, 0].ravel())
-    return found
 
 
 def look(residuals: Sequence[np.ndarray], season: int) -> Residuals | None:

@@ -1,11 +1,8 @@
 """Errors that still know of each other are found, and white ones are left alone."""
 
 import numpy as np
-import pytest
 
-from apps.forecasting import residuals, serving
-from apps.suite.export import asking
-from tests.apps.forecasting import small_run
+from apps.suite.evaluation import residuals
 
 
 def test_white_errors_pass_and_those_that_repeat_are_told():
@@ -24,17 +21,3 @@ def test_white_errors_pass_and_those_that_repeat_are_told():
     weekly = np.tile(draw.normal(size=(10, 24)), (1, 12)) + white[:, :288]
     assert residuals.look(list(weekly), 24).autocorrelation[24] > 0.3
     assert residuals.look([np.zeros(300), white[0, :5]], 24) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "steps"), [("direct", 20), pytest.param("autoregressive", 18, marks=pytest.mark.slow)]
-)
-def test_errors_are_those_of_one_step_after_the_truth(kind, steps):
-    panel = small_run.panel()
-    trained = small_run.trained(kind=kind, linear=kind == "direct")
-    model = asking.of_served("forecasting", serving.ServedForecaster(trained))
-    found = residuals.one_step(model, trained, panel)
-    assert [len(each) for each in found] == [steps] * 3
-    one = panel.series[0]
-    truth = one.target[one.length - steps : one.length, 0]
-    np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(truth))
