@@ -6,8 +6,10 @@ import importlib.machinery
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -73,6 +75,25 @@ def without_warnings() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+def raise_after(seconds: float, error: BaseException | None = None) -> None:
+    """Raises the error in the main thread after some seconds, unless called again before.
+
+    0 seconds raise nothing any more. Another thread, and a system without such timers, goes on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if not hasattr(signal, "setitimer"):  # Windows
+        return
+
+    def leave(*_: object) -> None:
+        assert error is not None
+        raise error
+
+    if error is not None:
+        signal.signal(signal.SIGALRM, leave)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def cores() -> int:

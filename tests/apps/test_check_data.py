@@ -3,9 +3,11 @@
 import dataclasses
 import importlib
 import re
+import time
 
 import pytest
 
+from apps.suite.commands import command
 from apps.suite.runs import run_folder
 from apps.suite.training import estimate
 from tests.apps import task_folders
@@ -57,3 +59,23 @@ def test_after_a_check_a_run_begins_as_ever(tmp_path):
     assert not (tmp_path / "run").exists()
     with run_folder.start(tmp_path / "run", "task", Config(), data):
         assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_check_does_not_wait_for_what_is_computed_before_the_first_step(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(run_folder, "_CHECK_SECONDS", 0.1)
+    data = {"name": "a set", "fingerprint": "0"}
+
+    def train(config, run, *, overwrite=False):
+        with run_folder.start(run, "task", Config(), data):
+            time.sleep(60)
+
+    monkeypatch.chdir(tmp_path)
+    began = time.monotonic()
+    assert command.train_command("task", {"default": Config()}, train, ["--check"]) == 0
+    assert time.monotonic() - began < 30
+    estimate_of_time, last = capsys.readouterr().out.splitlines()
+    assert estimate_of_time.startswith("no estimate of the time")
+    assert last.startswith("a set can be trained on")
+    assert not list(tmp_path.iterdir())

@@ -114,7 +114,9 @@ def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
         try:
             train(options.config, options.run)
         except run_folder.Checked:
-            print(check.estimate)
+            print(
+                check.estimate or "no estimate of the time: much is computed before the first step"
+            )
             seconds = check.begun - begun
             print(f"{check.data} can be trained on (read in {seconds:.1f} s); nothing was trained")
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from apps.suite import errors, process
+from apps.suite import errors
 
 FOLDER = Path(__file__).parents[3] / "datasets"
 _DOWNLOAD_RETRIES = 5  # about 6 seconds; TFDS's own 10 are three and a half minutes offline
@@ -38,6 +38,7 @@ def prepare(name: str) -> Any:
     import requests
     import tensorflow_datasets as tfds  # takes seconds, and own data never needs it
 
+    logging.getLogger("absl").addFilter(_is_for_users)
     bare = name.partition("/")[0].partition(":")[0]
     own = bare in _own()
     if own:
@@ -83,15 +84,17 @@ def _download_and_prepare(builder: Any) -> None:
     builder.download_and_prepare()
 
 
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Returns False for what TFDS warns itself of, as it decodes tensors and videos."""
+    return "FeatureConnector.dtype` is deprecated" not in record.getMessage()
+
+
 @contextlib.contextmanager
 def _silence(tfds: Any) -> Any:
-    """Drops what TFDS prints without a download: bars, an unknown size, notes on its own code.
-
-    Its feature of videos asks for the type of its pictures in a way that TFDS itself warns of.
-    """
+    """Drops the bars and the `Unknown size` that TFDS prints even without a download."""
     tfds.disable_progress_bar()
     try:
-        with contextlib.redirect_stdout(io.StringIO()), process.without_warnings():
+        with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
         tfds.enable_progress_bar()

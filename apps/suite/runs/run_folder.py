@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.distribution import distribution
 from apps.suite.runs import config as config_fields
 from apps.suite.runs import files
@@ -28,6 +28,7 @@ from apps.suite.runs import record as run_record
 Config = TypeVar("Config")
 write_atomically = files.write_atomically
 _REPLACES = "replaces"  # in the record of a run that `overwrite` began
+_CHECK_SECONDS = 15.0  # from data that are read to the first step, in a check
 _SHARED_STORAGE_SECONDS = 30.0  # until one machine must see what another has written
 
 
@@ -38,7 +39,7 @@ class Check:
     Attributes:
         data: name of the data, once they are read.
         begun: monotonic time at which they were.
-        estimate: a sentence on the time of the training.
+        estimate: a sentence on the time of the training; none where its first step is far away.
     """
 
     data: str = ""
@@ -66,6 +67,7 @@ def only_checking() -> Iterator[Check]:
         assert check is not None
         yield check
     finally:
+        process.raise_after(0)
         _check.reset(token)
 
 
@@ -243,6 +245,7 @@ def start(
     check = checking()
     if check is not None:
         check.data, check.begun = str(data["name"]), time.monotonic()
+        process.raise_after(_CHECK_SECONDS, Checked(check.data))
         return _in_scratch(config, run_record.new(task, config, data))
     path = Path(path)
     started: list[RunFolder[Config]] = []

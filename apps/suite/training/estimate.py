@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.suite import process
 from apps.suite.distribution import replicas
 from apps.suite.training import history
 
@@ -108,29 +107,15 @@ def _validation(validate: Callable[[], object]) -> tuple[float, bool]:
 
 @contextlib.contextmanager
 def _left_after(seconds: float) -> Iterator[list[bool]]:
-    """Leaves the block after a time; the list that is yielded is filled then.
-
-    Where signals do not reach this thread, the block goes on to its end.
-    """
+    """Leaves the block after a time; the list that is yielded is filled then."""
     left: list[bool] = []
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
-        yield left
-        return
-
-    def leave(*_: object) -> None:
-        raise _Left
-
-    before = signal.signal(signal.SIGALRM, leave)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    process.raise_after(seconds, _Left())
     try:
         yield left
     except _Left:
         left.append(True)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        process.raise_after(0)
 
 
 class _Left(BaseException):

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from apps.suite import errors
+from apps.suite import errors, process
 from apps.suite.distribution import distribution, keras_multiworker, replicas
 from apps.suite.runs import files, run_folder, tracking
 from apps.suite.training import checkpoints, estimate, history, optimizer
@@ -268,6 +268,7 @@ def fit(
             model.optimizer.build(model.trainable_variables)
     check = run_folder.checking()
     if check is not None:
+        process.raise_after(0)
         history.show_progress("trying some steps, to tell how long a training takes")
         trial = (lambda: validate(model)) if validate else None
         check.estimate = estimate.of(model, batches(0), trial, steps, steps_per_checkpoint)

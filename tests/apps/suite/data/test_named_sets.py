@@ -23,9 +23,11 @@ def test_own_set_is_prepared_quietly_where_tfds_keeps_its_data(data_folder, capf
     assert first["book"] == b"Genesis"
 
 
-def test_a_set_of_videos_is_prepared_without_the_notes_of_tfds_on_itself(data_folder):
+def test_a_set_of_videos_is_read_without_the_notes_of_tfds_on_itself(data_folder):
     # In a process of its own: TFDS says each of its notes once
-    program = "from apps.suite.data import named_sets; named_sets.prepare('drifting_digits/small')"
+    program = (
+        "from apps.suite.data import named_sets as n; n.load('drifting_digits/small', 'train')"
+    )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert "deprecated" not in ended.stdout + ended.stderr
