@@ -24,7 +24,7 @@ from apps.suite.texts import tag_schemes
 from apps.suite.texts import words as vocabularies
 from apps.tagging import config as configs
 
-CRF, DECISION = "crf", "decision"  # names of layers that others look for
+CRF = "crf"  # name of the layer that others look for
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")
@@ -100,7 +100,7 @@ def build(
     encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
     scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
     if settings.decision == "f1" and tag_names[0] == "O":
-        scores = Decision(name=DECISION)(scores)
+        scores = Decision(name="decision")(scores)
     if settings.output == "crf":
         rules: dict[str, Any] = {}
         if scheme != "plain" and "B" not in tag_names:
@@ -167,4 +167,4 @@ def crf_of(network: keras.Model) -> lstm_layers.CRF | None:
 
 def decision_of(network: keras.Model) -> Decision | None:
     """Returns the layer that holds what decides, or None where probabilities alone do."""
-    return next((layer for layer in network.layers if layer.name == DECISION), None)
+    return next((layer for layer in network.layers if isinstance(layer, Decision)), None)
