@@ -161,7 +161,7 @@ def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.nda
         share = measures.areas(boxes) / np.maximum(measures.areas(moved), 1e-9)
         gone = (labels >= 0) & (share < _LEAST_SEEN)
         labels = np.where(gone, np.where(share > 0, -2, -1), labels)
-    return np.ascontiguousarray(frames), np.float32(boxes), labels.astype(np.int32), seen
+    return np.ascontiguousarray(frames), boxes.astype(np.float32), labels.astype(np.int32), seen
 
 
 def _of_set(name: str, config: configs.Config) -> Corpus:

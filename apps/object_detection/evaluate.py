@@ -47,27 +47,27 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     def measured(its: list[scoring.Found]) -> dict[str, float]:
         return scoring.scores(corpus.test, its, classes, trained.threshold)
 
+    result = measured(found)
+    of_baselines = {name: measured(its) for name, its in given.items()}
+    compared = {comparison.MODEL: found, **given}
     metrics = {
         "data": {
             "examples": {name: len(part) for name, part in corpus.parts.items()},
             "unit": "videos",
             "split": corpus.split,
         },
-        "test": measured(found),
-        "baselines": {name: measured(its) for name, its in given.items()},
+        "primary": comparison.primary("ap50", result, of_baselines, higher_is_better=True),
+        "test": result,
+        "baselines": of_baselines,
         "threshold": trained.threshold,
-    }
-    metrics["primary"] = comparison.primary(
-        "ap50", metrics["test"], metrics["baselines"], higher_is_better=True
-    )
-    compared = {comparison.MODEL: found, **given}
-    metrics["parts"] = {
-        name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]
-        for name, its in compared.items()
-    }
-    metrics["tracked"] = {
-        name: scoring.steadiness_tracked(corpus.test, its, trained.threshold)
-        for name, its in compared.items()
+        "parts": {
+            name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]
+            for name, its in compared.items()
+        },
+        "tracked": {
+            name: scoring.steadiness_tracked(corpus.test, its, trained.threshold)
+            for name, its in compared.items()
+        },
     }
     card = report.card(run.folder, corpus, metrics, found, trained)
     note = f"It reads {frames_a_second:,.0f} frames a second here."

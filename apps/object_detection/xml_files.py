@@ -56,9 +56,10 @@ def _of_cvat(file: Path, root: Any, folder: Path) -> annotation_files.Annotated:
                 rows += _between(row, after, max(end, last))
     given = None
     if None not in size:
-        given = tuple(
-            int(annotation_files.finite_number(each, str(file), "original_size")) for each in size
+        high, wide = (
+            annotation_files.finite_number(each, str(file), "original_size") for each in size
         )
+        given = int(high), int(wide)
     found = annotation_files.at(file, folder, videos[0], rows=rows, digests=(videos[0], file))
     return dataclasses.replace(found, name=str(videos[0].relative_to(folder)), size=given)
 
