@@ -3,9 +3,9 @@
 The clips of one person, each a digit, are joined to strings of 3 to 7 with silences of 50 to 300
 ms between them: "three one four". One speaker is tested, and the others train; recordings 0 to 4
 of their digits make the strings that choose checkpoint and weights. Each clip of the test part
-stands in one string. The run is the task's own command on a csv file; its folder stays in `--runs`,
-and an interrupted one goes on by the same command. What is not an option here is given to the
-training, such as `--training.steps 1000`.
+stands in one string, but for one or two that are left. The run is the task's own command on a csv
+file; its folder stays in `--runs`, and an interrupted one goes on by the same command. What is not
+an option here is given to the training, such as `--training.steps 1000`.
 
     python benchmarks/spoken_digit_strings.py FOLDER_OF_RECORDINGS --speaker theo
 """
