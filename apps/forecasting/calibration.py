@@ -39,9 +39,7 @@ class Validation:
             for origin in panels.origins(one, "validation", horizon, every)
             for column in range(len(layout.target_names))
         ]
-        apart = len(rows) * every / horizon  # windows that share no step
         rows = rows[:: -(-len(rows) // _MOST_ROWS)]
-        self.apart = min(len(rows), apart)
         self.panel, self.rows = panel, rows
         self.batches = [
             data.examples(panel, layout, config, rows[start : start + _BATCH])
@@ -64,8 +62,9 @@ class Validation:
         """Returns what makes the quantiles of a trained network honest, and words on it."""
         found = forecaster.uncalibrated(self.config)
         z, truth = self._said(network)
+        flat = z.reshape(-1, z.shape[-1])
         try:
-            offsets, said = intervals.moves(z, truth, self.config.forecast.levels, self.apart)
+            offsets, said = intervals.moves(flat, truth.ravel(), self.config.forecast.levels)
         except ValueError as error:
             return found, f"intervals are left as learned: {error}"
         found = found._replace(offsets=offsets)

@@ -107,22 +107,16 @@ def pairs(levels: Sequence[float]) -> list[tuple[int, int, float]]:
 
 
 def moves(
-    quantiles: np.ndarray,
-    truth: np.ndarray,
-    levels: Sequence[float],
-    independent: float | None = None,
+    quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
 ) -> tuple[np.ndarray, str]:
     """Returns moves of quantiles after which each interval covers its share, and words on it.
 
     The outermost two levels move apart by `conformal_offset`, and so on inwards; the median stays.
-    An interval that covers more than its share c is made narrower only as far as that is sure: it
-    may go on covering c + 2 s, with s the standard error of what it covers over all rows.
 
     Args:
-        quantiles: [n, levels], or [rows, steps, levels] of steps that come along together.
-        truth: [n] or [rows, steps], NaN where it is not known.
+        quantiles: [n, levels].
+        truth: [n], NaN where it is not known.
         levels: rising, with as many below as above 0.5.
-        independent: how many of the rows are, where they overlap; None = s is taken for 0.
 
     Returns:
         float32 [levels], and the share of the truths that each interval had covered before.
@@ -131,27 +125,12 @@ def moves(
         ValueError: too few cases.
     """
     found, said = np.zeros(len(levels), np.float32), []
-    cases = np.isfinite(truth).sum()
     for low, high, wanted in pairs(levels):
-        ends = quantiles[..., low].ravel(), quantiles[..., high].ravel(), truth.ravel()
-        covered = coverage(*ends)
-        least = wanted
-        if independent is not None:
-            sure = wanted + 2 * _deviation(quantiles, truth, low, high) / independent**0.5
-            least = max(wanted, min(covered, sure, cases / (cases + 1)))
-        offset = conformal_offset(*ends, least)
+        ends = quantiles[:, low], quantiles[:, high], truth
+        offset = conformal_offset(*ends, wanted)
         found[low], found[high] = -offset, offset
-        said.append(f"{wanted:.0%} covered {covered:.1%}")
+        said.append(f"{wanted:.0%} covered {coverage(*ends):.1%}")
     return found, ", ".join(said)
-
-
-def _deviation(quantiles: np.ndarray, truth: np.ndarray, low: int, high: int) -> float:
-    """Returns the deviation over the rows of the share of its truths that each covers."""
-    known = np.isfinite(truth)
-    inside = (quantiles[..., low] <= truth) & (truth <= quantiles[..., high])
-    counts = known.sum(axis=1)
-    shares = (inside & known).sum(axis=1)[counts > 0] / counts[counts > 0]
-    return float(shares.std())
 
 
 def stretches(

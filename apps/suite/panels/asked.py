@@ -98,7 +98,7 @@ def each(
     levels: Sequence[float],
 ) -> Iterator[Forecast]:
     """Yields the forecast of each target of each (place of the series, origin), at other levels."""
-    learned, levels = model.setting("levels"), tuple(levels)
+    learned, told = model.setting("levels"), tuple(levels)
     found = forecast(model, panel, rows, horizon)
     windows = panels.windows(panel, rows, 3 * horizon, horizon)
     longer = panels.forward(panel, horizon)
@@ -110,9 +110,9 @@ def each(
                 one.name,
                 target,
                 one.times[origin : origin + horizon],
-                levels,
+                told,
                 found.mean[row, :, column],
-                np.stack([np.interp(levels, learned, step) for step in quantiles]),
+                np.stack([np.interp(told, learned, step) for step in quantiles]),
                 windows["values"][row, :, column],
                 windows["truth"][row, :, column],
                 bool(found.unseen[row]),

@@ -66,7 +66,8 @@ def train(
             "or train one member"
         )
     files.make_folder(folder.path / "members")
-    records, models = [], []
+    records: list[history.History] = []
+    models: list[keras.Model] = []
     for at in range(count):
         member = _folder(folder, at)
         print(f"member {at + 1} of {count}", flush=True)
@@ -95,7 +96,9 @@ def joined(models: Sequence[keras.Model], shared: int | None = None) -> keras.Mo
 
     shared = len(names) if shared is None else shared
     read = [new(at) for at in range(shared)]
-    states, answers, after = [], [], []
+    states: list[keras.KerasTensor] = []
+    answers: list[keras.KerasTensor] = []
+    after: list[keras.KerasTensor] = []
     for place, model in enumerate(models):
         model.name = f"member_{place}"
         own = [new(at, f"_of_{place}") for at in range(shared, len(names))]

@@ -59,24 +59,3 @@ def test_the_bootstrap_draws_whole_units():
     assert found.low < of_units.mean() < found.high
     assert 0.8 * expected < found.high - found.low < 1.2 * expected
     assert found == intervals.bootstrap(mean, 40, seed=0)
-
-
-def test_an_interval_that_covers_too_much_is_narrowed_only_as_far_as_that_is_sure():
-    """Steps of a window come along together: fewer windows say less than their steps."""
-    draw = np.random.default_rng(0)
-    levels = [0.1, 0.5, 0.9]
-    rows = draw.normal(0, 1, (400, 1)) + draw.normal(0, 0.3, (400, 24))
-
-    def covered(width, independent):
-        quantiles = np.array([-width, 0, width]) + np.zeros((*rows.shape, 3))
-        offsets, _ = intervals.moves(quantiles, rows, levels, independent)
-        moved = (quantiles + offsets).reshape(-1, 3)
-        return intervals.coverage(moved[:, 0], moved[:, 2], rows.ravel())
-
-    assert covered(0.8, 400) == pytest.approx(0.8, abs=0.002)  # too narrow
-    assert covered(5.0, None) == pytest.approx(0.8, abs=0.002)
-    few, many = covered(1.6, 50), covered(1.6, 400)
-    assert 0.8 < many < few < 0.9, "it had covered 0.89"
-    slightly = covered(1.45, 50)
-    inside = np.abs(rows) <= 1.45
-    assert slightly == pytest.approx(inside.mean(), abs=0.002), "within the error: left as it is"
