@@ -1,10 +1,14 @@
 """Reads whole text files: UTF-8, or UTF-16 and UTF-32 that say so by a byte order mark.
 
+A file whose name ends in .gz is unpacked first.
+
 Texts that a command is asked with.
 """
 
 import codecs
+import gzip
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,13 +38,16 @@ def decoded(path: Path) -> str:
     """Returns the text of a file without its byte order mark; line ends stay.
 
     Raises:
-        UserError: the file cannot be read, holds NUL characters (binary), or bytes that are not
-            text in the encoding that its first bytes name.
+        UserError: the file cannot be read or unpacked, holds NUL characters (binary), or bytes
+            that are not text in the encoding that its first bytes name.
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise errors.UserError(f"{path}: cannot be read: {told}") from None
     return decoded_bytes(content, path)
 
 

@@ -162,6 +162,19 @@ def test_what_might_surprise_is_told(tmp_path):
         assert told in notes
 
 
+def test_test_texts_that_are_learned_from_are_told(tmp_path):
+    for part, first in (("train", 0), ("valid", 20), ("test", 18)):
+        rows = [
+            {"text": text.upper() if part == "test" else text, "summary": summary}
+            for text, summary in PAIRS[first : first + 20]
+        ]
+        file = tmp_path / f"{part}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    notes = " ".join(data.load(config(tmp_path)).notes)
+    assert "2 of 20 test texts stand in the train part, the first at" in notes
+    assert "test.jsonl:1;" in notes
+
+
 def test_pairs_become_numbers_with_start_and_end_and_long_ones_are_cut():
     vocabulary = subwords.learn(small_run.TEXTS, 120)
     settings = configs.TextConfig(most_text_pieces=6, most_summary_pieces=4)
