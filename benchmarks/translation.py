@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from apps.suite import process
+from apps.suite.commands import command
 from benchmarks import task_trainings
 
 MOST_WORDS, BLOCK, HELD_OUT = 20, 50, 0.05
@@ -90,8 +91,8 @@ def speed(model: Path, text: str) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark, and returns its exit status."""
+def options_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the benchmark's options, and what is left for the training command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -100,15 +101,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--language", default="fr", help="of debian's translations (%(default)s)")
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark_translation"))
     parser.add_argument("--model", type=Path, help="version folder of an export, for speed")
-    options, more = parser.parse_known_args(arguments)
+    options, more = parser.parse_known_intermixed_args(arguments)
     if options.what != "pronunciations" and not options.given:
         parser.error(f"{options.what}: give {'a text' if options.what == 'speed' else 'a folder'}")
+    if options.what == "speed" and not options.model:
+        parser.error("speed: give --model, the version folder of an export")
+    return options, more
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark, and returns its exit status."""
+    options, more = options_of(arguments)
     if options.what == "speed":
-        if not options.model:
-            parser.error("speed: give --model, the version folder of an export")
         process.quiet_tensorflow()
-        print(speed(options.model, options.given))
-        return 0
+        return command.exit_status(lambda: print(speed(options.model, options.given)))
     settings: dict[str, Any] = {"preset": "sentences"}
     name, columns = options.what, COLUMNS
     if name == "tatoeba":

@@ -92,3 +92,14 @@ def test_a_training_that_is_refused_ends_the_benchmark(tmp_path):
     with pytest.raises(SystemExit) as raised:
         task_trainings.metrics("translation", tmp_path / "run", {"preset": "nothing"})
     assert raised.value.code == 2
+
+
+def test_options_may_stand_before_what_is_given(capsys):
+    options, more = translation.options_of(["speed", "--model", "exports/1", "a text"])
+    assert (str(options.model), options.given, more) == ("exports/1", "a text", [])
+    options, more = translation.options_of(["tatoeba", "folder", "--training.steps", "10"])
+    assert (options.given, more) == ("folder", ["--training.steps", "10"])
+    for wrong, told in ((["debian"], "give a folder"), (["speed", "a"], "give --model")):
+        with pytest.raises(SystemExit):
+            translation.options_of(wrong)
+        assert told in capsys.readouterr().err
