@@ -13,7 +13,6 @@ be compressed (.gz), but tables.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,16 +114,7 @@ def _of_file(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
 
 
 def _json_lines(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
-    for number, line in enumerate(text_files.read(file).split("\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise errors.UserError(f"{place}: not a JSON object on one line") from None
-        if not isinstance(row, dict):
-            raise errors.UserError(f"{place}: not a JSON object")
+    for place, row in text_files.json_rows(text_files.read(file), file):
         yield _of_row(row, place, settings)
 
 

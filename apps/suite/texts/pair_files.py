@@ -4,7 +4,8 @@
     a.en+a.fr           two files with a text on each line
     .po .mo             gettext messages and their translations
     .tmx                a translation memory
-    .jsonl .json        {"source": …, "target": …} or {"translation": {"en": …, "fr": …}}
+    .jsonl .json        {"source": …, "target": …} or {"translation": {"en": …, "fr": …}}; a
+                        line each, or one array
     .zip                one such file in an archive, as ManyThings packs its pairs
     a folder            files named train, validation and test
 
@@ -17,7 +18,6 @@ from __future__ import annotations
 import collections
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -260,15 +260,7 @@ def _zipped(path: Path, languages: tuple[str, str], notes: Notes) -> list[Pair]:
 
 def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> Iterator[Pair]:
     def pairs() -> Iterator[Pair]:
-        for at, line in enumerate(text.split("\n"), 1):
-            if not line.strip():
-                continue
-            try:
-                value: Any = json.loads(line)
-            except ValueError as error:
-                raise errors.UserError(f"{path}:{at}: is not JSON: {error}") from None
-            if not isinstance(value, dict):
-                raise errors.UserError(f"{path}:{at}: is not a JSON object")
+        for place, value in text_files.json_rows(text, path):
             sides = value.get("translation", value)
             names = [
                 code if code and isinstance(sides, dict) and code in sides else name
@@ -277,16 +269,16 @@ def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes)
             texts = [sides.get(name) if isinstance(sides, dict) else None for name in names]
             if not all(isinstance(each, str) for each in texts):
                 raise errors.UserError(
-                    f"{path}:{at}: has no texts {names[0]!r} and {names[1]!r}; it has "
+                    f"{place}: has no texts {names[0]!r} and {names[1]!r}; it has "
                     f"{', '.join(map(repr, sides)) if isinstance(sides, dict) else 'no names'}"
                 )
-            part = value.get("part", "")
-            if part and part not in PARTS:
+            part = value.get("part") or ""
+            if part and not (isinstance(part, str) and part in PARTS):
                 raise errors.UserError(
-                    f"{path}:{at}: part is {part!r}, and has to be train, validation or test"
+                    f"{place}: part is {part!r}, and has to be train, validation or test"
                 )
             one, other = map(str, texts)
-            yield Pair(one, other, PARTS.get(part, ""), f"{path}:{at}")
+            yield Pair(one, other, PARTS.get(part, ""), place)
 
     yield from _kept(pairs(), notes)
 

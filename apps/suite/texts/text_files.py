@@ -7,10 +7,12 @@ Texts that a command is asked with.
 
 import codecs
 import gzip
+import json
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.suite import errors
 
@@ -71,6 +73,35 @@ def decoded_bytes(content: bytes, path: Path) -> str:
             "give text in UTF-8"
         )
     return text.removeprefix("\ufeff")
+
+
+def json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the objects of JSON lines, or of one JSON array, each after its place.
+
+    Args:
+        text: of the file.
+        path: of the file, for places.
+
+    Raises:
+        UserError: what is not JSON, or not an object, with its place.
+    """
+    rows: Iterable[tuple[str, Any]]
+    if text.lstrip().startswith("["):
+        rows = [(f"{path}: entry {at}", row) for at, row in enumerate(_json(text, str(path)), 1)]
+    else:
+        lines = ((f"{path}:{at}", line) for at, line in enumerate(text.split("\n"), 1))
+        rows = ((place, _json(line, place)) for place, line in lines if line.strip())
+    for place, row in rows:
+        if not isinstance(row, dict):
+            raise errors.UserError(f"{place}: is not a JSON object")
+        yield place, row
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise errors.UserError(f"{place}: is not JSON: {error}") from None
 
 
 def asked(texts: Sequence[str]) -> list[str]:

@@ -171,7 +171,9 @@ def test_json_lines_name_their_sides(tmp_path):
         {"translation": {"fr": "d", "en": "c"}},
     ]
     file = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
-    assert read(file, ("en", "fr")) == {"test": [("a", "b")], "": [("c", "d")]}
+    wanted = {"test": [("a", "b")], "": [("c", "d")]}
+    assert read(file, ("en", "fr")) == wanted
+    assert read(write(tmp_path / "a.json", json.dumps(rows, indent=2)), ("en", "fr")) == wanted
 
 
 @pytest.mark.parametrize(
@@ -182,9 +184,12 @@ def test_json_lines_name_their_sides(tmp_path):
         ("a.csv", 'source,target\n"a,b\n', r"a\.csv:\d: is not csv"),
         ("a.tsv", "source\ttarget\tpart\na\tb\ttraining set\n", r"a\.tsv:2: part is"),
         ("a.jsonl", '{"source": "a"}\n', r"a\.jsonl:1: has no texts 'source' and 'target'"),
-        ("a.jsonl", "[1]\n", r"a\.jsonl:1: is not a JSON object"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl: entry 1: is not a JSON object"),
+        ("a.jsonl", "1\n", r"a\.jsonl:1: is not a JSON object"),
+        ("a.json", "[{}, ", r"a\.json: is not JSON"),
         ("a.jsonl", '{"source": 1\n', r"a\.jsonl:1: is not JSON"),
         ("a.jsonl", '{"source": "a", "target": "b", "part": "x"}', r"a\.jsonl:1: part is 'x'"),
+        ("a.jsonl", '{"source": "a", "target": "b", "part": [1]}', r"a\.jsonl:1: part is \[1\]"),
         ("a.po", 'msgid "a"\nmsgtext b\n', r"a\.po: cannot be read as gettext messages"),
         ("a.mo", "not binary", r"a\.mo: cannot be read as gettext messages"),
         ("a.zip", "no archive", r"a\.zip: cannot be read as a zip archive"),
