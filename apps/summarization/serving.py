@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,7 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
             "explain": {**text, **numbers},
             "score": {**text, **short},
         }
+        functions: tuple[Callable[..., dict[str, tf.Tensor]], ...]
         functions = (served.summaries, served.explain, served.score)
         for (name, given), function in zip(inputs.items(), functions, strict=True):
             rows = []
