@@ -13,21 +13,14 @@ be compressed (.gz), but tables.
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
-from apps.suite.texts import text_files
+from apps.suite.texts import pair_files, text_files
 from apps.summarization import config as configs
 
-PARTS = {
-    "train": "train", "training": "train", "valid": "validation", "validation": "validation",
-    "dev": "validation", "val": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
 _PAIRS = {".text": ".summary", ".source": ".target", ".src": ".tgt", ".article": ".highlights"}
 _TABLES, _LINES = (".csv", ".tsv", ".parquet"), (".jsonl", ".json", ".ndjson")
 _SUMMARY_FILE = ".summary.txt"
@@ -75,29 +68,20 @@ def _read(path: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
         yield from _of_file(path, settings)
         return
     for entry in sorted(path.iterdir()):
-        part = _part(entry.name)
+        part = pair_files.part_of(entry.name)
         if entry.is_dir() and part:
             yield from (_in_part(pair, part) for pair in _read(entry, settings))
         elif entry.is_file() and not entry.name.startswith(".") and _is_first(entry):
             yield from (_in_part(pair, part) for pair in _of_file(entry, settings))
 
 
-def _part(name: str) -> str:
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((PARTS[word] for word in words if word in PARTS), "")
-
-
 def _in_part(pair: Pair, part: str) -> Pair:
     return pair._replace(part=pair.part or part)
 
 
-def _suffix(file: Path) -> str:
-    return Path(file.name.removesuffix(".gz")).suffix.lower()
-
-
 def _is_first(file: Path) -> bool:
     """Returns whether a file of a folder is read by itself, and not with another one."""
-    suffix = _suffix(file)
+    suffix = pair_files.suffix_of(file)
     if suffix == ".txt":
         return not file.name.endswith(_SUMMARY_FILE) and _summary_of(file).is_file()
     return suffix in (*_TABLES, *_LINES, ".story", *_PAIRS)
@@ -108,7 +92,7 @@ def _summary_of(file: Path) -> Path:
 
 
 def _of_file(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
-    suffix = _suffix(file)
+    suffix = pair_files.suffix_of(file)
     readers: dict[str, Callable[..., Iterator[Pair]]] = {
         **dict.fromkeys(_LINES, _json_lines),
         **dict.fromkeys(_TABLES, _table),
@@ -129,26 +113,8 @@ def _of_file(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
         yield pair
 
 
-def _content(file: Path) -> str:
-    if file.suffix != ".gz":
-        return text_files.read(file)
-    try:
-        return gzip.decompress(file.read_bytes()).decode("utf-8").replace("\r\n", "\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise errors.UserError(f"{file}: cannot be read as compressed UTF-8: {error}") from None
-
-
 def _json_lines(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
-    for number, line in enumerate(_content(file).split("\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise errors.UserError(f"{place}: not a JSON object on one line") from None
-        if not isinstance(row, dict):
-            raise errors.UserError(f"{place}: not a JSON object")
+    for place, row in text_files.json_rows(text_files.read(file), file):
         yield _of_row(row, place, settings)
 
 
@@ -162,10 +128,10 @@ def _of_row(row: dict[str, Any], place: str, settings: configs.DataFormatConfig)
             )
     title = row.get(settings.title_field) or ""
     group, part = (str(row.get(name) or "") for name in ("group", "part"))
-    if part and part not in PARTS:
+    if part and part not in pair_files.PARTS:
         raise errors.UserError(f"{place}: part is {part!r}; write train, validation or test")
     text, summary = (row[name] for name in fields)
-    return Pair(text, summary, str(title), group, PARTS.get(part, ""), place)
+    return Pair(text, summary, str(title), group, pair_files.PARTS.get(part, ""), place)
 
 
 def _table(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
@@ -189,10 +155,10 @@ def _table(file: Path, settings: configs.DataFormatConfig) -> Iterator[Pair]:
 def _two_files(file: Path, _: configs.DataFormatConfig) -> Iterator[Pair]:
     packed = ".gz" if file.suffix == ".gz" else ""
     stem = file.name.removesuffix(".gz").rpartition(".")[0]
-    other = file.with_name(stem + _PAIRS[_suffix(file)] + packed)
+    other = file.with_name(stem + _PAIRS[pair_files.suffix_of(file)] + packed)
     if not other.is_file():
         raise errors.UserError(f"{file}: there is no {other.name} with the summaries beside it")
-    texts, summaries = (_content(each).rstrip("\n").split("\n") for each in (file, other))
+    texts, summaries = (text_files.read(each).rstrip("\n").split("\n") for each in (file, other))
     if len(texts) != len(summaries):
         raise errors.UserError(
             f"{file}: {len(texts):,} lines, and {other.name} has {len(summaries):,}; line n of one "
@@ -206,11 +172,11 @@ def _two_texts(file: Path, _: configs.DataFormatConfig) -> Iterator[Pair]:
     other = _summary_of(file)
     if not other.is_file():
         raise errors.UserError(f"{file}: there is no {other.name} with its summary beside it")
-    yield Pair(_content(file), _content(other), place=str(file))
+    yield Pair(text_files.read(file), text_files.read(other), place=str(file))
 
 
 def _story(file: Path, _: configs.DataFormatConfig) -> Iterator[Pair]:
-    lines = [line.strip() for line in _content(file).split("\n")]
+    lines = [line.strip() for line in text_files.read(file).split("\n")]
     if _HIGHLIGHT not in lines:
         raise errors.UserError(f"{file}: has no line {_HIGHLIGHT}, after which its summary stands")
     first = lines.index(_HIGHLIGHT)

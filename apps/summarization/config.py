@@ -1,5 +1,7 @@
 """Declares the config of a summarization run; `PRESETS` holds its sizes."""
 
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
 from apps.suite.networks.config import EncoderDecoderConfig
@@ -63,6 +65,8 @@ class TrainingConfig(fields.TrainingConfig):
     coverage_weight: fields.Amount = 0.0
     coverage_from: fields.Share = 0.8
     average_fraction: fields.Share = 0.2
+    # Of the recurrent layers; auto: bfloat16 products where the CPU has them
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ _DESCRIPTIONS = Config(
     preset="descriptions",
     text=TextConfig(vocabulary_size=8_000),
     model=ModelConfig(embedding_units=160, encoder_units=128, units=256),
-    training=TrainingConfig(batch_size=64, steps=8_000, steps_per_checkpoint=500),
+    training=TrainingConfig(batch_size=64, steps=8_000, steps_per_checkpoint=500, precision="auto"),
 )
 # See, Liu and Manning 2017, with subwords; nobody has measured it yet.
 _LARGE = Config(

@@ -6,7 +6,7 @@ import collections
 import hashlib
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.data import division, named_sets
+from apps.suite.texts import pair_files
 from apps.summarization import article_files
 from apps.summarization import config as configs
 from apps.summarization.article_files import Pair
@@ -83,7 +84,8 @@ def load(config: configs.Config) -> Corpus:
         split = (
             "by module: two in twenty are in the test part, one in twenty in the validation part"
         )
-    return Corpus(*named, split, _notes(found), parts["train"], parts["validation"], parts["test"])
+    notes = _notes(found, parts)
+    return Corpus(*named, split, notes, parts["train"], parts["validation"], parts["test"])
 
 
 def _read_set(name: str, settings: configs.DataFormatConfig) -> tuple[str, str, list[Pair]]:
@@ -101,7 +103,7 @@ def _read_set(name: str, settings: configs.DataFormatConfig) -> tuple[str, str, 
         )
     found = []
     for split in info.splits:
-        part = article_files.PARTS.get(split)
+        part = pair_files.PARTS.get(split)
         if part:
             examples = builder.as_dataset(split=split, shuffle_files=False).as_numpy_iterator()
             for number, row in enumerate(examples):
@@ -149,8 +151,15 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def _notes(found: Sequence[Pair]) -> tuple[str, ...]:
+def _notes(found: Sequence[Pair], parts: Mapping[str, Sequence[Pair]]) -> tuple[str, ...]:
     notes = []
+    learned = {_words(pair.text) for pair in parts["train"]}
+    known = [pair for pair in parts["test"] if _words(pair.text) in learned]
+    if known:
+        notes.append(
+            f"{len(known):,} of {len(parts['test']):,} test texts stand in the train part, the "
+            f"first at {known[0].place}; take them out of one"
+        )
     (summary, count), *_ = collections.Counter(pair.summary for pair in found).most_common(1)
     if count > _REPEATED * len(found) and count > 1:
         notes.append(f"{count:,} of {len(found):,} pairs have the summary {summary[:60]!r}")

@@ -52,26 +52,14 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """Maps "source" and "target" int32 (b, time) to "logits", the scores of the next pieces.
-
-    With copying they are those of the vocabulary alone: gate and attention are left out.
-    """
-    import keras
-    import numpy as np
-
-    from apps.suite.export import onnx_file
+    """Maps texts and beginnings to scores of what follows: see `pair_answers.onnx_network`."""
+    from apps.suite.sequences import pair_answers
     from apps.summarization import trained_model
 
     trained = trained_model.load(run)
-    network = keras.Model(trained.model.inputs, trained.model.output["logits"])
-    draw = np.random.default_rng(0)
-    examples = []
-    for rows, steps, time in ((1, 1, 1), (2, 9, 4), (3, 12, 7)):
-        source = draw.integers(1, trained.vocabulary.size, (rows, steps), np.int32)
-        target = draw.integers(1, trained.vocabulary.size, (rows, time), np.int32)
-        source[1:, steps // 2 :] = 0
-        examples.append({"source": source, "target": target})
-    return onnx_file.Network(network, "logits", examples)
+    return pair_answers.onnx_network(
+        trained.model, trained.vocabulary.size, trained.vocabulary.size
+    )
 
 
 def _tell(version: Path) -> None:

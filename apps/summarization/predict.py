@@ -14,6 +14,7 @@ import tyro
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.texts import text_files
 
 TASK = "summarization"
 _ROWS = 32
@@ -70,14 +71,8 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run, export or server, a file that cannot be read, a text that is
             not UTF-8, or an option out of its range.
     """
-    texts = [*options.texts, *_of_files(options.input)]
-    if not texts:
-        texts = _standard_input()
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise errors.UserError(f"text {text[:60]!r}: not UTF-8; check the terminal") from None
+    given = text_files.asked(options.texts) if options.texts or not options.input else []
+    texts = [*given, *_of_files(options.input)]
     _check(options)
     from apps.suite.export import asking
     from apps.summarization import serving
@@ -141,8 +136,6 @@ def answers(
 
 
 def _of_files(paths: Sequence[Path]) -> Iterator[str]:
-    from apps.suite.texts import text_files
-
     for path in paths:
         files = [path]
         if path.is_dir():
@@ -196,18 +189,6 @@ def marked(answer: Answer) -> str:
         for at, word in enumerate(answer.text.split())
     )
     return f"<h2>{summary or escape(answer.summary)}</h2>\n<p>{text}</p>"
-
-
-def _standard_input() -> list[str]:
-    if sys.stdin.isatty():
-        print("texts, one a line, ended by Ctrl-D:", file=sys.stderr)
-    try:
-        lines = sys.stdin.read().splitlines()
-    except UnicodeDecodeError:
-        raise errors.UserError("standard input: not UTF-8; convert it to UTF-8") from None
-    if not lines:
-        raise errors.UserError("standard input: is empty; give a text")
-    return lines
 
 
 if __name__ == "__main__":

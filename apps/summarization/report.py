@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +57,7 @@ def card(
     """Draws the plots, and returns the model card."""
     config = folder.config
     each = {"this model": metrics["test"], **metrics["baselines"]}
-    search = config.search
+    search, example = config.search, data.joined(corpus.test[0], config.text.title)[:200]
     results: list[report.Block] = [
         plots.model_and_baselines(folder.plots, metrics, "ROUGE-1"),
         plots.grouped_bars(
@@ -113,7 +111,16 @@ def card(
         examples=_examples(corpus, answers, config),
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder, data.joined(corpus.test[0], config.text.title)[:200]),
+        serving=report.asked_with_text(
+            folder,
+            example,
+            {
+                "text": [example],
+                "max_words": search.max_words,
+                "min_words": search.min_words,
+                "beam_width": search.beam_width,
+            },
+        ),
         presets=configs.PRESETS,
     )
 
@@ -149,28 +156,3 @@ def _examples(
             )
         sections.append(report.Section(title, blocks))
     return sections
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config], text: str) -> list[report.Block]:
-    run, task, search = shlex.quote(str(folder.path)), folder.task, folder.config.search
-    inputs = {
-        "text": [text],
-        "max_words": search.max_words,
-        "min_words": search.min_words,
-        "beam_width": search.beam_width,
-    }
-    request = shlex.quote(json.dumps({"inputs": inputs}, ensure_ascii=False))
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} {shlex.quote(text)}",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"curl -X POST localhost:8501/v1/models/{task}:predict \\\n    -d {request}",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -184,28 +183,3 @@ def timed_answers(
     began = time.perf_counter()
     found = answers(trained, encoded)
     return found, len(encoded.lengths[0]) / (time.perf_counter() - began)
-
-
-class Validation:
-    """Returns the mean nats of a piece on encoded pairs, as often as it is called.
-
-    Args:
-        network: that is being trained.
-        encoded: pairs of the validation part.
-    """
-
-    def __init__(self, network: keras.Model, encoded: pair_batches.Encoded) -> None:
-        self._encoded = encoded
-
-        def answer(source: tf.Tensor, target: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-            outputs: Any = network({"source": source, "target": target}, training=False)
-            return tf.reduce_sum(encoder_decoder.log_likelihood(outputs, source, following))
-
-        spec = [tf.TensorSpec([None, None], tf.int32)] * 3
-        self._answer = tf.function(answer, autograph=False, input_signature=spec)
-
-    def __call__(self) -> dict[str, float]:
-        total = 0.0
-        for chosen in batches.in_order(self._encoded.lengths[0], ROWS):
-            total -= float(self._answer(*pair_batches.padded(self._encoded, chosen)))
-        return {"loss": total / max(1, len(self._encoded.targets))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import pieces as text_pieces
-from apps.suite.texts import subwords
 from apps.summarization import data, pieces, scoring, trained_model
 
 _OPTIONS = {"max_words": "int32[…]", "min_words": "int32[…]", "beam_width": "int32"}
@@ -178,18 +178,12 @@ class ServedSummaries:
     def _within(self, texts: tf.Tensor, name: str) -> tf.Tensor:
         """Returns texts, one at least, after a check of the time and memory that they take."""
         texts = limits.at_most(texts, [tf.size(texts)], LIMITS["rows"], f"{name}: rows")
-        longest = tf.reduce_max(tf.concat([[0], tf.strings.length(texts)], axis=0))
-        texts = limits.at_most(
-            texts, [longest], LIMITS["text_bytes"], f"{name}: bytes of the longest one"
-        )
-        texts = limits.at_most(
+        return limits.texts(
             texts,
-            [tf.size(texts), longest],
-            LIMITS["rows_times_longest_text_bytes"],
-            f"{name}: rows times bytes of the longest one",
+            name,
+            longest_bytes=LIMITS["text_bytes"],
+            rows_times_longest=LIMITS["rows_times_longest_text_bytes"],
         )
-        # The network reads one row at least
-        return tf.concat([texts, tf.fill([tf.cast(tf.size(texts) == 0, tf.int32)], "")], axis=0)
 
     def _few_pieces(self, ids: tf.Tensor) -> tf.Tensor:
         return limits.at_most(
@@ -208,130 +202,35 @@ def served(run: Path) -> ServedSummaries:
 def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
     """Returns requests of one and of several texts, one of them empty.
 
-    The answers come from Keras, text by text: greedy summaries from calls of the whole network on
-    ever longer beginnings, and scores from one call for each pair.
+    The answers come from Keras, text by text.
     """
     words = [piece for piece in trained.vocabulary.known if piece.startswith(" ")]
     step = max(1, len(words) // 12)
     texts = ["".join(words[::step])[:80].strip(), "", "".join(words[1::step])[:40].strip()]
+    served = ServedSummaries(trained)
+    options = {"max_words": 6, "min_words": 1, "beam_width": 1}
+    numbers = {name: np.array(value, np.int32) for name, value in options.items()}
     found = []
     for chosen in (texts[:1], texts):
-        asked = {
-            "text": np.array([text.encode() for text in chosen], object),
-            "max_words": np.array(6, np.int32),
-            "min_words": np.array(1, np.int32),
-            "beam_width": np.array(1, np.int32),
-        }
-        greedy = [_greedy(trained, text, 1, 6) for text in chosen]
-        summary = np.array([_text(trained, ids).encode() for ids, _ in greedy], object)
-        scores = np.array([score for _, score in greedy], np.float32)
-        explained = [_explained(trained, *pair) for pair in zip(chosen, greedy, strict=True)]
-        kinds = {"pieces": (b"", object), "copied": (0.0, np.float32)}
-        rows = {
-            name: _filled([each[name] for each in explained], *kinds.get(name, (-1, np.int32)))
-            for name in ("pieces", "copied", "source_word")
-        }
-        short = [text[:20].strip() for text in chosen]
-        nats = [_nats(trained, *pair) for pair in zip(chosen, short, strict=True)]
-        scored = {"text": asked["text"], "summary": np.array([s.encode() for s in short], object)}
-        for name, inputs, answer in (
-            ("serving_default", asked, {"summary": summary, "score": scores}),
-            ("explain", asked, {"summary": summary, **rows}),
-            ("score", scored, {"nats_per_word": np.array(nats, np.float32)}),
-        ):
-            found.append(warmup_requests.Request(name, inputs, answer))
-    return [*found, assets.request()]
-
-
-def _filled(rows: list[list[Any]], fill: Any, dtype: Any) -> np.ndarray:
-    found = np.full((len(rows), max(1, *map(len, rows))), fill, dtype)
-    for at, row in enumerate(rows):
-        found[at, : len(row)] = row
-    return found
-
-
-def _text(trained: trained_model.TrainedModel, ids: list[int]) -> str:
-    return trained.vocabulary.decode(tf.constant([ids or [0]])).numpy()[0].decode()
-
-
-def _explained(
-    trained: trained_model.TrainedModel, text: str, found: tuple[list[int], float]
-) -> dict[str, list[Any]]:
-    """Tells of each piece of a summary what it is, how far it is copied, and from which word."""
-    ids, _ = found
-    rows: dict[str, list[Any]] = {"pieces": [], "copied": [], "source_word": []}
-    if not ids:
-        return rows
-    source = data.preprocess(tf.constant([text]), trained.vocabulary, trained.config.text)
-    asked = {"source": source, "target": tf.constant([[subwords.START, *ids]])}
-    outputs = {name: np.asarray(value)[0] for name, value in trained.model(asked).items()}
-    source = np.asarray(source)[0]
-    word_of = np.maximum(np.cumsum(pieces.begins_word(trained.vocabulary)[source]) - 1, 0)
-    written = np.asarray(tf.nn.softmax(outputs["logits"]))
-    for at, piece in enumerate(ids):
-        gate = float(outputs["gate"][at]) if "gate" in outputs else 1.0
-        attention = np.where(source == piece, outputs["attention"][at], 0.0)
-        from_source = (1.0 - gate) * attention.sum()
-        copied = from_source / (from_source + gate * written[at, piece] + 1e-9)
-        rows["pieces"].append(
-            text_pieces.valid(trained.vocabulary.strings(tf.constant([piece]))).numpy()[0]
+        text, short = (
+            {name: np.array([each[:most].strip().encode() for each in chosen], object)}
+            for name, most in (("text", None), ("summary", 20))
         )
-        rows["copied"].append(copied)
-        rows["source_word"].append(int(word_of[attention.argmax()]) if copied >= 0.5 else -1)
-    return rows
-
-
-def _log_p(trained: trained_model.TrainedModel, source: Any, target: list[int]) -> np.ndarray:
-    """Returns ln p float32 [time, vocabulary] after each piece of a target, by one call."""
-    asked = {"source": source, "target": tf.constant([target])}
-    outputs = {name: np.asarray(value) for name, value in trained.model(asked).items()}
-    mixed = np.array(tf.nn.softmax(outputs["logits"]))[0]
-    if "gate" in outputs:
-        gate = outputs["gate"][0][:, None]
-        copied = np.zeros_like(mixed)
-        for place, piece in enumerate(np.asarray(source)[0]):
-            copied[:, piece] += outputs["attention"][0, :, place]
-        mixed = gate * mixed + (1.0 - gate) * copied
-    return np.log(mixed + 1e-9)
-
-
-def _greedy(
-    trained: trained_model.TrainedModel, text: str, least: int, most: int
-) -> tuple[list[int], float]:
-    """Writes a summary piece by piece, always the best one that may follow; returns its score."""
-    config, begins = trained.config, pieces.begins_word(trained.vocabulary)
-    source = data.preprocess(tf.constant([text]), trained.vocabulary, config.text)
-    if not text.strip():
-        return [], 0.0
-    written: list[int] = []
-    total, count = 0.0, config.search.no_repeat
-    while True:
-        scores = _log_p(trained, source, [subwords.START, *written])[-1].copy()
-        scores[[*pieces.FORBIDDEN]] = -np.inf
-        words = int(begins[written[1:]].sum()) + 1 if written else 0
-        is_full = len(written) == config.text.most_summary_pieces
-        for piece in range(trained.vocabulary.size) if is_full or words >= most else ():
-            if piece != subwords.END and (is_full or begins[piece]):
-                scores[piece] = -np.inf
-        for at in range(len(written) - count + 1) if count else ():
-            if written[at : at + count - 1] == written[len(written) - count + 1 :]:
-                scores[written[at + count - 1]] = -np.inf
-        if words < least and not is_full:
-            scores[subwords.END] = -np.inf
-        best = int(scores.argmax())
-        total += float(scores[best])
-        if best == subwords.END:
-            break
-        written.append(best)
-    penalty = ((5.0 + len(written) + 1) / 6.0) ** config.search.length_penalty
-    return written, total / penalty
-
-
-def _nats(trained: trained_model.TrainedModel, text: str, summary: str) -> float:
-    settings = trained.config.text
-    source = data.preprocess(tf.constant([text]), trained.vocabulary, settings)
-    cut = pieces.cut(tf.constant([summary]), trained.vocabulary, settings.most_summary_pieces)
-    ids = cut.ids.numpy()[0][: min(int(cut.lengths[0]), settings.most_summary_pieces)].tolist()
-    log_p = _log_p(trained, source, [subwords.START, *ids])
-    total = sum(float(log_p[at, piece]) for at, piece in enumerate([*ids, subwords.END]))
-    return -total / max(1, int(pieces.begins_word(trained.vocabulary)[ids].sum()) if ids else 1)
+        inputs = {
+            "serving_default": {**text, **numbers},
+            "explain": {**text, **numbers},
+            "score": {**text, **short},
+        }
+        functions: tuple[Callable[..., dict[str, tf.Tensor]], ...]
+        functions = (served.summaries, served.explain, served.score)
+        for (name, given), function in zip(inputs.items(), functions, strict=True):
+            rows = []
+            for at in range(len(chosen)):
+                row = {
+                    key: value[at : at + 1] if value.ndim else value for key, value in given.items()
+                }
+                asked = {key: tf.constant(value) for key, value in row.items()}
+                rows.append({key: value[0].numpy() for key, value in function(**asked).items()})
+            answers = warmup_requests.stacked(rows, source_word=-1)
+            found.append(warmup_requests.Request(name, given, answers))
+    return [*found, assets.request()]

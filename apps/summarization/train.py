@@ -26,9 +26,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
     from apps.suite.distribution import distribution
     from apps.suite.runs import run_folder
+    from apps.suite.sequences import pair_answers
     from apps.suite.texts import normal_form, subwords
     from apps.suite.training import fit, learning, optimizer
-    from apps.summarization import data, evaluate, model, scoring, trained_model
+    from apps.summarization import data, evaluate, model, trained_model
 
     corpus = data.load(config)
     for note in corpus.notes:
@@ -42,18 +43,13 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         data.encode(part, vocabulary, texts) for part in (corpus.train, corpus.validation)
     )
     fit.seed_everything(config.seed)
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(corpus)
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         (folder.path / trained_model.VOCABULARY).mkdir(exist_ok=True)
         vocabulary.save(folder.path / trained_model.VOCABULARY)
         with distribution.scope():
             network = model.build(config, vocabulary.size)
-            training = model.compiled(network, optimizer.optimizer(settings), settings)
+            training = model.compiled(network, optimizer.optimizer(settings), config)
         cut = 100 * learned.left_out / len(corpus.train)
         passes = settings.steps * settings.batch_size / len(corpus.train)
         print(
@@ -61,14 +57,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"words, {cut:.1f} % of the texts are cut; {network.count_params():,} "
             f"parameters; {settings.steps:,} steps, {passes:.1f} passes"
         )
-        validation = scoring.Validation(network, held_out)
         record = learning.learn(
             training,
             lambda first_step: data.batches(learned, config, first_step),
             settings,
             folder,
-            validation,
+            pair_answers.MeanNats(network, held_out),
             saved=network,
+            copied=lambda: training.copy_to(network),
             monitor="validation_loss",
             higher_is_better=False,
         )

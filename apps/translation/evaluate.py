@@ -36,13 +36,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     from apps.translation import baselines, measures, report
 
     trained, corpus, search = run.trained, run.data, run.config.search
-    by_letters = run.config.text.source_pieces == "character"
     questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
+    by_letters = measures.by_words(run.config.text.source_pieces, sources)
     print(f"translating {len(sources):,} test texts", flush=True)
-    answers = trained.writer(sources, search.beam_width, search.length_penalty)
+    answers = trained.writer(sources, search.beam_width, trained.length_penalty)
     evaluation.refuse_diverged(run.folder, answers.log_probabilities)
-    tokenizer = measures.tokenizer_of(corpus.languages[1])
+    tokenizer = measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test])
     print("translating by the baselines", flush=True)
     recalled = nearest_text.nearest(corpus.train, sources, by_letters=by_letters)
     given = {
@@ -88,7 +88,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     note = (
         f"BLEU by sacreBLEU, {metrics['data']['bleu_signature']}\n"
         f"It translates {answers.texts_a_second:,.0f} texts a second here, in batches of "
-        f"{pair_answers.ROWS} with a beam of {search.beam_width}."
+        f"{pair_answers.ROWS} with a beam of {search.beam_width} "
+        f"and a length penalty of {trained.length_penalty:g}."
     )
     return evaluation.finish(run.folder, metrics, card, [sources[0]], note=note)
 

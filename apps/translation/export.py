@@ -50,29 +50,12 @@ def export(run_folder: Path, destination: Path) -> Path:
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """Maps `source` int32 (b, s) and `target` int32 (b, t) to `logits` float32 (b, t, tokens).
-
-    The target begins with its start token, as in training; a search asks for one token more at a
-    time.
-    """
-    import keras
-    import numpy as np
-
-    from apps.suite.export import onnx_file
+    """Maps texts and beginnings to scores of what follows: see `pair_answers.onnx_network`."""
+    from apps.suite.sequences import pair_answers
     from apps.translation import trained_model
 
     trained = trained_model.load(run)
-    outputs: typing.Any = trained.model.output
-    model = keras.Model(trained.model.inputs, outputs["logits"])
-    draw = np.random.default_rng(0)
-    examples = []
-    for rows, steps, time in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
-        source = draw.integers(1, trained.source.size, (rows, steps), np.int32)
-        target = draw.integers(1, trained.target.size, (rows, time), np.int32)
-        if rows > 1:
-            source[1, 4:], target[1, 4:] = 0, 0
-        examples.append({"source": source, "target": target})
-    return onnx_file.Network(model, "logits", examples)
+    return pair_answers.onnx_network(trained.model, trained.source.size, trained.target.size)
 
 
 def _tell(version: Path) -> None:

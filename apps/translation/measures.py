@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,47 @@ import numpy as np
 
 from apps.suite.data.pair_sets import Question
 
+_TOKENIZERS = {"zh": "zh", "cmn": "zh", "zho": "zh", "yue": "zh"} | dict.fromkeys(
+    ("ja", "jpn", "ko", "kor", "th", "tha"), "char"
+)
+# Kana, Hangul and Thai; Han, which Japanese writes beside its kana
+_SCRIPTS = (
+    (re.compile("[\u3041-\u30ff\uac00-\ud7af\u0e01-\u0e5b]"), "char"),
+    (re.compile("[\u4e00-\u9fff]"), "zh"),
+)
+_ONE_WORD = re.compile(r"[\w'.()-]+")
+_SAMPLE, _SHARE = 500, 0.2  # texts, share of their characters
 
-def tokenizer_of(language: str) -> str:
-    """Returns sacreBLEU's cut into words for a language, by its code."""
+
+def tokenizer_of(language: str, targets: Sequence[str] = ()) -> str:
+    """Returns sacreBLEU's cut into words for a language, by its code or by what it writes.
+
+    Args:
+        language: code, such as "fr" or "zh-CN"; "" where the data name none.
+        targets: texts of the language. Chinese and Japanese have no spaces: cut as English is, a
+            whole sentence would count as a word.
+    """
     code = language.lower().replace("_", "-").partition("-")[0]
-    return {"zh": "zh", "ja": "char", "ko": "char", "th": "char"}.get(code, "13a")
+    if code in _TOKENIZERS:
+        return _TOKENIZERS[code]
+    sample = "".join(targets[:_SAMPLE])
+    for script, tokenizer in _SCRIPTS:
+        if len(script.findall(sample)) > _SHARE * len(sample):
+            return tokenizer
+    return "13a"
+
+
+def by_words(pieces: str, sources: Sequence[str]) -> bool:
+    """Returns whether answers are judged as words in phonemes, and not as sentences.
+
+    So it is where letters are the pieces of sources that are single words. A sentence in Chinese
+    has no space either.
+    """
+    if pieces != "character":
+        return False
+    some = sources[:_SAMPLE]
+    foreign = any(script.search(each) for script, _ in _SCRIPTS for each in some)
+    return not foreign and sum(map(bool, map(_ONE_WORD.fullmatch, some))) > 0.9 * len(some)
 
 
 def bleu(answers: Sequence[str], targets: Sequence[Sequence[str]], tokenizer: str = "13a") -> float:

@@ -35,10 +35,3 @@ def build_training(
     training = encoder_decoder.TrainingModel(network, smoothing=config.model.smoothing)
     training.compile(optimizer, jit_compile=config.training.jit_compile)
     return training
-
-
-def copy_weights(training: encoder_decoder.TrainingModel, network: keras.Model) -> None:
-    """Gives a network of `build` the weights of one in training."""
-    ours, theirs = (each.trainable_weights for each in (network, training.network))
-    for weight, value in zip(ours, theirs, strict=True):
-        weight.assign(value)

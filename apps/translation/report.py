@@ -75,7 +75,7 @@ def card(
     """Draws the plots, and returns the model card."""
     corpus, config = account.corpus, folder.config.model
     name = comparison.words(metrics["primary"]["name"])
-    tokenizer = measures.tokenizer_of(corpus.languages[1])
+    tokenizer = measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test])
     near = {
         f"{low:.2f} to {min(high, 1.0):.2f}": [
             at for at, value in enumerate(account.recalled.similarity) if low <= value < high
@@ -110,6 +110,7 @@ def card(
         facts={
             "parameters": f"{account.trained.model.count_params():,}",
             "exact": comparison.number(metrics["test"]["exact"]),
+            "length penalty": f"{account.trained.length_penalty:g}",
         },
         data={
             "Licence": corpus.licence,
@@ -136,7 +137,7 @@ def card(
             {
                 "text": [account.questions[0].source],
                 "beam_width": folder.config.search.beam_width,
-                "length_penalty": folder.config.search.length_penalty,
+                "length_penalty": account.trained.length_penalty,
             },
         ),
         presets=configs.PRESETS,

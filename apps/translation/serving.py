@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ class ServedTranslations:
             "languages": list(trained.languages),
             "beam_width": search.beam_width,
             "largest_beam_width": beam_search.LARGEST_WIDTH,
-            "length_penalty": search.length_penalty,
+            "length_penalty": trained.length_penalty,
             "most_pieces": trained.config.text.most_pieces,
             "limits": pair_answers.LIMITS,
         }
@@ -146,10 +145,12 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     some = [known[at] for at in np.linspace(0, len(known) - 1, 9).astype(int)] if known else ["a"]
     texts = [" ".join(some[:5]), "", f" {some[-1]}\u00a0Ωmega ", " ".join(some)]
     width = np.int32(trained.config.search.beam_width)
-    penalty = np.float32(trained.config.search.length_penalty)
+    penalty = np.float32(trained.length_penalty)
     found = []
     for rows in (texts[:1], texts):
-        answers = _stacked([_answers(trained, row, int(width), float(penalty)) for row in rows])
+        answers = warmup_requests.stacked(
+            [_answers(trained, row, int(width), float(penalty)) for row in rows]
+        )
         text = {"text": np.array([row.encode() for row in rows], object)}
         pair = {**text, "translation": answers["translation"]}
         inputs: dict[str, dict[str, Any]] = {
@@ -185,20 +186,3 @@ def _answers(
         "attention": scored.attention[0].numpy(),
         "nats_per_token": np.float32(tf.reduce_mean(scored.nats)),
     }
-
-
-def _stacked(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Returns arrays by name with a row for each; shorter sides are padded with "" and 0."""
-    found = {}
-    for name in rows[0]:
-        arrays = [np.asarray(row[name]) for row in rows]
-        shape = np.max([each.shape for each in arrays], axis=0).astype(int)
-        is_number = arrays[0].dtype.kind == "f"
-        whole = np.full(
-            (len(rows), *shape), 0 if is_number else b"", np.float32 if is_number else object
-        )
-        for at, each in enumerate(arrays):
-            place: tuple[Any, ...] = (at, *map(slice, each.shape))
-            whole[place] = each if each.ndim else each.item()
-        found[name] = whole
-    return found

@@ -22,16 +22,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
-
     from apps.suite import errors
     from apps.suite.data import pair_sets
     from apps.suite.distribution import distribution
     from apps.suite.runs import files, run_folder
     from apps.suite.sequences import pair_answers, pair_batches
     from apps.suite.texts import subwords
-    from apps.suite.training import fit, optimizer
-    from apps.translation import data, evaluate, measures, model, trained_model
+    from apps.suite.training import fit, learning, optimizer
+    from apps.translation import data, evaluate, measures, model, scoring, trained_model
 
     corpus, settings, text = data.load(config), config.training, config.text
     for told in corpus.notes:
@@ -60,14 +58,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             )
     ratio = pair_batches.length_ratio(learned)
     fit.seed_everything(config.seed)
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "languages": list(corpus.languages),
-        "length_ratio": ratio,
-    }
+    description = run_folder.noted(corpus, languages=list(corpus.languages), length_ratio=ratio)
     with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
         source.save(folder.path / trained_model.SOURCE)
         target.save(folder.path / trained_model.TARGET)
@@ -82,35 +73,31 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{len(learned.targets):,} target pieces of {target.size:,} kinds; "
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
-        validation = pair_answers.Validation(
-            network,
-            pair_answers.Writer(network, source, target, ratio),
-            pair_sets.by_source(corpus.validation),
-            held_out,
-            measures.of_validation,
-        )
-
-        def validate(trained: keras.Model) -> dict[str, float]:
-            model.copy_weights(trained, network)
-            return validation()
-
-        def save_best(trained: keras.Model) -> None:
-            model.copy_weights(trained, network)
-            with files.replacing(folder.model_file) as partial:
-                network.save(partial)
-
-        record = fit.fit(
+        questions = pair_sets.by_source(corpus.validation)
+        writer = pair_answers.Writer(network, source, target, ratio)
+        record = learning.learn(
             training,
             lambda first_step: data.batches(learned, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            settings,
+            folder,
+            pair_answers.Validation(network, writer, questions, held_out, measures.of_validation),
+            saved=network,
+            copied=lambda: training.copy_to(network),
             monitor="validation_bleu",
             higher_is_better=True,
-            patience_checkpoints=settings.patience_checkpoints,
         )
+        if config.search.length_penalty is None:
+            network.load_weights(folder.model_file)
+            penalty, tried = scoring.chosen_penalty(
+                writer,
+                questions,
+                config.search.beam_width,
+                measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test]),
+                by_words=measures.by_words(text.source_pieces, [each.source for each in questions]),
+            )
+            told = ", ".join(f"{each:g}: {value:.4g}" for each, value in sorted(tried.items()))
+            print(f"length penalty {penalty:g}, chosen on validation ({told or 'greedy'})")
+            files.write_json(folder.path / trained_model.SEARCH, {"length_penalty": penalty})
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

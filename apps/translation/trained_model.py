@@ -9,12 +9,12 @@ import keras
 
 from apps.suite import errors
 from apps.suite.export import trained_run
-from apps.suite.runs import run_folder
+from apps.suite.runs import files, run_folder
 from apps.suite.sequences import pair_answers
 from apps.suite.texts import subwords
 from apps.translation import config as configs
 
-SOURCE, TARGET = "source_pieces", "target_pieces"
+SOURCE, TARGET, SEARCH = "source_pieces", "target_pieces", "search.json"
 
 
 class TrainedModel(NamedTuple):
@@ -23,6 +23,7 @@ class TrainedModel(NamedTuple):
     Attributes:
         length_ratio: of the longest translation to its source, in tokens.
         languages: names of both, "" where the data have none.
+        length_penalty: of the config, or the one that validation chose.
     """
 
     model: keras.Model
@@ -31,6 +32,7 @@ class TrainedModel(NamedTuple):
     length_ratio: float
     languages: tuple[str, str]
     config: configs.Config
+    length_penalty: float
 
     @property
     def writer(self) -> pair_answers.Writer:
@@ -56,5 +58,22 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     data = folder.data
     languages = tuple(data["languages"])
     return TrainedModel(
-        network, source, target, data["length_ratio"], (languages[0], languages[1]), folder.config
+        network,
+        source,
+        target,
+        data["length_ratio"],
+        (languages[0], languages[1]),
+        folder.config,
+        _length_penalty(folder),
     )
+
+
+def _length_penalty(folder: run_folder.RunFolder[configs.Config]) -> float:
+    given = folder.config.search.length_penalty
+    if given is not None:
+        return given
+    file = folder.path / SEARCH
+    try:
+        return float(files.read_json(file)["length_penalty"])
+    except (KeyError, TypeError, ValueError):
+        raise errors.UserError(f"{file}: lacks length_penalty; train the model again") from None

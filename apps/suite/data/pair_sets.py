@@ -103,6 +103,7 @@ def load(name: str, rules: Rules) -> Corpus:
         for half in pair_files.halves(name) or ():
             if not half.is_file():
                 raise errors.UserError(f"{half}: no such file")
+        languages = pair_files.languages_of(name, languages)
         parts = pair_files.read(name, languages, notes)
         title, licence, source = path.name, "your own", str(path.resolve())
     elif path.suffix or name.startswith((".", "/", "~")):

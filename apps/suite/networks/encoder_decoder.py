@@ -164,6 +164,40 @@ def log_likelihood(outputs: dict[str, Any], source: Any, following: Any) -> Any:
     return tf.where(following == 0, 0.0, log_p)
 
 
+def smoothed_nats(logits: Any, following: Any, smoothing: float) -> Any:
+    """Returns -ln p of the tokens that follow, with a share spread evenly over all tokens.
+
+    -(1 - s) ln p(y) - s Σ_v ln p(v) / V, float32 (batch, time). Value and gradient come from one
+    softmax: over thousands of tokens the loss costs as much as a product otherwise.
+
+    Args:
+        logits: float32 (batch, time, tokens).
+        following: int32 (batch, time).
+        smoothing: s, the share.
+    """
+    size = logits.shape[-1]
+
+    @tf.custom_gradient
+    def nats(logits: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        p = tf.nn.softmax(logits)
+        # The largest p is at least 1 / V: its logarithm is finite
+        normaliser = tf.reduce_max(logits, axis=2) - tf.math.log(tf.reduce_max(p, axis=2))
+        chosen = tf.gather(logits, following, batch_dims=2)
+        right, all_of_them = (1.0 - smoothing) * chosen, smoothing * tf.reduce_mean(logits, axis=2)
+
+        def gradient(above: tf.Tensor) -> tf.Tensor:
+            """Returns p - s / V, less 1 - s at the token that follows, times what comes down."""
+            flat = tf.reshape((p - smoothing / size) * above[:, :, None], [-1, size])
+            tokens = tf.reshape(following, [-1])
+            places = tf.stack([tf.range(tf.size(tokens)), tokens], axis=1)
+            less = (smoothing - 1.0) * tf.reshape(above, [-1])
+            return tf.reshape(tf.tensor_scatter_nd_add(flat, places, less), tf.shape(logits))
+
+        return normaliser - right - all_of_them, gradient
+
+    return nats(logits)
+
+
 def coverage(outputs: dict[str, Any], following: Any) -> Any:
     """Returns how much of the attention goes where it has been, float32 (batch, time).
 
@@ -203,6 +237,13 @@ class TrainingModel(keras.Model):
         self._smoothing = smoothing
         self.built = True
 
+    def copy_to(self, network: keras.Model) -> None:
+        """Gives a network of the same sizes, in any precision, the weights of this one."""
+        ours, theirs = (each.trainable_weights for each in (self.network, network))
+        for weight, value in zip(theirs, ours, strict=True):
+            if weight is not value:
+                weight.assign(value)
+
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
         return self.network(inputs, training=training)
 
@@ -215,8 +256,11 @@ class TrainingModel(keras.Model):
         training: bool = True,
     ) -> tf.Tensor:
         """Returns a replica's share of the loss."""
-        nats = -log_likelihood(y_pred, x["source"], y)
-        if self._smoothing:
+        if "gate" in y_pred or not self._smoothing:
+            nats = -log_likelihood(y_pred, x["source"], y)
+        else:
+            nats = tf.where(y == 0, 0.0, smoothed_nats(y_pred["logits"], y, self._smoothing))
+        if self._smoothing and "gate" in y_pred:
             spread = -tf.reduce_mean(tf.nn.log_softmax(y_pred["logits"]), axis=2)
             spread = tf.where(y == 0, 0.0, spread)
             nats = (1.0 - self._smoothing) * nats + self._smoothing * spread

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.suite.data import pair_sets
+from apps.suite.export import onnx_file
 from apps.suite.networks import beam_search, encoder_decoder
 from apps.suite.sequences import batches, pair_batches
 from apps.suite.serving import limits
@@ -76,6 +77,25 @@ def scored(network: keras.Model, source: tf.Tensor, following: tf.Tensor) -> Sco
     return Scored(nats, tf.cast(outputs["attention"], tf.float32))
 
 
+def onnx_network(network: keras.Model, source_size: int, target_size: int) -> onnx_file.Network:
+    """Maps `source` int32 (b, s) and `target` int32 (b, t) to `logits` float32 (b, t, tokens).
+
+    The target begins with its start token, as in training; a search asks for one token more at a
+    time. Copying is left out.
+    """
+    outputs: Any = network.output
+    model = keras.Model(network.inputs, outputs["logits"])
+    draw = np.random.default_rng(0)
+    examples = []
+    for rows, steps, time_steps in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):
+        source = draw.integers(1, source_size, (rows, steps), np.int32)
+        target = draw.integers(1, target_size, (rows, time_steps), np.int32)
+        if rows > 1:
+            source[1, 4:], target[1, 4:] = 0, 0
+        examples.append({"source": source, "target": target})
+    return onnx_file.Network(model, "logits", examples)
+
+
 class Answers(NamedTuple):
     """Answers to texts in their order, their scores and ln p, float32 [texts] each."""
 
@@ -135,6 +155,33 @@ class Writer:
         return Answers(answers, numbers[0], numbers[1], per_second)
 
 
+class MeanNats:
+    """Measures the mean nats of a token of encoded pairs, as often as it is called.
+
+    Args:
+        network: whose weights change between the calls.
+        encoded: pairs.
+    """
+
+    def __init__(self, network: keras.Model, encoded: pair_batches.Encoded) -> None:
+        self._encoded = encoded
+        spec = tf.TensorSpec([None, None], tf.int32)
+        self._nats = tf.function(
+            lambda source, following: tf.reduce_sum(scored(network, source, following).nats),
+            autograph=False,
+            input_signature=[spec, spec],
+        )
+
+    def __call__(self) -> dict[str, float]:
+        """Returns it as `loss`."""
+        nats = 0.0
+        source, target = self._encoded.lengths
+        for chosen in batches.in_order(source + target, ROWS):
+            given, _, following = pair_batches.padded(self._encoded, chosen)
+            nats += float(self._nats(given, following))
+        return {"loss": nats / max(1, len(self._encoded.targets))}
+
+
 class Validation:
     """Judges a network on validation pairs, as often as it is called, by two graphs.
 
@@ -154,24 +201,14 @@ class Validation:
         encoded: pair_batches.Encoded,
         judge: Callable[[Sequence[str], Sequence[pair_sets.Question]], dict[str, float]],
     ) -> None:
-        self._writer, self._encoded, self._judge = writer, encoded, judge
+        self._writer, self._judge = writer, judge
+        self._nats = MeanNats(network, encoded)
         self._questions = questions[:: max(1, len(questions) // _JUDGED)][:_JUDGED]
-        spec = tf.TensorSpec([None, None], tf.int32)
-        self._nats = tf.function(
-            lambda source, following: tf.reduce_sum(scored(network, source, following).nats),
-            autograph=False,
-            input_signature=[spec, spec],
-        )
 
     def __call__(self) -> dict[str, float]:
         """Returns the mean nats of a token as `loss`, and what `judge` says."""
-        nats = 0.0
-        for chosen in batches.in_order(self._encoded.lengths[1], ROWS):
-            source, _, following = pair_batches.padded(self._encoded, chosen)
-            nats += float(self._nats(source, following))
         answers = self._writer([each.source for each in self._questions], 1, 0.0)
-        loss = nats / max(1, len(self._encoded.targets))
-        return {"loss": loss, **self._judge(answers.texts, self._questions)}
+        return {**self._nats(), **self._judge(answers.texts, self._questions)}
 
 
 LIMITS = {
@@ -265,14 +302,13 @@ class Bounded:
         self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str, most: int
     ) -> tf.Tensor:
         """Encodes texts, one at least, as ids int32 (b, t) with END, after checks of their size."""
-        count = tf.reduce_max(tf.concat([[0], tf.strings.length(text)], axis=0))
-        told = f"{name}: bytes of the longest one"
-        text = limits.at_most(text, [count], LIMITS["text_bytes"], told)
-        told = f"{name}: rows times bytes of the longest one"
-        text = limits.at_most(text, [tf.shape(text)[0], count], LIMITS["rows_times_bytes"], told)
-        # The network reads one row at least
-        more = tf.fill([tf.cast(tf.shape(text)[0] == 0, tf.int32)], "")
-        ids = pair_batches.with_end(tf.concat([text, more], axis=0), vocabulary).to_tensor()
+        text = limits.texts(
+            text,
+            name,
+            longest_bytes=LIMITS["text_bytes"],
+            rows_times_longest=LIMITS["rows_times_bytes"],
+        )
+        ids = pair_batches.with_end(text, vocabulary).to_tensor()
         told = f"{name}: pieces of the longest one"
         return limits.at_most(ids, [tf.shape(ids)[1] - 1], most, told)
 

@@ -48,3 +48,21 @@ def finite(tensor: tf.Tensor, told: str) -> tf.Tensor:
     """Returns floats of any shape after a check that they are neither NaN nor infinite."""
     holds = tf.reduce_all(tf.math.is_finite(tensor))
     return checked(tensor, holds, f"{told}: holds a value that is not a finite number")
+
+
+def texts(given: tf.Tensor, name: str, *, longest_bytes: int, rows_times_longest: int) -> tf.Tensor:
+    """Returns string[b] after checks of the bytes that they take; an empty request gets one "".
+
+    Args:
+        given: string (b,).
+        name: of the input.
+        longest_bytes: bytes of a text at most.
+        rows_times_longest: the number of texts times the bytes of the longest one at most.
+    """
+    longest = tf.reduce_max(tf.concat([[0], tf.strings.length(given)], axis=0))
+    told = f"{name}: bytes of the longest one"
+    given = at_most(given, [longest], longest_bytes, told)
+    told = f"{name}: rows times bytes of the longest one"
+    given = at_most(given, [tf.size(given), longest], rows_times_longest, told)
+    # Networks read one row at least
+    return tf.concat([given, tf.fill([tf.cast(tf.size(given) == 0, tf.int32)], "")], axis=0)

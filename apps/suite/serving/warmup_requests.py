@@ -12,7 +12,7 @@ length-delimited fields, so that a few lines here stand in for the package that 
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,29 @@ class Request:
     signature: str
     inputs: Mapping[str, Any]
     answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stacked(rows: Sequence[Mapping[str, Any]], **fills: Any) -> dict[str, Any]:
+    """Returns arrays by name with a row for each mapping.
+
+    Args:
+        rows: answers to one row of a request each, by name; sizes of an answer may differ.
+        fills: by name, what stands after the ends of shorter ones; "" and 0 where nothing is said.
+    """
+    import numpy as np
+
+    found = {}
+    for name in rows[0]:
+        arrays = [np.asarray(row[name]) for row in rows]
+        shape = np.max([each.shape for each in arrays], axis=0).astype(int)
+        is_number = arrays[0].dtype.kind in "fi"
+        fill = fills.get(name, 0 if is_number else b"")
+        whole = np.full((len(rows), *shape), fill, arrays[0].dtype if is_number else object)
+        for at, each in enumerate(arrays):
+            place: tuple[Any, ...] = (at, *map(slice, each.shape))
+            whole[place] = each if each.ndim else each.item()
+        found[name] = whole
+    return found
 
 
 def write(file: Path, model_name: str, requests: Iterable[Request]) -> None:

@@ -4,11 +4,13 @@
     a.en+a.fr           two files with a text on each line
     .po .mo             gettext messages and their translations
     .tmx                a translation memory
-    .jsonl .json        {"source": …, "target": …} or {"translation": {"en": …, "fr": …}}
+    .jsonl .json        {"source": …, "target": …} or {"translation": {"en": …, "fr": …}}; a
+                        line each, or one array
     .zip                one such file in an archive, as ManyThings packs its pairs
     a folder            files named train, validation and test
 
-What is left out is counted, see `Notes`.
+Tables, JSON lines and files with a text on each line may be compressed (.gz). What is left out
+is counted, see `Notes`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from __future__ import annotations
 import collections
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ _TABLES, _JSON = (".tsv", ".txt", ".csv"), (".jsonl", ".json", ".ndjson")
 SUFFIXES = (*_TABLES, *_JSON, ".po", ".mo", ".tmx", ".zip")
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-+0# ]*[\d.]*[a-zA-Z]|\{\w*\}")
 _CODES = {"bpt", "ept", "ph", "it", "ut"}  # elements of a segment that hold code, not text
+_CODE = re.compile(r"(?!src|tgt|trg|txt|csv|tsv)[a-z]{2,3}([-_][a-z]+)?", re.IGNORECASE)
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 Notes = collections.Counter[str]
@@ -59,6 +61,30 @@ def halves(name: str) -> list[Path] | None:
         if sign == "+" and any(each.is_file() for each in both):
             return both
     return None
+
+
+def languages_of(name: str, languages: tuple[str, str]) -> tuple[str, str]:
+    """Returns the languages of a name's sources and targets: of two files their endings.
+
+    Args:
+        name: path, or two paths with + between them.
+        languages: codes that are known, "" for others; they count before the endings.
+    """
+    endings = [suffix_of(each)[1:] for each in halves(name) or ()]
+    if len({*endings}) < 2 or not all(map(_CODE.fullmatch, endings)):
+        return languages
+    return languages[0] or endings[0], languages[1] or endings[1]
+
+
+def suffix_of(path: Path) -> str:
+    """Returns the ending of a file's name in small letters, without .gz."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def part_of(name: str) -> str:
+    """Returns the part that a name of a file or folder tells, "" where it tells none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((PARTS[word] for word in words if word in PARTS), "")
 
 
 def read(name: str, languages: tuple[str, str], notes: Notes) -> dict[str, list[Pair]]:
@@ -89,8 +115,7 @@ def _read_folder(folder: Path, languages: tuple[str, str], notes: Notes) -> dict
     )
     named: dict[str, list[Path]] = collections.defaultdict(list)
     for entry in entries:
-        words = re.split(r"[^a-z]+", entry.name.lower())
-        part = next((PARTS[word] for word in words if word in PARTS), None)
+        part = part_of(entry.name)
         if part:
             named[part].append(entry)
     if not named and len(entries) in (1, 2):
@@ -101,8 +126,8 @@ def _read_folder(folder: Path, languages: tuple[str, str], notes: Notes) -> dict
         )
     parts = {}
     for part, found in named.items():
-        if len(found) == 2 and not any(each.suffix.lower() in SUFFIXES for each in found):
-            first, second = sorted(found, key=lambda each: each.suffix[1:] == languages[1])
+        if len(found) == 2 and not any(suffix_of(each) in SUFFIXES for each in found):
+            first, second = sorted(found, key=lambda each: suffix_of(each)[1:] == languages[1])
             parts[part] = list(aligned(first, second, notes))
         elif len(found) == 1:
             parts[part] = list(_read_file(found[0], languages, notes))
@@ -118,7 +143,11 @@ def _read_folder(folder: Path, languages: tuple[str, str], notes: Notes) -> dict
 
 
 def _read_file(path: Path, languages: tuple[str, str], notes: Notes) -> list[Pair]:
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
+    if path.suffix.lower() == ".gz" and suffix not in (*_TABLES, *_JSON):
+        raise errors.UserError(
+            f"{path}: unpack it; of files with pairs tables and JSON lines may be compressed"
+        )
     if suffix == ".zip":
         found = _zipped(path, languages, notes)
     elif suffix in (".po", ".mo"):
@@ -168,7 +197,7 @@ def aligned(source: Path, target: Path, notes: Notes) -> list[Pair]:
 
 def _table(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> Iterator[Pair]:
     lines = text.split("\n")
-    if path.suffix.lower() == ".csv":
+    if suffix_of(path) == ".csv":
         reader = csv.reader(io.StringIO(text), strict=True)
         rows: list[tuple[int, list[str]]] = []
         try:
@@ -194,7 +223,7 @@ def _table(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> I
                 raise errors.UserError(
                     f"{path}:{at}: has {len(row)} column{'s' * (len(row) != 1)}, and source and "
                     "target are separated by "
-                    f"{'a comma' if path.suffix.lower() == '.csv' else 'a tab'}"
+                    f"{'a comma' if suffix_of(path) == '.csv' else 'a tab'}"
                 )
             cell = row[places["part"]] if "part" in places and len(row) > places["part"] else ""
             part = PARTS.get(cell.strip().lower(), "")
@@ -231,15 +260,7 @@ def _zipped(path: Path, languages: tuple[str, str], notes: Notes) -> list[Pair]:
 
 def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> Iterator[Pair]:
     def pairs() -> Iterator[Pair]:
-        for at, line in enumerate(text.split("\n"), 1):
-            if not line.strip():
-                continue
-            try:
-                value: Any = json.loads(line)
-            except ValueError as error:
-                raise errors.UserError(f"{path}:{at}: is not JSON: {error}") from None
-            if not isinstance(value, dict):
-                raise errors.UserError(f"{path}:{at}: is not a JSON object")
+        for place, value in text_files.json_rows(text, path):
             sides = value.get("translation", value)
             names = [
                 code if code and isinstance(sides, dict) and code in sides else name
@@ -248,16 +269,16 @@ def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes)
             texts = [sides.get(name) if isinstance(sides, dict) else None for name in names]
             if not all(isinstance(each, str) for each in texts):
                 raise errors.UserError(
-                    f"{path}:{at}: has no texts {names[0]!r} and {names[1]!r}; it has "
+                    f"{place}: has no texts {names[0]!r} and {names[1]!r}; it has "
                     f"{', '.join(map(repr, sides)) if isinstance(sides, dict) else 'no names'}"
                 )
-            part = value.get("part", "")
-            if part and part not in PARTS:
+            part = value.get("part") or ""
+            if part and not (isinstance(part, str) and part in PARTS):
                 raise errors.UserError(
-                    f"{path}:{at}: part is {part!r}, and has to be train, validation or test"
+                    f"{place}: part is {part!r}, and has to be train, validation or test"
                 )
             one, other = map(str, texts)
-            yield Pair(one, other, PARTS.get(part, ""), f"{path}:{at}")
+            yield Pair(one, other, PARTS.get(part, ""), place)
 
     yield from _kept(pairs(), notes)
 

@@ -1,12 +1,18 @@
 """Reads whole text files: UTF-8, or UTF-16 and UTF-32 that say so by a byte order mark.
 
+A file whose name ends in .gz is unpacked first.
+
 Texts that a command is asked with.
 """
 
 import codecs
+import gzip
+import json
 import sys
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.suite import errors
 
@@ -34,13 +40,16 @@ def decoded(path: Path) -> str:
     """Returns the text of a file without its byte order mark; line ends stay.
 
     Raises:
-        UserError: the file cannot be read, holds NUL characters (binary), or bytes that are not
-            text in the encoding that its first bytes name.
+        UserError: the file cannot be read or unpacked, holds NUL characters (binary), or bytes
+            that are not text in the encoding that its first bytes name.
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise errors.UserError(f"{path}: cannot be read: {error.strerror}") from None
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise errors.UserError(f"{path}: cannot be read: {told}") from None
     return decoded_bytes(content, path)
 
 
@@ -64,6 +73,35 @@ def decoded_bytes(content: bytes, path: Path) -> str:
             "give text in UTF-8"
         )
     return text.removeprefix("\ufeff")
+
+
+def json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the objects of JSON lines, or of one JSON array, each after its place.
+
+    Args:
+        text: of the file.
+        path: of the file, for places.
+
+    Raises:
+        UserError: what is not JSON, or not an object, with its place.
+    """
+    rows: Iterable[tuple[str, Any]]
+    if text.lstrip().startswith("["):
+        rows = [(f"{path}: entry {at}", row) for at, row in enumerate(_json(text, str(path)), 1)]
+    else:
+        lines = ((f"{path}:{at}", line) for at, line in enumerate(text.split("\n"), 1))
+        rows = ((place, _json(line, place)) for place, line in lines if line.strip())
+    for place, row in rows:
+        if not isinstance(row, dict):
+            raise errors.UserError(f"{place}: is not a JSON object")
+        yield place, row
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise errors.UserError(f"{place}: is not JSON: {error}") from None
 
 
 def asked(texts: Sequence[str]) -> list[str]:

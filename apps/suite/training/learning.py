@@ -27,6 +27,7 @@ def learn(
     validate: Callable[[], Mapping[str, float]],
     *,
     saved: keras.Model | None = None,
+    copied: Callable[[], None] = lambda: None,
     **further: Any,
 ) -> history.History:
     """Calls `fit.fit` for the steps of the settings; the best weights end in model.keras.
@@ -37,13 +38,20 @@ def learn(
         settings: steps, checkpoints and patience.
         folder: of the run.
         validate: returns the metrics of the validation part with the weights of the moment.
-        saved: the model that is saved, where the one that learns only holds it.
+        saved: the model that is saved, where it is not the one that learns.
+        copied: gives `saved` the weights of the moment, where it has weights of its own; called
+            before each validation and each saving.
         further: arguments of `fit.fit`, such as `monitor`.
     """
 
     def save_best(learner: keras.Model) -> None:
+        copied()
         with files.replacing(folder.model_file) as partial:
             (saved or learner).save(partial)
+
+    def judged(_: keras.Model) -> Mapping[str, float]:
+        copied()
+        return validate()
 
     return fit.fit(
         network,
@@ -52,7 +60,7 @@ def learn(
         steps_per_checkpoint=settings.steps_per_checkpoint,
         folder=folder,
         save_best=save_best,
-        validate=lambda _: validate(),
+        validate=judged,
         patience_checkpoints=settings.patience_checkpoints,
         **further,
     )

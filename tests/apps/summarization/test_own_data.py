@@ -33,6 +33,10 @@ def write(folder, layout):
     texts, summaries = (list(each) for each in zip(*PAIRS, strict=True))
     if layout == "json lines":
         return json_lines(folder / "pairs.jsonl")
+    if layout == "json array":
+        rows = [{"text": text, "summary": summary} for text, summary in PAIRS]
+        (folder / "pairs.json").write_text(json.dumps(rows, indent=2))
+        return folder / "pairs.json"
     if layout == "compressed":
         packed = folder / "pairs.jsonl.gz"
         packed.write_bytes(gzip.compress(json_lines(folder / "a").read_bytes()))
@@ -57,7 +61,7 @@ def write(folder, layout):
 
 
 @pytest.mark.parametrize(
-    "layout", ["json lines", "compressed", "csv", "tsv", "two files", "txt", "story"]
+    "layout", ["json lines", "json array", "compressed", "csv", "tsv", "two files", "txt", "story"]
 )
 def test_every_layout_gives_the_same_pairs_in_three_parts(layout, tmp_path):
     corpus = data.load(config(write(tmp_path, layout), test_fraction=0.25))
@@ -114,8 +118,9 @@ def test_other_field_names_and_a_title_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.jsonl", '{"text": "a b", "summary": "a"}\nno json', "a.jsonl:2: not a JSON object"),
-        ("a.jsonl", "[1]", "a.jsonl:1: not a JSON object"),
+        ("a.jsonl", '{"text": "a b", "summary": "a"}\nno json', "a.jsonl:2: is not JSON"),
+        ("a.jsonl", "[1]", "a.jsonl: entry 1: is not a JSON object"),
+        ("a.json", '[{"text": "a"}]', "a.json: entry 1: has no text summary"),
         ("a.jsonl", '{"body": "a", "summary": "b"}', "a.jsonl:1: has no text text; there are body"),
         ("a.jsonl", '{"text": "a", "summary": 3}', "a.jsonl:1: has no text summary"),
         ("a.jsonl", '{"text": " ", "summary": "b"}', "a.jsonl:1: the text is empty"),
@@ -160,6 +165,19 @@ def test_what_might_surprise_is_told(tmp_path):
     notes = " ".join(data.load(config(file)).notes)
     for told in ("20 of 20 pairs have the summary 'the same", "20 summaries are longer", "HTML"):
         assert told in notes
+
+
+def test_test_texts_that_are_learned_from_are_told(tmp_path):
+    for part, first in (("train", 0), ("valid", 20), ("test", 18)):
+        rows = [
+            {"text": text.upper() if part == "test" else text, "summary": summary}
+            for text, summary in PAIRS[first : first + 20]
+        ]
+        file = tmp_path / f"{part}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    notes = " ".join(data.load(config(tmp_path)).notes)
+    assert "2 of 20 test texts stand in the train part, the first at" in notes
+    assert "test.jsonl:1;" in notes
 
 
 def test_pairs_become_numbers_with_start_and_end_and_long_ones_are_cut():

@@ -7,7 +7,7 @@ import tensorflow as tf
 from apps.suite import errors
 from apps.suite.export import asking
 from apps.summarization import data, pieces, predict, scoring, serving
-from tests.apps.summarization import small_run
+from tests.apps.summarization import small_run, written_out
 
 TEXTS = [text.encode() for text in small_run.TEXTS]
 
@@ -96,15 +96,15 @@ def test_a_score_is_that_of_the_whole_network_and_empty_texts_have_one(model, tr
         "score", text=np.array([*TEXTS[:2], b""], object), summary=np.array(summaries, object)
     )["nats_per_word"]
     for row, (text, summary) in enumerate(zip([*TEXTS[:2], b""], summaries, strict=True)):
-        expected = serving._nats(trained, text.decode(), summary.decode())
+        expected = written_out.nats(trained, text.decode(), summary.decode())
         assert found[row] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_greedy_summary_is_written_piece_by_piece_by_the_best_piece(model, trained):
     found = model.ask(**asked(beam_width=1, max_words=6))["summary"]
     for row, text in enumerate(small_run.TEXTS):
-        ids, _ = serving._greedy(trained, text, 1, 6)
-        assert serving._text(trained, ids) == found[row].decode()
+        ids, _ = written_out.greedy(trained, text, 1, 6)
+        assert written_out.text(trained, ids) == found[row].decode()
 
 
 def test_no_run_of_pieces_comes_twice(trained):

@@ -6,7 +6,7 @@ Nothing is trained: what these tests protect holds for any weights.
 import keras
 import numpy as np
 
-from apps.suite.runs import run_folder
+from apps.suite.runs import files, run_folder
 from apps.suite.texts import subwords
 from apps.translation import config as configs
 from apps.translation import model, trained_model
@@ -18,7 +18,7 @@ PAIRS = (
     ("We do not see the house, or the cat.", "Nous ne voyons ni la maison ni le chat."),
 )
 LANGUAGES = ("en", "fr")
-RATIO = 1.2
+RATIO, PENALTY = 1.2, 0.6
 
 
 def config(**sizes):
@@ -43,7 +43,7 @@ def trained(**sizes):
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(draw.normal(0, 0.7, weight.shape))
-    return trained_model.TrainedModel(network, source, target, RATIO, LANGUAGES, made)
+    return trained_model.TrainedModel(network, source, target, RATIO, LANGUAGES, made, PENALTY)
 
 
 def write(folder, **sizes):
@@ -59,6 +59,7 @@ def write(folder, **sizes):
         made.source.save(run.path / trained_model.SOURCE)
         made.target.save(run.path / trained_model.TARGET)
         made.model.save(run.model_file)
+        files.write_json(run.path / trained_model.SEARCH, {"length_penalty": PENALTY})
         run.finish_training(1.0)
         run.write_metrics({})
     return made

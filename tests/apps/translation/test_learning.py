@@ -10,7 +10,7 @@ from apps.suite.data import pair_sets
 from apps.suite.sequences import pair_answers, pair_batches
 from apps.suite.texts import nearest_text, subwords
 from apps.suite.texts.pair_files import Pair
-from apps.translation import baselines, config, data, measures, model
+from apps.translation import baselines, config, data, measures, model, scoring
 from tests.apps.translation import small_run
 
 WORDS = {"one": "un", "two": "deux", "red": "rouge", "big": "grand", "dog": "chien"}
@@ -53,13 +53,26 @@ def test_it_learns_to_reverse_and_translate_and_validation_sees_it():
     before = validate()
     stream = data.batches(encoded(learned, source, target), settings)
     trainer.fit(stream, steps_per_epoch=400, shuffle=False, verbose=0)
-    model.copy_weights(trainer, network)
+    trainer.copy_to(network)
     after = validate()
     assert after["loss"] < 0.4 * before["loss"]
     assert after["bleu"] > 50 > before["bleu"]
     answers = writer([pair.source for pair in held_out], 3, 0.6)
     right = np.mean([one == pair.target for one, pair in zip(answers.texts, held_out, strict=True)])
     assert right > 0.4
+    questions = pair_sets.by_source(held_out)
+    penalty, tried = scoring.chosen_penalty(writer, questions, 3, "13a", by_words=False)
+    assert set(tried) == set(scoring.PENALTIES)
+    assert tried[penalty] == max(tried.values())
+    assert scoring.chosen_penalty(writer, questions, 1, "13a", by_words=False) == (0.6, {})
+
+
+def test_a_penalty_is_chosen_by_word_error_and_of_equal_ones_the_usual_one():
+    trained = small_run.trained()
+    questions = [pair_sets.Question("old", ["K AE T"]), pair_sets.Question("cat", ["D AO G"])]
+    penalty, tried = scoring.chosen_penalty(trained.writer, questions, 2, "13a", by_words=True)
+    assert set(tried.values()) == {1.0}
+    assert penalty == 0.6
 
 
 def test_batches_are_a_function_of_the_step_and_long_pairs_are_counted():
@@ -114,6 +127,19 @@ def test_measures_take_every_right_translation():
     assert "word_error" not in found
 
 
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (["aaron's", "a.", "co-op", "abacus"], True),
+        (["She sees it.", "Yes.", "No."], False),
+        (["他们在学校里学习", "你好"], False),
+    ],
+)
+def test_single_words_are_judged_by_word_error_and_sentences_of_letters_are_not(sources, told):
+    assert measures.by_words("character", sources) == told
+    assert not measures.by_words("subword", sources)
+
+
 def test_errors_of_phonemes_count_the_nearest_pronunciation():
     questions = [
         pair_sets.Question("a", ["K AE T", "K AE T S"]),
@@ -126,7 +152,19 @@ def test_errors_of_phonemes_count_the_nearest_pronunciation():
     assert measures.distance("", "abc") == 3
 
 
-def test_texts_without_spaces_are_measured_by_characters():
-    assert [measures.tokenizer_of(each) for each in ("zh-CN", "ja", "fr", "")] == [
-        "zh", "char", "13a", "13a",
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("language", "texts", "told"),
+    [
+        ("zh-CN", [], "zh"),
+        ("cmn", [], "zh"),
+        ("ja", [], "char"),
+        ("fr", [], "13a"),
+        ("", [], "13a"),
+        ("", ["你好。", "他们在学校里学习。"], "zh"),
+        ("", ["こんにちは。", "学校で勉強する。"], "char"),
+        ("", ["안녕하세요.", "학교에서 공부한다."], "char"),
+        ("", ["Il dit 你好 à tout le monde, et s'en va."], "13a"),
+    ],
+)
+def test_texts_without_spaces_are_measured_by_characters(language, texts, told):
+    assert measures.tokenizer_of(language, texts) == told

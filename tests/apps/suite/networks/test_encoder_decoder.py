@@ -88,6 +88,39 @@ def test_coverage_enters_the_loss_from_its_step_on():
     assert losses[0] > losses[1] + 0.01
 
 
+@pytest.mark.parametrize("scale", [1.0, 60.0])
+def test_smoothed_nats_have_value_and_gradient_of_their_equation(scale):
+    draw = np.random.default_rng(2)
+    logits = tf.constant(draw.normal(0, scale, (3, 4, SIZE)), tf.float32)
+    weights = tf.constant(draw.normal(size=(3, 4)), tf.float32)
+    found = []
+    for fused in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            if fused:
+                nats = encoder_decoder.smoothed_nats(logits, FOLLOWING, 0.1)
+            else:
+                log_p = tf.nn.log_softmax(logits)
+                right = tf.gather(log_p, FOLLOWING, batch_dims=2)
+                nats = -0.9 * right - 0.1 * tf.reduce_mean(log_p, axis=2)
+            total = tf.reduce_sum(weights * nats)
+        found.append((nats, tape.gradient(total, logits)))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("copying", [False, True])
+def test_smoothing_raises_the_loss_of_a_sure_network_by_what_it_spreads(copying):
+    training = encoder_decoder.TrainingModel(made(copying), smoothing=0.2)
+    given = {"source": SOURCE, "target": TARGET}
+    outputs = training(given)
+    known = FOLLOWING != 0
+    log_p = encoder_decoder.log_likelihood(outputs, SOURCE, FOLLOWING).numpy()[known]
+    spread = tf.reduce_mean(tf.nn.log_softmax(outputs["logits"]), axis=2).numpy()[known]
+    loss = float(training.compute_loss(given, FOLLOWING, outputs))
+    assert loss == pytest.approx(float(np.mean(-0.8 * log_p - 0.2 * spread)), rel=1e-4)
+
+
 @pytest.mark.slow
 def test_copying_is_learned_where_a_vocabulary_cannot_help():
     """Tokens are drawn anew in every row: only the source tells which ones are to be written."""

@@ -42,3 +42,19 @@ def test_what_is_read_is_what_was_written(tmp_path):
 def test_other_messages_are_refused():
     with pytest.raises(ValueError, match="field 2 is not length-delimited"):
         warmup_requests.decode(b"\x10\x01")
+
+
+def test_answers_of_rows_become_arrays_with_what_is_asked_for_after_shorter_ones():
+    rows = [
+        {"text": b"one", "score": np.float32(0.5), "pieces": np.array([b"o", b"ne"], object),
+         "places": np.array([3, 4], np.int32), "attention": np.ones((1, 2), np.float32)},
+        {"text": b"", "score": np.float32(0.0), "pieces": np.array([b""], object),
+         "places": np.array([7], np.int32), "attention": np.ones((2, 1), np.float32)},
+    ]  # fmt: skip
+    found = warmup_requests.stacked(rows, places=-1)
+    assert found["text"].tolist() == [b"one", b""]
+    assert found["score"].tolist() == [0.5, 0.0]
+    assert found["pieces"].tolist() == [[b"o", b"ne"], [b"", b""]]
+    assert found["places"].tolist() == [[3, 4], [7, -1]]
+    assert found["attention"].tolist() == [[[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]]
+    assert [found[name].dtype.kind for name in found] == ["O", "f", "O", "i", "f"]

@@ -1,5 +1,6 @@
 """Pairs of texts are read from every kind of file, and what is wrong is named by its line."""
 
+import gzip
 import json
 import zipfile
 
@@ -58,6 +59,40 @@ def test_two_files_belong_together_line_by_line(tmp_path):
     write(other, "only one\n")
     with pytest.raises(errors.UserError, match=r"a\.en has 5 lines and .*a\.fr 1"):
         read(f"{one}+{other}")
+
+
+def test_compressed_files_are_read_where_they_are_text(tmp_path):
+    rows = "".join(f"{one}\t{other}\n" for one, other in PAIRS).encode()
+    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(rows))
+    assert read(tmp_path / "a.tsv.gz") == {"": PAIRS}
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"source,target\na,b\n"))
+    assert read(tmp_path / "b.csv.gz") == {"": [("a", "b")]}
+    for ending, text in (("en", b"a\n"), ("fr", b"b\n")):
+        (tmp_path / f"c.{ending}.gz").write_bytes(gzip.compress(text))
+    assert read(f"{tmp_path / 'c.en.gz'}+{tmp_path / 'c.fr.gz'}") == {"": [("a", "b")]}
+    (tmp_path / "d.tsv.gz").write_bytes(gzip.compress(rows)[:-12])
+    with pytest.raises(errors.UserError, match=r"d\.tsv\.gz: cannot be read: "):
+        read(tmp_path / "d.tsv.gz")
+    (tmp_path / "e.po.gz").write_bytes(gzip.compress(b"x"))
+    with pytest.raises(errors.UserError, match=r"e\.po\.gz: unpack it"):
+        read(tmp_path / "e.po.gz")
+
+
+@pytest.mark.parametrize(
+    ("endings", "given", "found"),
+    [
+        (("en", "zh-CN"), NONE, ("en", "zh-CN")),
+        (("EN.gz", "fr.gz"), ("", "french"), ("en", "french")),
+        (("src", "tgt"), NONE, NONE),
+        (("txt", "tsv"), NONE, NONE),
+        (("one", "other"), NONE, NONE),
+    ],
+)
+def test_two_files_name_their_languages_by_codes(tmp_path, endings, given, found):
+    both = [write(tmp_path / f"a.{ending}", "a\n") for ending in endings]
+    told = pair_files.languages_of("+".join(map(str, both)), given)
+    assert tuple(each.lower() for each in told) == tuple(each.lower() for each in found)
+    assert pair_files.languages_of(str(both[0]), given) == given
 
 
 def test_a_folder_has_a_file_or_two_for_each_part(tmp_path):
@@ -136,7 +171,9 @@ def test_json_lines_name_their_sides(tmp_path):
         {"translation": {"fr": "d", "en": "c"}},
     ]
     file = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
-    assert read(file, ("en", "fr")) == {"test": [("a", "b")], "": [("c", "d")]}
+    wanted = {"test": [("a", "b")], "": [("c", "d")]}
+    assert read(file, ("en", "fr")) == wanted
+    assert read(write(tmp_path / "a.json", json.dumps(rows, indent=2)), ("en", "fr")) == wanted
 
 
 @pytest.mark.parametrize(
@@ -147,9 +184,12 @@ def test_json_lines_name_their_sides(tmp_path):
         ("a.csv", 'source,target\n"a,b\n', r"a\.csv:\d: is not csv"),
         ("a.tsv", "source\ttarget\tpart\na\tb\ttraining set\n", r"a\.tsv:2: part is"),
         ("a.jsonl", '{"source": "a"}\n', r"a\.jsonl:1: has no texts 'source' and 'target'"),
-        ("a.jsonl", "[1]\n", r"a\.jsonl:1: is not a JSON object"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl: entry 1: is not a JSON object"),
+        ("a.jsonl", "1\n", r"a\.jsonl:1: is not a JSON object"),
+        ("a.json", "[{}, ", r"a\.json: is not JSON"),
         ("a.jsonl", '{"source": 1\n', r"a\.jsonl:1: is not JSON"),
         ("a.jsonl", '{"source": "a", "target": "b", "part": "x"}', r"a\.jsonl:1: part is 'x'"),
+        ("a.jsonl", '{"source": "a", "target": "b", "part": [1]}', r"a\.jsonl:1: part is \[1\]"),
         ("a.po", 'msgid "a"\nmsgtext b\n', r"a\.po: cannot be read as gettext messages"),
         ("a.mo", "not binary", r"a\.mo: cannot be read as gettext messages"),
         ("a.zip", "no archive", r"a\.zip: cannot be read as a zip archive"),
