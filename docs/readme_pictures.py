@@ -162,7 +162,7 @@ def photograph(address: str, first: str, last: str | None, file: Path, browser: 
                 page.wait_for_timeout(EXAMPLE_MILLISECONDS)
                 page.locator("button.primary").first.click()
                 page.wait_for_timeout(5 * EXAMPLE_MILLISECONDS)
-            clip: Any = None
+            clip: Any = {"x": 0, "y": 0, "width": PAGE_PIXELS[0], "height": PAGE_PIXELS[1]}
             if last is not None:
                 top = page.locator(first).first.bounding_box()
                 end = page.locator(last).first.bounding_box()
