@@ -15,6 +15,7 @@ import base64
 import contextlib
 import html
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -50,6 +51,7 @@ WIDEST_PIXELS = 1_200
 SHOWN_PIXELS = 720
 PAGE_PIXELS = (1000, 1000)
 MARGIN_PIXELS = 30
+EXAMPLE_MILLISECONDS = 2_000
 THEMES = {"light": "", "dark": "-dark"}
 _SHOWN = re.compile(r"<picture>\n.*?docs/pictures/.*?</picture>\n\n", re.DOTALL)
 
@@ -155,7 +157,12 @@ def photograph(address: str, first: str, last: str | None, file: Path, browser: 
             page = opened.new_page(viewport=size, color_scheme=theme)  # type: ignore[arg-type]
             page.goto(address)
             page.wait_for_load_state("networkidle")
-            clip: Any = None
+            if last is None:  # the demo page, with the answer to its example
+                page.get_by_role("button", name="Fill in an example").first.click()
+                page.wait_for_timeout(EXAMPLE_MILLISECONDS)
+                page.locator("button.primary").first.click()
+                page.wait_for_timeout(5 * EXAMPLE_MILLISECONDS)
+            clip: Any = {"x": 0, "y": 0, "width": PAGE_PIXELS[0], "height": PAGE_PIXELS[1]}
             if last is not None:
                 top = page.locator(first).first.bounding_box()
                 end = page.locator(last).first.bounding_box()
@@ -167,7 +174,7 @@ def photograph(address: str, first: str, last: str | None, file: Path, browser: 
                     "width": top["width"] + 2 * MARGIN_PIXELS,
                     "height": end["y"] + end["height"] - MARGIN_PIXELS,
                 }
-            taken = page.screenshot(clip=clip, full_page=clip is not None)
+            taken = page.screenshot(clip=clip, full_page=True)
             with Image.open(io.BytesIO(taken)) as picture:
                 save(picture, file.with_stem(f"{file.stem}{suffix}"))
             page.close()
@@ -178,8 +185,15 @@ def photograph(address: str, first: str, last: str | None, file: Path, browser: 
 @contextlib.contextmanager
 def demo_page(exports: Path) -> Iterator[str]:
     """Serves the demo page of some exports while the block runs; yields its address."""
-    command = [sys.executable, "-m", "apps.demo", "--models", str(exports.resolve()), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+    exports = exports.resolve()  # the page names them: by their own name, not the machine's
+    command = [sys.executable, "-m", "apps.demo", "--models", exports.name, "--port", "0"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=exports.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as server:
         try:
             assert server.stdout is not None
             for line in server.stdout:
