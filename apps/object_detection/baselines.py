@@ -11,26 +11,35 @@ import keras
 import numpy as np
 
 from apps.object_detection import config as configs
-from apps.object_detection import data, model, scoring
+from apps.object_detection import data, model, scoring, steadiness
 from apps.suite.runs import files
 from apps.suite.training import fit
 from apps.suite.videos.opencv import cv2
 
 TWIN, REPEATING = "frame-by-frame twin", "twin that repeats its last boxes"
+TRACKED = "twin with a tracker"
 MOVING = "moving regions"
 _DECAY = 0.5  # of a score that is repeated
 _LEAST_AREA = 9  # pixels of what moves
 
 
 def found(
-    corpus: data.Corpus, config: configs.Config, file: Path
+    corpus: data.Corpus, config: configs.Config, file: Path, threshold: float
 ) -> dict[str, list[scoring.Found]]:
-    """Returns the boxes of the test videos by each baseline; the twin is kept in `file`."""
+    """Returns the boxes of the test videos by each baseline.
+
+    Args:
+        corpus: the videos.
+        config: of the run.
+        file: where the twin is kept.
+        threshold: score from which a tracker follows a box.
+    """
     answers = {}
     if config.evaluation.twin and config.model.memory != "none":
         network = twin(corpus, config, file)
         answers[TWIN] = scoring.Finder(network, config.model.boxes_per_frame)(corpus.test)
         answers[REPEATING] = [repeated(each) for each in answers[TWIN]]
+        answers[TRACKED] = [steadiness.tracked(each, threshold) for each in answers[TWIN]]
     answers[MOVING] = moving(corpus.train, corpus.test)
     return answers
 

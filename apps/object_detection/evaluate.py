@@ -42,7 +42,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     )
     if run.config.evaluation.twin:
         print("training the frame-by-frame twin", flush=True)
-    given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE)
+    given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE, trained.threshold)
 
     def measured(its: list[scoring.Found]) -> dict[str, float]:
         return scoring.scores(corpus.test, its, classes, trained.threshold)
@@ -67,6 +67,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "tracked": {
             name: scoring.steadiness_tracked(corpus.test, its, trained.threshold)
             for name, its in compared.items()
+            if name != baselines.TRACKED
         },
     }
     card = report.card(run.folder, corpus, metrics, found, trained)

@@ -42,6 +42,8 @@ _MEANING = {
     "frame. What it lacks is what the memory is worth.",
     "twin that repeats its last boxes": "The twin, which tells the boxes of the frame before once "
     "more, with half of their scores.",
+    "twin with a tracker": "The twin, and a tracker that goes on along a straight line where an "
+    "object is lost.",
     "moving regions": "Regions that differ from the background, by "
     "OpenCV's MOG2, all with the most frequent label.",
 }
@@ -133,7 +135,10 @@ def _steadiness(metrics: Mapping[str, Any]) -> list[report.Block]:
     named = {comparison.MODEL: metrics["test"], **metrics["baselines"]}
     rows = []
     for name, alone in named.items():
-        for told, its in ((name, alone), (f"{name}, tracked", metrics["tracked"][name])):
+        for told, its in (
+            (name, alone),
+            (f"{name}, tracked", metrics["tracked"].get(name, {})),
+        ):
             if "found_share" in its:
                 rows.append([told, *(comparison.number(its[each]) for each in _STEADY)])
     if not rows:

@@ -71,7 +71,7 @@ def _error(video: data.Video, found: Found, t: int, at: int, threshold: float) -
 
 
 def tracked(found: Found, threshold: float) -> Found:
-    """Returns the boxes that are told, and where a tracker takes lost objects to be.
+    """Returns the boxes, and where a tracker of those that are told takes lost objects to be.
 
     A lost object keeps its class, and its box goes on along a straight line. Its score falls by a
     fifth from frame to frame, down to the threshold.
@@ -87,7 +87,7 @@ def tracked(found: Found, threshold: float) -> Found:
         last |= {number: (float(scores[at]), int(classes[at]))
                  for number, at in zip(numbers, told, strict=True)}  # fmt: skip
         rows.append([
-            *((boxes[at], scores[at], classes[at]) for at in told),
+            *zip(boxes, scores, classes, strict=True),
             *((np.clip(box, 0, 1), *last[number]) for number, box in lost.items()),
         ])  # fmt: skip
     most = max(1, *map(len, rows))
