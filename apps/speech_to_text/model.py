@@ -29,6 +29,17 @@ _FRONT = "convolution_"  # names of a stream's states that belong to the front e
 SPOKEN, LAST = "spoken", "last"
 
 
+@keras.saving.register_keras_serializable(package="speech_to_text")
+class Letters(keras.layers.Dense):
+    """Dense layer without a mask for its output, by which Keras would multiply the loss of a row.
+
+    The loss takes the number of frames of each row instead.
+    """
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask."""
+
+
 def build(
     config: configs.Config,
     letters: int,
@@ -74,7 +85,7 @@ def build(
         for depth in range(sizes.layer_count):
             values, *_ = _recurrent(config, depth)(values, mask=mask)
             values = keras.layers.Dropout(sizes.dropout, name=f"dropout_{depth}")(values)
-    logits = keras.layers.Dense(letters + 1, name="letters")(values)
+    logits = Letters(letters + 1, name="letters")(values)
     inputs = {"features": features, "frames": frames}
     return keras.Model(inputs, logits, name="speech_to_text")
 

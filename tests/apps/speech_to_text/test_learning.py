@@ -1,5 +1,7 @@
 """A small network learns small data by heart, and its language model the order of letters."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import soundfile
@@ -68,12 +70,15 @@ def test_tones_are_learned_and_a_stream_says_the_same(corpus_file, tmp_path, cap
     assert again["test"] == pytest.approx(metrics["test"])
 
 
-def test_a_step_moves_every_weight(corpus_file):
+@pytest.mark.parametrize("layer", ["peephole_lstm", "bilstm", "convolution"])
+def test_a_step_moves_every_weight(corpus_file, layer):
     from apps.speech_to_text import model
     from apps.suite.sounds import feature_cache
     from apps.suite.training import optimizer
 
     config = config_of(corpus_file, 2)
+    kind = dataclasses.replace(config.model, layer=layer)
+    config = dataclasses.replace(config, model=kind)
     corpus = data.load(config)
     learned = data.featured(corpus, "train", config)
     mean, variance = feature_cache.statistics(learned.features)
