@@ -162,9 +162,9 @@ _TEMPO = Config(
 # Texts with a value each, some thousands of them.
 _TEXTS = Config(
     preset="texts",
-    text=BagTextConfig(bag_units=16, word_dropout=0.2),
-    model=ModelConfig(layer="bilstm", units=64, dropout=0.5),
-    training=TrainingConfig(batch_size=64, steps=300, steps_per_checkpoint=100, members=3),
+    text=BagTextConfig(bag_units=16),
+    model=ModelConfig(layer="bilstm", units=64, dropout=0.3),
+    training=TrainingConfig(steps=400, steps_per_checkpoint=50),
 )
 # Data of one's own with one value a sequence, or texts; nothing is altered.
 _OWN = Config(

@@ -170,7 +170,8 @@ class Stream:
         self, values: tf.Tensor, states: streaming.States
     ) -> tuple[tf.Tensor, streaming.States]:
         """Reads the next steps, and returns the vectors of all members and the new states."""
-        vectors, after = [], {}
+        vectors: list[tf.Tensor] = []
+        after: streaming.States = {}
         for prefix, stream in self._streams.items():
             own = {
                 name.removeprefix(prefix): state

@@ -183,7 +183,7 @@ def folds(
             sequences.groups[at] if sequences.groups else "",
             parts[at],
         )
-        for at in chosen
+        for at in chosen.tolist()
     ]
     count = max(members, round(len(chosen) / max(1, parts.count("validation"))))
     return chosen, division.folds(examples, count, seed, unit="sequences")

@@ -119,8 +119,8 @@ def endless(
         return [values, _of_members(examples, chosen, found)]
 
     kind = tf.int32 if np.issubdtype(targets.dtype, np.integer) else tf.float32
-    sides = (examples.members,) if examples.members > 1 else ()
-    sides += (None,) if examples.by_step else ()
+    sides: list[int | None] = [examples.members] if examples.members > 1 else []
+    sides += [None] if examples.by_step else []
     wanted_as = tf.TensorSpec([batch_size, *sides, *targets.shape[1:]], kind)
     if vocabulary is not None:
         specs = [tf.TensorSpec([batch_size], tf.string), wanted_as]
