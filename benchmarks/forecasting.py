@@ -72,7 +72,7 @@ SETTINGS = {
     ),
     "etth1_96": Setting(
         _ETTH1 + "--forecast.horizon_steps 96 --model.patch_steps 48 --training.steps 1200 "
-        "--training.steps_per_checkpoint 120",
+        "--training.steps_per_checkpoint 120 --training.members 2",
         ("scaled_mse", "scaled_mae", "coverage_80"),
         {
             "SegRNN (Lin et al. 2023)": (0.351, 0.392, None),
