@@ -13,7 +13,7 @@ TEXTS = ("YES", "GO", "E S T", "NO NO")
 def write(folder, name, speakers):
     draw, rows, cepstra = np.random.default_rng(len(name)), [], []
     for at, speaker in enumerate(speakers):
-        frames = int(draw.integers(60, 90))
+        frames = 2 * int(draw.integers(30, 45))
         cepstra.append(draw.normal(3, 5, (frames, 13)).astype("float16"))
         rows.append(f"{name}{at}\t{speaker}\t{frames}\t{TEXTS[at % 4]}")
     lengths = np.array([len(each) for each in cepstra], "int32")
@@ -28,7 +28,8 @@ def test_utterances_are_read_in_order_without_their_means(tmp_path):
     assert [each.text for each in said] == ["yes", "go", "e s t"]
     assert [each.speaker for each in said] == ["a", "a", "b"]
     for each in cepstra:
-        np.testing.assert_allclose(each.mean(axis=0), 0, atol=1e-3)
+        frames = each.reshape(-1, an4_cepstra.COEFFICIENTS)
+        np.testing.assert_allclose(frames.mean(axis=0), 0, atol=1e-3)
 
 
 @pytest.mark.slow

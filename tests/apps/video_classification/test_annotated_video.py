@@ -1,10 +1,12 @@
 """The copy of a video has all its frames at its pace, upright, with the label of the moment."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from apps.suite import errors
-from apps.suite.videos import video_files
+from apps.suite.videos import copies, video_files
 from apps.video_classification import timeline
 from tests.apps.video_classification import made_videos, small_run
 
@@ -93,17 +95,21 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     class Full:
         """What OpenCV's writer is on a full disk: it says nothing."""
 
+        fourcc = staticmethod(copies.cv2.VideoWriter.fourcc)
+
+        def __init__(self, partial, *_):
+            Path(partial).write_bytes(b"begun")
+
+        def isOpened(self):  # noqa: N802
+            return True
+
         def write(self, frame):
             pass
 
         def release(self):
             pass
 
-    def writer(partial, *_):
-        partial.write_bytes(b"begun")
-        return Full()
-
-    monkeypatch.setattr(timeline, "_writer", writer)
+    monkeypatch.setattr(copies.cv2, "VideoWriter", Full)
     (tmp_path / "new").mkdir()
     with pytest.raises(errors.UserError, match=r"out\.mp4 cannot be written; is there space left"):
         timeline.write_annotated(tmp_path / "new" / "out.mp4", source, NAMES, over(1.0), 0.04)

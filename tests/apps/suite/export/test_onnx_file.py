@@ -56,17 +56,18 @@ def test_a_file_answers_for_any_number_of_rows_and_steps(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "layer",
+    "make",
     [
-        lstm_layers.GRU(3, return_sequences=True),
-        lstm_layers.BiLSTM(3, return_sequences=True),
-        lstm_layers.StackedLSTM(3, residual=True, return_sequences=True),
-        lstm_layers.LayerNormLSTM(3, return_sequences=True),
+        lambda: lstm_layers.GRU(3, return_sequences=True),
+        lambda: lstm_layers.BiLSTM(3, return_sequences=True),
+        lambda: lstm_layers.StackedLSTM(3, residual=True, return_sequences=True),
+        lambda: lstm_layers.LayerNormLSTM(3, return_sequences=True),
     ],
-    ids=lambda layer: type(layer).__name__,
+    ids=lambda make: type(make()).__name__,
 )
-def test_our_layers_convert(layer, tmp_path):
-    onnx_file.write(network(layer), tmp_path / "1.onnx")
+def test_our_layers_convert(make, tmp_path):
+    keras.utils.set_random_seed(0)  # where little varies, layer normalisation enlarges rounding
+    onnx_file.write(network(make()), tmp_path / "1.onnx")
     assert (tmp_path / "1.onnx").stat().st_size > 0
 
 
