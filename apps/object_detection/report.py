@@ -75,7 +75,7 @@ def card(
         f"{memory}, and maps of the boxes' middles. It learned from {corpus.name}.",
         facts={
             "parameters": f"{trained.model.count_params():,}",
-            "ap": comparison.number(metrics["test"]["ap"]),
+            "AP": comparison.number(metrics["test"]["ap"]),
             "threshold": f"{trained.threshold:g}",
         },
         data={"Licence": corpus.licence, "Source": corpus.source},
@@ -95,7 +95,7 @@ def card(
         ],
         learning=[
             plots.learning_curve(
-                folder.plots, folder.history_file, "AP50", metric="ap50", higher_is_better=True
+                folder.plots, folder.history_file, "mean of the classes", metric="ap50", higher_is_better=True
             ),
             report.Paragraph("The weights with the best AP50 of the validation part were kept."),
         ],
