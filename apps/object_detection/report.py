@@ -95,7 +95,11 @@ def card(
         ],
         learning=[
             plots.learning_curve(
-                folder.plots, folder.history_file, "mean of the classes", metric="ap50", higher_is_better=True
+                folder.plots,
+                folder.history_file,
+                "mean of the classes",
+                metric="ap50",
+                higher_is_better=True,
             ),
             report.Paragraph("The weights with the best AP50 of the validation part were kept."),
         ],
