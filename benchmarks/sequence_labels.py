@@ -29,6 +29,7 @@ from apps.suite import process
 from apps.suite.commands import command
 from apps.suite.data.config import OwnConfig
 from apps.suite.evaluation import classification
+from benchmarks import task_trainings
 
 PARTS = {"train": "train", "valid": "validation", "test": "test"}
 SUBJECTS = 10
@@ -99,9 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows.append(found)
                 told = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
                 print(f"{options.what}  fold {fold}  seed {seed}  {told}", flush=True)
-        for name in rows[0]:
-            values = [row[name] for row in rows]
-            print(f"mean of {len(rows)}  {name} {np.mean(values):.4f}  ±{np.std(values):.4f}")
+        print(task_trainings.means(rows))
     return 0
 
 

@@ -29,6 +29,7 @@ from apps.suite import process
 from apps.suite.commands import command
 from apps.suite.data import labelled_files
 from apps.suite.evaluation import regression
+from benchmarks import task_trainings
 
 PRESETS = {"tempo": "tempo", "tweets": "texts"}
 
@@ -94,9 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds):
             rows.append(measure(dataclasses.replace(config, seed=seed), folder / str(seed)))
             print(f"{options.what}  seed {seed}  {told(rows[-1])}", flush=True)
-        for name in rows[0]:
-            values = [row[name] for row in rows]
-            print(f"mean of {len(rows)}  {name} {np.mean(values):.4f}  ±{np.std(values):.4f}")
+        print(task_trainings.means(rows))
     return 0
 
 

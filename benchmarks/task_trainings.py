@@ -1,4 +1,4 @@
-"""Trainings of a benchmark by a task's own command, and the table of what they reached."""
+"""Trainings of a benchmark by a task's own command, and the tables of what they reached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -53,3 +55,12 @@ def table(found: Mapping[str, Any], columns: Mapping[str, float]) -> str:
     count = found["data"]["examples"]
     told = ", ".join(f"{count[part]:,} {part}" for part in ("train", "validation", "test"))
     return "\n".join([*lines, f"{told}; {found['train_seconds']:,.0f} s of training"])
+
+
+def means(rows: Sequence[Mapping[str, float]]) -> str:
+    """Returns a line of each measure: its mean over trainings, and its deviation."""
+    held = {name: [row[name] for row in rows] for name in rows[0]}
+    return "\n".join(
+        f"mean of {len(rows)}  {name} {np.mean(values):.4f}  ±{np.std(values):.4f}"
+        for name, values in held.items()
+    )

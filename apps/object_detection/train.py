@@ -23,12 +23,10 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
 
-    import keras
-
     from apps.object_detection import data, evaluate, model, scoring, trained_model
     from apps.suite.distribution import distribution
-    from apps.suite.runs import files, run_folder
-    from apps.suite.training import fit
+    from apps.suite.runs import run_folder
+    from apps.suite.training import fit, learning
     from apps.suite.videos import applications
 
     corpus = data.load(config)
@@ -52,26 +50,19 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         find = scoring.Finder(kept, config.model.boxes_per_frame)
 
-        def validate(_: keras.Model) -> dict[str, float]:
-            model.copy_weights(learner, kept)
+        def validate() -> dict[str, float]:
             return scoring.of_validation(corpus.validation, find(corpus.validation), classes)
 
-        def save_best(_: keras.Model) -> None:
-            model.copy_weights(learner, kept)
-            with files.replacing(folder.model_file) as partial:
-                kept.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             learner,
             lambda first_step: data.batches(corpus.train, classes, config, first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
+            settings,
+            folder,
+            validate,
+            saved=kept,
+            copied=lambda: model.copy_weights(learner, kept),
             monitor="validation_ap50",
             higher_is_better=True,
-            patience_checkpoints=settings.patience_checkpoints,
         )
         trained_model.write_threshold(folder, record)
         folder.finish_training(record.train_seconds)

@@ -146,7 +146,7 @@ def render(folder: run_folder.RunFolder[Any], card: Card, metrics: Mapping[str, 
         results=Table("On the test data, the best one first.", header, rows, marked=best.name),
         all_metrics=metrics["test"],
         data=_data(folder, card, metrics["data"]),
-        config=list(_flat(record["config"])),
+        config=list(files.flat(record["config"])),
         preset=record["preset"],
         changed=dict(changed_fields(card.presets, folder.config)),
         command=train_command(folder.task, card.presets, folder.config, folder.path),
@@ -210,8 +210,8 @@ def asked_with_text(
 
 def changed_fields(presets: Mapping[str, Any], config: Any) -> Iterator[tuple[str, Any]]:
     """Returns names and values of the fields in which a config differs from its preset."""
-    preset = dict(_flat(config_fields.to_dict(presets[config.preset])))
-    for name, value in _flat(config_fields.to_dict(config)):
+    preset = dict(files.flat(config_fields.to_dict(presets[config.preset])))
+    for name, value in files.flat(config_fields.to_dict(config)):
         if value != preset[name]:
             yield name, value
 
@@ -254,14 +254,6 @@ def _data(
         **{_PARTS.get(part, part): f"{n:,} {unit}" for part, n in noted["examples"].items()},
         "Fingerprint": folder.data["fingerprint"],
     }
-
-
-def _flat(values: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{group}{name}.")
-        else:
-            yield f"{group}{name}", value
 
 
 def _environment() -> jinja2.Environment:

@@ -185,3 +185,12 @@ class WriterLock:
         os.write(descriptor, str(os.getpid()).encode())
         self.release = weakref.finalize(self, os.close, descriptor)
         """Ends the lock by closing its file. Harmless when repeated."""
+
+
+def flat(values: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the fields of nested groups with the groups' names, such as `model.units`."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{group}{name}.")
+        else:
+            yield f"{group}{name}", value

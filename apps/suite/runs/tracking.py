@@ -159,7 +159,7 @@ class _Tracker:
         )
         self._id = begun.info.run_id
         files.write_json(note, {"run_id": self._id, "experiment_id": self._experiment})
-        for name, value in _flat(record["config"]):
+        for name, value in files.flat(record["config"]):
             self._client.log_param(self._id, name, str(value)[:_LONGEST_VALUE])
 
     def _log(self, values: Mapping[str, Any], step: int) -> None:
@@ -181,15 +181,6 @@ class _Tracker:
             if self._answers:
                 print(f"MLflow does not answer: {_line(error)}; the training goes on", flush=True)
             self._answers = False
-
-
-def _flat(values: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the fields of a config with their groups, such as `model.units`."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{group}{name}.")
-        else:
-            yield f"{group}{name}", value
 
 
 def _line(error: Exception) -> str:
