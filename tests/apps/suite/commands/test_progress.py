@@ -120,3 +120,24 @@ def test_a_line_that_is_rewritten_for_hours_is_kept_once_and_told_without_its_co
         assert len(sys.stdout._begun) < 20
         time.sleep(0.2)
     assert "still working, 0 s after “step 100 done”" in capsys.readouterr().out
+
+
+def test_a_stream_that_does_not_say_how_much_it_wrote_is_written_to(capsys, monkeypatch):
+    class Forwarding:
+        """As the stream that a Ray worker's lines go through."""
+
+        def write(self, text):
+            stream.write(text)
+
+        def flush(self):
+            stream.flush()
+
+        def isatty(self):
+            return False
+
+    stream = sys.stdout
+    monkeypatch.setattr(sys, "stdout", Forwarding())
+    with progress.never_silent():
+        print("training", flush=True)
+        assert sys.stdout.write("on 2 workers\n") == len("on 2 workers\n")
+    assert capsys.readouterr().out == "training\non 2 workers\n"
