@@ -98,8 +98,8 @@ def train_command(
         process.quiet_tensorflow()
         with (
             distribution.begun(options.distribute, _batch_size(options.config)),
-            tracking.begun(options.track, options.run, task),
             progress.never_silent(),
+            tracking.begun(options.track, options.run, task),
         ):
             train(options.config, options.run, overwrite=options.overwrite)
 
