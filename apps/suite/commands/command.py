@@ -118,7 +118,10 @@ def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
                 check.estimate or "no estimate of the time: much is computed before the first step"
             )
             seconds = check.begun - begun
-            print(f"{check.data} can be trained on (read in {seconds:.1f} s); nothing was trained")
+            print(
+                f"{check.data} can be trained on (ready {seconds:.1f} s after the start); "
+                "nothing was trained"
+            )
 
 
 def _batch_size(config: Any) -> int:
