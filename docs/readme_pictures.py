@@ -32,8 +32,8 @@ REPORT_OF = "anomaly_detection"
 # The plot of each task that tells most; else that of the model beside its baselines
 PLOTS = {
     "anomaly_detection": "test_part",
-    "forecasting": "forecast_0",
-    "object_detection": "strip_0",
+    "forecasting": "forecast_7",
+    "object_detection": "strip_5",
     "recommendation": "ndcg_by_length",
     "sequence_classification": "beginnings",
     "sequence_regression": "truth_and_answer",
