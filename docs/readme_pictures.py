@@ -34,7 +34,7 @@ PLOTS = {
     "anomaly_detection": "test_part",
     "forecasting": "forecast_7",
     "object_detection": "strip_5",
-    "recommendation": "ndcg_by_length",
+    "recommendation": "model_and_baselines",
     "sequence_classification": "beginnings",
     "sequence_regression": "truth_and_answer",
     "speech_commands": "stream",

@@ -128,7 +128,8 @@ def test_paths_are_those_of_their_seed_and_spread_as_the_quantiles_say(served):
     assert (np.abs(middle) < 0.25 * spread + 1e-3).all()
 
 
-@pytest.mark.parametrize("log", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("log", [False, True])
 def test_neither_quantiles_nor_paths_lie_below_the_bound_and_the_rest_stays(log):
     trained = small_run.trained(log=log)
     window = data.histories(small_run.panel(), trained.layout, trained.config, [(0, 60)], 2)
