@@ -72,8 +72,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     }
     card = report.card(run.folder, corpus, metrics, found, trained)
     note = f"It reads {frames_a_second:,.0f} frames a second here."
+    example = _example(corpus.test[0], run.folder.path)
     return evaluation.finish(
-        run.folder, metrics, card, ["video.mp4"], note=note, shown=report.shown(metrics)
+        run.folder, metrics, card, [example], note=note, shown=report.shown(metrics)
     )
 
 
@@ -83,6 +84,17 @@ def _load(
     from apps.object_detection import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
+
+
+def _example(video: data.Video, run: Path) -> str:
+    """Writes a video, at the network's size, into the run; returns its path, to try first."""
+    from apps.suite.runs import files
+    from apps.suite.videos import video_files
+
+    written = run / "example.avi"
+    with files.replacing(written) as partial:
+        video_files.write(partial, video.frames)
+    return str(written)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -78,7 +78,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         f"{name} {measures.scores(truth, said)['word_error_rate']:.2%}"
         for name, said in decoded.items()
     )
-    return evaluation.finish(run.folder, metrics, card, ["talk.wav"], note=note)
+    example = _example(corpus.test, config.audio.sample_rate_hz, run.folder.path)
+    return evaluation.finish(run.folder, metrics, card, [example], note=note)
 
 
 def _load(
@@ -87,6 +88,16 @@ def _load(
     from apps.speech_to_text import data, trained_model
 
     return trained_model.read(folder), data.load(folder.config)
+
+
+def _example(test: data.Part, rate: int, run: Path) -> str:
+    """Writes the first test recording into the run; returns its path, to try first."""
+    from apps.suite.runs import files
+    from apps.suite.sounds import sound_files
+
+    written = run / "example.wav"
+    files.write_atomically(written, sound_files.wav_bytes(test.waveform(0), rate))
+    return str(written)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
