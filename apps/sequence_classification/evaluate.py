@@ -29,7 +29,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    import numpy as np
 
     from apps.sequence_classification import baselines, report, scoring
     from apps.suite.evaluation import classification
@@ -38,9 +37,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     from apps.suite.sequences import sequence_statistics
 
     folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
-    score = scoring.scorer(trained)
+    score = scoring.of_trained(trained)
     print(f"answering {len(corpus.test.sequences):,} test sequences", flush=True)
-    probabilities = score(corpus.test)
+    probabilities = score(corpus.test.sequences)
     evaluation.refuse_diverged(folder, probabilities)
     beginnings = {}
     if not config.per_step:
@@ -59,19 +58,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     )
     if groups:
         metrics["test"]["accuracy_of_the_worst_group"] = groups[0].accuracy
-    right = (probabilities.argmax(axis=1) == corpus.test.labels).astype(float)
-    if config.per_step:
-        right = np.array(
-            [np.mean(part) for part in np.split(right, corpus.test.sequences.starts[1:-1])]
-        )
-    measured = report.Measured(
-        probabilities=probabilities,
-        groups=groups,
-        by_length=sequence_statistics.by_size(corpus.test.sequences, right),
-        beginnings=beginnings,
-        baselines=of_baselines,
-    )
-    card = report.card(folder, trained, corpus, metrics, measured)
+    measured = report.Measured(probabilities, groups, beginnings, of_baselines)
+    card = report.card(run, metrics, measured)
     example = example_files.write(corpus.test.sequences, folder.path / "example.csv")
     return evaluation.finish(folder, metrics, card, [example])
 

@@ -57,6 +57,11 @@ class ModelConfig(EncoderConfig):
     # Answer: the learned mean (least squared error) or the median (least absolute error)
     answer: Literal["mean", "median"] = "mean"
 
+    @property
+    def answer_column(self) -> int:
+        """Returns the place of the answer among a network's outputs of a target."""
+        return 0 if self.answer == "mean" else 2
+
 
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):

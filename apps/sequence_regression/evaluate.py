@@ -74,7 +74,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         },
         "baselines": measured,
     }
-    card = report.card(folder, corpus, metrics, report.Measured(trained, found, others))
+    card = report.card(run, metrics, report.Measured(found, judged))
     arguments: list[str] = []
     if config.data:  # an example has the columns' usual names
         usual = config.data_format == SequenceFormatConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,15 +38,22 @@ class Part(NamedTuple):
 
 
 def of_sequences(
-    sequences: ragged.Sequences, columns: tuple[str, ...], target: configs.TargetConfig, source: str
+    sequences: ragged.Sequences, target: configs.TargetConfig, source: str
 ) -> np.ndarray:
-    """Returns targets of the columns, [sequences, targets] or for `per` "step" [steps, targets].
+    """Returns the targets, [sequences, targets] or for `per` "step" [steps, targets].
+
+    Args:
+        sequences: their numbers are the columns of targets.
+        target: what is a target.
+        source: of the data, for errors.
 
     Raises:
         UserError: a sequence without a value, or with several where one is asked for.
     """
+    if not sequences.numbers:
+        raise errors.UserError(f"{source}: has no targets; give each sequence or step a number")
     rows = np.concatenate(
-        [np.reshape(sequences.numbers[name], (len(sequences.values), -1)) for name in columns],
+        [np.reshape(each, (len(sequences.values), -1)) for each in sequences.numbers.values()],
         axis=1,
     )
     if target.per == "step":
@@ -128,6 +136,28 @@ def cut(
         steps=None if sequences.steps is None else sequences.steps[rows],
     )
     return Part(parts, life[begun + np.array(lengths) - 1][:, None], np.array(chosen))
+
+
+def refuse(
+    target: configs.TargetConfig, parts: Mapping[str, Part], names: Sequence[str], source: str
+) -> None:
+    """Raises UserError for targets that do not fit their config, or of which nothing is learned."""
+    train = parts["train"]
+    channels, count = len(train.sequences.channel_names), train.targets.shape[1]
+    if target.turned and (count % 3 or channels % 3):
+        raise errors.UserError(
+            "target.turned: channels and targets must be triples x, y, z; there are "
+            f"{channels} and {count}"
+        )
+    if target.logarithm and any((part.targets <= 0).any() for part in parts.values()):
+        raise errors.UserError(f"{source}: target.logarithm needs targets above 0; leave it out")
+    for at, column in enumerate(names):
+        known = train.targets[np.isfinite(train.targets[:, at]), at]
+        if not len(known) or known.min() == known.max():
+            raise errors.UserError(
+                f"{source}: the target {column} has one value in training, or none; "
+                "there is nothing to learn"
+            )
 
 
 def capped(values: np.ndarray, target: configs.TargetConfig) -> np.ndarray:
