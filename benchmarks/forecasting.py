@@ -125,12 +125,11 @@ def main() -> None:
     parser.add_argument("--only", choices=SETTINGS, action="append", help="may come several times")
     parser.add_argument("--ett", type=Path, help="folder with ETTh1.csv; none = without ETTh1")
     parser.add_argument("--runs", type=Path, default=Path("runs") / "forecasting_figures")
-    parser.add_argument("options", nargs="*", help="further options of train, after --")
-    given = parser.parse_args()
+    given, more = parser.parse_known_args()  # what is left is for the training
     wanted = given.only or [each for each in SETTINGS if given.ett or "etth1" not in each]
     tables = []
     for name in wanted:
-        further = list(given.options)
+        further = list(more)
         if "etth1" in name:
             file = (given.ett or Path()) / "ETTh1.csv"
             if not file.is_file():

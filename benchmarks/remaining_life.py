@@ -5,8 +5,8 @@ which are cut before, are answered once, at the end of each run. Validation engi
 checkpoint and intervals are taken, are part of the 100. The answers are judged against the truth
 capped at 125 cycles, as in most publications, and against the true one.
 
-The task's own command makes each run, in `--runs`; an interrupted benchmark goes on by the same
-command.
+The task's own command makes each run, in `--runs`, and takes any further option; an interrupted
+benchmark goes on by the same command.
 """
 
 from __future__ import annotations
@@ -56,15 +56,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with train_FD001.txt and its like")
     parser.add_argument("--runs", type=Path, default=Path("runs") / "remaining_life")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("options", nargs="*", help="further options of train, after --")
-    given = parser.parse_args()
+    given, more = parser.parse_known_args()  # what is left is for the training
     data = prepare(given.folder, given.runs / "data")
     found = []
     for seed in range(given.seeds):
         run = given.runs / f"seed_{seed}"
         if not (run / "metrics.json").is_file():
             command = [sys.executable, "-m", "apps.sequence_regression.train", *data, *SETTINGS]
-            command += [*given.options, "--seed", str(seed), "--run", str(run)]
+            command += [*more, "--seed", str(seed), "--run", str(run)]
             subprocess.run(command, check=True)
         metrics = json.loads((run / "metrics.json").read_text())
         found.append([metrics["test"][name] for name in MEASURES])

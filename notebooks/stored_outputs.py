@@ -21,6 +21,8 @@ _WAV = re.compile(r'src="data:audio/(?:x-)?wav;base64,([^"]+)"(?: type="audio/(?
 # Of a training's progress; and of a seconds column no reader can do anything with
 _SPEED = re.compile(r"  [\d.e+]+ steps/s(?:  (?:(?:\d+ (?:s|min)|\d+ h \d\d min) left|done))?")
 _REPEATED = re.compile(r"^.*: (?:\d+ s so far|\d+%  \d+ s left)\n?", re.MULTILINE)
+# A silence told of, and a notice of TensorFlow
+_OF_THE_MOMENT = re.compile(r"^(?:still working, \d+ s after |INFO:tensorflow:).*\n?", re.MULTILINE)
 _READ_IN = re.compile(r" \((?:read )?in [\d.]+ s\)")
 _TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex")
 
@@ -117,7 +119,9 @@ def _text(text: str, paths: Mapping[str, str]) -> str:
     for path in sorted(paths, key=len, reverse=True):
         text = text.replace(path, paths[path])
     text = _ADDRESS.sub("", _ESCAPES.sub("", text))
-    return _READ_IN.sub("", _REPEATED.sub("", _SPEED.sub("", text)))
+    for each in (_SPEED, _REPEATED, _OF_THE_MOMENT, _READ_IN):
+        text = each.sub("", text)
+    return text
 
 
 def _is_handle(data: Mapping[str, Any]) -> bool:

@@ -58,6 +58,8 @@ from IPython.display import Audio, Image, display
 print("WARNING: a library is not happy", file=sys.stderr)
 print("written to", Path("runs/mine").resolve())
 print("step 20 of 40  loss 2.1  12.5 steps/s  3 min left  (best so far)")
+print("still working, 31 s after “step 20 of 40”")
+print("INFO:tensorflow:Assets written to: exports/.partial-1/assets")
 print("preset", os.environ["NOTEBOOK_PRESET"], "run", os.environ["NOTEBOOK_RUN"])
 print(Path(os.environ["NOTEBOOK_RUN"], "metrics.json").read_text())
 """

@@ -1,7 +1,8 @@
 """Declares the options of the networks that read sequences."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import pydantic
 from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
@@ -14,6 +15,9 @@ class EncoderConfig:
     # Values that are taken off each channel: the train part's mean and deviation (z_score), its
     # mean alone (centre), mean and deviation of the sequence itself (sequence), or nothing (none)
     normalisation: Literal["z_score", "centre", "sequence", "none"] = "z_score"
+    # Steps of running means that are read beside the values, for what changes slowly under noise;
+    # none = off
+    running_mean_steps: tuple[Annotated[int, pydantic.Field(ge=2)], ...] = ()
     # Lags at which a sequence is correlated with itself: the layers after it read lag by lag, and
     # not step by step, for what repeats; 0 = off
     lag_count: fields.CountOrZero = 0
@@ -38,6 +42,8 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if self.shortest_lag_steps >= self.longest_lag_steps:
             raise ValueError("model.shortest_lag_steps must be below longest_lag_steps")
+        if self.lag_count and self.running_mean_steps:
+            raise ValueError("model.running_mean_steps are of steps; model.lag_count reads none")
 
     @property
     def streams(self) -> bool:

@@ -1,6 +1,7 @@
 """Encodes sequences of unequal length: one vector a sequence, or one a step.
 
     x_t                     normalised channels, 0 where missing, with indicators (`SequenceInputs`)
+    x_t, mean(x)_t          with running means beside (`RunningMeans`), where asked for
     x_l                     instead their correlation at lag l (`Autocorrelation`), where asked for
     z                       convolutions and pooling over time of x, where there are any
     y_t = recurrent(z)_t    one layer or several, in one direction or both
@@ -24,7 +25,7 @@ import tensorflow as tf
 import lstm_layers
 from apps.suite.networks import autocorrelation, streaming
 from apps.suite.networks.config import EncoderConfig
-from apps.suite.networks.sequence_inputs import SequenceInputs
+from apps.suite.networks.sequence_inputs import RunningMeans, SequenceInputs
 from apps.suite.networks.step_convolution import StepConvolution, StepPooling, StepRepetition
 from apps.suite.networks.step_summary import StepSummary
 
@@ -54,6 +55,9 @@ def encode(
     filled, counted = SequenceInputs(
         config.normalisation, mean, deviation, indicators, name="sequence_inputs"
     )(values)
+    if config.running_mean_steps:
+        means = RunningMeans(config.running_mean_steps, indicators, name="running_means")
+        filled = means(filled, counted)
     if config.lag_count:
         if per_step:
             raise ValueError("model.lag_count reads no steps: it is for one answer a sequence")
@@ -142,16 +146,19 @@ class Stream:
         self._convolutions = [
             self._layers[f"convolution_{place}"] for place in range(config.convolution_count)
         ]
+        self._means = self._layers.get("running_means")
         self._summary = self._layers.get("summary")
 
     def initial_states(self, batch: int | tf.Tensor) -> streaming.States:
         """Returns the states before the first step, float32 (batch, …) by name.
 
         `convolution_0` (batch, steps - 1, channels), …: steps that later outputs read again.
-        `recurrent_0_h`, `recurrent_0_c` (not of a GRU), …: (batch, units). `summary_…`: what the
-        summary has seen. The sizes depend on the model alone.
+        `running_means` (batch, …): their sums. `recurrent_0_h`, `recurrent_0_c` (not of a GRU), …:
+        (batch, units). `summary_…`: what the summary has seen. The sizes depend on the model alone.
         """
         states = {layer.name: layer.initial_leftover(batch) for layer in self._convolutions}
+        if self._means is not None:
+            states[self._means.name] = self._means.initial_sums(batch)
         for layer in self._recurrent:
             for name, size in zip(streaming.state_names(layer), layer.state_size, strict=True):
                 states[name] = tf.zeros((batch, size))
@@ -175,7 +182,12 @@ class Stream:
             summary, for the sequence up to each step; and the new states.
         """
         filled, counted = self._layers["sequence_inputs"](values)
-        return self.advance_vectors(filled, counted, states)
+        if self._means is None:
+            return self.advance_vectors(filled, counted, states)
+        name = self._means.name
+        filled, sums = self._means.chunk(filled, counted, states[name])
+        vectors, after = self.advance_vectors(filled, counted, states)
+        return vectors, {**after, name: sums}
 
     def advance_vectors(
         self, filled: tf.Tensor, counted: tf.Tensor, states: streaming.States

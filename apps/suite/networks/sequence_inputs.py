@@ -1,4 +1,4 @@
-"""Normalises sequences with missing values, and tells the steps that count from padding."""
+"""Normalises and smooths sequences with missing values, and tells steps that count from padding."""
 
 from __future__ import annotations
 
@@ -108,6 +108,124 @@ class SequenceInputs(keras.layers.Layer):
             "deviation": self.deviation,
             "indicators": self.indicators,
         }
+
+
+@keras.saving.register_keras_serializable(package="lstm_tasks")
+class RunningMeans(keras.layers.Layer):
+    """Puts beside the values of each step their means over the past, in which older steps fade.
+
+        m_t = λ m_{t-1} + x_t k_t       λ = 1 - 1/s, for each number of steps s
+        n_t = λ n_{t-1} + k_t           k: 1 where the value is known, 0 where it is missing
+        mean_t = m_t / n_t              0 before the first value
+
+    A step that does not count changes nothing. What sensors measure is noise around a slow course:
+    a recurrent layer would have to learn this sum first.
+
+    Args:
+        steps: the numbers s, each at least 2.
+        indicators: the second half of the channels tells which values are known, as those of
+            `SequenceInputs` do; else all are.
+        name, trainable, dtype: those of `keras.layers.Layer`.
+
+    Call arguments:
+        values: (batch, time, channels).
+        counted: bool (batch, time), False at steps that do not count.
+
+    Returns:
+        (batch, time, channels + means), means for each s, channel by channel.
+
+    Raises:
+        ValueError: a number of steps below 2.
+    """
+
+    def __init__(self, steps: Sequence[int], indicators: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+        self.steps = [int(each) for each in steps]
+        if min(self.steps) < 2:
+            raise ValueError(f"a running mean is over at least 2 steps, got {min(self.steps)}")
+        self.indicators = indicators
+
+    def build(self, values_shape: tuple[Any, ...], *_: Any) -> None:
+        self._channels = values_shape[-1] // (2 if self.indicators else 1)
+        self.built = True
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """Returns no mask: the steps that count are an input and an output by themselves."""
+
+    @property
+    def _width(self) -> int:
+        return self._channels + (self._channels if self.indicators else 1)
+
+    def initial_sums(self, batch: Any) -> Any:
+        """Returns a stream's first state: zeros (batch, numbers of steps · sums)."""
+        return ops.zeros((batch, len(self.steps) * self._width))
+
+    def call(self, values: Any, counted: Any) -> Any:
+        return self.chunk(values, counted, self.initial_sums(ops.shape(values)[0]))[0]
+
+    def chunk(self, values: Any, counted: Any, sums: Any) -> tuple[Any, Any]:
+        """Reads the next steps of a stream.
+
+        Args:
+            values, counted: as in a call, of the new steps, at least one.
+            sums: of `initial_sums`, or of the last call.
+
+        Returns:
+            What a call returns for these steps of the whole sequence, and the next sums.
+        """
+        batch, time, kinds = ops.shape(values)[0], ops.shape(values)[1], len(self.steps)
+        known = values[..., self._channels :] if self.indicators else ops.ones_like(values[..., :1])
+        terms = ops.concatenate([values[..., : self._channels] * known, known], axis=-1)
+        counts = ops.cast(counted, values.dtype)[..., None, None]
+        fading = ops.convert_to_tensor([[1 - 1 / each] for each in self.steps], values.dtype)
+        factors = counts * fading + (1 - counts)  # (batch, time, kinds, 1)
+        before = ops.reshape(sums, (batch, kinds, self._width))
+        added = ops.broadcast_to(terms[:, :, None] * counts, (batch, time, kinds, self._width))
+        found = _recurrence(factors, added, before)
+        weight = ops.maximum(found[..., self._channels :], 1e-30)
+        means = found[..., : self._channels] / weight
+        means = ops.reshape(means, (batch, time, kinds * self._channels))
+        after = ops.reshape(found[:, -1], (batch, kinds * self._width))
+        return ops.concatenate([values, means], axis=-1), after
+
+    def compute_output_shape(self, values_shape: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
+        channels = values_shape[-1] // (2 if self.indicators else 1)
+        return (*values_shape[:-1], values_shape[-1] + len(self.steps) * channels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "steps": self.steps, "indicators": self.indicators}
+
+
+def _recurrence(factors: tf.Tensor, added: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+    """Computes s_t = factors_t s_{t-1} + added_t for all steps, in log2(time) passes.
+
+    Each pass joins what two neighbouring stretches of steps add up to, and doubles their length
+    (Hillis and Steele, "Data parallel algorithms", 1986).
+
+    Args:
+        factors: (batch, time, kinds, 1).
+        added: (batch, time, kinds, width).
+        before: s before the first step, (batch, kinds, width).
+
+    Returns:
+        (batch, time, kinds, width).
+    """
+    time = tf.shape(added)[1]
+
+    def doubled(
+        length: tf.Tensor, factors: tf.Tensor, sums: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        earlier = [[0, 0], [length, 0], [0, 0], [0, 0]]
+        sums = sums + factors * tf.pad(sums, earlier)[:, :time]
+        factors = factors * tf.pad(factors, earlier, constant_values=1)[:, :time]
+        return 2 * length, factors, sums
+
+    shapes = tf.TensorShape([]), factors.shape, added.shape
+    _, factors, sums = tf.while_loop(
+        lambda length, *_: length < time, doubled, (1, factors, added), shape_invariants=shapes
+    )
+    return sums + factors * before[:, None]
 
 
 def left_aligned(values: tf.Tensor) -> tf.Tensor:

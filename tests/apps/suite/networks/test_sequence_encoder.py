@@ -10,7 +10,7 @@ import tensorflow as tf
 from apps.suite.export import onnx_file
 from apps.suite.networks import sequence_encoder
 from apps.suite.networks.config import EncoderConfig
-from apps.suite.networks.sequence_inputs import SequenceInputs, left_aligned
+from apps.suite.networks.sequence_inputs import RunningMeans, SequenceInputs, left_aligned
 
 SMALL = EncoderConfig(units=5, convolution_filters=6, convolution_steps=3, layer_count=2)
 NOTHING = np.float32(np.nan)
@@ -41,6 +41,7 @@ FRONTS: tuple[dict[str, object], ...] = (
     {"convolution_count": 2},
     {"convolution_count": 2, "pool_steps": 2, "pool": "average"},
     {"pool_steps": 3},
+    {"running_mean_steps": (2, 5), "convolution_count": 1},
 )
 SUMMARIES = ("last", "mean", "max", "attention", "mean_max")
 
@@ -97,9 +98,11 @@ def test_a_stream_answers_after_each_step_as_the_model_does_for_the_beginning(
         np.testing.assert_allclose(found[:, steps - 1], model(values[:, :steps]), atol=2e-6)
 
 
-def test_a_stream_of_steps_equals_the_whole():
-    config = dataclasses.replace(SMALL, convolution_count=2)
-    model, values = model_of(config, per_step=True), some_values()
+@pytest.mark.parametrize("means", [(), (2, 5)])
+@pytest.mark.parametrize("indicators", [True, False])
+def test_a_stream_of_steps_equals_the_whole(means, indicators):
+    config = dataclasses.replace(SMALL, convolution_count=2, running_mean_steps=means)
+    model, values = model_of(config, per_step=True, indicators=indicators), some_values()
     np.testing.assert_allclose(streamed(model, config, values, (1, 5)), model(values), atol=2e-6)
 
 
@@ -165,6 +168,27 @@ def test_each_normalisation_computes_its_equation():
         np.testing.assert_array_equal(counted, seen.any(axis=-1))
 
 
+@pytest.mark.parametrize("indicators", [True, False])
+def test_running_means_are_those_of_a_loop_over_the_known_values(indicators):
+    values, steps = np.nan_to_num(some_values(3, 9)), (2, 7)
+    known = (np.random.default_rng(2).random(values.shape) < 0.7).astype(np.float32)
+    known = known if indicators else np.ones_like(values)
+    counted = known.any(axis=-1)
+    counted[1, 2:4] = False
+    given = np.concatenate([values * known, known], axis=-1) if indicators else values
+    found = RunningMeans(steps, indicators)(given, counted)
+    np.testing.assert_array_equal(found[..., : given.shape[-1]], given)
+    for place, each in enumerate(steps):
+        total, weight = np.zeros((3, 3)), np.zeros((3, 3))
+        for t in range(values.shape[1]):
+            at = counted[:, t]
+            total[at] = (1 - 1 / each) * total[at] + (values * known)[at, t]
+            weight[at] = (1 - 1 / each) * weight[at] + known[at, t]
+            expected = total / np.where(weight > 0, weight, 1)
+            first = given.shape[-1] + 3 * place
+            np.testing.assert_allclose(found[:, t, first : first + 3], expected, atol=1e-5)
+
+
 def test_a_constant_channel_of_a_sequence_becomes_zero():
     values = np.full((1, 50, 2), 1234.567, np.float32)
     found, _ = SequenceInputs("sequence")(values)
@@ -178,6 +202,7 @@ def test_a_constant_channel_of_a_sequence_becomes_zero():
         ({"pooling": "last"}, False),
         ({"pooling": "attention", "normalisation": "sequence"}, False),
         ({"layer": "bilstm", "convolution_count": 1, "pool_steps": 2}, True),
+        ({"running_mean_steps": (3, 10)}, True),
     ],
     ids=str,
 )
