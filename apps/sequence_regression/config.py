@@ -68,9 +68,8 @@ class TrainingConfig(fields.TrainingConfig):
     # Networks that learn side by side, each without another fold of train and validation part;
     # the model answers with their mean
     members: fields.Count = 1
-    crop_steps: fields.CountOrZero = (
-        0  # of a sequence, in training, where steps have targets; 0 = all
-    )
+    # Steps of a sequence that training reads, where steps have targets; 0 = all
+    crop_steps: fields.CountOrZero = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.sequence_regression import config as configs
-from apps.sequence_regression import data, scoring, trained_model
+from apps.sequence_regression import data, scoring, targets, trained_model
 from apps.suite.evaluation import evaluation, plots, regression, report
 from apps.suite.report_blocks import value_plots
 from apps.suite.sequence_answers import pictures, served
@@ -139,7 +139,7 @@ def importance(run: Run) -> report.Table:
     if config.target.per != "step" and len(sequences) > _IMPORTANCE_CASES:
         chosen = np.sort(draw.choice(len(sequences), _IMPORTANCE_CASES, replace=False))
         sequences, truths = sequences.taken(chosen), truths[chosen]
-    truths = scoring.judged(config, truths)
+    truths = targets.capped(truths, config.target)
     score = scoring.scorer(run.trained.model, config)
 
     def rmse(changed: ragged.Sequences) -> float:

@@ -101,11 +101,6 @@ def nasa_score(errors: np.ndarray) -> float:
         return float(np.sum(np.expm1(np.where(errors < 0, -errors / 13, errors / 10))))
 
 
-def judged(config: configs.Config, truths: np.ndarray) -> np.ndarray:
-    """Returns the truths that answers are judged by: remaining life with its cap."""
-    return targets.capped(truths, config.target)
-
-
 def measures(
     config: configs.Config,
     found: regression.Answers,
@@ -113,7 +108,7 @@ def measures(
     with_interval: bool = True,
 ) -> dict[str, float]:
     """Returns the measures of answers; those of remaining life against the capped truth, too."""
-    target, wanted = config.target, judged(config, truths)
+    target, wanted = config.target, targets.capped(truths, config.target)
     measured = regression.errors_of(found.value, wanted)
     if with_interval:
         measured |= regression.of_intervals(found, wanted)
@@ -139,8 +134,3 @@ def by_stage(found: regression.Answers, truths: np.ndarray) -> dict[str, dict[st
                 "mean_error": float(apart.mean()),
             }
     return stages
-
-
-def case_units(part: targets.Part, per_step: bool) -> np.ndarray:
-    """Returns the unit of each case, int [cases]."""
-    return np.repeat(part.units, part.sequences.lengths) if per_step else part.units

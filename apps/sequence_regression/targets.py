@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -60,9 +61,8 @@ def of_sequences(
         return rows
     found = np.full((len(sequences), rows.shape[1]), np.nan)
     for index, name in enumerate(sequences.names):
-        own = rows[sequences.rows(index)]
-        for at in range(rows.shape[1]):
-            known = own[~np.isnan(own[:, at]), at]
+        for at, column in enumerate(rows[sequences.rows(index)].T):
+            known = column[~np.isnan(column)]
             if not len(known):
                 raise errors.UserError(f"{source}: {name!r} has no value of its target; give one")
             if known.min() != known.max():
@@ -105,7 +105,7 @@ def cut(
     Raises:
         UserError: a sequence that is not longer than `target.least_steps`.
     """
-    chosen, lengths = [], []
+    lengths = []
     for index, name in enumerate(sequences.names):
         own = life[sequences.rows(index)]
         if len(own) <= target.least_steps:
@@ -118,24 +118,12 @@ def cut(
             first = max(first, int((own > _HEALTHY * target.cap).sum()))
         draw = np.random.default_rng([seed, _CUTS_SEED, index])
         ends = draw.integers(min(first, len(own) - 1), len(own), size=target.cuts)
-        chosen += [index] * target.cuts
-        lengths += (1 + np.sort(ends)).tolist()
-    begun = sequences.starts[:-1][chosen]
-    rows = np.concatenate(
-        [np.arange(start, start + length) for start, length in zip(begun, lengths, strict=True)]
-    )
-    names = tuple(
-        f"{sequences.names[index]}, {length} steps"
-        for index, length in zip(chosen, lengths, strict=True)
-    )
-    parts = ragged.Sequences(
-        names=names,
-        channel_names=sequences.channel_names,
-        values=np.asarray(sequences.values[rows]),
-        starts=ragged.starts_of(np.array(lengths)),
-        steps=None if sequences.steps is None else sequences.steps[rows],
-    )
-    return Part(parts, life[begun + np.array(lengths) - 1][:, None], np.array(chosen))
+        lengths.append(1 + np.sort(ends))
+    chosen, steps = np.repeat(np.arange(len(sequences)), target.cuts), np.concatenate(lengths)
+    parts = ragged.shortened(sequences.taken(chosen), steps)
+    names = (f"{name}, {count} steps" for name, count in zip(parts.names, steps, strict=True))
+    parts = dataclasses.replace(parts, names=tuple(names))
+    return Part(parts, life[sequences.starts[:-1][chosen] + steps - 1][:, None], chosen)
 
 
 def refuse(

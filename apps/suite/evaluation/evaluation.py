@@ -40,11 +40,22 @@ Loaded = TypeVar("Loaded", bound=Data)
 
 @dataclasses.dataclass(frozen=True)
 class Run(Generic[Config, Trained, Loaded]):
-    """A trained run with its model and its data."""
+    """A trained run with its model and its data.
+
+    Raises:
+        UserError: the data have changed since the training.
+    """
 
     folder: run_folders.RunFolder[Config]
     trained: Trained
     data: Loaded
+
+    def __post_init__(self) -> None:
+        if self.data.fingerprint != self.folder.data["fingerprint"]:
+            raise errors.UserError(
+                f"{self.data.source}: changed since the training of {self.folder.path}; "
+                "restore it, or train again"
+            )
 
     @property
     def config(self) -> Config:
@@ -72,13 +83,7 @@ def opened(
             changed since the training.
     """
     folder = run_folders.open_trained(Path(run_folder), task, kind)
-    trained, data = load(folder)
-    if data.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{data.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
-    return Run(folder, trained, data)
+    return Run(folder, *load(folder))
 
 
 def refuse_diverged(folder: run_folders.RunFolder[Any], *answers: np.ndarray) -> None:

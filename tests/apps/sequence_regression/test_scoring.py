@@ -127,7 +127,8 @@ def test_a_channel_that_the_model_does_not_read_is_not_important():
     test = wandering(12, 0)
     part = part_of(test, [[array[:, 0].mean()] for array in test])
     corpus = corpus_of(part, part, ("wear",))
-    run = evaluation.Run(types.SimpleNamespace(config=trained.config), trained, corpus)
+    folder = types.SimpleNamespace(config=trained.config, data={"fingerprint": "0"})
+    run = evaluation.Run(folder, trained, corpus)
     rows = report.importance(run).rows
     by_name = {name: float(difference) for name, _, difference in rows}
     assert by_name["heat"] == 0
