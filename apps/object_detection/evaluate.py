@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.object_detection import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.object_detection import data, trained_model
 
 TASK = "object_detection"
 TWIN_FILE = "twin.keras"
@@ -29,9 +25,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, data that have changed since, or answers that are not finite.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.object_detection import baselines, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.object_detection import baselines, data, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus = run.trained, run.data
     classes = len(trained.label_names)
     print(f"finding objects in {len(corpus.test):,} test videos", flush=True)
@@ -75,14 +72,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     return evaluation.finish(
         run.folder, metrics, card, ["video.mp4"], note=note, shown=report.shown(metrics)
     )
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.object_detection import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
