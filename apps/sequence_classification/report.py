@@ -139,7 +139,9 @@ def _right(run: Run, measured: Measured) -> np.ndarray:
     """Returns 1 or 0 for each test sequence, or the share of its steps that are right."""
     test = run.data.test
     right = (measured.probabilities.argmax(axis=1) == test.labels).astype(float)
-    return test.sequences.means(right) if run.config.per_step else right
+    if not run.config.per_step:
+        return right
+    return np.array([np.mean(each) for each in test.sequences.pieces(right)])
 
 
 def _importance(run: Run) -> report.Table:

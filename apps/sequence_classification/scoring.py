@@ -63,12 +63,8 @@ def known_steps(part: data.Part, probabilities: np.ndarray) -> tuple[np.ndarray,
 
 def segment_scores(part: data.Part, probabilities: np.ndarray) -> dict[str, float]:
     """Returns the segmental measures of labels by step, see `segments.scores`."""
-    answers = probabilities.argmax(axis=1)
-    pairs = [
-        (part.labels[rows], answers[rows])
-        for rows in map(part.sequences.rows, range(len(part.sequences)))
-    ]
-    return segments.scores(pairs)
+    both = map(part.sequences.pieces, (part.labels, probabilities.argmax(axis=1)))
+    return segments.scores(zip(*both, strict=True))
 
 
 def metrics(

@@ -161,8 +161,9 @@ def importance(run: Run) -> report.Table:
 def _errors(run: Run, measured: Measured) -> np.ndarray:
     """Returns the mean distance from the truth, over targets and steps of each test sequence."""
     apart = np.sqrt(np.nanmean((measured.found.value - measured.truths) ** 2, axis=1))
-    by_step = run.config.target.per == "step"
-    return run.data.test.sequences.means(apart) if by_step else apart
+    if run.config.target.per != "step":
+        return apart
+    return np.array([np.nanmean(each) for each in run.data.test.sequences.pieces(apart)])
 
 
 def _examples(run: Run, measured: Measured) -> list[report.Section]:

@@ -90,9 +90,9 @@ class Sequences:
         texts = self.texts
         return np.array([len(text.split()) for text in texts]) if len(texts) else self.lengths
 
-    def means(self, scores: np.ndarray) -> np.ndarray:
-        """Returns the mean of each sequence's scores, [sequences] of [steps], NaN left out."""
-        return np.array([np.nanmean(each) for each in np.split(scores, self.starts[1:-1])])
+    def pieces(self, array: np.ndarray) -> list[np.ndarray]:
+        """Returns the rows of each sequence, of an array [steps, …]."""
+        return np.split(array, self.starts[1:-1])
 
     def rows(self, index: int) -> slice:
         """Returns the rows of one sequence."""
