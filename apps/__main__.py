@@ -27,6 +27,7 @@ _AFTERWARDS = (
 )
 _WIDTH = 100
 _LONGEST_SAMPLE = 6  # lines
+_TAKES = "`--data` takes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,7 @@ def own_data(readme: Path) -> str:
 
 
 def described(section: str) -> Iterator[str]:
-    """Yields what a section begins with, its tables of layouts and its samples of files.
+    """Yields what a section begins with, what --data takes, tables of layouts, samples of files.
 
     Tables of options, commands and what follows the layouts are left to the README.
     """
@@ -133,7 +134,7 @@ def described(section: str) -> Iterator[str]:
                 for layout, content in map(_cells, lines[2:]):
                     yield from _wrapped(layout, "  ")
                     yield from _wrapped(content, "      ")
-        elif at == 0 or (block.endswith(":") and not lines[0].startswith("-")):
+        elif _TAKES in block or at == 0 or (block.endswith(":") and not lines[0].startswith("-")):
             yield from _wrapped(block.rstrip(":"), "  ")
 
 

@@ -32,9 +32,9 @@ REPORT_OF = "anomaly_detection"
 # The plot of each task that tells most; else that of the model beside its baselines
 PLOTS = {
     "anomaly_detection": "test_part",
-    "forecasting": "forecast_0",
-    "object_detection": "strip_0",
-    "recommendation": "ndcg_by_length",
+    "forecasting": "forecast_7",
+    "object_detection": "strip_5",
+    "recommendation": "model_and_baselines",
     "sequence_classification": "beginnings",
     "sequence_regression": "truth_and_answer",
     "speech_commands": "stream",

@@ -14,6 +14,8 @@ class ForecastConfig:
     # From one forecast to the next in evaluation; 0 = the horizon
     origin_steps: fields.CountOrZero = 0
     levels: tuple[fields.InnerShare, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+    # No mean, quantile or path lies below it, such as 0 for counts; None = no bound
+    lowest: float | None = None
 
     def __post_init__(self) -> None:
         if list(self.levels) != sorted(set(self.levels)) or 0.5 not in self.levels:

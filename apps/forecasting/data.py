@@ -36,7 +36,28 @@ def load(config: configs.Config) -> panels.Panel:
                 f"{longest.name}, has {longest.length:,} steps; give more rows, a shorter "
                 f"--forecast.horizon_steps, or other --data_format.{part}_steps"
             )
+    lowest = config.forecast.lowest
+    least, name = _least(panel)
+    if lowest is not None and least < lowest:
+        raise errors.UserError(
+            f"--forecast.lowest {lowest:g}: {panel.source} has {least:g} in the series {name}; "
+            "give a bound that no value is below, or leave it out"
+        )
     return panel
+
+
+def hints(panel: panels.Panel, config: configs.Config) -> list[str]:
+    """Returns what a person may want to know of before the training."""
+    if config.forecast.lowest is None and not config.model.log and _least(panel)[0] >= 0:
+        return ["no value is below 0; --forecast.lowest 0 keeps forecasts and paths there, too"]
+    return []
+
+
+def _least(panel: panels.Panel) -> tuple[float, str]:
+    """Returns the least value of all targets, and the name of its series."""
+    least = [np.nan_to_num(one.target, nan=np.inf).min(initial=np.inf) for one in panel.series]
+    at = int(np.argmin(least))
+    return float(least[at]), panel.series[at].name
 
 
 def preprocess(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gradio
 
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_text, elements
 from apps.suite.export import asking
 from apps.suite.panels import histories
 from apps.suite.report_blocks import forecast_plots
 from apps.suite.tables import rows as table_rows
 
 TITLE = "Forecasting"
-EXPLAINED = "Paste the history of a series; the model says what comes next, and how surely."
+EXPLAINED = "Give the history of a series; the model says what comes next, and how surely."
 MOST_STEPS, MOST_AHEAD = 20_000, 1_000
 
 
@@ -22,26 +22,34 @@ def tab(model: asking.ExportedModel) -> None:
     names = ", ".join(model.settings.get("target_names", ()))
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
+            file = gradio.File(label="A csv file", height=140)
             text = gradio.Textbox(
-                label="History (csv)", lines=8, max_lines=16,
+                label="or the history itself (csv)", lines=8, max_lines=14,
                 placeholder=f"time,{names}", info=f"A column each of {names}; a time if you like",
             )  # fmt: skip
-            example = gradio.Button("Use an example", size="md")
             ahead = gradio.Slider(
                 1, min(MOST_AHEAD, 4 * horizon), horizon, step=1, label="Steps ahead",
                 info=f"Beyond {horizon} the model goes on along paths that it draws",
             )  # fmt: skip
-            ask = gradio.Button("Forecast", variant="primary", size="md")
+            with gradio.Row():
+                ask = gradio.Button("Forecast", variant="primary", size="md")
+                fill = gradio.Button("Fill in an example", size="md")
         with gradio.Column(scale=3, min_width=300):
             answer = elements.place()
-    ask.click(
-        elements.answered(lambda given, steps: shown(model, given, int(steps))),
-        [text, ahead], answer, **elements.ANSWER,
-    )  # fmt: skip
-    said = elements.place()
-    example.click(
-        elements.filled(lambda: histories.example_csv(model)), None, [text, said], **elements.ANSWER
-    )
+
+    answered = elements.answered(lambda given, steps: shown(model, given, int(steps)))
+    ask.click(answered, [text, ahead], answer, **elements.ANSWER)
+    example = elements.filled(lambda: histories.example_csv(model))
+    read = elements.filled(asked_text.read)
+    file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
+    for each in (
+        fill.click(example, None, [text, answer], **elements.ANSWER),
+        file.upload(read, file, [text, answer], **elements.ANSWER),
+    ):
+        each.then(
+            lambda given, said, steps: answered(given, steps) if given else said,
+            [text, answer, ahead], answer, **elements.ANSWER,
+        )  # fmt: skip
 
 
 def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:

@@ -66,6 +66,7 @@ class Forecaster:
         self.stretches = tf.constant(calibration.stretches, tf.float32)
         self.shares = tf.constant(calibration.shares, tf.float32)
         self.context, self.block = config.model.context_steps, config.forecast.horizon_steps
+        self.lowest = _lowest(config)
         window = {
             name: tf.TensorSpec(shape, kind, name)
             for name, (shape, kind) in {
@@ -120,7 +121,7 @@ class Forecaster:
         found = tf.concat([said, more], axis=1)[:, :horizon]
         targets = len(self.layout.target_names)
         found = tf.reshape(found, [-1, targets, horizon, width])
-        found = tf.transpose(found, [0, 2, 1, 3])
+        found = self._bounded(tf.transpose(found, [0, 2, 1, 3]))
         if self.config.model.log:
             found = tf.exp(found)
         return found[..., 0], found[..., 1:]
@@ -228,7 +229,12 @@ class Forecaster:
             z, said = closed_loop.walk(self.network, found, series, shares, self.config)
         location, spread = found["location"][:, None], found["spread"][:, None]
         z = tf.clip_by_value(z, -_CLIP, _CLIP)
-        return location + spread * z, location[..., None] + spread[..., None] * said
+        # A path below the bound goes on from the bound
+        return self._bounded(location + spread * z), location[..., None] + spread[..., None] * said
+
+    def _bounded(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns the values, those below `forecast.lowest` as that."""
+        return values if self.lowest is None else tf.maximum(values, self.lowest)
 
     def _over(self, said: tf.Tensor) -> tf.Tensor:
         """Returns mean and quantiles (block, 1 + levels) over what is said of all paths."""
@@ -251,3 +257,11 @@ class Forecaster:
         """Returns mean and quantiles of z after the moves of the calibration."""
         said = said + self.offsets
         return tf.concat([said[..., :1], tf.sort(said[..., 1:], axis=-1)], axis=-1)
+
+
+def _lowest(config: configs.Config) -> float | None:
+    """Returns the bound in the units that the network learned; None without one."""
+    lowest = config.forecast.lowest
+    if lowest is None or not config.model.log:
+        return lowest
+    return float(np.log(lowest)) if lowest > 0 else None

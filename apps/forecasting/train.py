@@ -33,7 +33,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     from apps.suite.training import fit, history, learning, members
 
     panel = data.load(config)
-    print("\n".join([panels.understood(panel), *panel.notes]), flush=True)
+    notes = [*panel.notes, *data.hints(panel, config)]
+    print("\n".join([panels.understood(panel), *notes]), flush=True)
     layout = layouts.of_training(panel, config.model)
     settings = config.training
     with run_folder.start(Path(run), TASK, config, run_folder.noted(panel), overwrite) as folder:

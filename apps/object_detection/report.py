@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.axes
+import matplotlib.patheffects
 import numpy as np
 
 from apps.object_detection import config as configs
@@ -13,7 +14,11 @@ from apps.object_detection import data, measures, scoring, trained_model
 from apps.suite.evaluation import comparison, plot_style, plots, report
 from apps.suite.runs import run_folder
 
-_STRIP_FRAMES = 8
+_STRIP_FRAMES, _STRIP_COLUMNS = 8, 4
+_TITLE_INCHES = 0.5
+_BETWEEN_PIXELS = 2
+# Frames are as bright in both themes: what is drawn on them has an edge that shows on any
+_FOUND, _THERE = plot_style.DARK.model, "#ffffff"
 _STEADY = {
     "found_share": "found",
     "gaps_in_100_frames": "gaps",
@@ -170,10 +175,14 @@ def _strips(
             values.append((measures.ap50(measures.match(frames, classes)), at))
     values.sort()
     count = folder.config.evaluation.strips
-    chosen = [*values[: count // 2], *values[::-1][: count - count // 2]]
+    worst, best = values[: count // 2], values[::-1][: count - count // 2]
+    chosen = [*((each, "worst") for each in worst), *((each, "best") for each in best)]
     blocks: list[report.Block] = []
-    for number, (value, at) in enumerate(chosen):
-        title = f"{corpus.test[at].name}: AP50 {value:.2f}"
+    for number, ((value, at), end) in enumerate(chosen):
+        title = f"{corpus.test[at].name}, one of the {end}: AP50 {value:.2f}"
+        height, width = corpus.test[at].frames.shape[1:3]
+        lines = -(-_STRIP_FRAMES // _STRIP_COLUMNS)
+        frame_inches = plot_style.WIDTH_INCHES / _STRIP_COLUMNS * height / width
         blocks.append(
             plots.save(
                 folder.plots,
@@ -182,7 +191,7 @@ def _strips(
                 f"{_STRIP_FRAMES} frames with the objects, dashed, and the boxes found from a "
                 f"score of {threshold} on.",
                 _strip(corpus.test[at], found[at], threshold, corpus.label_names),
-                height_inches=1.6,
+                height_inches=_TITLE_INCHES + lines * frame_inches,
             )
         )
     return report.Section("Failures first (dashed: what is there)", blocks)
@@ -195,23 +204,32 @@ def _strip(
     height, width = video.frames.shape[1:3]
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        def box(left: float, shares: np.ndarray, **options: Any) -> None:
-            x, y, right, bottom = shares * [width, height, width, height]
-            axes.plot([left + x, left + right, left + right, left + x, left + x],
-                      [y, y, bottom, bottom, y], linewidth=1.0, **options)  # fmt: skip
+        edge = [matplotlib.patheffects.withStroke(linewidth=2.6, foreground="#000000")]
 
-        for column, t in enumerate(places):
-            left = column * (width + 3)
-            axes.imshow(video.frames[t], extent=(left, left + width, height, 0))
-            for shares in video.boxes[t][video.labels[t] != -1]:
-                box(left, shares, color=theme.other, linestyle="dashed")
+        def box(left: float, top: float, shares: np.ndarray, **options: Any) -> None:
+            x, y, right, bottom = shares * [width, height, width, height] + [left, top, left, top]
+            axes.plot([x, right, right, x, x], [y, y, bottom, bottom, y],
+                      linewidth=1.3, path_effects=edge, **options)  # fmt: skip
+
+        for place, t in enumerate(places):
+            line, column = divmod(place, _STRIP_COLUMNS)
+            left, top = column * (width + _BETWEEN_PIXELS), line * (height + _BETWEEN_PIXELS)
+            axes.imshow(video.frames[t], extent=(left, left + width, top + height, top))
             for at in np.flatnonzero(found.scores[t] >= threshold):
-                box(left, found.boxes[t, at], color=theme.model)
-                corner = found.boxes[t, at, :2] * [width, height]
-                axes.text(left + corner[0], corner[1], names[found.classes[t, at]],
-                          color=theme.model, fontsize=7)  # fmt: skip
-        axes.set_xlim(0, len(places) * (width + 3))
-        axes.set_ylim(height, 0)
+                box(left, top, found.boxes[t, at], color=_FOUND)
+                x, y = found.boxes[t, at, :2] * [width, height]
+                axes.text(left + max(0, min(x, width)), top + max(y, 0.12 * height) - 1,
+                          names[found.classes[t, at]], color=_FOUND, fontsize=9,
+                          path_effects=edge, clip_on=True)  # fmt: skip
+            for shares in video.boxes[t][video.labels[t] != -1]:
+                box(left, top, shares, color=_THERE, linestyle=(0, (3, 3)))
+        lines = -(-len(places) // _STRIP_COLUMNS)
+        axes.set_xlim(0, _STRIP_COLUMNS * (width + _BETWEEN_PIXELS) - _BETWEEN_PIXELS)
+        axes.set_ylim(lines * (height + _BETWEEN_PIXELS) - _BETWEEN_PIXELS, 0)
         axes.set_axis_off()
+        for label, colour, style in (("found", _FOUND, "solid"), ("there", _THERE, (0, (3, 3)))):
+            axes.plot([], [], color=colour, linestyle=style, linewidth=1.3, path_effects=edge,
+                      label=label)  # fmt: skip
+        plot_style.legend(axes, theme)
 
     return draw

@@ -133,15 +133,18 @@ def stream(
     hits = [hit for hit in detections if hit.seconds < end_seconds]
 
     def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        for column in columns:
-            axes.plot(times[shown], heard.posteriors[shown, column], color=theme.model, linewidth=1)
+        lines = axes.plot(times[shown], heard.posteriors[shown][:, columns], color=theme.model,
+                          linewidth=1)  # fmt: skip
+        lines[0].set_label("a word's probability")
         for number, event in enumerate(said):
-            axes.axvspan(event.start_seconds, event.end_seconds, color=theme.faint, alpha=0.5)
+            axes.axvspan(event.start_seconds, event.end_seconds, color=theme.faint, alpha=0.5,
+                         label="" if number else "said")  # fmt: skip
             middle = (event.start_seconds + event.end_seconds) / 2
             height = 1.17 if number % 2 else 1.06  # neighbours would touch
             axes.text(middle, height, event.label, ha="center", fontsize=8)
-        for hit in hits:
-            axes.plot(hit.seconds, hit.confidence, "o", color=theme.ink, markersize=5)
+        for number, hit in enumerate(hits):
+            axes.plot(hit.seconds, hit.confidence, "o", color=theme.ink, markersize=5,
+                      label="" if number else "detected")  # fmt: skip
             axes.annotate(hit.word, (hit.seconds, hit.confidence), (4, 4), fontsize=8,
                           textcoords="offset points")  # fmt: skip
         axes.set_xlim(0, end_seconds)
@@ -149,6 +152,7 @@ def stream(
         axes.set_yticks([0, 0.5, 1])
         axes.set_xlabel("seconds")
         axes.set_ylabel("probability of each word")
+        plot_style.legend(axes, theme)
 
     alternative = (
         f"said: {', '.join(event.label for event in said)}; "

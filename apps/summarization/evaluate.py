@@ -39,7 +39,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     sources = [data.joined(pair, settings.title) for pair in test]
     result = measures.scores(true, answers.summaries, sources)
     result["copied"] = report.share_copied(answers)
-    print("the baselines", flush=True)
+    print("summing up by the baselines", flush=True)
     validation = corpus.validation
     count = baselines.best_length(
         [pair.text for pair in validation], [pair.summary for pair in validation]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def card(
             folder.plots,
             "f1_by_type",
             "F1 of the most frequent types",
-            {"this model": {kind: by_type[kind].f1 for kind in order[:_SHOWN]}},
+            {"this model": {_named(kind): by_type[kind].f1 for kind in order[:_SHOWN]}},
             x_label="type",
             y_label="F1",
         ),
@@ -95,6 +96,13 @@ def card(
     )
 
 
+def _named(kind: str) -> str:
+    """Returns a type as a plot and a text say it: a mark by its name, such as comma, question."""
+    if len(kind) != 1 or not unicodedata.category(kind).startswith("P"):
+        return kind
+    return unicodedata.name(kind).lower().removesuffix(" mark")
+
+
 def _row(kind: str, score: tag_measures.Score) -> list[str]:
     numbers = [comparison.number(each) for each in (score.precision, score.recall, score.f1)]
     return [kind, *numbers, f"{score.there:,}"]
@@ -112,7 +120,9 @@ def _confused(
     wrong = [(pair, count) for pair, count in counts.items() if pair[0] != pair[1]]
     first = sorted(wrong, key=lambda each: (-each[1], each[0]))[:_SHOWN]
     return [
-        matrix_plots.confusion(folder.plots, matrix, kinds, unit="words"),
+        matrix_plots.confusion(
+            folder.plots, matrix, [_named(kind) for kind in kinds], unit="words"
+        ),
         report.Table(
             "The most frequent confusions, counted by words.",
             ["right", "given", "words"],

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -82,6 +83,14 @@ def test_training_ends_with_metrics_report_and_the_next_command(tiny):
     assert metrics["primary"]["baseline"]["name"] in end
     assert "report.html" in end
     assert f"python -m apps.{tiny.task}." in end
+
+
+def test_the_next_command_asks_with_something_that_is_there(tiny):
+    (told,) = re.findall(r"^next:    (.+)$", tiny.output, re.MULTILINE)
+    for word in shlex.split(told):
+        if re.search(r"\.(wav|flac|avi|mp4|csv|ts|jsonl?|parquet)$", word):
+            places = (tiny.folder / word, task_folders.ROOT / word)
+            assert any(place.is_file() for place in places), word
 
 
 def test_history_has_a_row_for_each_checkpoint_in_order(tiny):

@@ -76,6 +76,11 @@ def test_a_layout_is_told_as_the_readme_writes_it(tmp_path):
     ]
 
 
+def test_what_data_takes_is_told_also_where_commands_stand_before_it():
+    section = "\n```\npython -m apps.a.train\n```\n\n`--data` takes a folder\nor a set.\n\nMore.\n"
+    assert list(listing.described(section)) == ["  --data takes a folder or a set."]
+
+
 def test_a_task_that_is_not_there_is_one_line(capsys):
     assert listing.main(["taging"]) == 2
     assert capsys.readouterr().err == "error: taging: no such task; did you mean tagging?\n"

@@ -98,8 +98,8 @@ def train_command(
         process.quiet_tensorflow()
         with (
             distribution.begun(options.distribute, _batch_size(options.config)),
-            tracking.begun(options.track, options.run, task),
             progress.never_silent(),
+            tracking.begun(options.track, options.run, task),
         ):
             train(options.config, options.run, overwrite=options.overwrite)
 
@@ -118,7 +118,10 @@ def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
                 check.estimate or "no estimate of the time: much is computed before the first step"
             )
             seconds = check.begun - begun
-            print(f"{check.data} can be trained on (read in {seconds:.1f} s); nothing was trained")
+            print(
+                f"{check.data} can be trained on (ready {seconds:.1f} s after the start); "
+                "nothing was trained"
+            )
 
 
 def _batch_size(config: Any) -> int:

@@ -105,15 +105,31 @@ def table(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def text_table(metrics: Mapping[str, Any]) -> str:
-    """Formats `table` for a terminal, with numbers aligned on the right."""
+def text_table(metrics: Mapping[str, Any], columns: int | None = None) -> str:
+    """Formats `table` for a terminal, with numbers aligned on the right.
+
+    Args:
+        metrics: as of `verdict`.
+        columns: of the terminal; metrics that do not fit follow below, with the names again. None
+            is as wide as it takes.
+    """
     header, rows = table(metrics)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in (header, *rows)
-    ]
-    return "\n".join(lines)
+    parts: list[list[int]] = [[]]  # places of the columns of each part
+    for at in range(1, len(header)):
+        taken = widths[0] + sum(2 + widths[each] for each in [*parts[-1], at])
+        if parts[-1] and columns is not None and taken > columns:
+            parts.append([])
+        parts[-1].append(at)
+    return "\n\n".join(
+        "\n".join(
+            "  ".join(
+                [row[0].ljust(widths[0]), *(row[at].rjust(widths[at]) for at in places)]
+            ).rstrip()
+            for row in (header, *rows)
+        )
+        for places in parts
+    )
 
 
 def number(value: float) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import shutil
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -89,7 +91,7 @@ def finish(
         folder: of the run.
         metrics: what `folder.write_metrics` is given.
         card: the task's part of the report.
-        arguments: of `predict` after `--run`, for the command that is proposed next.
+        arguments: of `predict` after `--run`, for the command that is proposed before `export`.
         note: printed after the verdict.
         shown: the metrics in the table and in the report, where those are not all.
 
@@ -101,10 +103,14 @@ def finish(
     shown = metrics if shown is None else shown
     report.render(folder, card, shown)
     folder.write_metrics(metrics)
-    print(f"\n{comparison.text_table(shown)}\n\n{comparison.verdict(metrics)}")
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(f"\n{comparison.text_table(shown, columns)}\n\n{comparison.verdict(metrics)}")
     if note:
         print(note)
-    predict = ["python", "-m", f"apps.{folder.task}.predict", "--run", str(folder.path)]
+    run = ["--run", str(folder.path)]
+    predict = ["python", "-m", f"apps.{folder.task}.predict", *run, *arguments]
+    export = ["python", "-m", f"apps.{folder.task}.export", *run, "--to", "exports"]
     print(f"\nreport:  {folder.report_file}")
-    print(f"next:    {shlex.join([*predict, *arguments])}")
+    print(f"next:    {shlex.join(predict)}")
+    print(f"then:    {shlex.join(export)}")
     return metrics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ import matplotlib.figure
 DOTS_AN_INCH = 144
 WIDTH_INCHES = 7.2
 LEGEND_COLUMNS = 4
+_TITLE_COLUMNS, _LEAST_TITLE_COLUMNS = 62, 24  # characters on a line
+_KEY_COLUMNS = 6  # of a title, beside each name of the legend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +66,19 @@ def png(theme: Theme, title: str, draw: Draw, height_inches: float) -> bytes:
         # No pyplot: nothing global is left behind, and no window system is asked for.
         figure = matplotlib.figure.Figure((WIDTH_INCHES, height_inches), layout="constrained")
         axes = figure.add_subplot()
-        axes.set_title(title)
         draw(axes, theme)
+        axes.set_title("\n".join(textwrap.wrap(title, _title_columns(axes))))
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
     return content.getvalue()
+
+
+def _title_columns(axes: matplotlib.axes.Axes) -> int:
+    """Returns the characters of a title on a line, which leave a legend beside it its place."""
+    shown = axes.get_legend()
+    names = [text.get_text() for text in shown.get_texts()] if shown else []
+    taken = sum(_KEY_COLUMNS + len(name) for name in names)
+    return max(_LEAST_TITLE_COLUMNS, _TITLE_COLUMNS - taken)
 
 
 def legend(axes: matplotlib.axes.Axes, theme: Theme) -> None:

@@ -47,6 +47,7 @@ def export(
             compute by other operations than the export holds.
         destination: where the exports of all tasks are.
     """
+    print("asking the model some requests, whose answers the export has to give", flush=True)
     with lstm_layers.computed_by("portable", model):
         answered = requests()
     return write(served.saved, served.signatures(), answered, destination, task)
@@ -69,6 +70,8 @@ def tell(version: Path, wanted: str, body: str, arguments: str = "") -> None:
     if arguments:
         print("or ask the export itself:")
         print(f"  python -m apps.{task}.predict --model {version} {arguments}")
+    print("or try it in a browser:")
+    print(f"  python -m apps.demo --models {version.parent.parent}")
 
 
 def write(
@@ -109,11 +112,13 @@ def write(
         try:
             with _explained(folder):
                 # Gradients of our recurrences are not served.
+                print(f"writing the graphs of {', '.join(signatures)}", flush=True)
                 options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
                 tf.saved_model.save(served, str(partial), dict(signatures), options)
                 file = partial / warmup_requests.FILE
                 file.parent.mkdir()
                 warmup_requests.write(file, task, requests)
+            print("checking them in a process that cannot import this project", flush=True)
             check.check(partial)
             with _explained(folder):
                 files.flush(*partial.rglob("*"), partial)

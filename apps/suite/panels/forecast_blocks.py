@@ -118,12 +118,14 @@ def examples(folder: Path, asked: Asked) -> Iterator[report.Block]:
             history[place, :, 0], asked.quantiles[row, :, 0], test.truth[row, :, 0],
             panel.target_names[0],
         )  # fmt: skip
-        rank = {0: "best", len(chosen) - 1: "worst"}.get(place, f"{place + 1} of {len(chosen)}")
+        rank = f"{place + 1} of {len(chosen)} from best to worst"
         title = f"{panel.series[at].name} from step {origin:,}: {rank}"
         yield plots.save(
             folder,
             f"forecast_{place}",
             title,
-            f"mean absolute error {error[row]:.3g} in units of the series.",
+            f"{3 * horizon} steps of history, then {horizon} steps of forecast as a median with "
+            f"its bands, and the truth; mean absolute error {error[row]:.3g} in units of the "
+            "series.",
             functools.partial(forecast_plots.draw, shown=shown, levels=asked.levels),
         )

@@ -34,7 +34,8 @@ def begun(kind: Kind, run: Path, task: str) -> Iterator[None]:
     """Has the training of the block tracked, with its config, results, plots and report.
 
     The tracker is the one of MLFLOW_TRACKING_URI, or MLflow's default, a database in the current
-    folder. One that stops answering does not stop the training: a line says so.
+    folder. One that stops answering does not stop the training: a line says so, it is left alone
+    until the end, and then it is told all that it has missed.
 
     Args:
         kind: "none" changes nothing, and imports nothing.
@@ -87,6 +88,7 @@ class _Tracker:
                 "--track mlflow needs mlflow-skinny: pip install '.[tracking]'"
             ) from error
         self.run = run
+        self._rows: Sequence[Mapping[str, float]] = ()
         self._answers = True
         self._id = ""
         self._last_step = 0
@@ -101,21 +103,18 @@ class _Tracker:
             ) from error
 
     def tell(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Logs the rows of steps after the last one that is known."""
-        with self._forgiving():
-            self._begin()
-            for row in rows:
-                if row["step"] > self._last_step:
-                    step = int(row["step"])
-                    self._log({name: row[name] for name in row if name != "step"}, step)
-                    self._last_step = step
+        """Logs the rows of steps after the last one that is known, if the tracker answers."""
+        self._rows = tuple(rows)
+        if self._answers:  # one that does not is waited for seconds each time
+            with self._forgiving():
+                self._catch_up()
 
     def finish(self) -> None:
         """Logs the results, the plots and the report of a finished run."""
         if not (self.run / "metrics.json").is_file():  # a worker that is not the chief
             return
         with self._forgiving():
-            self._begin()
+            self._catch_up()
             metrics = files.read_json(self.run / "metrics.json")
             test = {f"test.{name}": value for name, value in metrics["test"].items()}
             for baseline, values in metrics["baselines"].items():
@@ -128,12 +127,23 @@ class _Tracker:
                     self._client.log_artifact(self._id, str(plot), "plots")
             self._client.set_terminated(self._id, "FINISHED")
             print(f"tracked: MLflow run {self._id}", flush=True)
+            return
+        print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
 
     def end(self, status: str) -> None:
-        """Marks a run that has begun as ended before its time."""
-        if self._id:
+        """Marks a run that has begun as ended before its time, if the tracker answers."""
+        if self._id and self._answers:
             with self._forgiving():
                 self._client.set_terminated(self._id, status)
+
+    def _catch_up(self) -> None:
+        """Logs the rows that the tracker lacks."""
+        self._begin()
+        for row in self._rows:
+            if row["step"] > self._last_step:
+                step = int(row["step"])
+                self._log({name: row[name] for name in row if name != "step"}, step)
+                self._last_step = step
 
     def _begin(self) -> None:
         """Creates the run, or goes on with the one that the run folder notes."""
@@ -179,7 +189,11 @@ class _Tracker:
             raise
         except Exception as error:  # a server's, a database's or the network's
             if self._answers:
-                print(f"MLflow does not answer: {_line(error)}; the training goes on", flush=True)
+                print(
+                    f"MLflow does not answer: {_line(error)}; the training goes on, and it is "
+                    "asked again at the end",
+                    flush=True,
+                )
             self._answers = False
 
 

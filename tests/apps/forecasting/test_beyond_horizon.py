@@ -1,5 +1,6 @@
 """Beyond the trained horizon bands cover what they say, and paths are what might come."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -22,6 +23,7 @@ from apps.suite.panels import served as histories
 from tests.apps.forecasting import small_run
 
 HORIZON, CONTEXT = 6, 24
+INPUTS = ("values", "past", "known", "times", "static", "series")
 
 
 def made_panel(kind, steps=600, count=40):
@@ -124,6 +126,23 @@ def test_paths_are_those_of_their_seed_and_spread_as_the_quantiles_say(served):
     spread = answer["quantiles"][..., -1] - answer["quantiles"][..., 0]
     middle = np.median(paths, axis=1) - answer["quantiles"][..., 3]
     assert (np.abs(middle) < 0.25 * spread + 1e-3).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log", [False, True])
+def test_neither_quantiles_nor_paths_lie_below_the_bound_and_the_rest_stays(log):
+    trained = small_run.trained(log=log)
+    window = data.histories(small_run.panel(), trained.layout, trained.config, [(0, 60)], 2)
+    window = {name: tf.constant(window[name]) for name in INPUTS}
+    free = trained.forecaster().forecast(window, tf.constant(HORIZON))
+    lowest = float(np.median(free[1][..., 0]))
+    forecast = dataclasses.replace(trained.config.forecast, lowest=lowest)
+    config = dataclasses.replace(trained.config, forecast=forecast)
+    bounded = dataclasses.replace(trained, config=config).forecaster()
+    for before, after in zip(free, bounded.forecast(window, tf.constant(HORIZON)), strict=True):
+        np.testing.assert_allclose(after, np.maximum(before, lowest), rtol=1e-5)
+    asked = (window, tf.constant(2 * HORIZON), tf.constant(50), tf.constant(0))
+    assert bounded.paths(*asked).numpy().min() == pytest.approx(lowest, rel=1e-5)
 
 
 def test_closed_loop_goes_on_from_the_states_of_a_stream(served):

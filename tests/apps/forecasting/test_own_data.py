@@ -59,3 +59,20 @@ def test_series_too_short_for_a_forecast_are_told_what_to_change(tmp_path):
     )  # fmt: skip
     with pytest.raises(errors.UserError, match=r"no series has a train part of 2 steps.*north"):
         data.load(config)
+
+
+def test_a_bound_that_values_lie_below_is_refused_and_one_that_fits_is_offered(tmp_path):
+    more = "north,2024-01-04,14,0,2\nnorth,2024-01-05,13,0,2\nnorth,2024-01-06,16,0,2\n"
+    config = configs.Config(data=str(write(tmp_path, LONG + more)), data_format=SETTINGS)
+
+    def bounded(lowest):
+        forecast = configs.ForecastConfig(horizon_steps=1, lowest=lowest)
+        return dataclasses.replace(config, forecast=forecast)
+
+    with pytest.raises(errors.UserError, match=r"--forecast.lowest 13: .* has 12 in .* north"):
+        data.load(bounded(13.0))
+    assert data.hints(data.load(bounded(12.0)), bounded(12.0)) == []
+    panel = data.load(bounded(None))
+    assert "--forecast.lowest 0" in data.hints(panel, bounded(None))[0]
+    write(tmp_path, LONG.replace(",12,", ",-1,") + more)
+    assert data.hints(data.load(bounded(None)), bounded(None)) == []

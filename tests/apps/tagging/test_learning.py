@@ -10,7 +10,7 @@ from apps.suite import errors
 from apps.suite.evaluation import tag_measures
 from apps.suite.sequences import batches
 from apps.suite.texts import words
-from apps.tagging import baselines, config, data, model, scoring, trained_model
+from apps.tagging import baselines, config, data, model, report, scoring, trained_model
 from tests.apps.tagging import small_run
 
 
@@ -178,3 +178,9 @@ def test_the_decision_has_the_best_f1_of_the_validation_part_and_is_saved(made, 
     network.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert scoring.answers(trained._replace(model=again), encoded).tags == tags
+
+
+def test_plots_name_marks_in_words_and_other_types_as_they_are():
+    assert [report._named(kind) for kind in (",", "?", ";", "city", "PUNCT", "$")] == [
+        "comma", "question", "semicolon", "city", "PUNCT", "$",
+    ]  # fmt: skip

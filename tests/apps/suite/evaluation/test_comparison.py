@@ -90,3 +90,23 @@ def test_a_baseline_that_wins_is_told_with_why(model, told):
     found = comparison.why(metrics, "it needs few clips", "more clips")
     expected = "Why nearest mean is better: it needs few clips; more clips may change that."
     assert found == (expected if told else "")
+
+
+def test_a_table_wider_than_the_terminal_goes_on_below_with_the_names_again():
+    found = metrics(2.0, {"a baseline": 4.0})
+    found["test"] |= {"extra": 12, "further": 1.0}
+    for scores in found["baselines"].values():
+        scores["further"] = 2.0
+    whole = comparison.text_table(found)
+    assert comparison.text_table(found, 200) == whole
+    parts = comparison.text_table(found, len("a baseline  error (lower is better)")).split("\n\n")
+    assert [part.splitlines()[0].strip() for part in parts] == [
+        "error (lower is better)",
+        "extra  further",
+    ]
+    for part in parts:
+        assert [line.split("  ")[0] for line in part.splitlines()[1:]] == [
+            "this model",
+            "a baseline",
+        ]
+    assert len(comparison.text_table(found, 1).split("\n\n")) == 3, "a column at least"

@@ -114,3 +114,26 @@ def test_text_and_bars_stand_out_from_the_ground(theme):
     for colour in (theme.ink, theme.model, theme.other):
         lighter, darker = sorted((luminance(colour), luminance(theme.ground)), reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("names", [[], ["found", "there"]])
+def test_a_long_title_goes_on_in_a_second_line_within_the_picture(names):
+    seen = []
+
+    def draw(axes, theme):
+        for name in names:
+            axes.plot([0, 1], label=name)
+        if names:
+            plot_style.legend(axes, theme)
+        seen.append(axes)
+
+    title = "a/very/long/name/of/a/video_of_somebody.mp4, one of the worst: AP50 0.38"
+    plot_style.png(plot_style.LIGHT, title, draw, 3.0)
+    (axes,) = seen
+    figure = axes.get_figure()
+    figure.draw_without_rendering()
+    assert "".join(axes.get_title(loc="left").split()) == title.replace(" ", "")
+    box = axes._left_title.get_window_extent()
+    assert box.x1 <= figure.bbox.x1
+    if names:
+        assert not box.overlaps(axes.get_legend().get_window_extent())

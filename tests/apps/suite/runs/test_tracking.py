@@ -1,9 +1,12 @@
 """A tracked training tells MLflow all that stands in its run folder, once, and goes on without it."""
 
+import contextlib
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -114,7 +117,78 @@ def test_a_store_that_stops_answering_is_told_once_and_stops_nothing(store, run,
         tracking.told(run / "history.csv", ROWS[:2])
         tracking.told(run / "history.csv", ROWS)
         finish(run)
-    assert capsys.readouterr().out.count("MLflow does not answer") == 1
+    printed = capsys.readouterr().out
+    assert printed.count("MLflow does not answer") == 1
+    assert "not tracked to its end" in printed
+
+
+class _Answering(http.server.BaseHTTPRequestHandler):
+    """Answers as MLflow's server does, as far as a run begins; notes what it is asked."""
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else {}
+        self.server.asked.append((self.path.split("/2.0/mlflow/")[-1].split("?")[0], body))
+        info = {"run_id": "r", "run_uuid": "r", "experiment_id": "7", "status": "RUNNING"}
+        info["artifact_uri"] = self.server.artifacts
+        reply = {"experiment": {"experiment_id": "7"}, "run": {"info": info, "data": {}}}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(reply).encode())
+
+    do_GET = do_POST = do_PUT = do_PATCH = answer
+
+    def log_message(self, *_):
+        """Leaves the terminal alone."""
+
+
+@contextlib.contextmanager
+def answering(port, asked, artifacts):
+    """A server at the port (0: any that is free) while the block runs; yields it."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), _Answering) as server:
+        server.asked, server.artifacts = asked, artifacts
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_closed_port_is_asked_once_and_told_all_it_missed_at_the_end(
+    run, tmp_path, monkeypatch, capsys
+):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    artifacts = (tmp_path / "artifacts").as_uri()
+    before, after = [], []
+    first = contextlib.ExitStack()
+    port = first.enter_context(answering(0, before, artifacts)).server_port
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    mlflow.set_tracking_uri(None)
+    with first, contextlib.ExitStack() as second:
+        with tracking.begun("mlflow", run, "tagging"):
+            tracking.told(run / "history.csv", ROWS[:1])
+            first.close()
+            tracking.told(run / "history.csv", ROWS[:2])  # nobody is at the port
+            second.enter_context(answering(port, after, artifacts))
+            tracking.told(run / "history.csv", ROWS)
+            assert after == [], "it is left alone after it has not answered"
+            finish(run)
+    assert steps_of(before, "loss") == [10]
+    assert steps_of(after, "loss") == [20, 30]
+    assert steps_of(after, "test.f1") == [30]
+    printed = capsys.readouterr().out
+    assert printed.count("MLflow does not answer") == 1
+    assert "tracked: MLflow run r" in printed
+
+
+def steps_of(asked, metric):
+    logged = [body for path, body in asked if path == "runs/log-metric"]
+    return [body["step"] for body in logged if body["key"] == metric]
 
 
 def test_a_store_that_cannot_be_opened_is_one_line_before_the_training(run, tmp_path, monkeypatch):
