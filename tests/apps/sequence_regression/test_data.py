@@ -271,7 +271,7 @@ def test_a_column_of_a_set_by_name_is_read_or_refused():
     corpus = data.load(config("watch_exercises/tempo_small", column=("target",)))
     assert corpus.target_names == ("target",)
     assert corpus.train.targets.shape == (len(corpus.train.sequences), 1)
-    with pytest.raises(errors.UserError, match="no_such_feature .* it has .*target"):
+    with pytest.raises(errors.UserError, match=r"no_such_feature .* it has .*target"):
         data.load(config("watch_exercises/tempo_small", column=("no_such_feature",)))
     with pytest.raises(errors.UserError, match="one name of a set"):
         data.load(config("watch_exercises/tempo_small", column=("target", "subject")))
