@@ -102,7 +102,10 @@ def read(path: Path, config: configs.Config) -> ragged.Sequences:
         columns = config.target.column or ("target",)
         if reader.suffix(path):
             columns = _columns(reader.open_table(path), config.target)
-    return own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
+    found = own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
+    if columns and not found.numbers:
+        raise errors.UserError(f"{path}: has no targets; give each sequence or step a number")
+    return found
 
 
 def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ...]:

@@ -51,8 +51,6 @@ def of_sequences(
     Raises:
         UserError: a sequence without a value, or with several where one is asked for.
     """
-    if not sequences.numbers:
-        raise errors.UserError(f"{source}: has no targets; give each sequence or step a number")
     rows = np.concatenate(
         [np.reshape(each, (len(sequences.values), -1)) for each in sequences.numbers.values()],
         axis=1,

@@ -280,7 +280,8 @@ def test_a_column_of_a_set_by_name_is_read_or_refused():
 def test_sequences_with_labels_and_no_targets_are_refused(tmp_path):
     for label in ("walk", "run"):
         (tmp_path / label).mkdir()
-        write(tmp_path / label / "1.csv", [(1, 2), (3, 4)], "a,b")
+        for number in range(5):
+            write(tmp_path / label / f"{label}_{number}.csv", [(1, 2), (3, 4)], "a,b")
     with pytest.raises(errors.UserError, match="has no targets"):
         data.load(config(tmp_path))
 
