@@ -60,7 +60,7 @@ def measure(config: configs.Config, run: Path) -> dict[str, float]:
 
     folder = run_folder.open_trained(run, train.TASK, configs.Config)
     trained, corpus = trained_model.read(folder), data.load(config)
-    probabilities = scoring.scorer(trained)(corpus.test)
+    probabilities = scoring.of_trained(trained)(corpus.test.sequences)
     labels, known = scoring.known_steps(corpus.test, probabilities)
     found = {
         "accuracy": float(np.mean(known.argmax(axis=1) == labels)),

@@ -34,6 +34,7 @@ from apps.sequence_classification import model as classification
 from apps.sequence_regression import config as regression_configs
 from apps.sequence_regression import model as regression
 from apps.suite.networks.config import EncoderConfig
+from apps.suite.sequences import encoded_inputs
 from apps.suite.training import optimizer
 
 
@@ -79,9 +80,10 @@ def ours(case: Case) -> Callable[[], Any]:
         "layer": "lstm", "layer_count": case.layers, "units": case.units, "pooling": "mean",
         "dropout": _DROPOUT,
     }  # fmt: skip
+    given = encoded_inputs.Inputs(case.channels)
     if case.labels:
         config = classification_configs.Config(model=EncoderConfig(**sizes))
-        network = classification.build(config, case.labels, case.channels)
+        network = classification.build(config, given, case.labels)
         loss: Any = classification.loss(config)
     else:
         made = regression_configs.Config(
@@ -89,7 +91,7 @@ def ours(case: Case) -> Callable[[], Any]:
             target=regression_configs.TargetConfig(per="step" if case.per_step else "sequence"),
         )
         scale = np.zeros(1), np.ones(1)
-        network = regression.build(made, case.channels, scale)
+        network = regression.build(made, given, scale)
         loss = regression.loss(made, scale)
     settings = regression_configs.TrainingConfig(average_fraction=0.0)
     network.compile(optimizer.optimizer(settings), loss)

@@ -37,12 +37,21 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.anomaly_detection import baselines, detections, own_models, report, scoring
+    from apps.anomaly_detection import (
+        baselines,
+        data,
+        detections,
+        own_models,
+        report,
+        scoring,
+        trained_model,
+    )
 
-    folder, trained, collection, config = run.folder, run.trained, run.data, run.config
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, collection, config = run.trained, run.data, run.config
     is_set = not Path(collection.source).exists()
     faults = report.faults_of_set(config.data, collection) if is_set else []
     collection = _labelled(collection, config)
@@ -100,14 +109,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     if trained.choice is not None:
         note = " ".join([own_models.told(trained.choice), *([note] if note else [])])
     return evaluation.finish(folder, metrics, card, [], note=note, shown=report.narrow(metrics))
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, series.Collection]:
-    from apps.anomaly_detection import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def _alike(

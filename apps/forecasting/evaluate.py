@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,6 @@ from apps.forecasting import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.forecasting import trained_model
-    from apps.suite.panels import panel as panels
 
 TASK = "forecasting"
 
@@ -29,15 +24,16 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.forecasting import baselines, report, scoring, serving
+    from apps.forecasting import baselines, data, report, scoring, serving, trained_model
     from apps.suite.evaluation import residuals
     from apps.suite.export import asking
     from apps.suite.panels import asked, forecast_blocks, measures, naive_forecasts
 
-    folder, trained, panel, config = run.folder, run.trained, run.data, run.config
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, panel, config = run.trained, run.data, run.config
     horizon = config.forecast.horizon_steps
     every = config.forecast.origin_steps or horizon
     test = measures.test_of(panel, horizon, every, trained.layout.season)
@@ -90,14 +86,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     findings = report.Measured(trained, windows, left)
     card = report.card(folder, metrics, findings)
     return evaluation.finish(folder, metrics, card, [], note=report.lesson(metrics))
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, panels.Panel]:
-    from apps.forecasting import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

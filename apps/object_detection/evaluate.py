@@ -14,7 +14,7 @@ from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.object_detection import data, trained_model
+    from apps.object_detection import data
 
 TASK = "object_detection"
 TWIN_FILE = "twin.keras"
@@ -29,9 +29,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, data that have changed since, or answers that are not finite.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.object_detection import baselines, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.object_detection import baselines, data, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus = run.trained, run.data
     classes = len(trained.label_names)
     print(f"finding objects in {len(corpus.test):,} test videos", flush=True)
@@ -76,14 +77,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     return evaluation.finish(
         run.folder, metrics, card, [example], note=note, shown=report.shown(metrics)
     )
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.object_detection import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def _example(video: data.Video, run: Path) -> str:

@@ -14,7 +14,7 @@ from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.recommendation import data, trained_model
+    from apps.recommendation import data
 
 
 TASK = "recommendation"
@@ -30,12 +30,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import numpy as np
 
-    from apps.recommendation import answered_queries, baselines, ranking, report
+    from apps.recommendation import (
+        answered_queries,
+        baselines,
+        data,
+        ranking,
+        report,
+        trained_model,
+    )
 
-    folder, trained, dataset, config = run.folder, run.trained, run.data, run.config
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, dataset, config = run.trained, run.data, run.config
     evaluation.refuse_diverged(folder, trained.scorer(dataset.test.take(np.arange(1))))
     print(f"ranking {len(dataset.item_names):,} items for {len(dataset.test):,} test queries")
     answered = {comparison.MODEL: answered_queries.answer(trained.scorer, dataset, config)}
@@ -57,14 +65,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     )
     card = report.card(folder, dataset, metrics, measured)
     return evaluation.finish(folder, metrics, card, ["--", *_sample_history(dataset)])
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Dataset]:
-    from apps.recommendation import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def _sample_history(dataset: data.Dataset) -> list[str]:

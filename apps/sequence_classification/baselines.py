@@ -11,7 +11,8 @@ The validation part chooses the strength of regularisation; nothing is chosen on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn import ensemble, feature_extraction, linear_model, pipeline, preprocessing
@@ -56,16 +57,23 @@ def _most_frequent(corpus: data.Corpus) -> np.ndarray:
     return np.tile((counts / counts.sum()).astype(np.float32), (len(corpus.test.labels), 1))
 
 
-def _linear(corpus: data.Corpus, parts: list[np.ndarray]) -> np.ndarray:
-    """Answers by a logistic regression on numbers of each sequence, of the three parts."""
+def _linear(
+    corpus: data.Corpus,
+    parts: Sequence[Any],
+    strengths: Sequence[float] = _STRENGTHS,
+    scaled: bool = True,
+) -> np.ndarray:
+    """Answers by the best logistic regression on numbers of each sequence, of the three parts."""
+    learned, held_out, asked = parts
     models = class_baselines.logistic_regressions(
-        parts[0],
+        learned,
         corpus.train.labels,
         len(corpus.label_names),
-        _STRENGTHS,
+        strengths,
         most_iterations=_MOST_ITERATIONS,
+        scaled=scaled,
     )
-    return class_baselines.best(models, corpus.validation.labels, parts[1])(parts[2])
+    return class_baselines.best(models, corpus.validation.labels, held_out)(asked)
 
 
 def _words(corpus: data.Corpus) -> np.ndarray:
@@ -76,17 +84,8 @@ def _words(corpus: data.Corpus) -> np.ndarray:
         ),
     )
     learned = vectors.fit_transform(corpus.train.sequences.texts)
-    held_out = vectors.transform(corpus.validation.sequences.texts)
-    models = class_baselines.logistic_regressions(
-        learned,
-        corpus.train.labels,
-        len(corpus.label_names),
-        _STRENGTHS[2:],
-        most_iterations=_MOST_ITERATIONS,
-        scaled=False,
-    )
-    best = class_baselines.best(models, corpus.validation.labels, held_out)
-    return best(vectors.transform(corpus.test.sequences.texts))
+    others = (vectors.transform(each.sequences.texts) for each in (corpus.validation, corpus.test))
+    return _linear(corpus, [learned, *others], _STRENGTHS[2:], scaled=False)
 
 
 def _ridge(corpus: data.Corpus, config: configs.Config) -> np.ndarray:

@@ -27,7 +27,6 @@ class TargetConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
-    batch_size: fields.Count = 32
     steps: fields.Count = 1_000
     steps_per_checkpoint: fields.Count = 50
     label_smoothing: fields.Share = 0.0  # share of each label spread over all labels

@@ -52,64 +52,54 @@ def load(config: configs.Config) -> Corpus:
         UserError: nothing of that name, or data that cannot be learned; the message names the
             file, line, sequence or label.
     """
-    name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    licence, order, rate = "your own data", tuple[str, ...](), 0.0
-    if path.exists():
-        column = config.target.column
-        constant = () if config.per_step else (column,)
-        sequences = own_files.read(
+    column, by_step = config.target.column, config.per_step
+
+    def own(path: Path) -> ragged.Sequences:
+        constant = () if by_step else (column,)
+        return own_files.read(
             path, config.data_format, {column: "word"}, constant=constant, own=config.own
         )
-        source, known = str(path.resolve()), path.resolve().name
-    elif path.suffix or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
-    else:
-        found = named.read(name, config.target.column)
-        sequences, source, known = found.sequences, found.source, name
-        licence, order, rate = found.licence, found.label_names, found.steps_per_second
-    labelled = sequences.words.get(config.target.column)
+
+    found = named.found(config.data or DEFAULT, column, own)
+    sequences, source = found.sequences, found.source
+    labelled = sequences.words.get(column)
     if labelled is None:
-        raise errors.UserError(f"{source}: has no labels {config.target.column}")
-    if config.per_step and not sequences.channel_names:
+        raise errors.UserError(f"{source}: has no labels {column}")
+    if by_step and not sequences.channel_names:
         raise errors.UserError(
             f"{source}: holds texts, which get one label each; leave --target.per sequence"
         )
-    order = order or label_numbers.order({word for word in labelled.words if word})
-    labels = label_numbers.numbered(sequences, labelled, order, source, by_step=config.per_step)
+    order = found.names or label_numbers.order({word for word in labelled.words if word})
+    labels = label_numbers.numbered(sequences, labelled, order, source, by_step=by_step)
     sequence_statistics.refuse_empty(sequences, source)
-    of_sequences = [""] * len(sequences) if config.per_step else [order[at] for at in labels]
+    of_sequences = [""] * len(sequences) if by_step else [order[at] for at in labels]
     parts, split = parts_of_data.divided(
         sequences, of_sequences, config.data_format, config.own, config.seed
     )
-    taken = parts_of_data.taken(sequences, parts, source)
 
     def rows(chosen: np.ndarray) -> np.ndarray:
-        return ragged.rows_of(sequences.starts, chosen) if config.per_step else chosen
+        return ragged.rows_of(sequences.starts, chosen) if by_step else chosen
 
-    of_parts = {part: labels[rows(chosen)] for part, (chosen, _) in taken.items()}
-    order, numbers = label_numbers.known(order, {**of_parts, "all": labels}, source)
-    folds = None
-    if config.training.members > 1:
-        every = parts_of_data.folds(
-            sequences, of_sequences, parts, config.training.members, config.seed
-        )
-        folds = parts_of_data.folded(
-            every,
-            config.training.members,
-            lambda chosen: Part(sequences.taken(chosen), numbers["all"][rows(chosen)]),
-        )
+    chosen = parts_of_data.numbers(parts, source)
+    of_parts = {part: labels[rows(each)] for part, each in chosen.items()}
+    order, known = label_numbers.known(order, {**of_parts, "all": labels}, source)
+
+    def part(_: str, chosen: np.ndarray) -> Part:
+        return Part(sequences.taken(chosen), known["all"][rows(chosen)])
+
     return Corpus(
-        name=known,
-        licence=licence,
+        name=found.name,
+        licence=found.licence,
         source=source,
         fingerprint=ragged.fingerprint(sequences),
         split=split,
         label_names=order,
-        steps_per_second=rate,
+        steps_per_second=found.steps_per_second,
         notes=sequences.notes,
-        folds=folds,
-        **{part: Part(each, numbers[part]) for part, (_, each) in taken.items()},
+        folds=parts_of_data.folded(
+            sequences, of_sequences, parts, part, config.training.members, config.seed
+        ),
+        **{name: part(name, each) for name, each in chosen.items()},
     )
 
 
@@ -121,20 +111,16 @@ def preprocess(
 
 
 def batches(
-    parts: parts_of_data.Folds[Part],
-    classes: int,
+    corpus: Corpus,
     config: configs.Config,
-    deviation: np.ndarray,
     known: words.Vocabulary | None = None,
     first_step: int = 0,
 ) -> tf.data.Dataset:
     """Returns an endless stream of (inputs of the model, labels) in training.
 
     Args:
-        parts: what is learned from is drawn from.
-        classes: number of labels.
+        corpus: what is learned from is drawn from.
         config: sizes, alterations, seed.
-        deviation: of each channel over them.
         known: the vocabulary, for texts.
         first_step: of a training that goes on.
 
@@ -143,20 +129,18 @@ def batches(
         weight, at the right label, and 0 everywhere at a step that does not count. With several
         members (batch, members, …), 0 everywhere where one does not learn.
     """
-    settings, part = config.training, parts.learned
+    settings, part, classes = config.training, corpus.learning.learned, len(corpus.label_names)
     rows = label_numbers.one_hot(part.labels, classes, settings.balanced)
-    numbers = np.where(part.labels < 0, classes, part.labels).astype(np.int32)
     stream = training_examples.endless(
         training_examples.Examples(
             part.sequences,
-            numbers,
+            np.where(part.labels < 0, classes, part.labels).astype(np.int32),
             config.per_step,
             classes,
             members=settings.members,
-            fold_of=parts.fold_of,
+            fold_of=corpus.learning.fold_of,
         ),
         config.alteration,
-        deviation,
         known,
         batch_size=settings.batch_size,
         seed=(config.seed, 1),

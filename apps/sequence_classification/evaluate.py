@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.sequence_classification import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.sequence_classification import data, trained_model
 
 TASK = "sequence_classification"
 
@@ -28,19 +24,19 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    import numpy as np
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
 
-    from apps.sequence_classification import baselines, report, scoring
+    from apps.sequence_classification import baselines, data, report, scoring, trained_model
     from apps.suite.evaluation import classification
     from apps.suite.sequence_files import example_files
     from apps.suite.sequences import labels as numbers
     from apps.suite.sequences import sequence_statistics
 
-    folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
-    score = scoring.scorer(trained)
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, corpus, config = run.trained, run.data, run.config
+    score = scoring.of_trained(trained)
     print(f"answering {len(corpus.test.sequences):,} test sequences", flush=True)
-    probabilities = score(corpus.test)
+    probabilities = score(corpus.test.sequences)
     evaluation.refuse_diverged(folder, probabilities)
     beginnings = {}
     if not config.per_step:
@@ -59,29 +55,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     )
     if groups:
         metrics["test"]["accuracy_of_the_worst_group"] = groups[0].accuracy
-    right = (probabilities.argmax(axis=1) == corpus.test.labels).astype(float)
-    if config.per_step:
-        right = np.array(
-            [np.mean(part) for part in np.split(right, corpus.test.sequences.starts[1:-1])]
-        )
-    measured = report.Measured(
-        probabilities=probabilities,
-        groups=groups,
-        by_length=sequence_statistics.by_size(corpus.test.sequences, right),
-        beginnings=beginnings,
-        baselines=of_baselines,
-    )
-    card = report.card(folder, trained, corpus, metrics, measured)
+    measured = report.Measured(probabilities, groups, beginnings, of_baselines)
+    card = report.card(run, metrics, measured)
     example = example_files.write(corpus.test.sequences, folder.path / "example.csv")
     return evaluation.finish(folder, metrics, card, [example])
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.sequence_classification import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

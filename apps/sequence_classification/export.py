@@ -29,23 +29,18 @@ def export(run_folder: Path, destination: Path) -> Path:
         UserError: no finished run, or a destination that cannot be written.
         RuntimeError: the export answers otherwise than Keras; it is removed again.
     """
-    from apps.sequence_classification import serving, trained_model
-    from apps.suite.export import saved_model
+    from apps.sequence_classification import serving
+    from apps.suite.sequence_answers import served
 
-    trained = trained_model.load(run_folder)
-    served = serving.of_model(trained)
-    return saved_model.export(
-        TASK, trained.model, served, lambda: serving.requests(trained), destination
-    )
+    return served.export(TASK, serving.served(run_folder), destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `logits`."""
-    from apps.sequence_classification import serving, trained_model
+    from apps.sequence_classification import serving
     from apps.suite.sequence_answers import served
 
-    trained = trained_model.load(run)
-    return served.onnx_network(trained, serving.requests(trained), "logits")
+    return served.onnx_network(serving.served(run))
 
 
 def _tell(version: Path) -> None:

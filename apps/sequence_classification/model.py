@@ -14,33 +14,22 @@ import tensorflow as tf
 
 from apps.sequence_classification import config as configs
 from apps.suite.distribution import replicas
-from apps.suite.sequences import encoded_inputs, sequence_statistics
-from apps.suite.texts import words
+from apps.suite.sequences import encoded_inputs
 
 
-def build(
-    config: configs.Config,
-    classes: int,
-    channels: int,
-    learned: sequence_statistics.ChannelStatistics | None = None,
-    *,
-    indicators: bool = False,
-    vocabulary: words.Vocabulary | None = None,
-) -> keras.Model:
+def build(config: configs.Config, given: encoded_inputs.Inputs, classes: int) -> keras.Model:
     """Builds the model, uncompiled.
 
     Args:
         config: kind and sizes.
+        given: its inputs.
         classes: number of labels.
-        channels, learned, indicators, vocabulary: see `encoded_inputs.added`.
 
     Returns:
         A model of the inputs of `encoded_inputs.added` to logits, float32 (batch, classes), or
         (batch, time, classes) with labels by step.
     """
-    inputs, vectors = encoded_inputs.added(
-        config, channels, learned, indicators=indicators, vocabulary=vocabulary
-    )
+    inputs, vectors = encoded_inputs.added(config, given)
     logits = keras.layers.Dense(classes, dtype="float32", name="logits")(vectors)
     return keras.Model(inputs, logits, name="sequence_classification")
 

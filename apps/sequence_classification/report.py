@@ -9,11 +9,12 @@ import numpy as np
 
 from apps.sequence_classification import config as configs
 from apps.sequence_classification import data, scoring, trained_model
-from apps.suite.evaluation import classification, plots, report
+from apps.suite.evaluation import classification, evaluation, plots, report
 from apps.suite.report_blocks import class_blocks, class_plots, matrix_plots
-from apps.suite.runs import run_folder
 from apps.suite.sequence_answers import pictures, served
 from apps.suite.sequences import ragged, sequence_statistics
+
+Run = evaluation.Run[configs.Config, trained_model.TrainedModel, data.Corpus]
 
 _FAILURES, _SUCCESSES = 4, 2
 _IMPORTANCE_SEED = 73
@@ -43,37 +44,31 @@ class Measured(NamedTuple):
 
     probabilities: np.ndarray
     groups: Sequence[classification.GroupScore]
-    by_length: Sequence[tuple[str, int, float]]
     beginnings: Mapping[int, float]  # accuracy by the number of first steps seen
     baselines: Mapping[str, np.ndarray]
 
 
-def card(
-    folder: run_folder.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: data.Corpus,
-    metrics: Mapping[str, Any],
-    measured: Measured,
-) -> report.Card:
+def card(run: Run, metrics: Mapping[str, Any], measured: Measured) -> report.Card:
     """Draws the plots, and returns the model card."""
-    what = "each step of a sequence" if folder.config.per_step else "a sequence"
+    folder, corpus = run.folder, run.data
+    what = "each step of a sequence" if run.config.per_step else "a sequence"
     what = "a text" if corpus.is_text else what
-    low, high = _interval(corpus, metrics["test"]["accuracy"], folder.config.per_step)
+    low, high = _interval(run, metrics)
     return report.Card(
         title="Sequence classification",
         summary=f"Gives {what} one of {len(corpus.label_names)} labels. It learned from "
         f"{corpus.name}.",
         facts={
-            "parameters": f"{trained.model.count_params():,}",
+            "parameters": f"{run.trained.model.count_params():,}",
             "95 % interval": f"{100 * low:.1f} % to {100 * high:.1f} %",
         },
         data={
             "Licence": corpus.licence,
             "Source": corpus.source,
             "Labels": ", ".join(corpus.label_names),
-            "Channels": ", ".join(trained.channel_names) or "words and letters",
+            "Channels": ", ".join(corpus.channel_names) or "words and letters",
         },
-        results=_results(folder, trained, corpus, metrics, measured),
+        results=_results(run, metrics, measured),
         learning=[
             plots.learning_curve(folder.plots, folder.history_file, "nats an example"),
             report.Paragraph(
@@ -81,127 +76,133 @@ def card(
                 "says so; the validation loss with the weights that a stop here would keep."
             ),
         ],
-        examples=_examples(folder, trained, corpus, measured),
+        examples=_examples(run, measured),
         meaning=_MEANING,
-        limits=_limits(corpus, folder.config.per_step),
-        serving=_serving(folder, corpus),
+        limits=_limits(corpus, run.config.per_step),
+        serving=report.ways_to_ask(
+            folder,
+            '"some words"' if corpus.is_text else "walk.csv",
+            f"'{served.example_body(corpus.channel_names)}'",
+        ),
         presets=configs.PRESETS,
     )
 
 
-def _interval(corpus: data.Corpus, accuracy: float, by_step: bool) -> tuple[float, float]:
-    # Steps of one sequence are alike: what counts as a trial is the sequence
-    count = len(corpus.test.sequences) if by_step else len(corpus.test.labels)
-    return classification.interval(accuracy, count)
+def _interval(run: Run, metrics: Mapping[str, Any]) -> tuple[float, float]:
+    # Steps of one sequence are alike: a trial is a sequence
+    count = len(run.data.test.sequences)
+    return classification.interval(metrics["test"]["accuracy"], count)
 
 
-def _results(
-    folder: run_folder.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: data.Corpus,
-    metrics: Mapping[str, Any],
-    measured: Measured,
-) -> list[report.Block]:
-    labels, probabilities = scoring.known_steps(corpus.test, measured.probabilities)
-    low, high = _interval(corpus, metrics["test"]["accuracy"], folder.config.per_step)
+def _results(run: Run, metrics: Mapping[str, Any], measured: Measured) -> list[report.Block]:
+    folder, test = run.folder.plots, run.data.test
+    labels, probabilities = scoring.known_steps(test, measured.probabilities)
+    low, high = _interval(run, metrics)
     best = metrics["primary"]["baseline"]["name"]
-    of_best = scoring.known_steps(corpus.test, measured.baselines[best])[1]
+    of_best = scoring.known_steps(test, measured.baselines[best])[1]
     only_model, only_baseline = classification.disagreements(labels, probabilities, of_best)
     counts = classification.confusion(labels, probabilities)
     blocks: list[report.Block] = [
-        plots.model_and_baselines(folder.plots, metrics, "accuracy"),
+        plots.model_and_baselines(folder, metrics, "accuracy"),
         report.Paragraph(
-            f"{len(corpus.test.sequences):,} test sequences were answered once. The 95 % "
-            f"confidence interval of the accuracy goes from {100 * low:.1f} % to "
-            f"{100 * high:.1f} % (Wilson, each sequence a trial). The model alone is right in "
-            f"{only_model:,} examples, the baseline {best} alone in {only_baseline:,}."
+            f"{len(test.sequences):,} test sequences were answered once. The 95 % confidence "
+            f"interval of the accuracy goes from {100 * low:.1f} % to {100 * high:.1f} % (Wilson, "
+            f"each sequence a trial). The model alone is right in {only_model:,} examples, the "
+            f"baseline {best} alone in {only_baseline:,}."
         ),
-        matrix_plots.confusion(folder.plots, counts, corpus.label_names),
-        class_plots.reliability(folder.plots, labels, probabilities),
+        matrix_plots.confusion(folder, counts, run.data.label_names),
+        class_plots.reliability(folder, labels, probabilities),
     ]
-    unit = "words" if corpus.is_text else "steps"
     if len(measured.beginnings) > 1:
         title = "The answer to the beginning of a sequence"
-        plot = class_plots.by_beginning(
-            folder.plots, "beginnings", title, measured.beginnings, unit
+        unit = "words" if run.data.is_text else "steps"
+        blocks.append(
+            class_plots.by_beginning(folder, "beginnings", title, measured.beginnings, unit)
         )
-        blocks.append(plot)
-    rows = [[name, f"{n:,}", f"{100 * share:.1f} %"] for name, n, share in measured.by_length]
-    blocks.append(report.Table("Test sequences by length.", [unit, "sequences", "accuracy"], rows))
-    if not corpus.is_text and len(corpus.test.sequences) > 1:
-        blocks.append(_importance(corpus, trained, folder.config.seed))
+    blocks.append(
+        pictures.by_length(
+            test.sequences,
+            _right(run, measured),
+            caption="Test sequences by length.",
+            score_name="accuracy",
+            told=lambda share: f"{100 * share:.1f} %",
+        )
+    )
+    if not run.data.is_text and len(test.sequences) > 1:
+        blocks.append(_importance(run))
     if measured.groups:
         blocks.append(class_blocks.by_group(measured.groups, "examples"))
     return blocks
 
 
-def _importance(
-    corpus: data.Corpus, trained: trained_model.TrainedModel, seed: int
-) -> report.Table:
-    test, score = corpus.test, scoring.scorer(trained)
+def _right(run: Run, measured: Measured) -> np.ndarray:
+    """Returns 1 or 0 for each test sequence, or the share of its steps that are right."""
+    test = run.data.test
+    right = (measured.probabilities.argmax(axis=1) == test.labels).astype(float)
+    if not run.config.per_step:
+        return right
+    return np.array([np.mean(each) for each in test.sequences.pieces(right)])
+
+
+def _importance(run: Run) -> report.Table:
+    test, score = run.data.test, scoring.of_trained(run.trained)
 
     def accuracy(sequences: ragged.Sequences) -> float:
-        answers = score(test._replace(sequences=sequences)).argmax(axis=1)
+        answers = score(sequences).argmax(axis=1)
         return float(np.mean((answers == test.labels)[test.labels >= 0]))
 
-    draw = np.random.default_rng([seed, _IMPORTANCE_SEED])
-    usual, found = pictures.importance(test.sequences, accuracy, draw)
-    rows = [
-        [name, f"{100 * share:.1f} %", f"{100 * (usual - share):+.1f}"]
-        for name, share in sorted(found.items(), key=lambda each: each[1])
-    ]
-    caption = "Accuracy when a channel is taken from another sequence, the most important first."
-    return report.Table(caption, ["channel", "accuracy", "points worse by"], rows)
+    return pictures.importance(
+        test.sequences,
+        accuracy,
+        np.random.default_rng([run.config.seed, _IMPORTANCE_SEED]),
+        caption="Accuracy when a channel is taken from another sequence, the most important first.",
+        header=["channel", "accuracy", "points worse by"],
+        told=lambda usual, share: [f"{100 * share:.1f} %", f"{100 * (usual - share):+.1f}"],
+        higher_is_better=True,
+    )
 
 
-def _examples(
-    folder: run_folder.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: data.Corpus,
-    measured: Measured,
-) -> list[report.Section]:
-    test, probabilities = corpus.test, measured.probabilities
-    first = 0
-    sections = []
-    if folder.config.per_step:
-        sections.append(_strips(folder, corpus, measured))
+def _examples(run: Run, measured: Measured) -> list[report.Section]:
+    test, probabilities, trained = run.data.test, measured.probabilities, run.trained
+    first, sections = 0, []
+    if run.config.per_step:
+        sections.append(_strips(run, measured))
     else:
         wrong, right = class_blocks.surest(test.labels, probabilities)
         first = int(probabilities.max(axis=1).argmax())
         sections += class_blocks.sections(
             wrong[:_FAILURES],
             right[:_SUCCESSES],
-            lambda name, at: _example(folder, trained, corpus, probabilities[at], name, at),
+            lambda name, at: _example(run, probabilities[at], name, at),
         )
-    inside = pictures.inside(folder.plots, trained.model, trained.vocabulary, test.sequences, first)
+    inside = pictures.inside(
+        run.folder.plots, trained.model, trained.vocabulary, test.sequences, first
+    )
     return [*sections, inside]
 
 
-def _example(
-    folder: run_folder.RunFolder[configs.Config],
-    trained: trained_model.TrainedModel,
-    corpus: data.Corpus,
-    probabilities: np.ndarray,
-    name: str,
-    at: int,
-) -> list[report.Block]:
+def _example(run: Run, probabilities: np.ndarray, name: str, at: int) -> list[report.Block]:
     """Tells a test sequence and its answer, what decided, and the nearest training sequence."""
-    sequences, label = corpus.test.sequences, int(corpus.test.labels[at])
-    answer, names = int(probabilities.argmax()), corpus.label_names
+    corpus, sequences = run.data, run.data.test.sequences
+    answer, label, names = (
+        int(probabilities.argmax()),
+        int(corpus.test.labels[at]),
+        corpus.label_names,
+    )
     said = class_blocks.told(sequences.names[at], names, label, probabilities)
     blocks: list[report.Block] = [report.Paragraph(said)]
     if corpus.is_text:
-        return [*blocks, report.Passage("The text", corpus.test.sequences.texts[at])]
+        return [*blocks, report.Passage("The text", sequences.texts[at])]
     if name.endswith(("_1", "_2")):
         blocks.append(
             pictures.decided(
-                folder.plots,
+                run.folder.plots,
                 f"decided_{name}",
                 f"Steps and channels that spoke for “{names[answer]}”",
-                trained.model,
+                run.trained.model,
                 sequences.at(at),
                 lambda logits: logits[:, answer],
-                trained.channel_names,
+                corpus.channel_names,
                 "of the logit",
             )
         )
@@ -214,30 +215,21 @@ def _example(
     return blocks
 
 
-def _strips(
-    folder: run_folder.RunFolder[configs.Config], corpus: data.Corpus, measured: Measured
-) -> report.Section:
+def _strips(run: Run, measured: Measured) -> report.Section:
     """Draws truth and answer over the steps of the best and of the worst test sequence."""
-    sequences, labels = corpus.test.sequences, corpus.test.labels
-    answers = measured.probabilities.argmax(axis=1)
-    right = [
-        float(np.mean((answers == labels)[rows]))
-        for rows in map(sequences.rows, range(len(sequences)))
-    ]
-    best_baseline = min(
-        measured.baselines,
-        key=lambda name: float(np.mean(measured.baselines[name].argmax(axis=1) != labels)),
-    )
-    of_baseline = measured.baselines[best_baseline].argmax(axis=1)
+    sequences, labels = run.data.test.sequences, run.data.test.labels
+    answers = {name: each.argmax(axis=1) for name, each in measured.baselines.items()}
+    best = min(answers, key=lambda name: float(np.mean(answers[name] != labels)))
+    shown = {
+        "truth": labels, "this model": measured.probabilities.argmax(axis=1), best: answers[best]
+    }  # fmt: skip
+    right = _right(run, measured)
     blocks: list[report.Block] = []
     for kind, at in (("worst", int(np.argmin(right))), ("best", int(np.argmax(right)))):
-        rows = sequences.rows(at)
-        shown = {
-            "truth": labels[rows], "this model": answers[rows], best_baseline: of_baseline[rows]
-        }  # fmt: skip
         title = f"The {kind} test sequence, {sequences.names[at]}: {100 * right[at]:.1f} % right"
+        rows = {name: each[sequences.rows(at)] for name, each in shown.items()}
         blocks.append(
-            pictures.strips(folder.plots, f"{kind}_steps", title, shown, corpus.label_names)
+            pictures.strips(run.folder.plots, f"{kind}_steps", title, rows, run.data.label_names)
         )
     return report.Section("Labels over time", blocks)
 
@@ -257,13 +249,3 @@ def _limits(corpus: data.Corpus, by_step: bool) -> list[str]:
     if by_step and corpus.name.startswith("watch_exercises"):
         found.append("The recordings are real, the transitions between them were made by joining.")
     return found
-
-
-def _serving(
-    folder: run_folder.RunFolder[configs.Config], corpus: data.Corpus
-) -> list[report.Block]:
-    return report.ways_to_ask(
-        folder,
-        '"some words"' if corpus.is_text else "walk.csv",
-        f"'{served.example_body(corpus.train.sequences.channel_names)}'",
-    )

@@ -11,55 +11,47 @@ import tensorflow as tf
 
 from apps.sequence_classification import data, trained_model
 from apps.suite.evaluation import classification, segments
+from apps.suite.sequence_answers import scorer as scorers
 from apps.suite.sequence_answers import smoothing
-from apps.suite.sequences import batches, ragged
+from apps.suite.sequences import ragged
 from apps.suite.texts import words
 
 
-class Scorer:
-    """Answers sequences with the weights that the model has at the time.
+def scorer(
+    network: keras.Model,
+    vocabulary: words.Vocabulary | None = None,
+    smooth: smoothing.Smoothing | None = None,
+) -> scorers.Scorer:
+    """Returns a function from sequences to probabilities, float32 [cases, labels].
 
-    Args:
-        trained: what `model.build` returned.
-        vocabulary: of texts.
-        smooth: how labels of steps are smoothed over time; None = not at all.
+    A case is a sequence, or a step of one with labels by step; those are smoothed over time where
+    `smooth` is given.
     """
 
-    def __init__(
-        self,
-        trained: keras.Model,
-        vocabulary: words.Vocabulary | None = None,
-        smooth: smoothing.Smoothing | None = None,
-    ) -> None:
-        self._trained, self._vocabulary, self._smooth = trained, vocabulary, smooth
-        self._by_step = len(trained.outputs[0].shape) == 3
-        self._ask = batches.asker(trained, vocabulary, self.of_batch, by_step=self._by_step)
+    def smoothed(probabilities: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+        assert smooth is not None
+        return smoothing.smoothed(probabilities, counted, *smooth)
 
-    def of_batch(self, given: tf.Tensor) -> tf.Tensor:
-        """Computes float32 [b, labels] or [b, time, labels] of values or texts, in TensorFlow."""
-        inputs = given if self._by_step else data.preprocess(given, self._vocabulary)
-        found = tf.nn.softmax(self._trained(inputs, training=False))
-        if self._smooth is None:
-            return found
-        counted = tf.reduce_any(tf.math.is_finite(given), axis=-1)
-        return smoothing.smoothed(found, counted, *self._smooth)
-
-    def __call__(self, part: data.Part) -> np.ndarray:
-        """Returns float32 [sequences, labels], or [steps, labels] with labels by step."""
-        return self._ask(part.sequences)
+    return scorers.Scorer(
+        network,
+        vocabulary,
+        by_step=len(network.outputs[0].shape) == 3,
+        activation=tf.nn.softmax,
+        finished=None if smooth is None else smoothed,
+    )
 
 
-def scorer(trained: trained_model.TrainedModel) -> Scorer:
+def of_trained(trained: trained_model.TrainedModel) -> scorers.Scorer:
     """Returns the scorer of what training left, which answers as it is served."""
-    return Scorer(trained.model, trained.vocabulary, trained.smooth)
+    return scorer(trained.model, trained.vocabulary, trained.smooth)
 
 
-def by_first_steps(score: Scorer, part: data.Part, steps: list[int]) -> dict[int, float]:
+def by_first_steps(score: scorers.Scorer, part: data.Part, steps: list[int]) -> dict[int, float]:
     """Returns the accuracy when only so many first steps (words) of each sequence were seen."""
     found = {}
     for count in steps:
-        shortened = part._replace(sequences=ragged.shortened(part.sequences, count))
-        found[count] = float(np.mean(score(shortened).argmax(axis=1) == part.labels))
+        answers = score(ragged.shortened(part.sequences, count)).argmax(axis=1)
+        found[count] = float(np.mean(answers == part.labels))
     return found
 
 
@@ -71,12 +63,8 @@ def known_steps(part: data.Part, probabilities: np.ndarray) -> tuple[np.ndarray,
 
 def segment_scores(part: data.Part, probabilities: np.ndarray) -> dict[str, float]:
     """Returns the segmental measures of labels by step, see `segments.scores`."""
-    answers = probabilities.argmax(axis=1)
-    pairs = [
-        (part.labels[rows], answers[rows])
-        for rows in map(part.sequences.rows, range(len(part.sequences)))
-    ]
-    return segments.scores(pairs)
+    both = map(part.sequences.pieces, (part.labels, probabilities.argmax(axis=1)))
+    return segments.scores(zip(*both, strict=True))
 
 
 def metrics(

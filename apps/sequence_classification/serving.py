@@ -1,17 +1,13 @@
-"""Builds the signatures of the export, which take sequences or texts, and their requests."""
+"""Builds the signatures of the export, which take sequences or texts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from apps.sequence_classification import scoring, trained_model
 from apps.suite.sequence_answers import served as served_sequences
-from apps.suite.sequence_answers import smoothing
-from apps.suite.sequences import members
-from apps.suite.serving import warmup_requests
 
 _ANSWER = {
     "label": "string[…]",  # [b], or [b, time] with labels by step
@@ -35,7 +31,6 @@ def served(run: Path) -> served_sequences.ServedSequences:
 def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequences:
     """Builds the signatures over what training left."""
     names = tf.constant(list(trained.label_names))
-    logits = members.step_outputs(trained.model, "logits")
 
     def answer(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -50,8 +45,8 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
 
     return served_sequences.ServedSequences(
         trained,
-        outputs=scoring.scorer(trained).of_batch,
-        step_outputs=lambda vectors: tf.nn.softmax(logits(vectors)),
+        scorer=scoring.of_trained(trained),
+        head="logits",
         answer=answer,
         step_answer=after_steps,
         settings={
@@ -59,35 +54,3 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
             "per": trained.config.target.per,
         },
     )
-
-
-def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:
-    """Returns requests of one and of several sequences or texts, with the answers of Keras."""
-    names = np.array([name.encode() for name in trained.label_names], object)
-
-    def answers(logits: np.ndarray) -> dict[str, np.ndarray]:
-        probabilities = tf.nn.softmax(logits).numpy()
-        return {
-            "label": names[probabilities.argmax(axis=-1)],
-            "label_names": names,
-            "probabilities": probabilities,
-        }
-
-    def after_steps(logits: np.ndarray) -> dict[str, np.ndarray]:
-        found = answers(logits)
-        return {**found, "label": found["label"][:, -1]}
-
-    def smoothed(values: np.ndarray) -> np.ndarray:
-        """Returns logits of the smoothed probabilities."""
-        assert trained.smooth is not None
-        found = tf.nn.softmax(trained.model(values, training=False))
-        counted = np.isfinite(values).any(axis=-1)
-        return tf.math.log(smoothing.smoothed(found, counted, *trained.smooth)).numpy()
-
-    return served_sequences.Requests(
-        trained,
-        outputs=None if trained.smooth is None else smoothed,
-        answers=answers,
-        step_answers=after_steps,
-        step_outputs=members.step_outputs(trained.model, "logits"),
-    ).all()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from apps.sequence_classification import config as configs
 from apps.suite.commands import command
@@ -35,7 +35,6 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import numpy as np
 
     from apps.sequence_classification import data, model, scoring, trained_model
@@ -56,12 +55,12 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         corpus, label_names=list(corpus.label_names), channel_names=list(channels)
     )
     with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
-
-        def build(made: configs.Config, **read: Any) -> keras.Model:
-            return model.build(made, classes, len(channels), **read)
-
-        network, answering, vocabulary, learned = members.learner(
-            corpus, config, folder, build, model.loss(config)
+        network, answering, vocabulary = members.learner(
+            corpus,
+            config,
+            folder,
+            functools.partial(model.build, classes=classes),
+            model.loss(config),
         )
         print(
             f"{corpus.name}: {len(parts.learned.sequences):,} training sequences, "
@@ -69,9 +68,7 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
             f"{network.count_params():,} parameters; {settings.steps:,} steps"
         )
 
-        def scorer(member: keras.Model) -> scoring.Scorer:
-            return scoring.Scorer(member, vocabulary)
-
+        scorer = functools.partial(scoring.scorer, vocabulary=vocabulary)
         score = members.held_out(network, parts, scorer)
 
         def validate() -> dict[str, float]:
@@ -83,9 +80,7 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
 
         record = learning.learn(
             network,
-            lambda first_step: data.batches(
-                parts, classes, config, learned.deviation, vocabulary, first_step
-            ),
+            lambda first_step: data.batches(corpus, config, vocabulary, first_step),
             settings,
             folder,
             validate,

@@ -57,7 +57,10 @@ def _learned(corpus: data.Corpus, config: configs.Config) -> tuple[np.ndarray, n
         return sequence_statistics.of_sequences(train.sequences), train.targets
     stride = 1 + len(train.targets) // _MOST_WINDOWS
     if config.target.remaining:
-        return _ends(train, np.arange(0, len(train.targets), stride))
+        rows = np.arange(0, len(train.targets), stride)
+        return sequence_statistics.of_ends(train.sequences, rows, _WINDOW_STEPS), train.targets[
+            rows
+        ]
     numbers, rows = sequence_statistics.of_windows(train.sequences, _WINDOW_STEPS, stride)
     known = np.isfinite(train.targets[rows]).all(axis=1)
     return numbers[known], train.targets[rows][known]
@@ -70,21 +73,6 @@ def _asked(config: configs.Config, part: targets.Part) -> np.ndarray:
     if not config.per_step:
         return sequence_statistics.of_sequences(part.sequences)
     return sequence_statistics.of_windows(part.sequences, _WINDOW_STEPS, 1)[0]
-
-
-def _ends(train: targets.Part, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns statistics of the steps up to each of the rows, as `of_sequences` makes them."""
-    sequences = train.sequences
-    owners = np.searchsorted(sequences.starts, rows, side="right") - 1
-    found = np.empty((len(rows), 10 * sequences.values.shape[1] + 1), np.float32)
-    lengths = rows - sequences.starts[owners] + 1
-    kept = np.minimum(lengths, _WINDOW_STEPS)
-    for steps in np.unique(kept):
-        same = np.flatnonzero(kept == steps)
-        places = rows[same][:, None] + np.arange(1 - steps, 1)
-        found[same] = sequence_statistics.describe(sequences.values[places])
-    found[:, -1] = lengths
-    return found, train.targets[rows]
 
 
 def _fitted(name: str, learned: np.ndarray, wanted: np.ndarray, seed: int) -> Any:

@@ -57,15 +57,19 @@ class ModelConfig(EncoderConfig):
     # Answer: the learned mean (least squared error) or the median (least absolute error)
     answer: Literal["mean", "median"] = "mean"
 
+    @property
+    def answer_column(self) -> int:
+        """Returns the place of the answer among a network's outputs of a target."""
+        return 0 if self.answer == "mean" else 2
+
 
 @dataclass(frozen=True)
 class TrainingConfig(fields.TrainingConfig):
     # Networks that learn side by side, each without another fold of train and validation part;
     # the model answers with their mean
     members: fields.Count = 1
-    crop_steps: fields.CountOrZero = (
-        0  # of a sequence, in training, where steps have targets; 0 = all
-    )
+    # Steps of a sequence that training reads, where steps have targets; 0 = all
+    crop_steps: fields.CountOrZero = 0
 
 
 @dataclass(frozen=True)

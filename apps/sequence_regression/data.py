@@ -15,7 +15,7 @@ from apps.sequence_regression.targets import Part
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequence_files import named, own_files
-from apps.suite.sequences import encoded_inputs, ragged, sequence_statistics, training_examples
+from apps.suite.sequences import encoded_inputs, ragged, training_examples
 from apps.suite.sequences import parts as parts_of_data
 from apps.suite.tables import reader
 from apps.suite.texts import words
@@ -48,22 +48,53 @@ def load(config: configs.Config) -> Corpus:
             sequence.
     """
     name, target = config.data or DEFAULT, config.target
-    path = Path(name).expanduser()
-    if path.exists() or path.suffix or name.startswith((".", "/", "~")):
-        columns, sequences = read(path, config)
-        found = named.NamedSet(sequences, "your own", str(path.resolve()), (), 0.0)
-        return _divided(config, path.name, found, columns, columns)
-    if target.remaining:
+    if target.remaining and not named.is_path(name):
         raise errors.UserError(f"{name}: target.remaining needs a file of your own")
-    if len(target.column) > 1:
+    if len(target.column) > 1 and not named.is_path(name):
         raise errors.UserError(f"{name}: target.column takes one name of a set by its name")
-    found = named.read(name, "target", *target.column)
-    column = target.column[0] if target.column else "target"
-    return _divided(config, name, found, ("target",), _target_names(name, found.sequences, column))
+    wanted = target.column[0] if target.column else "target"
+    found = named.found(name, wanted, lambda path: read(path, config))
+    whole, source = found.sequences, found.source
+    tested = _tested(config, whole)
+    without = () if tested is None else ("test",)
+    parts, split = parts_of_data.divided(
+        whole,
+        [""] * len(whole),
+        config.data_format,
+        OwnConfig(),
+        config.seed,
+        test=None if tested is None else 0.0,
+    )
+
+    def part(name: str, chosen: np.ndarray) -> Part:
+        return _with_targets(config, name, whole.taken(chosen), source)
+
+    numbers = parts_of_data.numbers(parts, source, without)
+    made = {name: part(name, chosen) for name, chosen in numbers.items()}
+    digest = hashlib.sha256(ragged.fingerprint(whole).encode())
+    if tested is not None:
+        made["test"] = _with_targets(config, "test", tested, source)
+        split += f"; test from {Path(target.test_data).name}"
+        digest.update(ragged.fingerprint(tested).encode() + made["test"].targets.tobytes())
+    names = (targets.REMAINING,) if target.remaining else found.names or tuple(whole.numbers)
+    targets.refuse(target, made, names, source)
+    return Corpus(
+        name=found.name,
+        source=source,
+        licence=found.licence,
+        fingerprint=digest.hexdigest(),
+        split=split,
+        target_names=names,
+        **made,
+        folds=parts_of_data.folded(
+            whole, [""] * len(whole), parts, part, config.training.members, config.seed
+        ),
+        notes=(*whole.notes, *_constant_note(made["train"].sequences)),
+    )
 
 
-def read(path: Path, config: configs.Config) -> tuple[tuple[str, ...], ragged.Sequences]:
-    """Returns the columns of targets and the sequences of a file."""
+def read(path: Path, config: configs.Config) -> ragged.Sequences:
+    """Returns the sequences of a file; their numbers are the columns of targets."""
     if not path.exists():
         raise errors.UserError(f"{path}: no such file")
     columns: tuple[str, ...] = ()
@@ -71,7 +102,10 @@ def read(path: Path, config: configs.Config) -> tuple[tuple[str, ...], ragged.Se
         columns = config.target.column or ("target",)
         if reader.suffix(path):
             columns = _columns(reader.open_table(path), config.target)
-    return columns, own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
+    found = own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
+    if columns and not found.numbers:
+        raise errors.UserError(f"{path}: has no targets; give each sequence or step a number")
+    return found
 
 
 def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ...]:
@@ -86,131 +120,38 @@ def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ..
     return columns
 
 
-def _target_names(name: str, sequences: ragged.Sequences, column: str) -> tuple[str, ...]:
-    count = int(np.prod(sequences.numbers["target"].shape[1:]))
-    if count == 1:
-        return (column,)
-    from apps.suite.data import named_sets
-
-    known = (named_sets.prepare(name).info.metadata or {}).get("targets")
-    return tuple(known or [f"{column} {number + 1}" for number in range(count)])
-
-
-def _divided(
-    config: configs.Config,
-    name: str,
-    found: named.NamedSet,
-    columns: tuple[str, ...],
-    names: tuple[str, ...],
-) -> Corpus:
-    """Returns the parts, with their targets."""
-    whole, target = found.sequences, config.target
-    tested: ragged.Sequences | None = None
-    if target.test_data:
-        _, tested = read(Path(target.test_data).expanduser(), config)
-        if tested.channel_names != whole.channel_names:
-            raise errors.UserError(
-                f"{target.test_data}: has the channels {', '.join(tested.channel_names)}, and the "
-                f"training {', '.join(whole.channel_names)}"
-            )
-    parts, split = _parts(config, whole, tested is not None)
-    folds, members = None, config.training.members
-    if members > 1:
-        folds = parts_of_data.folded(
-            parts_of_data.folds(whole, [""] * len(whole), parts, members, config.seed),
-            members,
-            lambda chosen: _with_targets(
-                config, "train", whole.taken(chosen), columns, found.source
-            ),
-            lambda chosen: _with_targets(
-                config, "validation", whole.taken(chosen), columns, found.source
-            ),
-        )
-    taken = {
-        part: each
-        for part, (_, each) in parts_of_data.taken(
-            whole, parts, found.source, without=() if tested is None else ("test",)
-        ).items()
-    }
-    if tested is not None:
-        taken["test"] = tested
-        split += f"; test from {Path(target.test_data).name}"
-    made = {
-        part: _with_targets(config, part, sequences, columns, found.source)
-        for part, sequences in taken.items()
-    }
-    train = made["train"].targets
-    if target.turned and (train.shape[1] % 3 or len(whole.channel_names) % 3):
+def _tested(config: configs.Config, whole: ragged.Sequences) -> ragged.Sequences | None:
+    """Returns the sequences of `target.test_data`, None where the test part is one of the data."""
+    if not config.target.test_data:
+        return None
+    tested = read(Path(config.target.test_data).expanduser(), config)
+    if tested.channel_names != whole.channel_names:
         raise errors.UserError(
-            "target.turned: channels and targets must be triples x, y, z; there are "
-            f"{len(whole.channel_names)} and {train.shape[1]}"
+            f"{config.target.test_data}: has the channels {', '.join(tested.channel_names)}, and "
+            f"the training {', '.join(whole.channel_names)}"
         )
-    if target.logarithm and any((part.targets <= 0).any() for part in made.values()):
-        raise errors.UserError(
-            f"{found.source}: target.logarithm needs targets above 0; leave it out"
-        )
-    for at, column in enumerate((targets.REMAINING,) if target.remaining else names):
-        known = train[np.isfinite(train[:, at]), at]
-        if not len(known) or known.min() == known.max():
-            raise errors.UserError(
-                f"{found.source}: the target {column} has one value in training, or none; "
-                "there is nothing to learn"
-            )
-    digest = hashlib.sha256(ragged.fingerprint(whole).encode())
-    if tested is not None:
-        digest.update(ragged.fingerprint(tested).encode() + made["test"].targets.tobytes())
-    return Corpus(
-        name=name,
-        source=found.source,
-        licence=found.licence,
-        fingerprint=digest.hexdigest(),
-        split=split,
-        target_names=(targets.REMAINING,) if target.remaining else names,
-        **made,
-        folds=folds,
-        notes=(*whole.notes, *_constant_note(taken["train"])),
-    )
-
-
-def _with_targets(
-    config: configs.Config,
-    part: str,
-    sequences: ragged.Sequences,
-    columns: tuple[str, ...],
-    source: str,
-) -> Part:
-    units = _units(sequences)
-    if not config.target.remaining:
-        found = targets.of_sequences(sequences, columns, config.target, source)
-        return Part(sequences, found, units)
-    if part == "test" and config.target.test_truths:
-        truths = targets.read_truths(Path(config.target.test_truths).expanduser(), sequences)
-        return Part(sequences, truths[:, None], units)
-    life = targets.remaining(sequences)
-    if part == "train":
-        return Part(sequences, targets.capped(life, config.target)[:, None], units)
-    return targets.cut(sequences, life, config.target, config.seed)
-
-
-def _units(sequences: ragged.Sequences) -> np.ndarray:
-    if sequences.groups is None:
-        return np.arange(len(sequences))
-    return np.unique(np.array(sequences.groups), return_inverse=True)[1]
-
-
-def _parts(
-    config: configs.Config, sequences: ragged.Sequences, has_test: bool
-) -> tuple[list[str], str]:
-    """Returns the part of each sequence, and how they were made."""
-    fractions = {"test": 0.0} if has_test else {}
-    if has_test and "test" in sequences.parts:
+    if "test" in whole.parts:
         raise errors.UserError(
             "target.test_data: the data have a test part of their own; leave one of them out"
         )
-    labels = [""] * len(sequences)
-    return parts_of_data.divided(
-        sequences, labels, config.data_format, OwnConfig(), config.seed, **fractions
-    )
+    return tested
+
+
+def _with_targets(
+    config: configs.Config, part: str, sequences: ragged.Sequences, source: str
+) -> Part:
+    target, units = config.target, np.arange(len(sequences))
+    if sequences.groups is not None:
+        units = np.unique(np.array(sequences.groups), return_inverse=True)[1]
+    if not target.remaining:
+        return Part(sequences, targets.of_sequences(sequences, target, source), units)
+    if part == "test" and target.test_truths:
+        truths = targets.read_truths(Path(target.test_truths).expanduser(), sequences)
+        return Part(sequences, truths[:, None], units)
+    life = targets.remaining(sequences)
+    if part == "train":
+        return Part(sequences, targets.capped(life, target)[:, None], units)
+    return targets.cut(sequences, life, target, config.seed)
 
 
 def _constant_note(train: ragged.Sequences) -> tuple[str, ...]:
@@ -256,7 +197,6 @@ def batches(
         where there is none. With several members (batch, members, …).
     """
     train = corpus.learning.learned
-    deviation = sequence_statistics.of_channels(train.sequences.values).deviation
     return training_examples.endless(
         training_examples.Examples(
             train.sequences,
@@ -269,7 +209,6 @@ def batches(
             corpus.learning.fold_of,
         ),
         config.alteration,
-        deviation,
         known,
         batch_size=config.training.batch_size,
         seed=(config.seed, _ORDER_SEED),

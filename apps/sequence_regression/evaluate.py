@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.sequence_regression import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.sequence_regression import data, trained_model
 
 TASK = "sequence_regression"
 
@@ -28,17 +24,17 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import numpy as np
     import threadpoolctl  # type: ignore[import-untyped]
 
-    from apps.sequence_regression import baselines, report, scoring
+    from apps.sequence_regression import baselines, data, report, scoring, targets, trained_model
     from apps.suite.evaluation import regression
     from apps.suite.sequence_files import example_files
     from apps.suite.sequences.config import SequenceFormatConfig
 
-    folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
-    test = corpus.test
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, corpus, config, test = run.trained, run.data, run.config, run.data.test
     print(f"answering {len(test.sequences):,} test sequences", flush=True)
     found = scoring.answered(trained, test)
     evaluation.refuse_diverged(folder, found.value, found.lower, found.upper)
@@ -51,8 +47,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         name: scoring.measures(config, regression.Answers(each, each, each), truths, False)
         for name, each in others.items()
     }
-    units = scoring.case_units(test, config.target.per == "step")
-    judged = scoring.judged(config, truths)
+    by_step = config.target.per == "step"
+    units = np.repeat(test.units, test.sequences.lengths) if by_step else test.units
+    judged = targets.capped(truths, config.target)
     interval = regression.rmse_interval(found.value, judged, units, config.seed)
     metrics = {
         "data": {
@@ -74,21 +71,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         },
         "baselines": measured,
     }
-    card = report.card(folder, corpus, metrics, report.Measured(trained, found, others))
+    card = report.card(run, metrics, report.Measured(found, judged))
     arguments: list[str] = []
     if config.data:  # an example has the columns' usual names
         usual = config.data_format == SequenceFormatConfig()
         file = folder.path / "example.csv"
         arguments = [example_files.write(test.sequences, file) if usual else "FILE"]
     return evaluation.finish(folder, metrics, card, arguments)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.sequence_regression import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

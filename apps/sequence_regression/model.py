@@ -11,24 +11,19 @@ import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.suite.networks import quantiles
-from apps.suite.sequences import encoded_inputs, sequence_statistics
-from apps.suite.texts import words
+from apps.suite.sequences import encoded_inputs
 
 
 def build(
     config: configs.Config,
-    channels: int,
+    given: encoded_inputs.Inputs,
     scale: tuple[np.ndarray, np.ndarray],
-    learned: sequence_statistics.ChannelStatistics | None = None,
-    *,
-    indicators: bool = False,
-    vocabulary: words.Vocabulary | None = None,
 ) -> keras.Model:
     """Builds the network, uncompiled.
 
     Args:
         config: kind and sizes.
-        channels, learned, indicators, vocabulary: see `encoded_inputs.added`.
+        given: its inputs.
         scale: mean and deviation of each target, or of its logarithm, see `data.target_scale`.
 
     Returns:
@@ -36,9 +31,7 @@ def build(
         or (batch, time, targets, 4) where every step has a target: the mean, and the quantiles of
         `config.levels`.
     """
-    inputs, vectors = encoded_inputs.added(
-        config, channels, learned, indicators=indicators, vocabulary=vocabulary
-    )
+    inputs, vectors = encoded_inputs.added(config, given)
     mean, deviation = scale
     head = quantiles.QuantileHead(
         config.levels,

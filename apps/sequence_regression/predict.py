@@ -104,11 +104,7 @@ def _test_part(options: Options, model: asking.Model, streamed: bool) -> Iterato
 
     folder = run_folder.open_finished(options.run, TASK, configs.Config)
     sequences = data.load(folder.config).test.sequences
-    if not model.setting("channel_names"):
-        texts = list(zip(sequences.names, sequences.texts.tolist(), strict=True))
-        return questions.texts(model, texts, ENDS)
-    by_step = model.setting("per") == "step"
-    return questions.sequences(model, sequences, ENDS, by_step=by_step, streamed=streamed)
+    return questions.sequences(model, sequences, ENDS, streamed=streamed)
 
 
 def answer(asked: questions.Asked, by_step: bool) -> Answer:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, scoring, targets, trained_model
-from apps.suite.evaluation import plots, regression, report
+from apps.suite.evaluation import evaluation, plots, regression, report
 from apps.suite.report_blocks import value_plots
-from apps.suite.runs import run_folder
-from apps.suite.sequence_answers import pictures as reading
-from apps.suite.sequence_answers import served
-from apps.suite.sequences import ragged, sequence_statistics
+from apps.suite.sequence_answers import pictures, served
+from apps.suite.sequences import ragged
+
+Run = evaluation.Run[configs.Config, trained_model.TrainedModel, data.Corpus]
 
 _IMPORTANCE_SEED = 73
 _IMPORTANCE_CASES = 2_000
@@ -46,37 +45,30 @@ _LIMITS = (
 
 
 class Measured(NamedTuple):
-    """Results of `evaluate` apart from its metrics."""
+    """Answers to the test part, and the truths that they are judged by, [cases, targets]."""
 
-    trained: trained_model.TrainedModel
     found: regression.Answers
-    others: Mapping[str, np.ndarray]  # answers of the baselines, [cases, targets]
+    truths: np.ndarray
 
 
-def card(
-    folder: run_folder.RunFolder[configs.Config],
-    corpus: data.Corpus,
-    metrics: Mapping[str, Any],
-    measured: Measured,
-) -> report.Card:
+def card(run: Run, metrics: Mapping[str, Any], measured: Measured) -> report.Card:
     """Draws the plots, and returns the model card."""
-    config, test = folder.config, metrics["test"]
-    names = ", ".join(corpus.target_names)
+    folder, config, corpus = run.folder, run.config, run.data
+    names, wanted = ", ".join(corpus.target_names), 100 * config.intervals.coverage
     for_each = "each step of a sequence" if config.target.per == "step" else "a sequence"
-    wanted = 100 * config.intervals.coverage
     return report.Card(
         title="Sequence regression",
         summary=f"Says {names} of {for_each}, with an interval. It learned from {corpus.name}.",
         facts={
-            "parameters": f"{measured.trained.model.count_params():,}",
-            f"covered by {wanted:g} % intervals": f"{100 * test['coverage']:.1f} %",
+            "parameters": f"{run.trained.model.count_params():,}",
+            f"covered by {wanted:g} % intervals": f"{100 * metrics['test']['coverage']:.1f} %",
         },
         data={
             "Licence": corpus.licence,
             "Source": corpus.source,
             "Inputs": ", ".join(corpus.channel_names) or "text",
         },
-        results=_results(folder, corpus, metrics, measured),
+        results=_results(run, metrics, measured),
         learning=[
             plots.learning_curve(folder.plots, folder.history_file, "deviations of the target"),
             report.Paragraph(
@@ -85,7 +77,7 @@ def card(
                 "at this step would keep."
             ),
         ],
-        examples=_examples(folder, corpus, measured),
+        examples=_examples(run, measured),
         meaning=_MEANING,
         limits=_LIMITS,
         serving=report.ways_to_ask(
@@ -97,170 +89,136 @@ def card(
     )
 
 
-def _results(
-    folder: run_folder.RunFolder[configs.Config],
-    corpus: data.Corpus,
-    metrics: Mapping[str, Any],
-    measured: Measured,
-) -> list[report.Block]:
-    config, test, found = folder.config, metrics["test"], measured.found
-    truths = scoring.judged(config, corpus.test.targets)
+def _results(run: Run, metrics: Mapping[str, Any], measured: Measured) -> list[report.Block]:
+    corpus, test, plot_folder = run.data, metrics["test"], run.folder.plots
     blocks: list[report.Block] = [
-        plots.model_and_baselines(folder.plots, metrics, metrics["primary"]["name"].upper()),
+        plots.model_and_baselines(plot_folder, metrics, metrics["primary"]["name"].upper()),
         report.Paragraph(
             f"The 95 % interval of the RMSE goes from {test['rmse_interval_low']:.3g} to "
             f"{test['rmse_interval_high']:.3g}, over draws of the {test['units']} test units. "
-            f"Intervals that shall cover {100 * config.intervals.coverage:g} % cover "
+            f"Intervals that shall cover {100 * run.config.intervals.coverage:g} % cover "
             f"{100 * test['coverage']:.1f} % of the test truths."
         ),
-        value_plots.truth_and_answer(folder.plots, corpus.target_names, found, truths),
+        value_plots.truth_and_answer(plot_folder, corpus.target_names, *measured),
     ]
-    if config.target.remaining:
+    if run.config.target.remaining:
         rows = [
             [stage, f"{each['cases']:.0f}", f"{each['rmse']:.2f}", f"{each['mean_error']:+.2f}"]
-            for stage, each in scoring.by_stage(found, truths).items()
+            for stage, each in scoring.by_stage(*measured).items()
         ]
         header = ["remaining", "cases", "RMSE", "mean error"]
         blocks.append(report.Table("Test cases by stage of life.", header, rows))
     elif len(corpus.target_names) > 1:
-        rows = []
-        for at, name in enumerate(corpus.target_names):
-            one = regression.errors_of(found.value[:, at : at + 1], truths[:, at : at + 1])
-            rows.append([name, *(f"{one[each]:.4g}" for each in ("rmse", "mae", "r2"))])
-        blocks.append(report.Table("By target.", ["", "RMSE", "MAE", "R²"], rows))
-    rows = [
-        [size, f"{count:,}", f"{error:.4g}"]
-        for size, count, error in sequence_statistics.by_size(
-            corpus.test.sequences, _errors(config, corpus.test, found)
-        )
-    ]
-    unit = "words" if corpus.is_text else "steps"
-    header = [unit, "sequences", "error"]
+        blocks.append(_by_target(corpus.target_names, measured))
     blocks.append(
-        report.Table("Mean distance from the truth, of test sequences by length.", header, rows)
-    )
-    if corpus.channel_names:
-        rows = importance(corpus, config, measured.trained)
-        blocks.append(
-            report.Table(
-                "RMSE on the test part when a channel is taken from another sequence, the most "
-                "important channel first.",
-                ["channel", "RMSE", "worse by"],
-                rows,
-            )
+        pictures.by_length(
+            corpus.test.sequences,
+            _errors(run, measured),
+            caption="Mean distance from the truth, of test sequences by length.",
+            score_name="error",
+            told="{:.4g}".format,
         )
-    return blocks
+    )
+    return blocks if corpus.is_text else [*blocks, importance(run)]
 
 
-def importance(
-    corpus: data.Corpus, config: configs.Config, trained: trained_model.TrainedModel
-) -> list[list[str]]:
-    """Returns a row for each channel: its name, the RMSE without its word, and the difference."""
-    part = corpus.test
+def _by_target(names: tuple[str, ...], measured: Measured) -> report.Table:
+    rows = []
+    for at, name in enumerate(names):
+        of_one = (each[:, at : at + 1] for each in (measured.found.value, measured.truths))
+        found = regression.errors_of(*of_one)
+        rows.append([name, *(f"{found[each]:.4g}" for each in ("rmse", "mae", "r2"))])
+    return report.Table("By target.", ["", "RMSE", "MAE", "R²"], rows)
+
+
+def importance(run: Run) -> report.Table:
+    """Returns the RMSE without what a channel tells, and the difference, for each channel."""
+    config, part = run.config, run.data.test
     draw = np.random.default_rng([config.seed, _IMPORTANCE_SEED])
-    chosen = np.arange(len(part.sequences))
-    if config.target.per != "step" and len(chosen) > _IMPORTANCE_CASES:
-        chosen = np.sort(draw.choice(chosen, _IMPORTANCE_CASES, replace=False))
-        sequences = part.sequences.taken(chosen)
-        part = part._replace(sequences=sequences, targets=part.targets[chosen])
-    truths = scoring.judged(config, part.targets)
-    scorer = scoring.Scorer(trained.model, config)
+    sequences, truths = part.sequences, part.targets
+    if config.target.per != "step" and len(sequences) > _IMPORTANCE_CASES:
+        chosen = np.sort(draw.choice(len(sequences), _IMPORTANCE_CASES, replace=False))
+        sequences, truths = sequences.taken(chosen), truths[chosen]
+    truths = targets.capped(truths, config.target)
+    score = scoring.scorer(run.trained.model, config)
 
-    def rmse(sequences: ragged.Sequences) -> float:
-        outputs = scorer(part._replace(sequences=sequences))
-        answered = scoring.answers(trained, outputs)[0].numpy().astype(float)
+    def rmse(changed: ragged.Sequences) -> float:
+        answered = scoring.answers(run.trained, score(changed))[0].numpy().astype(float)
         return regression.errors_of(answered, truths)["rmse"]
 
-    usual, found = reading.importance(part.sequences, rmse, draw)
-    return [
-        [name, f"{value:.4g}", f"{value - usual:+.3g}"]
-        for name, value in sorted(found.items(), key=lambda each: each[::-1], reverse=True)
-    ]
+    return pictures.importance(
+        sequences,
+        rmse,
+        draw,
+        caption="RMSE on the test part when a channel is taken from another sequence, the most "
+        "important channel first.",
+        header=["channel", "RMSE", "worse by"],
+        told=lambda usual, value: [f"{value:.4g}", f"{value - usual:+.3g}"],
+        higher_is_better=False,
+    )
 
 
-def _errors(config: configs.Config, test: targets.Part, found: regression.Answers) -> np.ndarray:
+def _errors(run: Run, measured: Measured) -> np.ndarray:
     """Returns the mean distance from the truth, over targets and steps of each test sequence."""
-    truths = scoring.judged(config, test.targets)
-    apart = np.sqrt(np.nanmean((found.value - truths) ** 2, axis=1))
-    if config.target.per != "step":
+    apart = np.sqrt(np.nanmean((measured.found.value - measured.truths) ** 2, axis=1))
+    if run.config.target.per != "step":
         return apart
-    return np.array([np.nanmean(each) for each in np.split(apart, test.sequences.starts[1:-1])])
+    return np.array([np.nanmean(each) for each in run.data.test.sequences.pieces(apart)])
 
 
-def _examples(
-    folder: run_folder.RunFolder[configs.Config], corpus: data.Corpus, measured: Measured
-) -> list[report.Section]:
+def _examples(run: Run, measured: Measured) -> list[report.Section]:
     """Builds the courses of the best, the median and the worst test unit, or rows of a table."""
-    config, test = folder.config, corpus.test
-    truths = scoring.judged(config, test.targets)
-    error = _errors(config, test, measured.found)
-    order = np.argsort(error, kind="stable")
-    inside = _inside(folder, corpus, measured.trained, int(order[len(order) // 2]))
-    ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
-    if config.per_step:
-        blocks: list[report.Block] = [
-            _course(folder.plots, rank, corpus, measured.trained, test, int(index))
-            for rank, index in ranks.items()
-        ]
+    found, truths = measured
+    sequences, names = run.data.test.sequences, run.data.target_names
+    order = np.argsort(_errors(run, measured), kind="stable")
+    middle = len(order) // 2
+    inside = _inside(run, int(order[middle]))
+    if run.config.per_step:
+        ranks = {"best": order[0], "median": order[middle], "worst": order[-1]}
         title = "Courses of the best, the median and the worst test unit"
-        return [report.Section(title, blocks), *inside]
-    found, names, rows = measured.found, corpus.target_names, []
-    for index in (*order[:3], *order[len(order) // 2 : len(order) // 2 + 3], *order[-3:]):
-        name = test.sequences.names[index]
-        rows.append(
-            [
-                str(test.sequences.texts[index])[:160] if corpus.is_text else name,
-                *(f"{value:.4g}" for value in truths[index]),
-                *(f"{value:.4g}" for value in found.value[index]),
-                f"{found.lower[index, 0]:.4g} to {found.upper[index, 0]:.4g}",
-            ]
-        )
+        courses = [_course(run, rank, int(at)) for rank, at in ranks.items()]
+        return [report.Section(title, courses), *inside]
+    rows = [
+        [
+            str(sequences.texts[at])[:160] if run.data.is_text else sequences.names[at],
+            *(f"{value:.4g}" for value in (*truths[at], *found.value[at])),
+            f"{found.lower[at, 0]:.4g} to {found.upper[at, 0]:.4g}",
+        ]
+        for at in (*order[:3], *order[middle : middle + 3], *order[-3:])
+    ]
     said = [f"{name}, {what}" for what in ("truth", "answer") for name in names]
     table = report.Table("Three of each.", ["", *said, "interval"], rows)
     return [report.Section("The best, the median and the worst answers", [table]), *inside]
 
 
-def _course(
-    folder: Path,
-    rank: str,
-    corpus: data.Corpus,
-    trained: trained_model.TrainedModel,
-    part: targets.Part,
-    index: int,
-) -> plots.Plot:
+def _course(run: Run, rank: str, index: int) -> plots.Plot:
     """Plots the course of a test sequence: truth, answer, interval."""
-    found = scoring.along(trained, part, index)
+    found = scoring.along(run.trained, run.data.test, index)
     error = regression.errors_of(found.answers.value.astype(float), found.truth)["rmse"]
     return plots.save(
-        folder,
+        run.folder.plots,
         f"course_{rank}",
         f"{found.name}, the {rank}",
         f"Course of {found.name}: answers with intervals beside the truth, RMSE {error:.3g}.",
-        value_plots.drawn(found, corpus.target_names),
+        value_plots.drawn(found, run.data.target_names),
     )
 
 
-def _inside(
-    folder: run_folder.RunFolder[configs.Config],
-    corpus: data.Corpus,
-    trained: trained_model.TrainedModel,
-    at: int,
-) -> list[report.Section]:
+def _inside(run: Run, at: int) -> list[report.Section]:
     """Draws the states of the network for a test unit, and what its one value was read from."""
-    sequences, name = corpus.test.sequences, corpus.target_names[0]
-    sections = [reading.inside(folder.plots, trained.model, trained.vocabulary, sequences, at)]
-    if folder.config.target.per == "step" or corpus.is_text:
-        return sections
-    column = 0 if folder.config.model.answer == "mean" else 2
-    last = (slice(None), -1) if folder.config.per_step else (slice(None),)
-    plot = reading.decided(
-        folder.plots,
+    sequences, network, folder = run.data.test.sequences, run.trained.model, run.folder.plots
+    inside = pictures.inside(folder, network, run.trained.vocabulary, sequences, at)
+    if run.config.target.per == "step" or run.data.is_text:
+        return [inside]
+    column, has_steps = run.config.model.answer_column, run.config.per_step
+    plot = pictures.decided(
+        folder,
         "decided",
         f"Steps and channels that moved the answer to {sequences.names[at]}",
-        trained.model,
+        network,
         sequences.at(at),
-        lambda outputs: outputs[(*last, 0, column)],
-        trained.channel_names,
-        f"of {name}",
+        lambda outputs: (outputs[:, -1] if has_steps else outputs)[:, 0, column],
+        run.data.channel_names,
+        f"of {run.data.target_names[0]}",
     )
-    return [report.Section("What the answer was read from", [plot]), *sections]
+    return [report.Section("What the answer was read from", [plot]), inside]

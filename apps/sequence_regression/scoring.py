@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sequence_regression import config as configs
-from apps.sequence_regression import data, targets, trained_model
+from apps.sequence_regression import targets, trained_model
 from apps.suite.evaluation import intervals, regression
-from apps.suite.sequences import batches
+from apps.suite.sequence_answers import scorer as scorers
 from apps.suite.texts import words
 
 STAGES = ((0.0, 25.0), (25.0, 75.0), (75.0, np.inf))
@@ -22,7 +22,7 @@ def answers(trained: trained_model.TrainedModel, outputs: tf.Tensor) -> tuple[tf
     Remaining life lies between 0 and the cap; the value lies between lower and upper.
     """
     outputs = tf.convert_to_tensor(outputs)
-    value = outputs[..., 0] if trained.config.model.answer == "mean" else outputs[..., 2]
+    value = outputs[..., trained.config.model.answer_column]
     offsets = tf.constant(trained.offsets, tf.float32)
     lower, upper = outputs[..., 1] - offsets, outputs[..., 3] + offsets
     if trained.limits is not None:
@@ -32,59 +32,39 @@ def answers(trained: trained_model.TrainedModel, outputs: tf.Tensor) -> tuple[tf
     return value, tf.minimum(lower, value), tf.maximum(upper, value)
 
 
-def at_the_end(outputs: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Returns the outputs (batch, …) of the last step that has a value, of (batch, time, …)."""
-    counted = tf.reduce_any(tf.math.is_finite(values), axis=-1)
+def at_the_end(outputs: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Returns outputs (batch, …) of the last step that counts, of (batch, time, …)."""
     places = tf.range(tf.shape(counted)[1])
     last = tf.reduce_max(tf.where(counted, places, 0), axis=1)
     return tf.gather(outputs, last, batch_dims=1)
 
 
-class Scorer:
-    """Asks a network for its outputs with the weights that it has at the time.
+def scorer(
+    network: keras.Model,
+    config: configs.Config,
+    vocabulary: words.Vocabulary | None = None,
+    every_step: bool = False,
+) -> scorers.Scorer:
+    """Returns a function from sequences to outputs, float32 [cases, targets, 4].
 
-    Args:
-        network: what `model.build` returned.
-        config: of its run.
-        vocabulary: of texts.
-        every_step: false answers a sequence of remaining life at its last step.
+    A case is a sequence, or a step of one; without `every_step` a sequence of remaining life is
+    answered at its last step.
     """
-
-    def __init__(
-        self,
-        network: keras.Model,
-        config: configs.Config,
-        vocabulary: words.Vocabulary | None = None,
-        every_step: bool = False,
-    ) -> None:
-        self._network, self._vocabulary = network, vocabulary
-        self._by_step = every_step or config.target.per == "step"
-        self._at_the_end = config.per_step and not self._by_step
-        self._ask = batches.asker(network, vocabulary, self.of_batch, by_step=self._by_step)
-
-    def of_batch(self, given: tf.Tensor) -> tf.Tensor:
-        """Computes outputs float32 (b, targets, 4) or (b, time, targets, 4) of values or texts."""
-        if not self._by_step:
-            given = data.preprocess(given, self._vocabulary)
-        outputs = self._network(given, training=False)
-        return at_the_end(outputs, given) if self._at_the_end else outputs
-
-    def __call__(self, part: targets.Part) -> np.ndarray:
-        """Returns float32 [cases, targets, 4]: a case is a sequence, or a step of one."""
-        return self._ask(part.sequences)
+    by_step = every_step or config.target.per == "step"
+    finished = at_the_end if config.per_step and not by_step else None
+    return scorers.Scorer(network, vocabulary, by_step=by_step, finished=finished)
 
 
 def answered(trained: trained_model.TrainedModel, part: targets.Part) -> regression.Answers:
     """Returns the answers to the cases of a part."""
-    outputs = Scorer(trained.model, trained.config, trained.vocabulary)(part)
+    outputs = scorer(trained.model, trained.config, trained.vocabulary)(part.sequences)
     return regression.Answers(*(each.numpy().astype(float) for each in answers(trained, outputs)))
 
 
 def along(trained: trained_model.TrainedModel, part: targets.Part, index: int) -> regression.Course:
     """Returns the answers along a sequence of a part, for a model with an answer for each step."""
     one = part.sequences.taken([index])
-    scorer = Scorer(trained.model, trained.config, every_step=True)
-    outputs = scorer(targets.Part(one, np.zeros((1, 1)), np.zeros(1, np.int64)))
+    outputs = scorer(trained.model, trained.config, every_step=True)(one)
     found = regression.Answers(*(each.numpy() for each in answers(trained, outputs)))
     if trained.config.target.remaining:
         truth = part.targets[index] + targets.remaining(one)[:, None]
@@ -121,11 +101,6 @@ def nasa_score(errors: np.ndarray) -> float:
         return float(np.sum(np.expm1(np.where(errors < 0, -errors / 13, errors / 10))))
 
 
-def judged(config: configs.Config, truths: np.ndarray) -> np.ndarray:
-    """Returns the truths that answers are judged by: remaining life with its cap."""
-    return targets.capped(truths, config.target)
-
-
 def measures(
     config: configs.Config,
     found: regression.Answers,
@@ -133,7 +108,7 @@ def measures(
     with_interval: bool = True,
 ) -> dict[str, float]:
     """Returns the measures of answers; those of remaining life against the capped truth, too."""
-    target, wanted = config.target, judged(config, truths)
+    target, wanted = config.target, targets.capped(truths, config.target)
     measured = regression.errors_of(found.value, wanted)
     if with_interval:
         measured |= regression.of_intervals(found, wanted)
@@ -159,8 +134,3 @@ def by_stage(found: regression.Answers, truths: np.ndarray) -> dict[str, dict[st
                 "mean_error": float(apart.mean()),
             }
     return stages
-
-
-def case_units(part: targets.Part, per_step: bool) -> np.ndarray:
-    """Returns the unit of each case, int [cases]."""
-    return np.repeat(part.units, part.sequences.lengths) if per_step else part.units

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,24 +39,28 @@ class Part(NamedTuple):
 
 
 def of_sequences(
-    sequences: ragged.Sequences, columns: tuple[str, ...], target: configs.TargetConfig, source: str
+    sequences: ragged.Sequences, target: configs.TargetConfig, source: str
 ) -> np.ndarray:
-    """Returns targets of the columns, [sequences, targets] or for `per` "step" [steps, targets].
+    """Returns the targets, [sequences, targets] or for `per` "step" [steps, targets].
+
+    Args:
+        sequences: their numbers are the columns of targets.
+        target: what is a target.
+        source: of the data, for errors.
 
     Raises:
         UserError: a sequence without a value, or with several where one is asked for.
     """
     rows = np.concatenate(
-        [np.reshape(sequences.numbers[name], (len(sequences.values), -1)) for name in columns],
+        [np.reshape(each, (len(sequences.values), -1)) for each in sequences.numbers.values()],
         axis=1,
     )
     if target.per == "step":
         return rows
     found = np.full((len(sequences), rows.shape[1]), np.nan)
     for index, name in enumerate(sequences.names):
-        own = rows[sequences.rows(index)]
-        for at in range(rows.shape[1]):
-            known = own[~np.isnan(own[:, at]), at]
+        for at, column in enumerate(rows[sequences.rows(index)].T):
+            known = column[~np.isnan(column)]
             if not len(known):
                 raise errors.UserError(f"{source}: {name!r} has no value of its target; give one")
             if known.min() != known.max():
@@ -97,7 +103,7 @@ def cut(
     Raises:
         UserError: a sequence that is not longer than `target.least_steps`.
     """
-    chosen, lengths = [], []
+    lengths = []
     for index, name in enumerate(sequences.names):
         own = life[sequences.rows(index)]
         if len(own) <= target.least_steps:
@@ -110,24 +116,34 @@ def cut(
             first = max(first, int((own > _HEALTHY * target.cap).sum()))
         draw = np.random.default_rng([seed, _CUTS_SEED, index])
         ends = draw.integers(min(first, len(own) - 1), len(own), size=target.cuts)
-        chosen += [index] * target.cuts
-        lengths += (1 + np.sort(ends)).tolist()
-    begun = sequences.starts[:-1][chosen]
-    rows = np.concatenate(
-        [np.arange(start, start + length) for start, length in zip(begun, lengths, strict=True)]
-    )
-    names = tuple(
-        f"{sequences.names[index]}, {length} steps"
-        for index, length in zip(chosen, lengths, strict=True)
-    )
-    parts = ragged.Sequences(
-        names=names,
-        channel_names=sequences.channel_names,
-        values=np.asarray(sequences.values[rows]),
-        starts=ragged.starts_of(np.array(lengths)),
-        steps=None if sequences.steps is None else sequences.steps[rows],
-    )
-    return Part(parts, life[begun + np.array(lengths) - 1][:, None], np.array(chosen))
+        lengths.append(1 + np.sort(ends))
+    chosen, steps = np.repeat(np.arange(len(sequences)), target.cuts), np.concatenate(lengths)
+    parts = ragged.shortened(sequences.taken(chosen), steps)
+    names = (f"{name}, {count} steps" for name, count in zip(parts.names, steps, strict=True))
+    parts = dataclasses.replace(parts, names=tuple(names))
+    return Part(parts, life[sequences.starts[:-1][chosen] + steps - 1][:, None], chosen)
+
+
+def refuse(
+    target: configs.TargetConfig, parts: Mapping[str, Part], names: Sequence[str], source: str
+) -> None:
+    """Raises UserError for targets that do not fit their config, or of which nothing is learned."""
+    train = parts["train"]
+    channels, count = len(train.sequences.channel_names), train.targets.shape[1]
+    if target.turned and (count % 3 or channels % 3):
+        raise errors.UserError(
+            "target.turned: channels and targets must be triples x, y, z; there are "
+            f"{channels} and {count}"
+        )
+    if target.logarithm and any((part.targets <= 0).any() for part in parts.values()):
+        raise errors.UserError(f"{source}: target.logarithm needs targets above 0; leave it out")
+    for at, column in enumerate(names):
+        known = train.targets[np.isfinite(train.targets[:, at]), at]
+        if not len(known) or known.min() == known.max():
+            raise errors.UserError(
+                f"{source}: the target {column} has one value in training, or none; "
+                "there is nothing to learn"
+            )
 
 
 def capped(values: np.ndarray, target: configs.TargetConfig) -> np.ndarray:

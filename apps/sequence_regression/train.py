@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from apps.sequence_regression import config as configs
 from apps.suite.commands import command
@@ -36,7 +36,6 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import numpy as np
 
     from apps.sequence_regression import data, model, scoring, targets, trained_model
@@ -57,29 +56,22 @@ def fit(config: configs.Config, run: Path, *, overwrite: bool = False) -> None:
     noted = run_folder.noted(corpus, target_names=list(names), channel_names=list(channels))
     objective = model.loss(config, scale)
     with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
-
-        def build(made: configs.Config, **read: Any) -> keras.Model:
-            return model.build(made, len(channels), scale, **read)
-
-        network, answering, vocabulary, _ = members.learner(
-            corpus, config, folder, build, objective
-        )
+        build = functools.partial(model.build, scale=scale)
+        network, answering, vocabulary = members.learner(corpus, config, folder, build, objective)
         print(
             f"{corpus.name}: {len(parts.learned.sequences):,} training sequences, {len(values):,} "
             f"rows; to learn: {', '.join(names)}; {network.count_params():,} parameters; "
             f"{settings.steps:,} steps"
         )
 
-        def scorer(member: keras.Model) -> scoring.Scorer:
-            return scoring.Scorer(member, config, vocabulary)
-
+        scorer = functools.partial(scoring.scorer, config=config, vocabulary=vocabulary)
         score = members.held_out(network, parts, scorer)
         truths = targets.capped(parts.validation.targets, config.target)
 
         def validate() -> dict[str, float]:
             outputs = score()
-            column = 0 if config.model.answer == "mean" else 2
-            found = regression.errors_of(outputs[..., column].astype(float), truths)
+            value = outputs[..., config.model.answer_column].astype(float)
+            found = regression.errors_of(value, truths)
             loss = float(objective(truths.astype(np.float32), outputs))
             return {"loss": loss, "rmse": found["rmse"], "mae": found["mae"]}
 

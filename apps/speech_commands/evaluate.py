@@ -44,12 +44,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.speech_commands import baselines, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.speech_commands import baselines, data, report, scoring, trained_model
     from apps.suite.evaluation import classification
     from apps.suite.sounds import feature_cache
 
-    folder, trained, corpus, config = run.folder, run.trained, run.data, run.config
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
+    trained, corpus, config = run.trained, run.data, run.config
     parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     features = {
         name: feature_cache.extracted(
@@ -112,14 +113,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     notes = [_streams_note(metrics["test"]) if streams else "", _why(metrics, config)]
     note = "\n".join(filter(None, notes))
     return evaluation.finish(folder, metrics, card, [measured.example], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, recordings.Corpus]:
-    from apps.speech_commands import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def _example(corpus: recordings.Corpus, config: configs.Config, run: Path) -> str:

@@ -14,7 +14,7 @@ from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 
 if typing.TYPE_CHECKING:
-    from apps.speech_to_text import data, trained_model
+    from apps.speech_to_text import data
 
 TASK = "speech_to_text"
 _STREAMED = 32  # test recordings that are heard as streams as well
@@ -31,9 +31,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     """
     import numpy as np
 
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.speech_to_text import baselines, data, measures, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.speech_to_text import baselines, data, measures, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus, config = run.trained, run.data, run.config
     learned = data.featured(corpus, "train", config, config.augmentation.copies)
     asked = data.featured(corpus, "test", config)
@@ -80,14 +81,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     )
     example = _example(corpus.test, config.audio.sample_rate_hz, run.folder.path)
     return evaluation.finish(run.folder, metrics, card, [example], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.speech_to_text import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def _example(test: data.Part, rate: int, run: Path) -> str:

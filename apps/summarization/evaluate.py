@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.summarization import config as configs
-
-if typing.TYPE_CHECKING:
-    from apps.summarization import data, trained_model
 
 TASK = "summarization"
 
@@ -29,9 +25,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.summarization import baselines, data, measures, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.summarization import baselines, data, measures, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus, settings = run.trained, run.data, run.config.text
     test = corpus.test
     print(f"summing up {len(test):,} test texts", flush=True)
@@ -74,14 +71,6 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     card = report.card(run.folder, corpus, metrics, answers, ceiling, cut, parameters)
     note = f"It sums up {a_second:,.1f} texts a second here, {scoring.ROWS} at once."
     return evaluation.finish(run.folder, metrics, card, [sources[0][:200]], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.summarization import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation, tag_measures
 from apps.suite.runs import run_folder as run_folders
 from apps.tagging import config as configs
-
-if typing.TYPE_CHECKING:
-    from apps.tagging import data, trained_model
 
 TASK = "tagging"
 
@@ -29,11 +25,12 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import numpy as np
 
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.tagging import baselines, data, report, scoring
+    from apps.tagging import baselines, data, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus = run.trained, run.data
     test, scheme, names = corpus.test, corpus.scheme, trained.tag_names
     seen = {word.lower() for each in corpus.train for word in each.words}
@@ -44,7 +41,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     answers = scoring.answers(trained, encoded, ask)
     words_a_second = len(encoded.words) / (time.perf_counter() - began)
-    evaluation.refuse_diverged(run.folder, *answers.probabilities, answers.labels)
+    evaluation.refuse_diverged(folder, *answers.probabilities, answers.labels)
     words, right = [each.words for each in test], [each.tags for each in test]
 
     def scores(tags: tag_measures.Tags) -> dict[str, float]:
@@ -76,17 +73,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "test": result,
         "baselines": of_baselines,
     }
-    card = report.card(run.folder, corpus, metrics, answers, trained.model.count_params())
+    card = report.card(folder, corpus, metrics, answers, trained.model.count_params())
     note = f"It tags {words_a_second:,.0f} words a second here, in batches of {scoring.ROWS}."
-    return evaluation.finish(run.folder, metrics, card, [" ".join(words[0][:12])], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Corpus]:
-    from apps.tagging import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
+    return evaluation.finish(folder, metrics, card, [" ".join(words[0][:12])], note=note)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -178,17 +178,8 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
 
 def _joined(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
     """Returns answers to one row each as the answer to all of them."""
-    found = {}
-    for name in answers[0]:
-        rows = [answer[name].numpy() for answer in answers]
-        if rows[0].ndim == 2:
-            longest, fill = max(row.shape[1] for row in rows), _fill(name)
-            rows = [
-                np.pad(row, [(0, 0), (0, longest - row.shape[1])], constant_values=fill)
-                for row in rows
-            ]
-        found[name] = np.concatenate(rows)
-    return found
+    rows = [{name: each.numpy()[0] for name, each in answer.items()} for answer in answers]
+    return warmup_requests.stacked(rows, **{name: _fill(name) for name in answers[0]})
 
 
 def _fill(name: str) -> Any:

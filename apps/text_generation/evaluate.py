@@ -20,7 +20,7 @@ from apps.text_generation import config as configs
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.text_generation import baselines, data, trained_model
+    from apps.text_generation import baselines, data
 
 TASK = "text_generation"
 PRIMARY = "nats_per_character"
@@ -37,9 +37,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
-    from apps.text_generation import baselines, continuations, data, report, scoring
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.text_generation import baselines, continuations, data, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     (streaming, tokenizer, config), text = run.trained, run.data
     with progress.working("encoding the text"):
         tokens = data.encode(text, tokenizer, config)
@@ -47,7 +48,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     print(f"reading {len(tokens.test):,} test tokens", flush=True)
     with progress.working("reading the test text"):
         nats = scoring.token_nats(streaming, tokens.test, ROWS, warm_up_tokens=WARM_UP_TOKENS)
-    evaluation.refuse_diverged(run.folder, nats)
+    evaluation.refuse_diverged(folder, nats)
     print("counting n-grams for the baselines", flush=True)
     with progress.working("counting n-grams"):
         counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
@@ -74,18 +75,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         parameters=streaming.count_params(),
         vocabulary_size=tokenizer.vocabulary_size,
     )
-    card = report.card(run.folder, text, metrics, measured, _how_it_was_read(tokens))
+    card = report.card(folder, text, metrics, measured, _how_it_was_read(tokens))
     prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
     note = _note(metrics, config, len(tokens.train))
-    return evaluation.finish(run.folder, metrics, card, [prompt], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, data.Text]:
-    from apps.text_generation import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
+    return evaluation.finish(folder, metrics, card, [prompt], note=note)
 
 
 def metrics_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,6 @@ from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
 from apps.translation import config as configs
-
-if typing.TYPE_CHECKING:
-    from apps.suite.data import pair_sets
-    from apps.translation import trained_model
 
 TASK = "translation"
 
@@ -29,19 +24,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     from apps.suite.data import pair_sets
     from apps.suite.sequences import pair_answers
     from apps.suite.texts import nearest_text
-    from apps.translation import baselines, measures, report
+    from apps.translation import baselines, data, measures, report, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus, search = run.trained, run.data, run.config.search
     questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
     by_letters = measures.by_words(run.config.text.source_pieces, sources)
     print(f"translating {len(sources):,} test texts", flush=True)
     answers = trained.writer(sources, search.beam_width, trained.length_penalty)
-    evaluation.refuse_diverged(run.folder, answers.log_probabilities)
+    evaluation.refuse_diverged(folder, answers.log_probabilities)
     tokenizer = measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test])
     print("translating by the baselines", flush=True)
     recalled = nearest_text.nearest(corpus.train, sources, by_letters=by_letters)
@@ -84,22 +80,14 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         "baselines": of_baselines,
     }
     account = report.Account(corpus, questions, answers.texts, recalled, trained)
-    card = report.card(run.folder, account, metrics)
+    card = report.card(folder, account, metrics)
     note = (
         f"BLEU by sacreBLEU, {metrics['data']['bleu_signature']}\n"
         f"It translates {answers.texts_a_second:,.0f} texts a second here, in batches of "
         f"{pair_answers.ROWS} with a beam of {search.beam_width} "
         f"and a length penalty of {trained.length_penalty:g}."
     )
-    return evaluation.finish(run.folder, metrics, card, [sources[0]], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, pair_sets.Corpus]:
-    from apps.translation import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
+    return evaluation.finish(folder, metrics, card, [sources[0]], note=note)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

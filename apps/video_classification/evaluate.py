@@ -14,7 +14,7 @@ from apps.suite.runs import run_folder as run_folders
 from apps.video_classification import config as configs
 
 if typing.TYPE_CHECKING:
-    from apps.video_classification import clips, trained_model
+    from apps.video_classification import clips
 
 TASK = "video_classification"
 EXAMPLE = "datasets/moving_digits/dummy_data/circle.mp4"
@@ -29,16 +29,17 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
-    run = evaluation.opened(run_folder, TASK, configs.Config, _load)
+    folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     from apps.suite.evaluation import classification
-    from apps.video_classification import baselines, report, scoring
+    from apps.video_classification import baselines, data, report, scoring, trained_model
 
+    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus, config = run.trained, run.data, run.config
     test, classes = corpus.test, len(corpus.label_names)
     print(f"answering {len(test.names):,} test videos, {len(test):,} clips", flush=True)
     with progress.working("answering the test videos"):
         of_clips = scoring.Scorer(trained.model)(test, config.evaluation.flip)
-    evaluation.refuse_diverged(run.folder, of_clips)
+    evaluation.refuse_diverged(folder, of_clips)
     labels, probabilities = test.video_labels, scoring.of_videos(of_clips, test)
     with progress.working("answering after each frame"):
         by_frames = scoring.by_frames_seen(trained.model, config, test)
@@ -61,19 +62,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         groups=groups,
         frames_seen=frames_seen,
         parameters=trained.model.count_params(),
-        example=_example(corpus, run.folder.path),
+        example=_example(corpus, folder.path),
     )
-    card = report.card(run.folder, corpus, metrics, measured)
+    card = report.card(folder, corpus, metrics, measured)
     note = "\n".join(filter(None, [_note(metrics["test"]), _why(metrics, config)]))
-    return evaluation.finish(run.folder, metrics, card, [measured.example], note=note)
-
-
-def _load(
-    folder: run_folders.RunFolder[configs.Config],
-) -> tuple[trained_model.TrainedModel, clips.Corpus]:
-    from apps.video_classification import data, trained_model
-
-    return trained_model.read(folder), data.load(folder.config)
+    return evaluation.finish(folder, metrics, card, [measured.example], note=note)
 
 
 def _example(corpus: clips.Corpus, run: Path) -> str:

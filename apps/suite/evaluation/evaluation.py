@@ -1,6 +1,7 @@
 """Opens the evaluation of a trained run, and finishes it, in the same way for every task.
 
-run = evaluation.opened(run_folder, TASK, config.Config, load)
+folder = run_folders.open_trained(run_folder, TASK, config.Config)
+run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
 …                                   # the task measures its model and its baselines
 return evaluation.finish(run.folder, metrics, report.card(…), arguments_of_predict)
 """
@@ -12,8 +13,7 @@ import shlex
 import shutil
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from apps.suite import errors
@@ -42,45 +42,27 @@ Loaded = TypeVar("Loaded", bound=Data)
 
 @dataclasses.dataclass(frozen=True)
 class Run(Generic[Config, Trained, Loaded]):
-    """A trained run with its model and its data."""
+    """A trained run with its model and its data.
+
+    Raises:
+        UserError: the data have changed since the training.
+    """
 
     folder: run_folders.RunFolder[Config]
     trained: Trained
     data: Loaded
 
+    def __post_init__(self) -> None:
+        if self.data.fingerprint != self.folder.data["fingerprint"]:
+            raise errors.UserError(
+                f"{self.data.source}: changed since the training of {self.folder.path}; "
+                "restore it, or train again"
+            )
+
     @property
     def config(self) -> Config:
         """Returns the config of the run."""
         return self.folder.config
-
-
-def opened(
-    run_folder: Path,
-    task: str,
-    kind: type[Config],
-    load: Callable[[run_folders.RunFolder[Config]], tuple[Trained, Loaded]],
-) -> Run[Config, Trained, Loaded]:
-    """Returns the trained run in a folder with its model and its data.
-
-    Args:
-        run_folder: of the run.
-        task: name of the task that must have trained it.
-        kind: the task's config dataclass.
-        load: reads the model and the data of a folder. It is called after the folder is known to
-            be good, and imports what it needs then: TensorFlow takes seconds.
-
-    Raises:
-        UserError: the folder holds no trained run of the task, a file is damaged, or the data have
-            changed since the training.
-    """
-    folder = run_folders.open_trained(Path(run_folder), task, kind)
-    trained, data = load(folder)
-    if data.fingerprint != folder.data["fingerprint"]:
-        raise errors.UserError(
-            f"{data.source}: changed since the training of {folder.path}; "
-            "restore it, or train again"
-        )
-    return Run(folder, trained, data)
 
 
 def refuse_diverged(folder: run_folders.RunFolder[Any], *answers: np.ndarray) -> None:

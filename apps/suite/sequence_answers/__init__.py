@@ -1,1 +1,1 @@
-"""Puts sequences and texts to a trained model: asked, served, smoothed, drawn."""
+"""Puts sequences and texts to a trained model: scored, asked, served, smoothed, drawn."""

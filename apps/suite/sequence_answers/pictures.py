@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.evaluation import plot_style, plots, report
-from apps.suite.sequences import members, ragged
+from apps.suite.sequences import members, ragged, sequence_statistics
 from apps.suite.texts import words
 
 _PATH_STEPS = 24  # of the integral
@@ -103,8 +103,13 @@ def importance(
     sequences: ragged.Sequences,
     score: Callable[[ragged.Sequences], float],
     draw: np.random.Generator,
-) -> tuple[float, dict[str, float]]:
-    """Returns the score of sequences, and by channel the one without what the channel tells.
+    *,
+    caption: str,
+    header: Sequence[str],
+    told: Callable[[float, float], Sequence[str]],
+    higher_is_better: bool,
+) -> report.Table:
+    """Returns a table of scores without what a channel tells, the most important channel first.
 
     The channel's values of each sequence are those of another one, repeated or cut to its length:
     what they tell is lost, and they stay usual values.
@@ -113,6 +118,9 @@ def importance(
         sequences: of numbers, at least two.
         score: of the model's answers to them.
         draw: of the others.
+        caption, header: of the table.
+        told: writes the usual score and the one without the channel as the cells of a row.
+        higher_is_better: the score.
     """
     whole = np.asarray(sequences.values)
     usual = score(sequences)
@@ -124,7 +132,32 @@ def importance(
             steps = int(sequences.lengths[index])
             values[sequences.rows(index), at] = np.resize(sequences.at(other)[:, at], steps)
         found[name] = score(dataclasses.replace(sequences, values=values))
-    return usual, found
+    sign = 1 if higher_is_better else -1
+    order = sorted(found.items(), key=lambda each: sign * each[1])
+    return report.Table(caption, header, [[name, *told(usual, value)] for name, value in order])
+
+
+def by_length(
+    sequences: ragged.Sequences,
+    scores: np.ndarray,
+    *,
+    caption: str,
+    score_name: str,
+    told: Callable[[float], str],
+) -> report.Table:
+    """Returns a table of the mean score of sequences, or texts, by their length.
+
+    Args:
+        sequences, scores: see `sequence_statistics.by_size`.
+        caption: of the table.
+        score_name: heads the column of the scores, which `told` writes.
+    """
+    rows = [
+        [size, f"{count:,}", told(score)]
+        for size, count, score in sequence_statistics.by_size(sequences, scores)
+    ]
+    unit = "words" if len(sequences.texts) else "steps"
+    return report.Table(caption, [unit, "sequences", score_name], rows)
 
 
 def activations(model: keras.Model, values: np.ndarray) -> np.ndarray:

@@ -36,21 +36,23 @@ def sequences(
     given: ragged.Sequences,
     names: Sequence[str],
     *,
-    by_step: bool,
     streamed: bool = False,
 ) -> Iterator[Asked]:
-    """Yields each sequence with its answers, in order.
+    """Yields each sequence or text with its answers, in order.
 
     Args:
-        model: answers `serving_default`, or `stream`.
-        given: sequences of numbers.
+        model: answers `serving_default`, or `stream`; its setting `per` says that each step has an
+            answer.
+        given: sequences of numbers, or texts.
         names: of the outputs that are wanted.
-        by_step: each step has an answer.
         streamed: asks as a stream does, for an answer after each step.
 
     Raises:
         UserError: a sequence without any value, or what the model refuses.
     """
+    if len(given.texts):
+        yield from texts(model, list(zip(given.names, given.texts.tolist(), strict=True)), names)
+        return
     if streamed:
         for index, name in enumerate(given.names):
             values = given.at(index)
@@ -59,6 +61,7 @@ def sequences(
     for index, name in enumerate(given.names):
         if not np.isfinite(given.at(index)).any():
             raise errors.UserError(f"{name}: a sequence without any value; leave it out")
+    by_step = model.setting("per") == "step"
     for chosen in np.split(np.arange(len(given)), range(_ROWS, len(given), _ROWS)):
         asked = model.ask(values=batches.padded(given, chosen))
         for place, index in enumerate(chosen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from apps.suite.export import assets, onnx_file, saved_model
 from apps.suite.networks import sequence_encoder, streaming
+from apps.suite.sequence_answers import scorer as scorers
 from apps.suite.sequences import members
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import words
@@ -80,13 +81,14 @@ class ServedSequences:
 
     Args:
         trained: the model.
-        outputs: computes the outputs of values (b, time, channels) or texts string[b].
-        step_outputs: computes those of the vectors of steps, (b, steps, width).
+        scorer: computes the outputs of values (b, time, channels) or texts string[b].
+        head: name of the layer that makes the network's outputs.
         answer: makes the answers of outputs.
-        step_answer: makes the answers of a stream's outputs.
+        step_answer: makes the answers of a stream's outputs; `answer` if it is not given.
         settings: the asset settings.json; names of states and limits are added.
 
     Attributes:
+        trained, head: as given.
         saved: what has to be saved for the signatures.
         settings: what clients need beside the signatures.
     """
@@ -95,15 +97,17 @@ class ServedSequences:
         self,
         trained: Trained,
         *,
-        outputs: Callable[[tf.Tensor], tf.Tensor],
-        step_outputs: Callable[[tf.Tensor], tf.Tensor],
+        scorer: scorers.Scorer,
+        head: str,
         answer: Answer,
-        step_answer: Answer,
+        step_answer: Answer | None = None,
         settings: Mapping[str, Any],
     ) -> None:
+        self.trained = trained
         self._channels, self._stream = len(trained.channel_names), trained.stream
-        self._outputs, self._step_outputs = outputs, step_outputs
-        self._answer, self._step_answer = answer, step_answer
+        self._scorer, self.head = scorer, head
+        self._of_vectors = members.step_outputs(trained.model, head)
+        self._answer, self._step_answer = answer, step_answer or answer
         self.saved = tf.Module(name="served_sequences")
         self.saved.weights = [weight.value for weight in trained.model.weights]
         self.saved.vocabulary = trained.vocabulary
@@ -146,7 +150,7 @@ class ServedSequences:
             tf.reduce_all(known),
             "values: a sequence without any value; leave it out",
         )
-        return self._answer(self._outputs(_one_row(values))[:rows])
+        return self._answer(self._scorer.of_batch(_one_row(values))[:rows])
 
     def texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default` of a network of texts."""
@@ -160,7 +164,7 @@ class ServedSequences:
         )
         missing = tf.cast(rows == 0, tf.int32)
         padded = tf.concat([text, tf.fill([missing], "")], axis=0)
-        return self._answer(self._outputs(padded)[:rows])
+        return self._answer(self._scorer.of_batch(padded)[:rows])
 
     def stream(self, chunk: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `stream`: the answers after each step of the chunk."""
@@ -174,6 +178,54 @@ class ServedSequences:
             **self._step_answer(self._step_outputs(vectors)[:rows]),
             **{name: state[:rows] for name, state in streaming.packed(after).items()},
         }
+
+    def _step_outputs(self, vectors: tf.Tensor) -> tf.Tensor:
+        return self._scorer.activation(self._of_vectors(vectors))
+
+    def requests(self) -> list[warmup_requests.Request]:
+        """Returns requests of one and of several sequences or texts, with the answers of Keras.
+
+        Keras runs the network operation by operation. Each signature has at least one request.
+        """
+        vocabulary = self.trained.vocabulary
+        if vocabulary is not None:
+            texts = ["one two three", "", "What is this? It is a text.", *vocabulary.words[:2]]
+            return [*map(self._texts_request, (texts[:1], texts)), assets.request()]
+        drawn = _drawn(self.trained.model)
+        found = [*map(self._sequences_request, (drawn[:1, :9], drawn))]
+        if self._stream is not None:
+            found += [*self._stream_requests(drawn[:1]), *self._stream_requests(drawn)]
+        return [*found, assets.request()]
+
+    def _texts_request(self, texts: list[str]) -> warmup_requests.Request:
+        assert self.trained.vocabulary is not None
+        outputs = self._scorer.of_inputs(self.trained.vocabulary.inputs(tf.constant(texts)))
+        given = np.array([text.encode() for text in texts], object)
+        answers = _arrays(self._answer(outputs))
+        return warmup_requests.Request("serving_default", {"text": given}, answers)
+
+    def _sequences_request(self, values: np.ndarray) -> warmup_requests.Request:
+        """Asks for a row at a time; without padding, where that has no answers of its own."""
+        lengths = np.isfinite(values).any(axis=2).sum(axis=1)
+        kept = [None if self._scorer.by_step else length for length in lengths]
+        rows = [
+            self._scorer.of_inputs(tf.constant(row[None, :steps]))
+            for row, steps in zip(values, kept, strict=True)
+        ]
+        answers = _arrays(self._answer(tf.concat(rows, axis=0)))
+        return warmup_requests.Request("serving_default", {"values": values}, answers)
+
+    def _stream_requests(self, values: np.ndarray) -> Iterator[warmup_requests.Request]:
+        """Yields requests for a first chunk and a second."""
+        assert self._stream is not None
+        after = self._stream.initial_states(len(values))
+        states = {name: np.zeros((len(values), 0), np.float32) for name in after}
+        for chunk in np.split(values, [_FIRST_CHUNK], axis=1):
+            vectors, after = self._stream.advance(tf.constant(chunk), after)
+            packed = _arrays(streaming.packed(after))
+            answers = {**_arrays(self._step_answer(self._step_outputs(vectors))), **packed}
+            yield warmup_requests.Request("stream", {"chunk": chunk, **states}, answers)
+            states = packed
 
     def _checked(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Returns values after checks of their number, and that none is infinite."""
@@ -198,88 +250,21 @@ def _one_row(values: tf.Tensor) -> tf.Tensor:
     return tf.pad(values, [[0, added], *([0, 0] for _ in values.shape[1:])])
 
 
-class Requests:
-    """Makes warm-up requests of one and of several sequences or texts, answered by Keras.
+def _arrays(tensors: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    return {name: each.numpy() for name, each in tensors.items()}
 
-    Args:
-        trained: as in `ServedSequences`.
-        answers: makes the named answers of outputs in NumPy.
-        step_answers: makes those of a stream.
-        step_outputs: as in `ServedSequences`.
-        outputs: of values float32 (b, time, channels); the network's own if it is not given.
-    """
 
-    def __init__(
-        self,
-        trained: Trained,
-        *,
-        answers: Callable[[np.ndarray], dict[str, np.ndarray]],
-        step_answers: Callable[[np.ndarray], dict[str, np.ndarray]],
-        step_outputs: Callable[[tf.Tensor], tf.Tensor],
-        outputs: Callable[[np.ndarray], np.ndarray] | None = None,
-    ) -> None:
-        self._network, self._vocabulary = trained.model, trained.vocabulary
-        self._chunks = trained.stream
-        self._answers, self._step_answers = answers, step_answers
-        self._step_outputs, self._outputs = step_outputs, outputs
-
-    def all(self) -> list[warmup_requests.Request]:
-        """Returns at least one request for each signature."""
-        if self._vocabulary is not None:
-            known = self._vocabulary.words[:2]
-            texts = ["one two three", "", "What is this? It is a text.", *known]
-            return [self._texts(texts[:1]), self._texts(texts), assets.request()]
-        drawn = self._drawn()
-        found = [self._sequences(drawn[:1, :9]), self._sequences(drawn)]
-        if self._chunks is not None:
-            for values in (drawn[:1], drawn):
-                found += self._stream(self._chunks, values)
-        return [*found, assets.request()]
-
-    def _drawn(self) -> np.ndarray:
-        """Returns three sequences of the training's level and spread, two of them shorter."""
-        layer = members.of(self._network)[0].get_layer("sequence_inputs")
-        channels = self._network.inputs[0].shape[-1]
-        mean = np.array(layer.mean or [0.0] * channels)
-        deviation = np.array(layer.deviation or [1.0] * channels)
-        draw = np.random.default_rng(0)
-        normal = draw.normal(size=(3, _EXAMPLE_STEPS, channels))
-        drawn = (mean + deviation * normal).astype(np.float32)
-        drawn[1, 14:] = drawn[2, 20:] = np.nan
-        drawn[0, 3, 0] = np.nan
-        return drawn
-
-    def _texts(self, texts: list[str]) -> warmup_requests.Request:
-        assert self._vocabulary is not None
-        inputs = self._vocabulary.inputs(tf.constant(texts))
-        outputs = np.asarray(self._network(inputs, training=False))
-        given = np.array([text.encode() for text in texts], object)
-        answers = self._answers(outputs)
-        return warmup_requests.Request("serving_default", {"text": given}, answers)
-
-    def _sequences(self, values: np.ndarray) -> warmup_requests.Request:
-        if self._outputs is not None:
-            outputs = self._outputs(values)
-        else:
-            outputs = np.asarray(self._network(tf.constant(values), training=False))
-        answers = self._answers(outputs)
-        return warmup_requests.Request("serving_default", {"values": values}, answers)
-
-    def _stream(
-        self, stream: sequence_encoder.Stream | members.Stream, values: np.ndarray
-    ) -> list[warmup_requests.Request]:
-        """Returns requests for a first chunk and a second."""
-        after = stream.initial_states(len(values))
-        states = {name: np.zeros((len(values), 0), np.float32) for name in after}
-        found = []
-        for chunk in np.split(values, [_FIRST_CHUNK], axis=1):
-            vectors, after = stream.advance(tf.constant(chunk), after)
-            outputs = np.asarray(self._step_outputs(vectors))
-            rows = {name: state.numpy() for name, state in streaming.packed(after).items()}
-            answers = {**self._step_answers(outputs), **rows}
-            found.append(warmup_requests.Request("stream", {"chunk": chunk, **states}, answers))
-            states = rows
-        return found
+def _drawn(network: keras.Model) -> np.ndarray:
+    """Returns three sequences of the training's level and spread, two of them shorter."""
+    layer = members.of(network)[0].get_layer("sequence_inputs")
+    channels = network.inputs[0].shape[-1]
+    mean = np.array(layer.mean or [0.0] * channels)
+    deviation = np.array(layer.deviation or [1.0] * channels)
+    normal = np.random.default_rng(0).normal(size=(3, _EXAMPLE_STEPS, channels))
+    drawn = (mean + deviation * normal).astype(np.float32)
+    drawn[1, 14:] = drawn[2, 20:] = np.nan
+    drawn[0, 3, 0] = np.nan
+    return drawn
 
 
 def example_body(channel_names: Sequence[str]) -> str:
@@ -300,16 +285,20 @@ def tell(version: Path, answer: str, example: str = "") -> None:
     saved_model.tell(version, answer, example_body(settings["channel_names"]), example)
 
 
-def onnx_network(
-    trained: Trained, requests: Iterable[warmup_requests.Request], output: str
-) -> onnx_file.Network:
+def export(task: str, served: ServedSequences, destination: Path) -> Path:
+    """Writes the next version of a task's export, and returns it: see `saved_model.export`."""
+    return saved_model.export(task, served.trained.model, served, served.requests, destination)
+
+
+def onnx_network(served: ServedSequences) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to the output of a network, by its name.
 
     The requests to `serving_default` become examples for the check.
     """
-    found = [dict(each.inputs) for each in requests if each.signature == "serving_default"]
-    known = trained.vocabulary
+    asked = [each for each in served.requests() if each.signature == "serving_default"]
+    found = [dict(each.inputs) for each in asked]
+    known = served.trained.vocabulary
     if known is not None:
         of_texts = [known.inputs(tf.constant(inputs["text"])) for inputs in found]
         found = [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]
-    return onnx_file.Network(trained.model, output, found)
+    return onnx_file.Network(served.trained.model, served.head, found)

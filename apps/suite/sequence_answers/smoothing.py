@@ -114,6 +114,6 @@ def chosen(
 def _score(sequences: ragged.Sequences, labels: np.ndarray, answers: np.ndarray) -> float:
     """Returns accuracy and F1@50 together."""
     known = labels >= 0
-    pairs = [(labels[rows], answers[rows]) for rows in map(sequences.rows, range(len(sequences)))]
+    pairs = zip(sequences.pieces(labels), sequences.pieces(answers), strict=True)
     accuracy = float(np.mean(answers[known] == labels[known]))
     return accuracy + segments.scores(pairs)["f1_at_50"]

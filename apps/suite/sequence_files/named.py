@@ -1,4 +1,4 @@
-"""Reads sequences and texts from data sets by name: ours, and those of the TFDS catalogue.
+"""Finds sequences and texts by what names them: a path, or a set of ours or of the TFDS catalogue.
 
 A set holds `values` (steps, channels), or a sequence of numbers by name, or a text; and a label or
 a target, one for the sequence or one for each step.
@@ -6,6 +6,8 @@ a target, one for the sequence or one for each step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +26,32 @@ _PARTS = {"train": "train", "validation": "validation", "valid": "validation", "
 class NamedSet(NamedTuple):
     """Sequences of a set; the column `wanted` is in their `words` or `numbers`."""
 
+    name: str
     sequences: ragged.Sequences
     licence: str
     source: str
-    label_names: tuple[str, ...]  # in the set's order; () of a target
-    steps_per_second: float  # 0 where the set does not say it
+    names: tuple[str, ...] = ()  # of the labels in the set's order, or of the targets
+    steps_per_second: float = 0.0  # 0 where the set does not say it
+
+
+def is_path(name: str) -> bool:
+    """Returns whether a name is that of a file or folder; one that exists comes before a set."""
+    path = Path(name).expanduser()
+    return path.exists() or bool(path.suffix) or name.startswith((".", "/", "~"))
+
+
+def found(name: str, wanted: str, own: Callable[[Path], ragged.Sequences]) -> NamedSet:
+    """Returns the sequences of a path, which `own` reads, or those of a set: see `read`.
+
+    Raises:
+        UserError: no such file, folder or set, and as `own` and `read`.
+    """
+    if not is_path(name):
+        return read(name, wanted)
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise errors.UserError(f"{name}: no such file or folder")
+    return NamedSet(path.resolve().name, own(path), "your own data", str(path.resolve()))
 
 
 def read(name: str, wanted: str) -> NamedSet:
@@ -73,6 +96,7 @@ def read(name: str, wanted: str) -> NamedSet:
         names = [f"{each} #{place}" for place, each in enumerate(names)]
     lengths = np.array([len(array) for array in arrays] or np.ones(len(texts)), np.int64)
     return NamedSet(
+        name,
         ragged.Sequences(
             names=tuple(names),
             channel_names=() if texts else _channels(builder, features, content, arrays[0]),
@@ -84,7 +108,7 @@ def read(name: str, wanted: str) -> NamedSet:
         ),
         licence=builder.info.redistribution_info.license or "not stated by the set",
         source=builder.info.homepage or name,
-        label_names=classes,
+        names=classes or _targets(builder, wanted, labels[0]),
         steps_per_second=float((builder.info.metadata or {}).get("steps_per_second", 0.0)),
     )
 
@@ -108,6 +132,14 @@ def _label(name: str, features: Any, wanted: str) -> tuple[str, tuple[str, ...]]
     if wanted == "label" and not names:
         raise errors.UserError(f"{name}: its feature {found[0]} is not a label with names")
     return found[0], names
+
+
+def _targets(builder: Any, wanted: str, target: np.ndarray) -> tuple[str, ...]:
+    count = int(np.prod(target.shape[1:]))
+    if count == 1:
+        return (wanted,)
+    known = (builder.info.metadata or {}).get("targets")
+    return tuple(known or [f"{wanted} {number + 1}" for number in range(count)])
 
 
 def _content(name: str, features: Any, label: str) -> str:

@@ -150,10 +150,10 @@ def answered(
     Raises:
         UserError: as the readers, and what the model refuses.
     """
-    channels, by_step = model.setting("channel_names"), model.setting("per") == "step"
+    channels = model.setting("channel_names")
     for given in inputs:
         if not channels:
             yield from questions.texts(model, asked_texts(given), names)
             continue
         found = asked(Path(given), channels, settings)
-        yield from questions.sequences(model, found, names, by_step=by_step, streamed=streamed)
+        yield from questions.sequences(model, found, names, streamed=streamed)

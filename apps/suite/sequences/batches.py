@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.suite.sequences import ragged
-from apps.suite.texts import words
 from apps.suite.training import order as training_order
 
 _POOL = 32  # batches that are sorted by length together
-_ASKED_ROWS, _ASKED_STEPS = 64, 65_536  # of a question, at most
 
 Make = Callable[[np.ndarray, np.random.Generator], Sequence[np.ndarray]]
 """Makes the arrays of a batch: of indices int64 [batch], with draws of its own."""
@@ -107,52 +104,6 @@ def in_order(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     by_length = np.argsort(lengths, kind="stable")
     for start in range(0, len(by_length), batch_size):
         yield by_length[start : start + batch_size]
-
-
-def answered(
-    sequences: ragged.Sequences, ask: Callable[[tf.Tensor], tf.Tensor], *, by_step: bool
-) -> np.ndarray:
-    """Returns what a network answers to each sequence or text, in their order.
-
-    Args:
-        sequences: to be answered.
-        ask: returns (batch, …) for texts, or for values (batch, time, channels) padded with NaN;
-            (batch, time, …) where `by_step`.
-        by_step: each step has an answer.
-
-    Returns:
-        [sequences, …], or [steps, …] where `by_step`.
-    """
-    texts = sequences.texts
-    lengths = np.array([len(text) for text in texts]) if len(texts) else sequences.lengths
-    rows = max(1, min(_ASKED_ROWS, _ASKED_STEPS // max(1, int(lengths.max(initial=1)))))
-    found: list[Any] = [None] * len(sequences)
-    for chosen in in_order(lengths, rows):
-        given = texts[chosen] if len(texts) else padded(sequences, chosen)
-        for index, row in zip(chosen, np.asarray(ask(tf.constant(given))), strict=True):
-            found[index] = row[: lengths[index]] if by_step else row
-    return np.concatenate(found) if by_step else np.stack(found)
-
-
-def asker(
-    network: keras.Model,
-    vocabulary: words.Vocabulary | None,
-    outputs: Callable[[tf.Tensor], tf.Tensor],
-    *,
-    by_step: bool,
-) -> Callable[[ragged.Sequences], np.ndarray]:
-    """Returns a function that answers sequences with the weights the network has at the time.
-
-    Args:
-        network: whose first input is `values`, or that reads texts.
-        vocabulary: of texts.
-        outputs, by_step: see `answered`.
-    """
-    spec = tf.TensorSpec([None], tf.string)
-    if vocabulary is None:
-        spec = tf.TensorSpec(network.inputs[0].shape, tf.float32)
-    ask = tf.function(outputs, input_signature=[spec], autograph=False)
-    return lambda sequences: answered(sequences, ask, by_step=by_step)
 
 
 def padded(sequences: ragged.Sequences, chosen: np.ndarray) -> np.ndarray:

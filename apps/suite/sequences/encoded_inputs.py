@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -34,37 +34,44 @@ class Config(Protocol):
     def per_step(self) -> bool: ...
 
 
-def added(
-    config: Config,
-    channels: int,
-    learned: sequence_statistics.ChannelStatistics | None = None,
-    *,
-    indicators: bool = False,
-    vocabulary: words.Vocabulary | None = None,
-) -> tuple[Any, Any]:
+class Inputs(NamedTuple):
+    """Inputs that a network reads.
+
+    Attributes:
+        channels: number of those of the sequences; 0 for texts.
+        learned: statistics of the channels over the train part; 0 and 1 if not given.
+        indicators: tells the network which values are missing.
+        vocabulary: of texts; None for numbers.
+    """
+
+    channels: int
+    learned: sequence_statistics.ChannelStatistics | None = None
+    indicators: bool = False
+    vocabulary: words.Vocabulary | None = None
+
+
+def added(config: Config, given: Inputs) -> tuple[Any, Any]:
     """Returns the inputs of a network, and what encodes them.
 
     Args:
         config: of the task.
-        channels: of the sequences; 0 for texts.
-        learned: statistics of the channels over the train part; 0 and 1 if not given.
-        indicators: tells the network which values are missing.
-        vocabulary: of texts; None for numbers.
+        given: numbers of one kind, or texts.
 
     Returns:
         The input `values` float32 (batch, time, channels), NaN after the end and where missing, or
         `words` int32 (batch, time) and `letters` int32 (batch, time, letters); and vectors float32
         (batch, width), or (batch, time, width) where `config.per_step`.
     """
+    learned, vocabulary = given.learned, given.vocabulary
     if vocabulary is None:
-        values = keras.Input((None, channels), name="values")
+        values = keras.Input((None, given.channels), name="values")
         return values, sequence_encoder.encode(
             values,
             config.model,
             per_step=config.per_step,
             mean=None if learned is None else learned.mean.tolist(),
             deviation=None if learned is None else learned.deviation.tolist(),
-            indicators=indicators,
+            indicators=given.indicators,
         )
     inputs = {
         "words": keras.Input((None,), dtype="int32", name="words"),

@@ -26,7 +26,7 @@ from apps.suite.distribution import distribution
 from apps.suite.networks import sequence_encoder, streaming
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
-from apps.suite.sequences import parts, sequence_statistics
+from apps.suite.sequences import encoded_inputs, parts, ragged, sequence_statistics
 from apps.suite.texts import words
 from apps.suite.training import learning
 
@@ -60,22 +60,18 @@ def joined(build: Callable[[int], keras.Model], count: int) -> tuple[keras.Model
 
 
 class Learner(NamedTuple):
-    """Networks of `joined`, the first one compiled, and what they were built by.
-
-    `vocabulary` is that of texts, None for numbers; `channels` are statistics of numbers.
-    """
+    """Networks of `joined`, the first one compiled, and the vocabulary of texts or None."""
 
     network: keras.Model
     answering: keras.Model
     vocabulary: words.Vocabulary | None
-    channels: sequence_statistics.ChannelStatistics
 
 
 def learner(
     corpus: parts.Corpus[Any],
     config: Any,
     folder: run_folder.RunFolder[Any],
-    build: Callable[..., keras.Model],
+    build: Callable[[Any, encoded_inputs.Inputs], keras.Model],
     loss: Any,
 ) -> Learner:
     """Builds the networks for the examples of a corpus, and saves the vocabulary of texts.
@@ -84,25 +80,25 @@ def learner(
         corpus: of the task.
         config: of the task, with the groups `text` and `training`, and a seed.
         folder: of the run.
-        build: makes a member of a config; is given `learned`, `indicators` and `vocabulary`, see
-            `encoded_inputs.added`.
+        build: makes a member of a config and of its inputs.
         loss: of the network that learns.
     """
     vocabulary = corpus.vocabulary(config.text)
     if vocabulary is not None and distribution.is_chief():
         vocabulary.save(folder.path)
     values = corpus.learning.learned.sequences.values
-    channels = sequence_statistics.of_channels(values)
-    missing = bool((channels.counts < len(values)).any())
+    learned = sequence_statistics.of_channels(values)
+    missing = bool((learned.counts < len(values)).any())
+    given = encoded_inputs.Inputs(values.shape[1], learned, missing, vocabulary)
 
     def member(number: int) -> keras.Model:
         seeded = dataclasses.replace(config, seed=config.seed + number)
-        return build(seeded, learned=channels, indicators=missing, vocabulary=vocabulary)
+        return build(seeded, given)
 
     with distribution.scope():
         network, answering = joined(member, config.training.members)
         learning.compiled(network, config.training, loss)
-    return Learner(network, answering, vocabulary, channels)
+    return Learner(network, answering, vocabulary)
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")
@@ -131,22 +127,21 @@ def of(network: keras.Model) -> list[keras.Model]:
 def held_out(
     network: keras.Model,
     folds: parts.Folds[Any],
-    scorer: Callable[[keras.Model], Callable[[Any], np.ndarray]],
+    scorer: Callable[[keras.Model], Callable[[ragged.Sequences], np.ndarray]],
 ) -> Callable[[], np.ndarray]:
     """Returns a function that answers the validation part, each sequence by its member.
 
     Args:
         network: of `joined`, with the weights that it has at the time of the call.
         folds: whose validation part is answered, in its order.
-        scorer: makes a function that answers a part by a network.
+        scorer: makes a function that answers sequences by a network.
     """
     asked = []
     for number, member in enumerate(of(network)):
         chosen = np.flatnonzero(folds.member_of == number)
         if len(chosen):
-            sequences = folds.validation.sequences.taken(chosen)
-            asked.append((scorer(member), folds.validation._replace(sequences=sequences)))
-    return lambda: np.concatenate([score(part) for score, part in asked])
+            asked.append((scorer(member), folds.validation.sequences.taken(chosen)))
+    return lambda: np.concatenate([score(sequences) for score, sequences in asked])
 
 
 class Stream:

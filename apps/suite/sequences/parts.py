@@ -154,13 +154,35 @@ def divided(
     return parts, told
 
 
-def folds(
+def numbers(
+    parts: Sequence[str], source: str, without: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Returns the numbers of the sequences of each part, int [sequences].
+
+    Args:
+        parts: of each sequence, as `divided` returns them.
+        source: for the error.
+        without: parts that are taken from elsewhere, and left out here.
+
+    Raises:
+        UserError: a part without a sequence.
+    """
+    found = {}
+    for part in (each for each in labelled_files.PARTS if each not in without):
+        found[part] = np.flatnonzero(np.array(parts) == part)
+        if not len(found[part]):
+            raise errors.UserError(f"{source}: no sequence is in the part {part}")
+    return found
+
+
+def folded(
     sequences: ragged.Sequences,
     labels: Sequence[str],
     parts: list[str],
+    part: Callable[[str, np.ndarray], Part],
     members: int,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Folds[Part] | None:
     """Cuts train and validation part together into folds of about the validation part's size.
 
     There are at least as many folds as members, where there are as many groups: with fewer, the
@@ -169,12 +191,16 @@ def folds(
     Args:
         sequences, labels: as in `divided`.
         parts: of each sequence, as `divided` returns them.
+        part: makes the part of a name of sequences by their numbers; of those that validate, with
+            as many cases of each.
         members: number of networks, each of which leaves another fold out.
         seed: another one gives other folds.
 
     Returns:
-        The numbers of the sequences of both parts, int [sequences], and the fold of each.
+        The examples in folds; None for one network, which takes the parts as they are.
     """
+    if members == 1:
+        return None
     chosen = np.flatnonzero(np.array(parts) != "test")
     examples = [
         labelled_files.Example(
@@ -186,50 +212,9 @@ def folds(
         for at in chosen.tolist()
     ]
     count = max(members, round(len(chosen) / max(1, parts.count("validation"))))
-    return chosen, division.folds(examples, count, seed, unit="sequences")
-
-
-def folded(
-    found: tuple[np.ndarray, np.ndarray],
-    members: int,
-    part: Callable[[np.ndarray], Part],
-    validation: Callable[[np.ndarray], Part] | None = None,
-) -> Folds[Part]:
-    """Returns the examples of train and validation part, in folds for the members.
-
-    Args:
-        found: sequences and their folds, see `folds`.
-        members: number of networks.
-        part: makes the part of sequences by their numbers.
-        validation: makes it of those that validate, as many cases of each sequence; `part` if it
-            is not given.
-    """
-    chosen, fold_of = found
+    fold_of = division.folds(examples, count, seed, unit="sequences")
     order = np.argsort(fold_of, kind="stable")
     order = order[fold_of[order] < members]
-    held_out = (validation or part)(chosen[order])
+    held_out = part("validation", chosen[order])
     cases = len(held_out.sequences) // len(order)
-    return Folds(part(chosen), fold_of, held_out, np.repeat(fold_of[order], cases))
-
-
-def taken(
-    sequences: ragged.Sequences, parts: Sequence[str], source: str, without: Sequence[str] = ()
-) -> dict[str, tuple[np.ndarray, ragged.Sequences]]:
-    """Returns the numbers of the sequences of each part, int [sequences], and these sequences.
-
-    Args:
-        sequences: of all parts.
-        parts: of each, as `divided` returns them.
-        source: for the error.
-        without: parts that are taken from elsewhere, and left out here.
-
-    Raises:
-        UserError: a part without a sequence.
-    """
-    found = {}
-    for part in (each for each in labelled_files.PARTS if each not in without):
-        chosen = np.flatnonzero(np.array(parts) == part)
-        if not len(chosen):
-            raise errors.UserError(f"{source}: no sequence is in the part {part}")
-        found[part] = (chosen, sequences.taken(chosen))
-    return found
+    return Folds(part("train", chosen), fold_of, held_out, np.repeat(fold_of[order], cases))

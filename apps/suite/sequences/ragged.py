@@ -90,6 +90,10 @@ class Sequences:
         texts = self.texts
         return np.array([len(text.split()) for text in texts]) if len(texts) else self.lengths
 
+    def pieces(self, array: np.ndarray) -> list[np.ndarray]:
+        """Returns the rows of each sequence, of an array [steps, …]."""
+        return np.split(array, self.starts[1:-1])
+
     def rows(self, index: int) -> slice:
         """Returns the rows of one sequence."""
         return slice(int(self.starts[index]), int(self.starts[index + 1]))
@@ -160,13 +164,28 @@ def of_arrays(
     )
 
 
-def shortened(sequences: Sequences, steps: int) -> Sequences:
-    """Returns the first steps of each sequence, or the first words of each text."""
+def shortened(sequences: Sequences, steps: int | np.ndarray) -> Sequences:
+    """Returns the first steps of each sequence, or the first words of each text.
+
+    Args:
+        sequences: to be cut.
+        steps: that are left at most, of all alike or int [sequences].
+    """
     if len(sequences.texts):
-        texts = [" ".join(text.split()[:steps]) for text in sequences.texts]
+        most = np.broadcast_to(steps, len(sequences))
+        cut = [text.split()[:count] for text, count in zip(sequences.texts, most, strict=True)]
+        texts = [" ".join(words) for words in cut]
         return dataclasses.replace(sequences, words={TEXT: words_of(texts, np.ones(len(texts)))})
-    arrays = [sequences.at(index)[:steps] for index in range(len(sequences))]
-    return of_arrays(arrays, sequences.names, sequences.channel_names)
+    lengths = np.minimum(sequences.lengths, steps)
+    ends = np.repeat(sequences.starts[:-1] + lengths, sequences.lengths)
+    kept = np.arange(len(sequences.values)) < ends
+    return Sequences(
+        names=sequences.names,
+        channel_names=sequences.channel_names,
+        values=np.asarray(sequences.values[kept]),
+        starts=starts_of(lengths),
+        steps=None if sequences.steps is None else sequences.steps[kept],
+    )
 
 
 def fingerprint(sequences: Sequences) -> str:

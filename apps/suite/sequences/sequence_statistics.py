@@ -11,6 +11,8 @@ from apps.suite import errors
 from apps.suite.sequences import ragged
 from apps.suite.tables import large_arrays
 
+_TOGETHER = 256  # sequences or windows of one length that are described at a time
+
 
 class ChannelStatistics(NamedTuple):
     """Statistics of each channel's values in a part, [channels] each."""
@@ -96,18 +98,33 @@ def describe(values: np.ndarray) -> np.ndarray:
 
 
 def of_sequences(sequences: ragged.Sequences, last_steps: int = 0) -> np.ndarray:
-    """Describes each sequence, or its last steps: see `describe`.
+    """Describes each sequence, or its last steps: see `of_ends`."""
+    return of_ends(sequences, sequences.starts[1:] - 1, last_steps)
+
+
+def of_ends(sequences: ragged.Sequences, rows: np.ndarray, last_steps: int = 0) -> np.ndarray:
+    """Describes sequences up to some of their steps: see `describe`.
+
+    Args:
+        sequences: none of them empty.
+        rows: of the steps that are read last, int64 [ends].
+        last_steps: steps that are read before each end, with it; 0 = all of its sequence.
 
     Returns:
-        float32 [sequences, numbers]; the last number is that of the steps of the whole sequence.
+        float32 [ends, numbers]; the last number is that of the steps of the sequence so far.
     """
-    found = []
-    for index, length in enumerate(sequences.lengths):
-        values = sequences.at(index)[-last_steps:] if last_steps else sequences.at(index)
-        numbers = describe(values[None])[0]
-        numbers[-1] = length
-        found.append(numbers)
-    return np.stack(found)
+    starts = sequences.starts[np.searchsorted(sequences.starts, rows, side="right") - 1]
+    lengths = rows - starts + 1
+    kept = np.minimum(lengths, last_steps) if last_steps else lengths
+    numbers = len(STATISTICS) * sequences.values.shape[1] + 1
+    found = np.empty((len(rows), numbers), np.float32)
+    for steps in np.unique(kept):
+        same = np.flatnonzero(kept == steps)
+        for part in np.split(same, range(_TOGETHER, len(same), _TOGETHER)):
+            places = rows[part][:, None] + np.arange(1 - steps, 1)
+            found[part] = describe(np.asarray(sequences.values[places]))
+    found[:, -1] = lengths
+    return found
 
 
 def of_windows(
@@ -131,7 +148,7 @@ def of_windows(
         windows = np.lib.stride_tricks.sliding_window_view(padded, window_steps, axis=0)
         numbers += [
             describe(windows[part].transpose(0, 2, 1))
-            for part in np.split(middles, range(256, len(middles), 256))
+            for part in np.split(middles, range(_TOGETHER, len(middles), _TOGETHER))
         ]
         rows.append(sequences.starts[index] + middles)
     return np.concatenate(numbers), np.concatenate(rows)

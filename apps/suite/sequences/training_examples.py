@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.suite.sequences import alteration, batches, ragged
+from apps.suite.sequences import alteration, batches, ragged, sequence_statistics
 from apps.suite.texts import words
 
 
@@ -40,7 +40,6 @@ class Examples(NamedTuple):
 def endless(
     examples: Examples,
     settings: alteration.AlterationConfig,
-    deviation: np.ndarray,
     vocabulary: words.Vocabulary | None,
     *,
     batch_size: int,
@@ -57,7 +56,6 @@ def endless(
     Args:
         examples: to draw from.
         settings: kinds of alterations; texts are not altered, their network hides words itself.
-        deviation: of each channel over the train part.
         vocabulary: of texts.
         batch_size, seed, sort: see `batches.Buckets`.
         first_step: number of the first batch, in a training that goes on.
@@ -74,6 +72,7 @@ def endless(
     if longest_steps:
         lengths = np.minimum(lengths, longest_steps)
     buckets = batches.Buckets(lengths, batch_size, seed, sort)
+    deviation = sequence_statistics.of_channels(sequences.values).deviation
     cuts = alteration.AlterationConfig(shortest_share=settings.shortest_share)
     turns = alteration.AlterationConfig(rotation_degrees=settings.rotation_degrees)
     degrees = 0.0 if examples.turned else settings.rotation_degrees

@@ -102,7 +102,7 @@ def test_texts_get_one_label_each(tmp_path):
     assert len(corpus.test.sequences.texts) == len(corpus.test.labels)
     refused(file, "texts", target=configs.TargetConfig(per="step"))
     known = corpus.vocabulary(config(file).text)
-    inputs, labels = next(iter(data.batches(corpus.learning, 2, config(file), np.zeros(0), known)))
+    inputs, labels = next(iter(data.batches(corpus, config(file), known)))
     assert inputs["words"].shape[0] == 8
     assert labels.shape == (8, 2)
 
@@ -114,7 +114,7 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path):
     corpus = data.load(made)
 
     def batch(step, config=made):
-        stream = data.batches(corpus.learning, 4, config, np.ones(2), None, step)
+        stream = data.batches(corpus, config, None, step)
         return next(iter(stream.skip(0 if step else 3)))
 
     values, labels = batch(0)
@@ -131,7 +131,7 @@ def test_long_sequences_are_cut_with_their_labels(tmp_path):
     training = dataclasses.replace(made.training, longest_steps=4)
     made = dataclasses.replace(made, training=training)
     corpus = data.load(made)
-    values, labels = next(iter(data.batches(corpus.learning, 4, made, np.ones(2))))
+    values, labels = next(iter(data.batches(corpus, made)))
     assert values.shape[:2] == labels.shape[:2]
     assert values.shape[1] <= 4
     there = ~np.isnan(values).all(axis=-1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.sequence_classification import data, export, predict, scoring, serving
+from apps.sequence_classification import export, predict, scoring, serving
 from apps.suite import errors
 from apps.suite.export import asking
 from apps.suite.sequence_answers import questions
@@ -62,11 +62,10 @@ def test_smoothed_steps_are_served_as_they_are_measured_and_have_no_stream():
     assert "stream" not in model.inputs
     arrays = [small_run.sequence(steps, steps) for steps in (7, 16)]
     sequences = ragged.of_arrays(arrays, ["a", "b"], small_run.CHANNELS)
-    score = scoring.scorer(trained)
-    measured = score(data.Part(sequences, np.zeros(23, int)))
+    measured = scoring.of_trained(trained)(sequences)
     rows = [model.ask(values=array[None])["probabilities"][0] for array in arrays]
     np.testing.assert_allclose(np.concatenate(rows), measured, atol=1e-5)
-    plain = scoring.Scorer(trained.model)(data.Part(sequences, np.zeros(23, int)))
+    plain = scoring.scorer(trained.model)(sequences)
     assert np.abs(plain - measured).max() > 0.05
 
 
@@ -149,7 +148,7 @@ def test_a_file_without_a_channel_is_one_line(run, tmp_path, capsys):
 
 def test_warm_up_requests_are_answered_without_padding_by_keras():
     trained = small_run.trained()
-    for request in serving.requests(trained):
+    for request in serving.of_model(trained).requests():
         if request.signature == "serving_default":
             values = request.inputs["values"]
             expected = tf.nn.softmax(trained.model(values, training=False))

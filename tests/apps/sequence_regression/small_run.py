@@ -11,7 +11,7 @@ import numpy as np
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import model, trained_model
 from apps.suite.runs import run_folder
-from apps.suite.sequences import members, sequence_statistics
+from apps.suite.sequences import encoded_inputs, members, sequence_statistics
 from apps.suite.texts import words
 from apps.suite.texts.config import BagTextConfig
 
@@ -56,15 +56,14 @@ def trained(target=None, targets="one", text=False, **sizes):
     )
     keras.utils.set_random_seed(0)
     count = len(names)
+    given = encoded_inputs.Inputs(
+        0 if text else len(CHANNELS),
+        sequence_statistics.ChannelStatistics(np.array([9, 9]), MEAN, DEVIATION),
+        indicators=True,
+        vocabulary=vocabulary if text else None,
+    )
     _, network = members.joined(
-        lambda _: model.build(
-            made,
-            0 if text else len(CHANNELS),
-            (np.full(count, 20.0), np.full(count, 8.0)),
-            sequence_statistics.ChannelStatistics(np.array([9, 9]), MEAN, DEVIATION),
-            indicators=True,
-            vocabulary=vocabulary if text else None,
-        ),
+        lambda _: model.build(made, given, (np.full(count, 20.0), np.full(count, 8.0))),
         made.training.members,
     )
     draw = np.random.default_rng(1)

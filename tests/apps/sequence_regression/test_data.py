@@ -267,6 +267,25 @@ def test_a_table_without_a_target_says_how_to_name_one(tmp_path):
         data.load(config(file))
 
 
+def test_a_column_of_a_set_by_name_is_read_or_refused():
+    corpus = data.load(config("watch_exercises/tempo_small", column=("target",)))
+    assert corpus.target_names == ("target",)
+    assert corpus.train.targets.shape == (len(corpus.train.sequences), 1)
+    with pytest.raises(errors.UserError, match=r"no_such_feature .* it has .*target"):
+        data.load(config("watch_exercises/tempo_small", column=("no_such_feature",)))
+    with pytest.raises(errors.UserError, match="one name of a set"):
+        data.load(config("watch_exercises/tempo_small", column=("target", "subject")))
+
+
+def test_sequences_with_labels_and_no_targets_are_refused(tmp_path):
+    for label in ("walk", "run"):
+        (tmp_path / label).mkdir()
+        for number in range(5):
+            write(tmp_path / label / f"{label}_{number}.csv", [(1, 2), (3, 4)], "a,b")
+    with pytest.raises(errors.UserError, match="has no targets"):
+        data.load(config(tmp_path))
+
+
 def test_channels_that_never_change_are_told(tmp_path):
     rows = [(*row, 7) for row in units()]
     corpus = data.load(config(write(tmp_path / "a.csv", rows, "unit,cycle,a,b,target,still")))

@@ -1,8 +1,10 @@
+import types
+
 import numpy as np
 import pytest
 
 from apps.sequence_regression import baselines, data, report, scoring, targets
-from apps.suite.evaluation import regression
+from apps.suite.evaluation import evaluation, regression
 from apps.suite.sequences import ragged
 from tests.apps.sequence_regression import small_run
 
@@ -125,7 +127,9 @@ def test_a_channel_that_the_model_does_not_read_is_not_important():
     test = wandering(12, 0)
     part = part_of(test, [[array[:, 0].mean()] for array in test])
     corpus = corpus_of(part, part, ("wear",))
-    rows = report.importance(corpus, trained.config, trained)
+    folder = types.SimpleNamespace(config=trained.config, data={"fingerprint": "0"})
+    run = evaluation.Run(folder, trained, corpus)
+    rows = report.importance(run).rows
     by_name = {name: float(difference) for name, _, difference in rows}
     assert by_name["heat"] == 0
     assert by_name["flow"] != 0

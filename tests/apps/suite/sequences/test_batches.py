@@ -66,16 +66,3 @@ def test_padding_stands_after_the_end_and_is_nan(sequences):
     for row, index in zip(values, chosen, strict=True):
         np.testing.assert_array_equal(row[: LENGTHS[index]], sequences.at(index))
         assert np.isnan(row[LENGTHS[index] :]).all()
-
-
-def test_answers_come_in_the_order_of_the_sequences(sequences):
-    found = batches.answered(
-        sequences, lambda values: np.nansum(values, axis=(1, 2)), by_step=False
-    )
-    expected = [sequences.at(index).sum() for index in range(len(sequences))]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_answers_of_steps_leave_padding_out(sequences):
-    found = batches.answered(sequences, lambda values: values, by_step=True)
-    np.testing.assert_array_equal(found, sequences.values)

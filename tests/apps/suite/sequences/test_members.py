@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.sequence_regression import config as configs
 from apps.sequence_regression import data, model, scoring
-from apps.suite.sequences import members
+from apps.suite.sequences import encoded_inputs, members
 
 MEMBERS = 3
 
@@ -31,7 +31,8 @@ def corpus_of(tmp_path):
 
 def joined(made):
     keras.utils.set_random_seed(0)
-    return members.joined(lambda _: model.build(made, 1, (np.zeros(1), np.ones(1))), MEMBERS)
+    scale = np.zeros(1), np.ones(1)
+    return members.joined(lambda _: model.build(made, encoded_inputs.Inputs(1), scale), MEMBERS)
 
 
 def test_the_answer_is_the_mean_of_the_members_which_share_its_weights(tmp_path):
@@ -84,9 +85,9 @@ def test_the_validation_part_is_answered_by_the_members_that_have_not_seen_it(tm
     corpus, made = corpus_of(tmp_path)
     _, answering = joined(made)
     parts = corpus.learning
-    found = members.held_out(answering, parts, lambda each: scoring.Scorer(each, made))()
+    found = members.held_out(answering, parts, lambda each: scoring.scorer(each, made))()
     for number, member in enumerate(members.of(answering)):
-        of_one = scoring.Scorer(member, made)(parts.validation)
+        of_one = scoring.scorer(member, made)(parts.validation.sequences)
         chosen = parts.member_of == number
         np.testing.assert_allclose(found[chosen], of_one[chosen], rtol=1e-4, atol=1e-5)
         assert chosen.any()
