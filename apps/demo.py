@@ -5,6 +5,7 @@ Each task shows its export in the tab that `apps/<task>/demo.py` builds.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.suite import process
-from apps.suite.commands import command, command_line
+from apps.suite.commands import command, command_line, progress
 from apps.suite.demo import server
 
 if typing.TYPE_CHECKING:
@@ -37,9 +38,11 @@ def tabs(models: Sequence[str]) -> dict[str, page.Tab]:
 def show(options: server.Options) -> None:
     """Shows the page until the process is interrupted or terminated; prints its address."""
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    with server.showing(options, tabs) as address:
+    with contextlib.ExitStack() as stack:
+        with progress.never_silent() if sys.stdout.isatty() else contextlib.nullcontext():
+            address = stack.enter_context(server.showing(options, tabs))
+        for number in (signal.SIGINT, signal.SIGTERM):  # until then Ctrl-C ends the loading
+            signal.signal(number, lambda *_: stopped.set())
         print(f"the page is at {address} and ends with Ctrl-C", flush=True)
         stopped.wait()
     print("ended", flush=True)

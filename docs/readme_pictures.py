@@ -39,10 +39,10 @@ PLOTS = {
     "sequence_regression": "truth_and_answer",
     "speech_commands": "stream",
     "speech_to_text": "alignment",
-    "summarization": "rouge",
+    "summarization": "model_and_baselines",
     "tagging": "f1_by_type",
     "text_generation": "nats_by_place",
-    "translation": "attention_1",
+    "translation": "attention_2",
     "video_classification": "frames_seen",
 }
 ELSE = "model_and_baselines"

@@ -48,6 +48,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{settings.steps:,} steps",
             flush=True,
         )
+        if config.evaluation.twin:
+            run_folder.takes_longer("the evaluation trains the twin without memory, about as long")
         find = scoring.Finder(kept, config.model.boxes_per_frame)
 
         def validate() -> dict[str, float]:

@@ -66,6 +66,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             f"{config.augmentation.copies} altered copies of each; {network.count_params():,} "
             f"parameters; {settings.steps:,} steps. At first only blanks are heard: that is usual"
         )
+        run_folder.takes_longer(
+            f"the language model learns after that, {config.language.steps:,} steps of its own"
+        )
+        if config.evaluation.convolutional_twin:
+            run_folder.takes_longer("the evaluation trains the twin without memory, about as long")
         validation = scoring.Validation(network, held_out, corpus.alphabet)
 
         def validate(_: keras.Model) -> dict[str, float]:

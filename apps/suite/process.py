@@ -39,7 +39,9 @@ def quiet_tensorflow() -> None:
 
     Only an error that ends the process is printed: C++ files notices about the processor under
     errors ("oneDNN supports DT_BOOL only on platforms with AVX-512"), and every error that concerns
-    the user arrives as a Python exception too. `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
+    the user arrives as a Python exception too. Warnings of its Python part, such as of graphs that
+    are traced anew for another shape, concern nobody who runs a command; they are left out as well.
+    `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
     once. If the import fails, the text that was held back is printed. Environment variables that
@@ -47,6 +49,8 @@ def quiet_tensorflow() -> None:
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2":  # errors alone
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if "tensorflow" not in sys.modules and not any(
         isinstance(finder, _QuietFinder) for finder in sys.meta_path
     ):

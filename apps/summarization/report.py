@@ -65,7 +65,7 @@ def card(
             "rouge",
             "ROUGE-1, -2 and -L",
             {
-                name: {kind: values[kind] for kind in measures.KINDS}
+                name: {comparison.words(kind): values[kind] for kind in measures.KINDS}
                 for name, values in each.items()
             },
             x_label="measure",

@@ -51,5 +51,9 @@ def page(answer: predict.Answer) -> str:
     return (
         (elements.heading(answer.label, said) if answer.label else "")
         + f'<div class="written" aria-live="polite">{written}</div>'
-        + elements.table(["words", "tag", "probability"], rows, "What is marked")
+        + (
+            elements.table(["words", "tag", "probability"], rows, "What is marked")
+            if rows
+            else elements.note("The model marks nothing in this text.")
+        )
     )

@@ -161,7 +161,7 @@ def _attention(folder: run_folder.RunFolder[configs.Config], account: Account) -
         names = ("source_pieces", "target_pieces", "attention")
         row = [found[each][0].numpy() for each in names]
         draw, height = attention_plots.drawing(*attention_plots.cut(*row))
-        title = f"Attention {number}"
+        title = f"What the translation looks at, {number}"
         told = f"The pieces of {account.answers[at]!r} by the pieces of the source they look at."
         blocks.append(plots.save(folder.plots, f"attention_{number}", title, told, draw, height))
     return report.Section("Where the decoder looks", blocks)

@@ -9,7 +9,7 @@ import pytest
 
 from apps.suite.commands import command
 from apps.suite.runs import run_folder
-from apps.suite.training import estimate
+from apps.suite.training import estimate, members
 from tests.apps import task_folders
 
 
@@ -30,9 +30,8 @@ def test_the_data_is_told_of_and_nothing_is_trained(task, tmp_path, monkeypatch,
     train = importlib.import_module(f"apps.{task}.train")
     assert train.main(["--preset", "tiny", "--check"]) == 0
     said = capsys.readouterr()
-    *_, estimate, last = said.out.splitlines()
-    assert last.endswith("nothing was trained")
-    assert re.match(r"a training takes (about|more than) \d+", estimate), estimate
+    assert said.out.splitlines()[-1].endswith("nothing was trained")
+    assert re.search(r"^a training takes (about|more than) \d+", said.out, re.MULTILINE), said.out
     assert "can be trained on" in said.out
     assert not list(tmp_path.iterdir())
 
@@ -59,6 +58,26 @@ def test_after_a_check_a_run_begins_as_ever(tmp_path):
     assert not (tmp_path / "run").exists()
     with run_folder.start(tmp_path / "run", "task", Config(), data):
         assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_what_the_estimate_lacks_is_told_beside_it(tmp_path, monkeypatch, capsys):
+    data = {"name": "a set", "fingerprint": "0"}
+
+    def learn(config, folder):
+        run_folder.checking().estimate = "a training takes about 3 s"
+        raise run_folder.Checked("a set")
+
+    def train(config, run, *, overwrite=False):
+        with run_folder.start(run, "task", Config(), data) as folder:
+            members.train(config, folder, 5, learn)
+
+    monkeypatch.chdir(tmp_path)
+    assert command.train_command("task", {"default": Config()}, train, ["--check"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    at = said.index("a training takes about 3 s")
+    assert said[at + 1].startswith("5 members are trained one after the other")
+    run_folder.takes_longer("outside of a check")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_check_does_not_wait_for_what_is_computed_before_the_first_step(

@@ -9,6 +9,7 @@ and nothing heavy is imported until its function runs: `--help`, bad arguments a
 answer at once.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -117,6 +118,8 @@ def _check(train: Train[Config], options: TrainOptions[Config]) -> None:
             print(
                 check.estimate or "no estimate of the time: much is computed before the first step"
             )
+            for sentence in check.further:
+                print(sentence)
             seconds = check.begun - begun
             print(
                 f"{check.data} can be trained on (ready {seconds:.1f} s after the start); "
@@ -222,7 +225,10 @@ def run_command(
             default=default,
         )
         process.quiet_tensorflow()
-        function(filled)
+        # The others tell of their work on standard output, which nobody else reads
+        asks = command == "predict"
+        with progress.never_silent_at_first() if asks else contextlib.nullcontext():
+            function(filled)
 
     return exit_status(run, interrupted="nothing was left half-written")
 

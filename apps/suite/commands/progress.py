@@ -106,6 +106,38 @@ def never_silent() -> Iterator[None]:
             sys.stdout = before
 
 
+@contextlib.contextmanager
+def never_silent_at_first() -> Iterator[None]:
+    """Prints a line on stderr after each ten silent seconds until the block prints its first line.
+
+    For a command whose output others read: `… | jq`. Where stderr is not a terminal, nobody waits.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    stream = _Noting(sys.stdout)
+    ended = threading.Event()
+
+    def tell() -> None:
+        began, told = time.monotonic(), 0.0
+        while not ended.wait(min(_LATER_SECONDS, QUIET_SECONDS)) and not stream.has_spoken:
+            seconds = time.monotonic() - began
+            if seconds - told > QUIET_SECONDS:
+                print(f"still working, {seconds:.0f} s after the start", file=sys.stderr)
+                told = seconds
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    before, sys.stdout = sys.stdout, stream
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+        if sys.stdout is stream:
+            sys.stdout = before
+
+
 class _Noting:
     """A stream that notes when it was written to last, and its last line."""
 
@@ -115,6 +147,7 @@ class _Noting:
         self._written = self._told = time.monotonic()
         self._line = self._begun = ""
         self._shown = False
+        self.has_spoken = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -124,6 +157,7 @@ class _Noting:
         self.erase()
         with self._lock:
             self._written = self._told = time.monotonic()
+            self.has_spoken = True
             *lines, begun = (self._begun + text).split("\n")
             self._begun = begun.rpartition("\r")[2]  # of a line that is rewritten its last state
             self._line = next((line for line in reversed(lines) if line.strip()), self._line)

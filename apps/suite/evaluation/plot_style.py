@@ -16,7 +16,7 @@ DOTS_AN_INCH = 144
 WIDTH_INCHES = 7.2
 LEGEND_COLUMNS = 4
 _TITLE_COLUMNS, _LEAST_TITLE_COLUMNS = 62, 24  # characters on a line
-_KEY_COLUMNS = 6  # of a title, beside each name of the legend
+_KEY_COLUMNS, _NAME_COLUMNS = 5, 0.75  # of a title: beside a name of the legend, for a character
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,8 @@ def _title_columns(axes: matplotlib.axes.Axes) -> int:
     """Returns the characters of a title on a line, which leave a legend beside it its place."""
     shown = axes.get_legend()
     names = [text.get_text() for text in shown.get_texts()] if shown else []
-    taken = sum(_KEY_COLUMNS + len(name) for name in names)
-    return max(_LEAST_TITLE_COLUMNS, _TITLE_COLUMNS - taken)
+    taken = sum(_KEY_COLUMNS + _NAME_COLUMNS * len(name) for name in names)
+    return max(_LEAST_TITLE_COLUMNS, int(_TITLE_COLUMNS - taken))
 
 
 def legend(axes: matplotlib.axes.Axes, theme: Theme) -> None:

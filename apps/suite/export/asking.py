@@ -193,8 +193,7 @@ def exports(folder: Path, server: str = "") -> Iterator[list[ExportedModel]]:
         return
     models = served_models.ServedModels(folder)
     try:
-        for line in models.look():
-            print(line, flush=True)
+        models.look(lambda line: print(line, flush=True))
         loaded = [version for version in found if version.parent.name in models.names()]
         if not loaded:
             raise errors.UserError(f"--models: nothing in {folder} loads; export again")

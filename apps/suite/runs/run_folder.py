@@ -40,11 +40,13 @@ class Check:
         data: name of the data, once they are read.
         begun: monotonic time at which they were.
         estimate: a sentence on the time of the training; none where its first step is far away.
+        further: sentences on what takes as long, or longer, and is not in the estimate.
     """
 
     data: str = ""
     begun: float = 0.0
     estimate: str = ""
+    further: list[str] = dataclasses.field(default_factory=list)
 
 
 _check: contextvars.ContextVar[Check | None] = contextvars.ContextVar("check", default=None)
@@ -69,6 +71,13 @@ def only_checking() -> Iterator[Check]:
     finally:
         process.raise_after(0)
         _check.reset(token)
+
+
+def takes_longer(sentence: str) -> None:
+    """Tells a check what its estimate lacks; changes nothing in a training."""
+    check = checking()
+    if check is not None:
+        check.further.append(sentence)
 
 
 def checking() -> Check | None:

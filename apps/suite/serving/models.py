@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,20 +258,30 @@ class ServedModels:
         self._changing = threading.Lock()  # of the folder's changes, one after the other
         self._choosing = threading.Lock()  # between finding a version and holding it
 
-    def look(self) -> list[str]:
-        """Loads new versions and drops removed ones; returns a line for each change."""
-        told = []
+    def look(self, tell: Callable[[str], object] = lambda line: None) -> list[str]:
+        """Loads new versions and drops removed ones; returns a line for each change.
+
+        Args:
+            tell: is given each line as well, as soon as the change is made.
+        """
+        told: list[str] = []
+
+        def note(lines: Sequence[str]) -> None:
+            for line in lines:
+                tell(line)
+            told.extend(lines)
+
         with self._changing:
-            for model, number in versions.newest(self.folder).items():
+            for model, number in sorted(versions.newest(self.folder).items()):
                 serving = self._serving.get(model)
                 if serving is None or serving.number != number:
-                    told += self._load(model, number)
+                    note(self._load(model, number))
             for model in self._serving.keys() - versions.newest(self.folder).keys():
                 gone = self._serving[model]
                 if not (self.folder / model / str(gone.number)).exists():
                     with self._choosing:
                         del self._serving[model]
-                    told.append(self._drop(model, gone))
+                    note([self._drop(model, gone)])
         return told
 
     def names(self) -> list[str]:

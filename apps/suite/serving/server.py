@@ -172,5 +172,4 @@ def _watch(models: ServedModels, poll_seconds: float, ended: threading.Event) ->
 
 
 def _report(models: ServedModels) -> None:
-    for line in models.look():
-        print(line, flush=True)
+    models.look(lambda line: print(line, flush=True))

@@ -65,6 +65,7 @@ def train(
             f"--training.members {count}: members are trained one by one; leave --distribute out, "
             "or train one member"
         )
+    run_folder.takes_longer(f"{count} members are trained one after the other, each takes so long")
     files.make_folder(folder.path / "members")
     records: list[history.History] = []
     models: list[keras.Model] = []

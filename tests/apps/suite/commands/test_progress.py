@@ -81,6 +81,28 @@ def test_a_silent_command_says_after_which_line_it_still_works(capsys):
     assert capsys.readouterr().out == "after the block\n"
 
 
+def test_output_for_others_stays_as_it_is_and_the_silence_before_it_is_told_on_stderr(
+    capsys, monkeypatch
+):
+    with progress.never_silent_at_first():
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "", "nobody waits"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.never_silent_at_first():
+        time.sleep(0.4)
+        print('{"a": 1}')
+        time.sleep(0.4)
+    printed = capsys.readouterr()
+    assert printed.out == '{"a": 1}\n'
+    told = printed.err.splitlines()
+    assert told
+    assert set(told) == {"still working, 0 s after the start"}
+    with progress.never_silent_at_first():
+        print("at once")
+        time.sleep(0.4)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_command_that_speaks_is_left_alone(capsys, monkeypatch):
     monkeypatch.setattr(progress, "QUIET_SECONDS", 30.0)
     with progress.never_silent():

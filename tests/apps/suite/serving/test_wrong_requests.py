@@ -213,6 +213,18 @@ def test_a_version_that_has_vanished_since_it_was_found_is_told(tmp_path):
     models.close()
 
 
+def test_each_model_is_told_of_as_soon_as_it_is_loaded(tmp_path):
+    echo_model.write(tmp_path / "one", 1)
+    for name in ("a", "b"):
+        (tmp_path / "two" / name).mkdir(parents=True)
+        (tmp_path / "two" / name / "1").symlink_to(tmp_path / "one" / "echo" / "1")
+    models, seen = served_models.ServedModels(tmp_path / "two"), []
+    told = models.look(lambda line: seen.append((line, models.names())))
+    assert [names for _, names in seen] == [["a"], ["a", "b"]]
+    assert [line for line, _ in seen] == told
+    models.close()
+
+
 def wait_for(holds, seconds=60):
     end = time.monotonic() + seconds
     while not holds():
