@@ -50,11 +50,6 @@ def conformal_offset(
     return float(scores[place - 1])
 
 
-def least_cases(coverage: float) -> int:
-    """Returns how many cases `conformal_offset` needs."""
-    return math.ceil(coverage / (1 - coverage) - 1e-9)
-
-
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> float:
     """Returns the share of the known truths that lie inside, ends included."""
     known = np.isfinite(truth)
