@@ -1,10 +1,14 @@
 """Declares the options of the networks that read sequences."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import pydantic
 from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
+
+BeamWidth = Annotated[int, pydantic.Field(ge=1, le=16)]
+"""Sequences that a beam search keeps; see `beam_search.LARGEST_WIDTH`."""
 
 
 @dataclass(frozen=True)
