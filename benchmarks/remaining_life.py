@@ -21,7 +21,11 @@ from pathlib import Path
 import numpy as np
 
 CAP_CYCLES = 125
-SETTINGS = ("--preset", "fleet", "--target.cap", str(CAP_CYCLES))
+SETTINGS = (
+    "--preset", "fleet", "--target.cap", str(CAP_CYCLES), "--data_format.step_channel", "True",
+    # Settings of the flight hardly vary here, and are noise
+    "--data_format.ignored_columns", "setting_1", "setting_2", "setting_3",
+)  # fmt: skip
 MEASURES = ("rmse", "nasa_score", "rmse_of_true_life", "nasa_score_of_true_life", "coverage")
 _COLUMNS = [
     "unit", "cycle",

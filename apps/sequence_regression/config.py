@@ -176,13 +176,15 @@ _OWN = Config(
     model=ModelConfig(layer="bilstm", units=64, dropout=0.3),
     training=TrainingConfig(steps=1_000, steps_per_checkpoint=100),
 )
-# Remaining life of machines in cycles, such as those of C-MAPSS.
+# Remaining life of machines in cycles, such as those of C-MAPSS. Sensors are noisy and wear is
+# slow: means over the last cycles are read beside the values.
 _FLEET = Config(
     preset="fleet",
     target=TargetConfig(remaining=True, cap=125.0),
-    alteration=AlterationConfig(shortest_share=0.5),
-    model=ModelConfig(layer="lstm", layer_count=2, units=48, dropout=0.3),
-    training=TrainingConfig(batch_size=16, steps=500, steps_per_checkpoint=100),
+    model=ModelConfig(
+        layer="lstm", layer_count=2, units=48, dropout=0.3, running_mean_steps=(5, 20)
+    ),
+    training=TrainingConfig(batch_size=16, steps=500, steps_per_checkpoint=100, members=5),
 )
 
 PRESETS = {

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.suite.texts import nearest_text, pair_files
 from apps.summarization import measures
 
 LEAD, SENTENCE, RANK, NEAREST = (
@@ -16,7 +15,6 @@ LEAD, SENTENCE, RANK, NEAREST = (
     "TextRank",
     "nearest text's summary",
 )
-ORACLE = "best sentence, by the true summary"
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _LENGTHS = (4, 6, 8, 10, 12, 16, 20, 25, 30, 40, 60, 80)
 _DAMPING, _ROUNDS = 0.85, 30
@@ -64,12 +62,6 @@ def text_rank(text: str) -> str:
     for _ in range(_ROUNDS):
         rank = (1 - _DAMPING) / len(found) + _DAMPING * rank @ weights
     return found[int(rank.argmax())]
-
-
-def nearest(train: Sequence[str], summaries: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Returns the summary of the training text that is most like each text, by TF-IDF."""
-    pairs = [pair_files.Pair(*both) for both in zip(train, summaries, strict=True)]
-    return nearest_text.nearest(pairs, texts, by_letters=False).texts
 
 
 def best_sentences(texts: Sequence[str], summaries: Sequence[str]) -> list[str]:

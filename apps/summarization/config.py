@@ -4,16 +4,18 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from apps.suite.networks.config import EncoderDecoderConfig
+from apps.suite.networks.config import BeamWidth, EncoderDecoderConfig
 from apps.suite.runs import config as fields
+
+FIELDS = ("text", "summary")
 
 
 @dataclass(frozen=True)
 class DataFormatConfig:
     # Names of the fields or columns that hold the text, its summary and, where there is one, a
     # title that is read before the text
-    text_field: str = "text"
-    summary_field: str = "summary"
+    text_field: str = FIELDS[0]
+    summary_field: str = FIELDS[1]
     title_field: str = "title"
     validation_fraction: fields.Share = 0.05  # of the pairs, where the data have no such part
     test_fraction: fields.Share = 0.1
@@ -43,15 +45,13 @@ class ModelConfig(EncoderDecoderConfig):
 class SearchConfig:
     """Options of the search in `evaluate` and, where a request has no others, when served."""
 
-    beam_width: fields.Count = 4  # sequences that are kept side by side, 16 at most
+    beam_width: BeamWidth = 4  # sequences that are kept side by side, 16 at most
     length_penalty: fields.Amount = 0.8  # 0 favours short summaries, 1 about none
     no_repeat: fields.CountOrZero = 3  # pieces of a run that no summary has twice; 0 = any
     min_words: fields.CountOrZero = 3
     max_words: fields.Count = 25
 
     def __post_init__(self) -> None:
-        if self.beam_width > 16:
-            raise ValueError("beam_width must be at most 16")
         if self.min_words > self.max_words:
             raise ValueError("min_words must be at most max_words")
 

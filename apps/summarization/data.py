@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import collections
-import hashlib
 import re
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import division, named_sets
-from apps.suite.texts import pair_files
+from apps.suite.data import division, named_sets, pair_sets
+from apps.suite.data.pair_sets import Corpus
+from apps.suite.texts.pair_files import Pair
 from apps.summarization import article_files
 from apps.summarization import config as configs
-from apps.summarization.article_files import Pair
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf
@@ -30,90 +25,36 @@ _SEED = 43  # beside the run's, so that no other draw repeats the batches
 _FEW_PAIRS = 1_000  # a network learns little from fewer
 _REPEATED = 0.05  # share of the pairs with one summary that is worth a note
 _HTML = re.compile(r"<(?:p|br|div|span|a|li|b|i)\b[^>]*>", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Texts with summaries, in three parts.
-
-    Attributes:
-        split: tells how the parts were made.
-        notes: what was found in the data and might surprise, a sentence each.
-    """
-
-    name: str
-    licence: str
-    source: str
-    split: str
-    notes: tuple[str, ...]
-    train: list[Pair]
-    validation: list[Pair]
-    test: list[Pair]
-
-    @property
-    def parts(self) -> dict[str, list[Pair]]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
-
-    @property
-    def fingerprint(self) -> str:
-        """Returns a SHA-256 of all texts, summaries and titles."""
-        whole = [(part, *each[:3]) for part, found in self.parts.items() for each in found]
-        return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()
+_BY_MODULE = "by module: two in twenty are in the test part, one in twenty in the validation part"
 
 
 def load(config: configs.Config) -> Corpus:
-    """Reads the pairs of `config.data`, and divides them.
+    """Reads the texts (sources) with summaries (targets) of `config.data`, and divides them.
 
     Raises:
         UserError: nothing of that name, what cannot be read, a text or a summary that is empty,
             too few pairs.
     """
-    name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
-        found = article_files.read(path, config.data_format)
+    name, settings = config.data or DEFAULT, config.data_format
+    path = named_sets.own_path(name)
+    if path:
+        found = article_files.read(path, settings)
         named = (path.resolve().name, "your own", str(path.resolve()))
-    elif path.suffix or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
     else:
-        licence, source, found = _read_set(name, config.data_format)
+        wanted = (settings.text_field, settings.summary_field)
+        if wanted == configs.FIELDS:
+            wanted = ("", "")
+        licence, source, _, given = pair_sets.read_set(
+            name, wanted, article_files.FIELDS, settings.title_field
+        )
+        pairs = (pair for part in given.values() for pair in part)
+        found = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
         named = (name, licence, source)
     split, parts = _divided(named[2], found, config)
     if name in (DEFAULT, FEW):
-        split = (
-            "by module: two in twenty are in the test part, one in twenty in the validation part"
-        )
-    notes = _notes(found, parts)
-    return Corpus(*named, split, notes, parts["train"], parts["validation"], parts["test"])
-
-
-def _read_set(name: str, settings: configs.DataFormatConfig) -> tuple[str, str, list[Pair]]:
-    """Reads licence, source and pairs of a TFDS set with texts and summaries."""
-    builder = named_sets.prepare(name)
-    info = builder.info
-    fields: tuple[str, ...] = (settings.text_field, settings.summary_field)
-    if not set(fields) <= set(info.features):
-        fields = info.supervised_keys or ()
-    if len(fields) != 2 or not set(fields) <= set(info.features):
-        raise errors.UserError(
-            f"{name}: has no features {settings.text_field} and {settings.summary_field}; there "
-            f"are {', '.join(info.features)}: give --data_format.text_field and "
-            "--data_format.summary_field"
-        )
-    found = []
-    for split in info.splits:
-        part = pair_files.PARTS.get(split)
-        if part:
-            examples = builder.as_dataset(split=split, shuffle_files=False).as_numpy_iterator()
-            for number, row in enumerate(examples):
-                text, summary = (row[field].decode() for field in fields)
-                title = row.get(settings.title_field, b"").decode()
-                if text.strip() and summary.strip():
-                    group = row.get("group", b"").decode()
-                    place = f"{name} {split}:{number}"
-                    found.append(Pair(text, summary, title, group, part, place))
-    return info.redistribution_info.license or "see source", info.homepage, found
+        split = _BY_MODULE
+    fields = ("source", "target", "title")
+    return Corpus(*named, split, _notes(found, parts), **parts, fields=fields)
 
 
 def _divided(
@@ -121,30 +62,26 @@ def _divided(
 ) -> tuple[str, dict[str, list[Pair]]]:
     """Takes the parts that are missing from the train part: groups, or equal texts, together."""
     settings = config.data_format
-    part_of = [pair.part or "train" for pair in found]
+    given = [pair.part or "train" for pair in found]
     shares = {"test": settings.test_fraction, "validation": settings.validation_fraction}
-    missing = [part for part in shares if part not in part_of]
-    groups = [pair.group or _words(pair.text) for pair in found]
-    for part in missing:
-        mine = {group for group, each in zip(groups, part_of, strict=True) if each == "train"}
-        order = division.in_drawn_order(mine, config.seed, part)
-        taken = set(order[: max(1, round(shares[part] * len({*groups})))])
-        part_of = [
-            part if each == "train" and group in taken else each
-            for each, group in zip(part_of, groups, strict=True)
-        ]
+    keys = [pair.group or _words(pair.source) for pair in found]
+    counts = {
+        part: max(1, round(share * len({*keys})))
+        for part, share in shares.items()
+        if part not in given
+    }
     parts: dict[str, list[Pair]] = {part: [] for part in ("train", "validation", "test")}
-    for pair, part in zip(found, part_of, strict=True):
+    for pair, part in zip(found, division.by_key(keys, given, counts, config.seed), strict=True):
         parts[part].append(pair)
     for part, pairs in parts.items():
         if not pairs:
             raise errors.UserError(
                 f"{source}: {len(found)} pairs leave none for the part {part}; give more"
             )
-    if not missing:
+    if not counts:
         return "the parts that the data name", parts
     unit = "groups stay whole" if found[0].group else "equal texts stay together"
-    return f"{' and '.join(missing)} drawn from train; {unit}", parts
+    return f"{' and '.join(counts)} drawn from train; {unit}", parts
 
 
 def _words(text: str) -> str:
@@ -153,22 +90,22 @@ def _words(text: str) -> str:
 
 def _notes(found: Sequence[Pair], parts: Mapping[str, Sequence[Pair]]) -> tuple[str, ...]:
     notes = []
-    learned = {_words(pair.text) for pair in parts["train"]}
-    known = [pair for pair in parts["test"] if _words(pair.text) in learned]
+    learned = {_words(pair.source) for pair in parts["train"]}
+    known = [pair for pair in parts["test"] if _words(pair.source) in learned]
     if known:
         notes.append(
             f"{len(known):,} of {len(parts['test']):,} test texts stand in the train part, the "
             f"first at {known[0].place}; take them out of one"
         )
-    (summary, count), *_ = collections.Counter(pair.summary for pair in found).most_common(1)
+    (summary, count), *_ = collections.Counter(pair.target for pair in found).most_common(1)
     if count > _REPEATED * len(found) and count > 1:
         notes.append(f"{count:,} of {len(found):,} pairs have the summary {summary[:60]!r}")
-    longer = [pair for pair in found if len(pair.summary) > len(pair.text)]
+    longer = [pair for pair in found if len(pair.target) > len(pair.source)]
     if longer:
         notes.append(
             f"{len(longer):,} summaries are longer than their texts, the first at {longer[0].place}"
         )
-    marked = next((pair for pair in found if _HTML.search(pair.text)), None)
+    marked = next((pair for pair in found if _HTML.search(pair.source)), None)
     if marked:
         notes.append(f"HTML stands in texts, the first at {marked.place}; take it out before")
     if len(found) < _FEW_PAIRS:
@@ -178,7 +115,7 @@ def _notes(found: Sequence[Pair], parts: Mapping[str, Sequence[Pair]]) -> tuple[
 
 def joined(pair: Pair, with_title: bool) -> str:
     """Returns what is read of a pair: "title : text", or the text."""
-    return f"{pair.title} : {pair.text}" if with_title and pair.title else pair.text
+    return f"{pair.title} : {pair.source}" if with_title and pair.title else pair.source
 
 
 def preprocess(
@@ -202,26 +139,17 @@ def encode(
 
     from apps.suite.sequences import pair_batches
     from apps.suite.texts import subwords
-    from apps.summarization import pieces
 
-    most = (settings.most_text_pieces, settings.most_summary_pieces)
-    texts = [joined(pair, settings.title) for pair in pairs]
-    found = [
-        pieces.cut(tf.constant(given), vocabulary, longest)
-        for given, longest in zip((texts, [pair.summary for pair in pairs]), most, strict=True)
-    ]
-    lengths = [each.lengths.numpy() for each in found]
-    sources, targets = (each.ids.numpy() for each in found)
-    targets = np.pad(targets, [(0, 0), (0, 1)])
-    is_whole = lengths[1] <= most[1]
-    read, written = (np.minimum(*each) for each in zip(lengths, most, strict=True))
-    targets[np.arange(len(targets)), written] = np.where(is_whole, subwords.END, 0)
-    flat, starts = [], []
-    for ids, ends in ((sources, read), (targets, written + is_whole)):
-        flat.append(ids[np.arange(ids.shape[1]) < ends[:, None]])
-        starts.append(np.cumsum([0, *ends]))
-    too_long = int((lengths[0] > most[0]).sum())
-    return pair_batches.Encoded(flat[0], flat[1], starts[0], starts[1], too_long)
+    texts = tf.constant([joined(pair, settings.title) for pair in pairs])
+    read = vocabulary.encode(vocabulary.normalised(texts))
+    written = pair_batches.with_end(tf.constant([pair.target for pair in pairs]), vocabulary)
+    written = written[:, : settings.most_summary_pieces + 1]
+    is_end = written == subwords.END
+    is_kept = (tf.ragged.range(written.row_lengths()) < settings.most_summary_pieces) | is_end
+    sources, source_starts = pair_batches.flat(read[:, : settings.most_text_pieces])
+    targets, target_starts = pair_batches.flat(tf.ragged.boolean_mask(written, is_kept))
+    too_long = int((read.row_lengths().numpy() > settings.most_text_pieces).sum())
+    return pair_batches.Encoded(sources, targets, source_starts, target_starts, too_long)
 
 
 def batches(

@@ -15,25 +15,20 @@ LONGEST = 20_000
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            text = gradio.Textbox(
-                label="Text", lines=8, max_lines=24, max_length=LONGEST, autofocus=True,
-                placeholder="A text like those that the model has learned from",
-            )  # fmt: skip
-            most = gradio.Slider(
-                1, 100, value=model.setting("max_words"), step=1, label="Words at most"
-            )
-            with gradio.Row():
-                sum_up = gradio.Button("Sum up", variant="primary", min_width=70, size="md")
-                suggest = gradio.Button("Suggest a text", min_width=150, size="md")
-        with gradio.Column(scale=3, min_width=300):
-            shown = elements.place()
 
-    show = elements.answered(lambda given, words: page(summed_up(model, given, words)))
-    for event in (sum_up.click, text.submit):
-        event(show, [text, most], shown, **elements.ANSWER)
-    suggest.click(elements.filled(lambda: example(model)), None, [text, shown], **elements.ANSWER)
+    def words() -> list[gradio.Slider]:
+        most = model.setting("max_words")
+        return [gradio.Slider(1, 100, value=most, step=1, label="Words at most")]
+
+    asked_text.tab(
+        lambda given, most: page(summed_up(model, given, most)),
+        lambda: asked_text.example(model, "Returns the sum of all numbers."),
+        label="Text",
+        placeholder="A text like those that the model has learned from",
+        button="Sum up",
+        longest=LONGEST,
+        further=words,
+    )
 
 
 def summed_up(model: asking.ExportedModel, text: str | None, words: float) -> predict.Answer:
@@ -44,11 +39,6 @@ def summed_up(model: asking.ExportedModel, text: str | None, words: float) -> pr
     """
     given = asked_text.checked(text, LONGEST)
     return next(predict.answers(model, [given], max_words=int(words), explained=True))
-
-
-def example(model: asking.ExportedModel) -> str:
-    """Returns a text that the export itself was checked with."""
-    return asked_text.example(model, "Returns the sum of all numbers.")
 
 
 def page(answer: predict.Answer) -> str:

@@ -26,6 +26,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.suite.texts import nearest_text
     from apps.summarization import baselines, data, measures, report, scoring, trained_model
 
     run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
@@ -33,44 +34,33 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     test = corpus.test
     print(f"summing up {len(test):,} test texts", flush=True)
     encoded = data.encode(test, trained.vocabulary, settings)
-    answers, a_second = scoring.timed_answers(trained, encoded)
-    evaluation.refuse_diverged(run.folder, answers.scores)
-    true, texts = [pair.summary for pair in test], [pair.text for pair in test]
+    answers = scoring.answers(trained, encoded)
+    evaluation.refuse_diverged(folder, answers.scores)
+    true, texts = [pair.target for pair in test], [pair.source for pair in test]
     sources = [data.joined(pair, settings.title) for pair in test]
     result = measures.scores(true, answers.summaries, sources)
     result["copied"] = report.share_copied(answers)
     print("summing up by the baselines", flush=True)
     validation = corpus.validation
     count = baselines.best_length(
-        [pair.text for pair in validation], [pair.summary for pair in validation]
+        [pair.source for pair in validation], [pair.target for pair in validation]
     )
-    known = [data.joined(pair, settings.title) for pair in corpus.train]
+    known = [pair._replace(source=data.joined(pair, settings.title)) for pair in corpus.train]
     given = {
         f"{baselines.LEAD} ({count})": [baselines.first_words(text, count) for text in texts],
         baselines.SENTENCE: baselines.first_sentences(texts),
         baselines.RANK: [baselines.text_rank(text) for text in texts],
-        baselines.NEAREST: baselines.nearest(
-            known, [pair.summary for pair in corpus.train], sources
-        ),
+        baselines.NEAREST: nearest_text.nearest(known, sources, by_letters=False).texts,
     }
     of_baselines = {name: measures.scores(true, each, sources) for name, each in given.items()}
     ceiling = measures.scores(true, baselines.best_sentences(texts, true), sources)
-    metrics = {
-        "data": {
-            "examples": {name: len(part) for name, part in corpus.parts.items()},
-            "unit": "texts",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary(
-            measures.PRIMARY, result, of_baselines, higher_is_better=True
-        ),
-        "test": result,
-        "baselines": of_baselines,
-    }
+    metrics = comparison.metrics(
+        corpus.parts, corpus.split, "texts", measures.PRIMARY, result, of_baselines
+    )
     cut, parameters = encoded.left_out / len(test), trained.model.count_params()
-    card = report.card(run.folder, corpus, metrics, answers, ceiling, cut, parameters)
-    note = f"It sums up {a_second:,.1f} texts a second here, {scoring.ROWS} at once."
-    return evaluation.finish(run.folder, metrics, card, [sources[0][:200]], note=note)
+    card = report.card(folder, corpus, metrics, answers, ceiling, cut, parameters)
+    note = f"It sums up {answers.texts_a_second:,.1f} texts a second here, {scoring.ROWS} at once."
+    return evaluation.finish(folder, metrics, card, [sources[0][:200]], note=note)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

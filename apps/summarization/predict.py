@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import tyro
+from pydantic.dataclasses import dataclass
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.networks.config import BeamWidth
+from apps.suite.runs import config as fields
 from apps.suite.texts import text_files
 
 TASK = "summarization"
@@ -34,11 +37,11 @@ class Options:
     """Ask this version folder of an export instead of a run."""
     server: str = ""
     """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
-    max_words: int | None = None
+    max_words: fields.Count | None = None
     """Words of a summary at most; by default as in training."""
-    min_words: int | None = None
+    min_words: fields.CountOrZero | None = None
     """Words of a summary at least; by default as in training."""
-    beam_width: int | None = None
+    beam_width: BeamWidth | None = None
     """Summaries that are kept side by side while one is searched, 1 to 16."""
     marked: Path | None = None
     """Write this HTML file, in which copied words are shaded and their places marked."""
@@ -69,11 +72,10 @@ def predict(options: Options) -> Iterator[Answer]:
 
     Raises:
         UserError: no finished run, export or server, a file that cannot be read, a text that is
-            not UTF-8, or an option out of its range.
+            not UTF-8, or fewer words at most than at least.
     """
     given = text_files.asked(options.texts) if options.texts or not options.input else []
     texts = [*given, *_of_files(options.input)]
-    _check(options)
     from apps.suite.export import asking
     from apps.summarization import serving
 
@@ -82,15 +84,6 @@ def predict(options: Options) -> Iterator[Answer]:
         for start in range(0, len(texts), _ROWS):
             chosen = texts[start : start + _ROWS]
             yield from answers(model, chosen, explained=options.marked is not None, **asked)
-
-
-def _check(options: Options) -> None:
-    if options.max_words is not None and options.max_words < 1:
-        raise errors.UserError(f"--max_words {options.max_words}: must be at least 1")
-    if options.min_words is not None and options.min_words < 0:
-        raise errors.UserError(f"--min_words {options.min_words}: must be at least 0")
-    if options.beam_width is not None and not 1 <= options.beam_width <= 16:
-        raise errors.UserError(f"--beam_width {options.beam_width}: must be from 1 to 16")
 
 
 def answers(
@@ -137,13 +130,9 @@ def answers(
 
 def _of_files(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
-        files = [path]
-        if path.is_dir():
-            files = sorted(each for each in path.glob("*.txt"))
-            if not files:
-                raise errors.UserError(
-                    f"{path}: holds no .txt file; give a file, or another folder"
-                )
+        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        if not files:
+            raise errors.UserError(f"{path}: holds no .txt file; give a file, or another folder")
         for file in files:
             yield " ".join(text_files.read(file).split())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.suite.data import pair_sets
 from apps.suite.evaluation import comparison, plots, report
 from apps.suite.runs import run_folder
 from apps.summarization import baselines, data, measures, scoring
@@ -47,7 +48,7 @@ def share_copied(answers: scoring.Answers) -> float:
 
 def card(
     folder: run_folder.RunFolder[configs.Config],
-    corpus: data.Corpus,
+    corpus: pair_sets.Corpus,
     metrics: Mapping[str, Any],
     answers: scoring.Answers,
     ceiling: Mapping[str, float],
@@ -126,10 +127,10 @@ def card(
 
 
 def _examples(
-    corpus: data.Corpus, answers: scoring.Answers, config: configs.Config
+    corpus: pair_sets.Corpus, answers: scoring.Answers, config: configs.Config
 ) -> list[report.Section]:
     """Shows summaries of high and of low ROUGE-1 with their texts, copied pieces shaded."""
-    true = [pair.summary for pair in corpus.test]
+    true = [pair.target for pair in corpus.test]
     scores = measures.rouge(true, answers.summaries)[measures.PRIMARY]
     order = np.argsort(-scores, kind="stable")
     middle = order[: len(order) // 2 + 1 : max(1, len(order) // (2 * _SHOWN))][:_SHOWN]
@@ -147,7 +148,7 @@ def _examples(
             blocks.append(
                 report.Heated(
                     f"summary, ROUGE-1 {scores[at]:.0f}; the more a piece is copied, the darker. "
-                    f"True summary: {pair.summary}",
+                    f"True summary: {pair.target}",
                     answers.parts[at] or [("(nothing)", 0.0)],
                     1.0,
                     "copied",

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.networks import beam_search, encoder_decoder
-from apps.suite.sequences import batches, pair_batches
+from apps.suite.sequences import batches, pair_answers, pair_batches
 from apps.suite.texts import pieces as text_pieces
 from apps.suite.texts import subwords
 from apps.summarization import pieces, trained_model
@@ -118,9 +118,7 @@ class Summarizer:
 
     def explained(self, source: tf.Tensor, following: tf.Tensor) -> Explained:
         """Explains summaries int32 (batch, time) that end with the end, 0 after it."""
-        start = tf.fill([tf.shape(following)[0], 1], subwords.START)
-        target = tf.concat([start, following[:, :-1]], axis=1)
-        outputs: Any = self.trained.model({"source": source, "target": target}, training=False)
+        outputs = pair_answers.outputs(self.trained.model, source, following)
         log_p = encoder_decoder.log_likelihood(outputs, source, following)
         same = (source[:, None, :] == following[:, :, None]) & (following[:, :, None] != 0)
         attention = tf.where(same, tf.cast(outputs["attention"], tf.float32), 0.0)
@@ -146,11 +144,12 @@ class Answers(NamedTuple):
     summaries: list[str]
     scores: np.ndarray
     parts: list[list[tuple[str, float]]]
+    texts_a_second: float
 
 
 def answers(trained: trained_model.TrainedModel, encoded: pair_batches.Encoded) -> Answers:
     """Sums up encoded texts, those of about equal length together."""
-    summarizer = Summarizer(trained)
+    began, summarizer = time.perf_counter(), Summarizer(trained)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def ask(source: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -173,13 +172,5 @@ def answers(trained: trained_model.TrainedModel, encoded: pair_batches.Encoded) 
                 [(piece.decode(), float(share)) for piece, share in pairs],
             )
     summaries, scores, parts = zip(*rows, strict=True)
-    return Answers(list(summaries), np.array(scores, np.float32), list(parts))
-
-
-def timed_answers(
-    trained: trained_model.TrainedModel, encoded: pair_batches.Encoded
-) -> tuple[Answers, float]:
-    """Returns `answers`, and how many summaries a second they were."""
-    began = time.perf_counter()
-    found = answers(trained, encoded)
-    return found, len(encoded.lengths[0]) / (time.perf_counter() - began)
+    per_second = len(rows) / (time.perf_counter() - began)
+    return Answers(list(summaries), np.array(scores, np.float32), list(parts), per_second)

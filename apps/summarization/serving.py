@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,30 +206,19 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     words = [piece for piece in trained.vocabulary.known if piece.startswith(" ")]
     step = max(1, len(words) // 12)
     texts = ["".join(words[::step])[:80].strip(), "", "".join(words[1::step])[:40].strip()]
-    served = ServedSummaries(trained)
+    served, answered = ServedSummaries(trained), warmup_requests.answered
     options = {"max_words": 6, "min_words": 1, "beam_width": 1}
     numbers = {name: np.array(value, np.int32) for name, value in options.items()}
     found = []
     for chosen in (texts[:1], texts):
-        text, short = (
-            {name: np.array([each[:most].strip().encode() for each in chosen], object)}
-            for name, most in (("text", None), ("summary", 20))
+        text, summary = (
+            np.array([each[:most].strip().encode() for each in chosen], object)
+            for most in (None, 20)
         )
-        inputs = {
-            "serving_default": {**text, **numbers},
-            "explain": {**text, **numbers},
-            "score": {**text, **short},
-        }
-        functions: tuple[Callable[..., dict[str, tf.Tensor]], ...]
-        functions = (served.summaries, served.explain, served.score)
-        for (name, given), function in zip(inputs.items(), functions, strict=True):
-            rows = []
-            for at in range(len(chosen)):
-                row = {
-                    key: value[at : at + 1] if value.ndim else value for key, value in given.items()
-                }
-                asked = {key: tf.constant(value) for key, value in row.items()}
-                rows.append({key: value[0].numpy() for key, value in function(**asked).items()})
-            answers = warmup_requests.stacked(rows, source_word=-1)
-            found.append(warmup_requests.Request(name, given, answers))
+        asked, pair = {"text": text, **numbers}, {"text": text, "summary": summary}
+        found += [
+            answered("serving_default", served.summaries, asked),
+            answered("explain", served.explain, asked, source_word=-1),
+            answered("score", served.score, pair),
+        ]
     return [*found, assets.request()]

@@ -35,7 +35,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
     for note in corpus.notes:
         print(f"note: {note}")
     settings, texts = config.training, config.text
-    given = [(data.joined(pair, texts.title), pair.summary) for pair in corpus.train]
+    given = [(data.joined(pair, texts.title), pair.target) for pair in corpus.train]
     flat = tf.constant([each for both in given for each in both])
     normalised = normal_form.NormalForm()(flat).numpy()
     vocabulary = subwords.learn((each.decode() for each in normalised), texts.vocabulary_size)

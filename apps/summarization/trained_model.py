@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import keras
 
-from apps.suite import errors
 from apps.suite.export import trained_run
+from apps.suite.networks import encoder_decoder
 from apps.suite.runs import run_folder
 from apps.suite.texts import subwords
 from apps.summarization import config as configs
@@ -32,11 +32,7 @@ def load(run: Path) -> TrainedModel:
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     vocabulary = subwords.load(folder.path / VOCABULARY)
-    network = trained_run.model(folder)
-    known = network.get_layer("embedding").input_dim
-    if known != vocabulary.size:
-        raise errors.UserError(
-            f"{folder.model_file}: knows {known} pieces, {folder.path / VOCABULARY} has "
-            f"{vocabulary.size}; train the model again"
-        )
+    network = trained_run.model_of(
+        folder, vocabulary.size, "pieces", folder.path / VOCABULARY, encoder_decoder.LOGITS
+    )
     return TrainedModel(network, vocabulary, folder.config)

@@ -61,18 +61,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             right_ones = sum(each.label == label for each, label in zip(test, labels, strict=True))
             scored = of_baselines.setdefault(name, {}) if name else result
             scored["label_accuracy"] = right_ones / len(test)
-    metrics = {
-        "data": {
-            "examples": {name: len(part) for name, part in corpus.parts.items()},
-            "unit": "sentences",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary(
-            tag_measures.primary(scheme, names), result, of_baselines, higher_is_better=True
-        ),
-        "test": result,
-        "baselines": of_baselines,
-    }
+    metric = tag_measures.primary(scheme, names)
+    metrics = comparison.metrics(
+        corpus.parts, corpus.split, "sentences", metric, result, of_baselines
+    )
     card = report.card(folder, corpus, metrics, answers, trained.model.count_params())
     note = f"It tags {words_a_second:,.0f} words a second here, in batches of {scoring.ROWS}."
     return evaluation.finish(folder, metrics, card, [" ".join(words[0][:12])], note=note)

@@ -47,7 +47,9 @@ def learned(train: Sequence[Pair], *, by_letters: bool) -> dict[str, str]:
     group = total = 0
     for pair in train:
         source = units(pair.source, by_letters=by_letters)
-        target = pair.target.split() if by_letters else _UNIT.findall(_uncapitalised(pair.target))
+        target = pair.target.split()
+        if not by_letters:  # a small first letter: a word has one form in all places
+            target = _UNIT.findall(pair.target[:1].lower() + pair.target[1:])
         left = np.array([first.setdefault(unit, len(first)) for unit in source], np.int64)
         right = np.array([second.setdefault(unit, len(second)) for unit in target], np.int64)
         lefts.append(np.tile(left, len(right)))
@@ -74,8 +76,3 @@ def learned(train: Sequence[Pair], *, by_letters: bool) -> dict[str, str]:
     names, words = list(first), list(second)
     best = keys[order[starts]]
     return {names[key // len(second)]: words[key % len(second)] for key in best}
-
-
-def _uncapitalised(text: str) -> str:
-    """Returns a text with a small first letter, so that a word has one form in all places."""
-    return text[:1].lower() + text[1:]

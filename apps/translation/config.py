@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic.dataclasses import dataclass
 
-from apps.suite.networks.config import EncoderDecoderConfig
+from apps.suite.networks.config import BeamWidth, EncoderDecoderConfig
 from apps.suite.runs import config as fields
 
 
@@ -46,8 +46,7 @@ class ModelConfig(EncoderDecoderConfig):
 
 @dataclass(frozen=True)
 class SearchConfig:
-    # Sequences that are kept at each step; 1 = greedy
-    beam_width: Annotated[int, pydantic.Field(ge=1, le=16)] = 4
+    beam_width: BeamWidth = 4  # sequences that are kept at each step; 1 = greedy
     # Preference of longer translations; 0 prefers short ones; None: validation chooses one
     length_penalty: Annotated[float, pydantic.Field(ge=0, le=10)] | None = None
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from html import escape
 
-import gradio
-
 from apps.suite.demo import asked_text, elements
 from apps.suite.evaluation import attention_plots
 from apps.suite.export import asking
@@ -18,22 +16,15 @@ LONGEST, ALTERNATIVES = 400, 3
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            text = gradio.Textbox(
-                label="Text", lines=3, max_lines=8, max_length=LONGEST, autofocus=True,
-                placeholder="A sentence like those that the model has learned",
-            )  # fmt: skip
-            with gradio.Row():
-                translate = gradio.Button("Translate", variant="primary", min_width=90, size="md")
-                suggest = gradio.Button("Suggest a text", min_width=150, size="md")
-        with gradio.Column(scale=3, min_width=300):
-            shown = elements.place()
-
-    show = elements.answered(lambda given: page(model, translated(model, given)))
-    for event in (translate.click, text.submit):
-        event(show, text, shown, **elements.ANSWER)
-    suggest.click(elements.filled(lambda: example(model)), None, [text, shown], **elements.ANSWER)
+    asked_text.tab(
+        lambda given: page(model, translated(model, given)),
+        lambda: asked_text.example(model, "hello"),
+        label="Text",
+        placeholder="A sentence like those that the model has learned",
+        button="Translate",
+        lines=3,
+        longest=LONGEST,
+    )
 
 
 def translated(model: asking.ExportedModel, text: str | None) -> predict.Answer:
@@ -44,11 +35,6 @@ def translated(model: asking.ExportedModel, text: str | None) -> predict.Answer:
     """
     given = asked_text.checked(text, LONGEST)
     return next(predict.answers(model, [given], nbest=ALTERNATIVES))
-
-
-def example(model: asking.ExportedModel) -> str:
-    """Returns a text that the export itself was checked with."""
-    return asked_text.example(model, "hello")
 
 
 def page(model: asking.ExportedModel, answer: predict.Answer) -> str:

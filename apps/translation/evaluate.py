@@ -65,24 +65,22 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         for name, texts in given.items():
             of_baselines[name]["bleu_of_unseen_targets"] = scores(texts, unseen)["bleu"]
     name, higher = measures.primary(by_words=by_letters)
-    metrics = {
-        "data": {
-            "examples": {part: len(found) for part, found in corpus.parts.items()},
-            "unit": "pairs",
-            "split": corpus.split,
-            "test_sources": len(questions),
-            "bleu_signature": measures.signature(
-                answers.texts, [each.targets for each in questions], tokenizer
-            ),
-        },
-        "primary": comparison.primary(name, result, of_baselines, higher_is_better=higher),
-        "test": result,
-        "baselines": of_baselines,
-    }
-    account = report.Account(corpus, questions, answers.texts, recalled, trained)
+    signature = measures.signature(answers.texts, [each.targets for each in questions], tokenizer)
+    metrics = comparison.metrics(
+        corpus.parts,
+        corpus.split,
+        "pairs",
+        name,
+        result,
+        of_baselines,
+        higher_is_better=higher,
+        test_sources=len(questions),
+        bleu_signature=signature,
+    )
+    account = report.Account(corpus, questions, answers.texts, recalled, trained, tokenizer)
     card = report.card(folder, account, metrics)
     note = (
-        f"BLEU by sacreBLEU, {metrics['data']['bleu_signature']}\n"
+        f"BLEU by sacreBLEU, {signature}\n"
         f"It translates {answers.texts_a_second:,.0f} texts a second here, in batches of "
         f"{pair_answers.ROWS} with a beam of {search.beam_width} "
         f"and a length penalty of {trained.length_penalty:g}."

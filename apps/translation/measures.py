@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.suite.data.pair_sets import Question
+from apps.suite.evaluation import segments
 
 _TOKENIZERS = {"zh": "zh", "cmn": "zh", "zho": "zh", "yue": "zh"} | dict.fromkeys(
     ("ja", "jpn", "ko", "kor", "th", "tha"), "char"
@@ -117,7 +118,7 @@ def scores(
     }
     if by_words:
         errors = [
-            min((distance(one.split(), each.split()), len(each.split())) for each in right)
+            min((segments.distance(one.split(), each.split()), len(each.split())) for each in right)
             for one, right in zip(answers, targets, strict=True)
         ]
         found["word_error"] = 1.0 - float(exact)
@@ -128,19 +129,6 @@ def scores(
 def primary(*, by_words: bool) -> tuple[str, bool]:
     """Returns the name of the first measure, and whether higher is better."""
     return ("word_error", False) if by_words else ("bleu", True)
-
-
-def distance(one: Sequence[str], other: Sequence[str]) -> int:
-    """Returns the least number of insertions, deletions and exchanges (Levenshtein 1966)."""
-    row = list(range(len(other) + 1))
-    for at, left in enumerate(one, 1):
-        before, row[0] = row[0], at
-        for place, right in enumerate(other, 1):
-            before, row[place] = (
-                row[place],
-                min(row[place] + 1, row[place - 1] + 1, before + (left != right)),
-            )
-    return row[-1]
 
 
 def sentence_chrf(answer: str, targets: Sequence[str]) -> float:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import pydantic
 import tyro
+from pydantic.dataclasses import dataclass
 
 from apps.suite import errors
 from apps.suite.commands import command
+from apps.suite.networks.config import BeamWidth
+from apps.suite.runs import config as fields
 from apps.suite.texts import text_files
 
 TASK = "translation"
@@ -35,11 +39,11 @@ class Options:
     """Translate the lines of this file instead."""
     output: Path | None = None
     """Write to this file, a line for each text, instead of printing."""
-    beam_width: int = 0
+    beam_width: Annotated[int, pydantic.Field(ge=0, le=16)] = 0
     """Sequences that the search keeps, 1 to 16; 0 = that of the run's config."""
-    length_penalty: float | None = None
+    length_penalty: fields.Amount | None = None
     """Preference of longer translations, from 0; default: that of the run's config."""
-    nbest: int = 1
+    nbest: BeamWidth = 1
     """Translations of each text, the best first."""
     attention: Path | None = None
     """Draw the attention of the first translation into this .png file."""
@@ -68,12 +72,8 @@ def predict(options: Options) -> Iterator[Answer]:
     """Yields the answer to each text, in their order.
 
     Raises:
-        UserError: no finished run, export or server; a text that is not UTF-8, or too long; a
-            width that is out of its range.
+        UserError: no finished run, export or server; a text that is not UTF-8, or too long.
     """
-    for name, value, least in (("nbest", options.nbest, 1), ("beam_width", options.beam_width, 0)):
-        if not least <= value <= 16:
-            raise errors.UserError(f"--{name} must be from {least} to 16, is {value}")
     if options.attention and options.attention.suffix.lower() != ".png":
         raise errors.UserError(f"--attention {options.attention}: give a name that ends in .png")
     texts = _texts(options)

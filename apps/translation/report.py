@@ -43,15 +43,19 @@ _LIMITS = (
 
 
 class Account(NamedTuple):
-    """Answers of an evaluation: questions, the model's texts, the memory's, and the model."""
+    """Answers of an evaluation: questions, the model's texts, the memory's, and the model.
+
+    With sacreBLEU's cut into words.
+    """
 
     corpus: pair_sets.Corpus
     questions: Sequence[pair_sets.Question]
     answers: Sequence[str]
     recalled: nearest_text.Recalled
     trained: trained_model.TrainedModel
+    tokenizer: str
 
-    def rows(self, groups: Mapping[str, Sequence[int]], tokenizer: str) -> list[list[str]]:
+    def rows(self, groups: Mapping[str, Sequence[int]]) -> list[list[str]]:
         """Returns count, BLEU of the model and of the memory, exact share, for each group."""
         found = []
         for name, chosen in groups.items():
@@ -61,8 +65,8 @@ class Account(NamedTuple):
                 memory = [self.recalled.texts[at] for at in chosen]
                 exact = np.mean([one in right for one, right in zip(texts, targets, strict=True)])
                 values = (
-                    measures.bleu(texts, targets, tokenizer),
-                    measures.bleu(memory, targets, tokenizer),
+                    measures.bleu(texts, targets, self.tokenizer),
+                    measures.bleu(memory, targets, self.tokenizer),
                     float(exact),
                 )
                 found.append([name, f"{len(chosen):,}", *map(comparison.number, values)])
@@ -75,7 +79,6 @@ def card(
     """Draws the plots, and returns the model card."""
     corpus, config = account.corpus, folder.config.model
     name = comparison.words(metrics["primary"]["name"])
-    tokenizer = measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test])
     near = {
         f"{low:.2f} to {min(high, 1.0):.2f}": [
             at for at, value in enumerate(account.recalled.similarity) if low <= value < high
@@ -96,9 +99,9 @@ def card(
         report.Table(
             "By similarity to the nearest training source (cosine of TF-IDF values).",
             ["similarity", *header],
-            account.rows(near, tokenizer),
+            account.rows(near),
         ),
-        report.Table("By length of the source.", ["words", *header], account.rows(long, tokenizer)),
+        report.Table("By length of the source.", ["words", *header], account.rows(long)),
         *(report.Paragraph(f"Of the data: {note}.") for note in corpus.notes),
     ]
     return report.Card(

@@ -13,8 +13,7 @@ from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.sequences import pair_answers
 from apps.suite.serving import signatures, warmup_requests
-from apps.suite.texts import subwords
-from apps.translation import data, trained_model
+from apps.translation import trained_model
 
 SIGNATURES = {
     "serving_default": signatures.Signature(
@@ -81,16 +80,11 @@ class ServedTranslations:
         text, translation = (
             tf.TensorSpec([None], tf.string, name) for name in ("text", "translation")
         )
+        width, count = (tf.TensorSpec([], tf.int32, name) for name in ("beam_width", "count"))
         penalty = tf.TensorSpec([], tf.float32, "length_penalty")
         functions = {
-            "serving_default": (
-                self.best,
-                [text, tf.TensorSpec([], tf.int32, "beam_width"), penalty],
-            ),
-            "alternatives": (
-                self.alternatives,
-                [text, tf.TensorSpec([], tf.int32, "count"), penalty],
-            ),
+            "serving_default": (self.best, [text, width, penalty]),
+            "alternatives": (self.alternatives, [text, count, penalty]),
             "align": (self.align, [text, translation]),
             "score": (self.score, [text, translation]),
         }
@@ -144,45 +138,18 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     known = [piece.strip() for piece in trained.source.known if piece.strip().isalpha()]
     some = [known[at] for at in np.linspace(0, len(known) - 1, 9).astype(int)] if known else ["a"]
     texts = [" ".join(some[:5]), "", f" {some[-1]}\u00a0Ωmega ", " ".join(some)]
+    served, answered = ServedTranslations(trained), warmup_requests.answered
     width = np.int32(trained.config.search.beam_width)
-    penalty = np.float32(trained.length_penalty)
+    penalty = {"length_penalty": np.float32(trained.length_penalty)}
     found = []
     for rows in (texts[:1], texts):
-        answers = warmup_requests.stacked(
-            [_answers(trained, row, int(width), float(penalty)) for row in rows]
-        )
         text = {"text": np.array([row.encode() for row in rows], object)}
-        pair = {**text, "translation": answers["translation"]}
-        inputs: dict[str, dict[str, Any]] = {
-            "serving_default": {**text, "beam_width": width, "length_penalty": penalty},
-            "alternatives": {**text, "count": width, "length_penalty": penalty},
-            "align": pair,
-            "score": pair,
-        }
-        for name, given in inputs.items():
-            outputs = {each: answers[each] for each in SIGNATURES[name].outputs}
-            found.append(warmup_requests.Request(name, given, outputs))
+        best = answered("serving_default", served.best, {**text, "beam_width": width, **penalty})
+        pair = {**text, "translation": best.answers["translation"]}
+        found += [
+            best,
+            answered("alternatives", served.alternatives, {**text, "count": width, **penalty}),
+            answered("align", served.align, pair),
+            answered("score", served.score, pair),
+        ]
     return [*found, assets.request()]
-
-
-def _answers(
-    trained: trained_model.TrainedModel, text: str, width: int, penalty: float
-) -> dict[str, np.ndarray]:
-    """Returns the answers of all signatures to one text and its best translation, by name."""
-    source = data.preprocess(tf.constant([text]), trained.source).to_tensor()
-    found = pair_answers.found(trained.model, source, trained.length_ratio, width, penalty)
-    texts = trained.target.decode(found.tokens[0]).numpy()
-    known = np.isfinite(found.scores[0]) & (source[0, 0] != subwords.END)
-    texts, scores = np.where(known, texts, b""), np.where(known, found.scores[0], np.float32(0))
-    following = data.preprocess(tf.constant(texts[:1]), trained.target).to_tensor()
-    scored = pair_answers.scored(trained.model, source, following)
-    return {
-        "translations": texts,
-        "scores": scores,
-        "translation": np.array(texts[0], object),
-        "score": scores[0],
-        "source_pieces": trained.source.strings(source)[0].numpy(),
-        "target_pieces": trained.target.strings(following)[0].numpy(),
-        "attention": scored.attention[0].numpy(),
-        "nats_per_token": np.float32(tf.reduce_mean(scored.nats)),
-    }

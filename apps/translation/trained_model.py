@@ -9,6 +9,7 @@ import keras
 
 from apps.suite import errors
 from apps.suite.export import trained_run
+from apps.suite.networks import encoder_decoder
 from apps.suite.runs import files, run_folder
 from apps.suite.sequences import pair_answers
 from apps.suite.texts import subwords
@@ -48,13 +49,9 @@ def load(run: Path) -> TrainedModel:
 def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     """Reads what an opened run folder holds; UserError where a file is damaged or missing."""
     source, target = (subwords.load(folder.path / name) for name in (SOURCE, TARGET))
-    network = trained_run.model(folder)
-    sizes = [each.shape[-1] for each in getattr(network, "outputs", ())]
-    if target.size not in sizes:
-        raise errors.UserError(
-            f"{folder.model_file}: does not know the {target.size} pieces of "
-            f"{folder.path / TARGET}; train the model again"
-        )
+    network = trained_run.model_of(
+        folder, target.size, "pieces", folder.path / TARGET, encoder_decoder.LOGITS
+    )
     data = folder.data
     languages = tuple(data["languages"])
     return TrainedModel(

@@ -38,9 +38,10 @@ def parse(
     defaults: dict[str, Any] = {} if default is None else {"default": default}
 
     def refuse(event: tyro_errors.ParseErrorEvent) -> None:
-        refused = sys.exception()  # tyro's, raised while it handled that of the field
-        if refused is not None and isinstance(refused.__context__, pydantic.ValidationError):
-            raise errors.UserError(config.first_problem(refused.__context__))
+        refused = sys.exception()  # of the options, or tyro's while it handled that of a group
+        for error in (refused, refused and refused.__context__):
+            if isinstance(error, pydantic.ValidationError):
+                raise errors.UserError(config.first_problem(error))
         raise errors.UserError(_one_line(event, names))
 
     try:
@@ -75,7 +76,7 @@ def _one_line(event: tyro_errors.ParseErrorEvent, names: Sequence[str]) -> str:
         case tyro_errors.InstantiationFailure(argument=None, message=message):
             return " ".join(message.split())
         case tyro_errors.InstantiationFailure(argument=argument, message=message):
-            return f"{_name(argument)}: {_plain_words(message.partition('Got errors:')[0])}"
+            return f"{_name(argument)}: {_plain_words(message)}"
     return f"the arguments do not fit ({type(event).__name__}); see --help"
 
 
@@ -85,9 +86,10 @@ def _plain_words(message: str) -> str:
         ("invalid literal for int() with base 10: ", "a whole number"),
         ("could not convert string to float: ", "a number"),
     ):
-        if message.startswith(jargon):
-            return f"{message.removeprefix(jargon)} is not {kind}"
-    return " ".join(message.split())
+        _, found, value = message.partition(jargon)
+        if found:
+            return f"{value} is not {kind}"
+    return " ".join(message.partition("Got errors:")[0].split())
 
 
 def _unknown(token: str, names: Sequence[str]) -> str:

@@ -26,6 +26,28 @@ def in_drawn_order(names: Iterable[str], *seeds: object) -> list[str]:
     return sorted(names, key=key)
 
 
+def by_key(
+    keys: Sequence[str], parts: Sequence[str], counts: Mapping[str, int], seed: int
+) -> list[str]:
+    """Returns the parts after others were drawn from train; equal keys stay together.
+
+    Args:
+        keys: one of each example.
+        parts: of the examples.
+        counts: keys that are drawn for a part, by its name, in the order of the draws.
+        seed: another one draws others.
+    """
+    found = list(parts)
+    for part, count in counts.items():
+        mine = {key for key, each in zip(keys, found, strict=True) if each == "train"}
+        drawn = {*in_drawn_order(mine, seed, part)[:count]}
+        found = [
+            part if each == "train" and key in drawn else each
+            for key, each in zip(keys, found, strict=True)
+        ]
+    return found
+
+
 def by_speaker(
     examples: Sequence[Example],
     divided_by: str,

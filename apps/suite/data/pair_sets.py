@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from apps.suite import errors
 from apps.suite.data import division, named_sets
 from apps.suite.texts import pair_files
@@ -58,22 +60,25 @@ def by_source(pairs: Sequence[Pair]) -> list[Question]:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Pairs of normalised texts in three parts; no source is in two of them.
+    """Pairs of texts in three parts.
 
     Attributes:
         split: tells how the parts were made.
         notes: tells what was left out, and what to know of the pairs.
+        languages: of sources and targets, "" where the data name none.
+        fields: of a pair, that are learned from.
     """
 
     name: str
     licence: str
     source: str
     split: str
-    languages: tuple[str, str]
     notes: tuple[str, ...]
     train: list[Pair]
     validation: list[Pair]
     test: list[Pair]
+    languages: tuple[str, str] = ("", "")
+    fields: tuple[str, ...] = ("source", "target")
 
     @property
     def parts(self) -> dict[str, list[Pair]]:
@@ -82,13 +87,17 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """Returns a SHA-256 of all pairs."""
-        whole = [(part, *each[:2]) for part, found in self.parts.items() for each in found]
+        """Returns a SHA-256 of all pairs, by the fields that are learned from."""
+        whole = [
+            (part, *(getattr(each, field) for field in self.fields))
+            for part, found in self.parts.items()
+            for each in found
+        ]
         return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load(name: str, rules: Rules) -> Corpus:
-    """Reads the pairs of a name, normalises and divides them.
+    """Reads the pairs of a name, normalises and divides them; no source is in two parts.
 
     Args:
         name: file, two files `a.en+a.fr`, folder, or TFDS set with two texts.
@@ -98,18 +107,17 @@ def load(name: str, rules: Rules) -> Corpus:
         UserError: nothing of that name, what cannot be read, the same language on both sides, too
             few pairs.
     """
-    path, notes, languages = Path(name).expanduser(), Notes(), rules.languages
-    if path.exists() or pair_files.halves(name):
-        for half in pair_files.halves(name) or ():
+    halves, notes, languages = pair_files.halves(name), Notes(), rules.languages
+    path = Path(name).expanduser() if halves else named_sets.own_path(name)
+    if path:
+        for half in halves or ():
             if not half.is_file():
                 raise errors.UserError(f"{half}: no such file")
         languages = pair_files.languages_of(name, languages)
         parts = pair_files.read(name, languages, notes)
         title, licence, source = path.name, "your own", str(path.resolve())
-    elif path.suffix or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
     else:
-        licence, source, languages, parts = _read_set(name, languages)
+        licence, source, languages, parts = read_set(name, languages, pair_files.LANGUAGES)
         title = name
     if rules.reverse:
         languages = (languages[1], languages[0])
@@ -120,7 +128,7 @@ def load(name: str, rules: Rules) -> Corpus:
     parts = _normalised(parts, notes, drop_unlike=rules.drop_unlike)
     divided, split = _divided(parts, rules, notes, source)
     corpus = Corpus(
-        title, licence, source, split, languages, tuple(_told(notes, divided)), **divided
+        title, licence, source, split, tuple(_told(notes, divided)), **divided, languages=languages
     )
     equal = sum(pair.source == pair.target for pair in corpus.train)
     if equal > _COPIES * len(corpus.train) and not rules.allow_copies:
@@ -131,41 +139,53 @@ def load(name: str, rules: Rules) -> Corpus:
     return corpus
 
 
-def _read_set(
-    name: str, languages: tuple[str, str]
+def read_set(
+    name: str, wanted: tuple[str, str], options: str, title: str = ""
 ) -> tuple[str, str, tuple[str, str], dict[str, list[Pair]]]:
-    """Reads licence, source, languages and parts of a TFDS set with two texts."""
-    import tensorflow_datasets as tfds
+    """Reads licence, source, names of the texts, and parts of a TFDS set with two texts.
 
+    Args:
+        name: of the set.
+        wanted: names of sources and targets; "" for those that the set is for.
+        options: by which a user gives these names.
+        title: name of a title, which need not be there; neither need a `group`.
+
+    Raises:
+        UserError: no such set, no such texts in it, or no part train.
+    """
     builder = named_sets.prepare(name)
-    features = builder.info.features
-    texts = [each for each, kind in features.items() if isinstance(kind, tfds.features.Text)]
-    keys = builder.info.supervised_keys
+    info = builder.info
+    texts = [
+        each
+        for each, kind in info.features.items()
+        if kind.shape == () and kind.np_dtype == np.object_
+    ]
+    keys = info.supervised_keys
     first, second = keys[:2] if keys and set(keys[:2]) <= set(texts) else (*texts, "", "")[:2]
-    chosen = (languages[0] or first, languages[1] or second)
+    chosen = (wanted[0] or first, wanted[1] or second)
     if not set(chosen) <= set(texts) or chosen[0] == chosen[1]:
         raise errors.UserError(
             f"{name}: has no texts {chosen[0]!r} and {chosen[1]!r}; there are "
-            f"{', '.join(texts) or 'none'}: choose by --data_format.source_language and "
-            "--data_format.target_language"
+            f"{', '.join(texts) or 'none'}: choose by {options}"
         )
+    read = [each for each in (*chosen, title, "group") if each in texts]
     parts: dict[str, list[Pair]] = {}
-    for split in builder.info.splits:
+    for split in info.splits:
         part = pair_files.PARTS.get(split)
         if part:
             examples = builder.as_dataset(split=split, shuffle_files=False).as_numpy_iterator()
-            parts[part] = [
-                Pair(
-                    example[chosen[0]].decode(),
-                    example[chosen[1]].decode(),
-                    part,
+            parts.setdefault(part, []).extend(
+                pair_files.of_row(
+                    {each: example[each].decode() for each in read} | {"part": part},
                     f"{name} {split}:{at}",
+                    chosen,
+                    options,
+                    title,
                 )
                 for at, example in enumerate(examples)
-            ]
+            )
     if "train" not in parts:
         raise errors.UserError(f"{name}: has no split train")
-    info = builder.info
     return info.redistribution_info.license or "see source", info.homepage, chosen, parts
 
 
@@ -221,14 +241,13 @@ def _divided(
         raise errors.UserError(
             f"{source}: {len(sources)} different sources are too few to learn from; give more pairs"
         )
-    for part in missing:
-        count = max(1, min(round(rules.shares[part] * len(sources)), rules.most))
-        order = division.in_drawn_order(
-            dict.fromkeys(each.source for each in found["train"]), rules.seed, part
-        )
-        taken = set(order[:count])
-        found[part] = [each for each in found["train"] if each.source in taken]
-        found["train"] = [each for each in found["train"] if each.source not in taken]
+    counts = {
+        part: max(1, min(round(rules.shares[part] * len(sources)), rules.most)) for part in missing
+    }
+    train, found["train"] = found["train"], []
+    keys, parts_of = [each.source for each in train], ["train"] * len(train)
+    for pair, part in zip(train, division.by_key(keys, parts_of, counts, rules.seed), strict=True):
+        found[part].append(pair)
     split = "the parts that the data name"
     if missing:
         split = f"{' and '.join(sorted(missing))} drawn from train by different sources"

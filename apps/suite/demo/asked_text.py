@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio
@@ -16,7 +16,7 @@ LARGEST_FILE_BYTES = 20 * 1024 * 1024
 
 
 def tab(
-    show: Callable[[str], str],
+    show: Callable[..., str],
     example: Callable[[], str],
     *,
     label: str,
@@ -24,16 +24,23 @@ def tab(
     button: str,
     hint: str = "",
     files: bool = False,
+    lines: int = 8,
+    longest: int | None = None,
+    further: Callable[[], Sequence[gradio.components.Component]] = tuple,
 ) -> None:
     """Adds the fields of a tab to the page that is being built.
 
     Args:
-        show: returns the answer to a text as HTML; its UserError is shown as a note.
+        show: returns the answer to a text, and to the values of the further fields, as HTML; its
+            UserError is shown as a note.
         example: returns a text to begin with.
         label, placeholder: of the field of text.
         button: the word on the button that asks.
         hint: a line below the buttons.
         files: adds a field for a csv file, whose content is filled in and answered.
+        lines: that the field of text shows.
+        longest: characters of a text at most.
+        further: adds more fields below that of text, and returns them.
     """
     with gradio.Row():
         with gradio.Column(scale=2, min_width=300):
@@ -41,9 +48,11 @@ def tab(
             text = gradio.Textbox(
                 label=f"or {label}" if files else label,
                 placeholder=placeholder,
-                lines=8,
+                lines=lines,
                 max_lines=14,
+                max_length=longest,
             )
+            asked = [text, *further()]
             with gradio.Row():
                 ask = gradio.Button(button, variant="primary", size="md")
                 fill = gradio.Button("Fill in an example", size="md")
@@ -52,14 +61,17 @@ def tab(
         with gradio.Column(scale=3, min_width=300):
             answer = elements.place()
 
-    answered = elements.answered(lambda given: show(given or ""))
-    ask.click(answered, text, answer, **elements.ANSWER)
+    answered = elements.answered(lambda given, *more: show(given or "", *more))
+    for event in (ask.click, text.submit):
+        event(answered, asked, answer, **elements.ANSWER)
     filled = [fill.click(elements.filled(example), None, [text, answer], **elements.ANSWER)]
     if file is not None:
         file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
         filled.append(file.upload(elements.filled(read), file, [text, answer], **elements.ANSWER))
     for each in filled:
-        each.then(elements.if_filled(answered), [text, answer], answer, **elements.ANSWER)
+        each.then(
+            elements.if_filled(answered), [text, answer, *asked[1:]], answer, **elements.ANSWER
+        )
 
 
 def read(path: str | None) -> str:

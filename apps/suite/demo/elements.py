@@ -42,12 +42,12 @@ def filled(handler: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
     return told
 
 
-def if_filled(handler: Callable[[Any], str]) -> Callable[[Any, str], str]:
+def if_filled(handler: Callable[..., str]) -> Callable[..., str]:
     """Follows `filled`: returns the handler's HTML, or the note beside an empty field.
 
     A browser returns an empty text for a missing one.
     """
-    return lambda value, said: handler(value) if value else said
+    return lambda value, said, *more: handler(value, *more) if value else said
 
 
 def streamed(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:

@@ -1,6 +1,6 @@
 """The model beside its baselines: who is better, in a word, a table and metrics.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, NamedTuple
 
 MODEL = "this model"
@@ -39,6 +39,38 @@ def primary(
         "higher_is_better": higher_is_better,
         "model": test[metric],
         "baseline": {"name": best, "value": having[best]},
+    }
+
+
+def metrics(
+    parts: Mapping[str, Sized],
+    split: str,
+    unit: str,
+    metric: str,
+    test: Scores,
+    baselines: Mapping[str, Scores],
+    *,
+    higher_is_better: bool = True,
+    **noted: Any,
+) -> dict[str, Any]:
+    """Returns the metrics of an evaluation, see `run_folder.RunFolder.write_metrics`.
+
+    Args:
+        parts: of the data, by name.
+        split: tells how they were made.
+        unit: of what they hold, in the plural.
+        metric: the primary one.
+        test: metrics of the model.
+        baselines: theirs, by name.
+        higher_is_better: of the primary metric.
+        noted: further facts on the data.
+    """
+    examples = {name: len(part) for name, part in parts.items()}
+    return {
+        "data": {"examples": examples, "unit": unit, "split": split, **noted},
+        "primary": primary(metric, test, baselines, higher_is_better),
+        "test": test,
+        "baselines": baselines,
     }
 
 

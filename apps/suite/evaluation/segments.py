@@ -8,8 +8,8 @@ Source: Lea et al., "Temporal convolutional networks for action segmentation and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
             counts[1] += len(said)
             counts[2] += len(truth)
         first, second = ([each.label for each in part] for part in (truth, said))
-        edits.append(1 - _distance(first, second) / max(len(first), len(second)))
+        edits.append(1 - distance(first, second) / max(len(first), len(second)))
     measured = {f"f1_at_{share}": tag_measures.Score(*counts).f1 for share, counts in found.items()}
     return {**measured, "edit_score": float(np.mean(edits)) if edits else 0.0}
 
@@ -87,14 +87,14 @@ def _matches(truth: list[Segment], said: list[Segment], share: float) -> int:
     return right
 
 
-def _distance(first: list[int], second: list[int]) -> int:
-    """Returns the least number of insertions, deletions and replacements."""
-    row = np.arange(len(second) + 1)
+def distance(first: Sequence[Any], second: Sequence[Any]) -> int:
+    """Returns the least number of insertions, deletions and exchanges (Levenshtein 1966)."""
+    row = list(range(len(second) + 1))
     for at, label in enumerate(first, 1):
-        before, row = row, np.empty_like(row)
-        row[0] = at
+        before, row[0] = row[0], at
         for place, other in enumerate(second, 1):
-            row[place] = min(
-                before[place] + 1, row[place - 1] + 1, before[place - 1] + (label != other)
+            before, row[place] = (
+                row[place],
+                min(row[place] + 1, row[place - 1] + 1, before + (label != other)),
             )
-    return int(row[-1])
+    return row[-1]

@@ -79,7 +79,11 @@ class Model:
             UserError: the model refuses, with its reason, or the server does not answer.
         """
         typed = prediction_client.typed_inputs(self.name, signature, inputs, self.inputs)
-        return dict(self._answer(signature, typed))
+        try:
+            return dict(self._answer(signature, typed))
+        except errors.UserError as error:
+            error.args = (served_models.in_plain_words(str(error)),)
+            raise
 
     def asset(self, name: str) -> str | None:
         """Returns the text of a file that the export carries, or None without such a file."""

@@ -33,21 +33,24 @@ def read(file: Path) -> keras.Model:
         ) from error
 
 
-def model_of(folder: run_folder.RunFolder[Any], named: int, kind: str, file: Path) -> keras.Model:
-    """Returns the same for a model with one output for each of the names in a file.
+def model_of(
+    folder: run_folder.RunFolder[Any], named: int, kind: str, file: Path, output: int = 0
+) -> keras.Model:
+    """Returns the same for a model with one value for each of the names in a file.
 
     Args:
         folder: of the run.
         named: how many names the file holds.
         kind: of what, in the plural: labels, tokens, items.
         file: that holds the names, for the error.
+        output: place of the output with these values.
 
     Raises:
-        UserError: model.keras cannot be read, or has another number of outputs.
+        UserError: model.keras cannot be read, or has another number of values.
     """
     found = model(folder)
     outputs = getattr(found, "outputs", None)
-    known = outputs[0].shape[-1] if outputs else 0
+    known = outputs[output].shape[-1] if outputs else 0
     if known != named:
         raise errors.UserError(
             f"{folder.model_file}: knows {known} {kind}, {file} names {named}; "

@@ -7,6 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from apps.suite.runs import config as fields
 
+BeamWidth = Annotated[int, pydantic.Field(ge=1, le=16)]
+"""Sequences that a beam search keeps; see `beam_search.LARGEST_WIDTH`."""
+
 
 @dataclass(frozen=True)
 class EncoderConfig:

@@ -28,6 +28,7 @@ from apps.suite.distribution import replicas
 from apps.suite.networks import beam_search
 from apps.suite.networks.config import EncoderDecoderConfig
 
+LOGITS = -1  # place of the logits among the outputs, which are sorted by name
 _LEAST = 1e-9  # a probability that is 0 by rounding has a finite logarithm
 
 

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -126,7 +125,7 @@ def _asked(
 
     A graph refuses a request as a whole. Halving the request repeatedly finds the row at fault.
     """
-    from apps.suite.serving.models import Refusal
+    from apps.suite.serving.models import Refusal, in_plain_words
 
     try:
         rows = [window[at] for at in batch]
@@ -135,20 +134,11 @@ def _asked(
         yield batch, row_batches.averaged(answers, rows, work.binding)
     except Refusal as error:
         if len(batch) == 1:
-            yield batch, _in_plain_words(str(error))
+            yield batch, in_plain_words(str(error))
             return
         half = len(batch) // 2
         yield from _asked(batch[:half], window, work, model)
         yield from _asked(batch[half:], window, work, model)
-
-
-def _in_plain_words(message: str) -> str:
-    """Returns a graph's message without the name of the operation and the brackets around data."""
-    message = re.sub(r" *\[\[\{\{node .*", "", message).removeprefix("Graph execution error: ")
-    asserted, found, data = message.partition("assertion failed: ")
-    if not found:
-        return message
-    return asserted + re.sub(r"^\[|\]$", "", data.strip()).replace("] [", " ")
 
 
 def _note_once(once: dict[str, Any], answers: Mapping[str, Any], work: Work) -> None:

@@ -6,7 +6,6 @@ import collections
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from apps.suite import errors
 from apps.suite.data import account, division, named_sets
@@ -101,13 +100,11 @@ def load(name: str, settings: SentenceFormatConfig, seed: int) -> Corpus:
     Raises:
         UserError: nothing of that name, what cannot be read, too few sentences; see `checked`.
     """
-    path = Path(name).expanduser()
-    if path.exists():
+    path = named_sets.own_path(name)
+    if path:
         source = str(path.resolve())
         facts = path.resolve().name, "your own", source
         parts = sentences.read_parts(path, settings)
-    elif path.suffix or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
     else:
         licence, source, parts = _read_set(name, settings)
         facts = name, licence, source

@@ -68,13 +68,18 @@ class Scored(NamedTuple):
     attention: tf.Tensor
 
 
-def scored(network: keras.Model, source: tf.Tensor, following: tf.Tensor) -> Scored:
-    """Scores targets int32 (b, t), which end with END, for sources int32 (b, s)."""
+def outputs(network: keras.Model, source: tf.Tensor, following: tf.Tensor) -> dict[str, Any]:
+    """Returns what a network says of targets int32 (b, t), which end with END, by one call."""
     shifted = tf.where(following == subwords.END, subwords.PADDING, following)[:, :-1]
     target = tf.pad(shifted, [[0, 0], [1, 0]], constant_values=subwords.START)
-    outputs = network({"source": source, "target": target}, training=False)
-    nats = -encoder_decoder.log_likelihood(outputs, source, following)
-    return Scored(nats, tf.cast(outputs["attention"], tf.float32))
+    return network({"source": source, "target": target}, training=False)
+
+
+def scored(network: keras.Model, source: tf.Tensor, following: tf.Tensor) -> Scored:
+    """Scores targets int32 (b, t), which end with END, for sources int32 (b, s)."""
+    said = outputs(network, source, following)
+    nats = -encoder_decoder.log_likelihood(said, source, following)
+    return Scored(nats, tf.cast(said["attention"], tf.float32))
 
 
 def onnx_network(network: keras.Model, source_size: int, target_size: int) -> onnx_file.Network:
@@ -83,8 +88,8 @@ def onnx_network(network: keras.Model, source_size: int, target_size: int) -> on
     The target begins with its start token, as in training; a search asks for one token more at a
     time. Copying is left out.
     """
-    outputs: Any = network.output
-    model = keras.Model(network.inputs, outputs["logits"])
+    found: Any = network.output
+    model = keras.Model(network.inputs, found["logits"])
     draw = np.random.default_rng(0)
     examples = []
     for rows, steps, time_steps in ((1, 1, 1), (1, 9, 6), (3, 12, 8)):

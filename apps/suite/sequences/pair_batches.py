@@ -43,6 +43,11 @@ def with_end(texts: tf.Tensor, vocabulary: subwords.Subwords) -> tf.RaggedTensor
     return tf.concat([ids, tf.RaggedTensor.from_tensor(end)], axis=1)
 
 
+def flat(ids: tf.RaggedTensor) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ids of texts one after the other, and the starts and the end: see `Encoded`."""
+    return ids.flat_values.numpy(), np.cumsum([0, *ids.row_lengths().numpy()])
+
+
 def encode(
     pairs: Sequence[Pair],
     source: subwords.Subwords,
@@ -56,11 +61,9 @@ def encode(
     ]
     lengths = [each.row_lengths().numpy() for each in ids]
     fits = (lengths[0] <= most_pieces + 1) & (lengths[1] <= most_pieces + 1)
-    values, starts = [], []
-    for each, length in zip(ids, lengths, strict=True):
-        values.append(tf.ragged.boolean_mask(each, fits).flat_values.numpy())
-        starts.append(np.cumsum([0, *length[fits]]))
-    return Encoded(values[0], values[1], starts[0], starts[1], int((~fits).sum()))
+    sides = (flat(tf.ragged.boolean_mask(each, fits)) for each in ids)
+    values, starts = zip(*sides, strict=True)
+    return Encoded(*values, *starts, int((~fits).sum()))
 
 
 def length_ratio(encoded: Encoded) -> float:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -171,6 +172,16 @@ def refusal(error: tf.errors.OpError | ValueError) -> Refusal:
     refused = isinstance(error, tf.errors.InvalidArgumentError | ValueError)
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
     return Refusal("INVALID_ARGUMENT" if refused else "INTERNAL", " ".join(message.split()))
+
+
+def in_plain_words(message: str) -> str:
+    """Returns a graph's message without names of operations, lines of code, and brackets."""
+    message = re.sub(r" *\[\[\{\{node .*", "", message)
+    message = re.sub(r"Graph execution error: (Detected at .*(?=assertion failed: ))?", "", message)
+    asserted, found, data = message.partition("assertion failed: ")
+    if not found:
+        return message
+    return asserted + re.sub(r"^\[|\]$", "", data.strip()).replace("] [", " ")
 
 
 def _fitting(name: str, value: Any, wanted: Tensor) -> np.ndarray:

@@ -12,7 +12,7 @@ length-delimited fields, so that a few lines here stand in for the package that 
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,32 @@ def stacked(rows: Sequence[Mapping[str, Any]], **fills: Any) -> dict[str, Any]:
             whole[place] = each if each.ndim else each.item()
         found[name] = whole
     return found
+
+
+def answered(
+    signature: str,
+    function: Callable[..., Mapping[str, Any]],
+    inputs: Mapping[str, Any],
+    **fills: Any,
+) -> Request:
+    """Returns a request with the answers to its rows, each of which is asked by itself.
+
+    Args:
+        signature: name of it.
+        function: that answers it, in Keras.
+        inputs: arrays by name; scalars are for all rows.
+        fills: see `stacked`.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    arrays = {name: np.asarray(value) for name, value in inputs.items()}
+    answers = []
+    for at in range(max(len(each) for each in arrays.values() if each.ndim)):
+        row = {name: each[at : at + 1] if each.ndim else each for name, each in arrays.items()}
+        found = function(**{name: tf.constant(value) for name, value in row.items()})
+        answers.append({name: value[0].numpy() for name, value in found.items()})
+    return Request(signature, inputs, stacked(answers, **fills))
 
 
 def write(file: Path, model_name: str, requests: Iterable[Request]) -> None:

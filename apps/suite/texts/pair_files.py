@@ -16,27 +16,23 @@ is counted, see `Notes`.
 from __future__ import annotations
 
 import collections
-import csv
-import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.suite import errors
-from apps.suite.texts import text_files
+from apps.suite.texts import pair_tables, text_files
 
-PARTS = {
-    "train": "train", "training": "train", "valid": "validation", "validation": "validation",
-    "dev": "validation", "val": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
-_COLUMNS = {"source": "source", "target": "target", "part": "part", "split": "part"}
+PARTS = pair_tables.PARTS
+_SIDES = ("source", "target")
 _TABLES, _JSON = (".tsv", ".txt", ".csv"), (".jsonl", ".json", ".ndjson")
 SUFFIXES = (*_TABLES, *_JSON, ".po", ".mo", ".tmx", ".zip")
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-+0# ]*[\d.]*[a-zA-Z]|\{\w*\}")
 _CODES = {"bpt", "ept", "ph", "it", "ut"}  # elements of a segment that hold code, not text
 _CODE = re.compile(r"(?!src|tgt|trg|txt|csv|tsv)[a-z]{2,3}([-_][a-z]+)?", re.IGNORECASE)
+LANGUAGES = "--data_format.source_language and --data_format.target_language"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 Notes = collections.Counter[str]
@@ -44,12 +40,17 @@ Notes = collections.Counter[str]
 
 
 class Pair(NamedTuple):
-    """Two texts, the part that the data name for them ("" without), and where they stand."""
+    """Two texts, the part that the data name for them ("" without), and where they stand.
+
+    Where the data tell them, the title of the source, and the group that pairs belong to.
+    """
 
     source: str
     target: str
     part: str = ""
     place: str = ""
+    title: str = ""
+    group: str = ""
 
 
 def halves(name: str) -> list[Path] | None:
@@ -101,7 +102,7 @@ def read(name: str, languages: tuple[str, str], notes: Notes) -> dict[str, list[
     both = halves(name)
     path = Path(name).expanduser()
     if both or not path.is_dir():
-        found = aligned(both[0], both[1], notes) if both else _read_file(path, languages, notes)
+        found = _of_two(both[0], both[1], notes) if both else _read_file(path, languages, notes)
         parts: dict[str, list[Pair]] = collections.defaultdict(list)
         for pair in found:
             parts[pair.part].append(pair)
@@ -128,7 +129,7 @@ def _read_folder(folder: Path, languages: tuple[str, str], notes: Notes) -> dict
     for part, found in named.items():
         if len(found) == 2 and not any(suffix_of(each) in SUFFIXES for each in found):
             first, second = sorted(found, key=lambda each: suffix_of(each)[1:] == languages[1])
-            parts[part] = list(aligned(first, second, notes))
+            parts[part] = _of_two(first, second, notes)
         elif len(found) == 1:
             parts[part] = list(_read_file(found[0], languages, notes))
         else:
@@ -164,7 +165,8 @@ def _read_file(path: Path, languages: tuple[str, str], notes: Notes) -> list[Pai
             f"a text on each line are given as {path.name}+OTHER"
         )
     if not found:
-        raise errors.UserError(f"{path}: holds no pair of texts")
+        why = "".join(f"; {count:,} are {reason}" for reason, count in notes.items())
+        raise errors.UserError(f"{path}: holds no pair of texts{why}; give another file")
     return found
 
 
@@ -178,60 +180,39 @@ def _kept(pairs: Iterator[Pair] | Sequence[Pair], notes: Notes) -> Iterator[Pair
             notes["with one empty side"] += 1
 
 
-def aligned(source: Path, target: Path, notes: Notes) -> list[Pair]:
-    """Reads two files with a text on each line."""
+def aligned(source: Path, target: Path) -> Iterator[Pair]:
+    """Yields the pairs of two files with a text on each line, but those of two empty lines.
+
+    Raises:
+        UserError: files of unequal length, but for empty lines at the end of one.
+    """
     texts = [text_files.read(each).removesuffix("\n").split("\n") for each in (source, target)]
-    if len(texts[0]) != len(texts[1]):
+    shorter, longer = sorted(texts, key=len)
+    while len(longer) > len(shorter) and not longer[-1].strip():
+        longer.pop()
+    if len(longer) > len(shorter):
         raise errors.UserError(
             f"{source} has {len(texts[0]):,} lines and {target} {len(texts[1]):,}: give files "
             "whose lines belong together"
         )
-    lines = enumerate(zip(*texts, strict=True), 1)
-    found = list(
-        _kept((Pair(one, other, "", f"{source}:{at}") for at, (one, other) in lines), notes)
-    )
+    for at, (one, other) in enumerate(zip(*texts, strict=True), 1):
+        if one.strip() or other.strip():
+            yield Pair(one, other, "", f"{source}:{at}")
+
+
+def _of_two(source: Path, target: Path, notes: Notes) -> list[Pair]:
+    found = list(_kept(aligned(source, target), notes))
     if not found:
         raise errors.UserError(f"{source}: holds no pair of texts")
     return found
 
 
 def _table(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> Iterator[Pair]:
-    lines = text.split("\n")
-    if suffix_of(path) == ".csv":
-        reader = csv.reader(io.StringIO(text), strict=True)
-        rows: list[tuple[int, list[str]]] = []
-        try:
-            rows.extend((reader.line_num, row) for row in reader)
-        except csv.Error as error:
-            raise errors.UserError(f"{path}:{reader.line_num}: is not csv: {error}") from None
-    else:
-        rows = [(at, line.split("\t")) for at, line in enumerate(lines, 1)]
-    rows = [(at, row) for at, row in rows if any(cell.strip() for cell in row)]
-    known = _COLUMNS | {code: side for code, side in zip(languages, _COLUMNS, strict=False) if code}
-    header = [known.get(cell.strip().lower(), "") for cell in rows[0][1]]
-    if {"source", "target"} <= set(header):
-        rows = rows[1:]
-    else:
-        cells = {row[2].strip().lower() for _, row in rows if len(row) > 2}
-        header = ["source", "target", "part" if cells and cells <= PARTS.keys() else ""]
-    places = {name: at for at, name in enumerate(header) if name}
-    needed = max(places["source"], places["target"]) + 1
+    table = pair_tables.read(path, text, languages)
 
     def pairs() -> Iterator[Pair]:
-        for at, row in rows:
-            if len(row) < needed:
-                raise errors.UserError(
-                    f"{path}:{at}: has {len(row)} column{'s' * (len(row) != 1)}, and source and "
-                    "target are separated by "
-                    f"{'a comma' if suffix_of(path) == '.csv' else 'a tab'}"
-                )
-            cell = row[places["part"]] if "part" in places and len(row) > places["part"] else ""
-            part = PARTS.get(cell.strip().lower(), "")
-            if cell.strip() and not part:
-                raise errors.UserError(
-                    f"{path}:{at}: part is {cell!r}, and has to be train, validation or test"
-                )
-            yield Pair(row[places["source"]], row[places["target"]], part, f"{path}:{at}")
+        for place, row in table:
+            yield of_row(row, place, _SIDES, LANGUAGES)
 
     yield from _kept(pairs(), notes)
 
@@ -258,27 +239,47 @@ def _zipped(path: Path, languages: tuple[str, str], notes: Notes) -> list[Pair]:
     return list(read_text(inner, text, languages, notes)) if text.strip() else []
 
 
+def of_row(
+    row: Mapping[str, Any], place: str, names: Sequence[str], options: str, title: str = ""
+) -> Pair:
+    """Returns the pair of a row of a table or of an object in JSON.
+
+    Args:
+        row: values by name; those of `part` and `group` are taken where they are there.
+        place: file and line.
+        names: of the source and of the target.
+        options: by which a user gives these names.
+        title: name of a title, which need not be there.
+
+    Raises:
+        UserError: a text that is missing, or a part that is not one.
+    """
+    for name in names:
+        if name not in row:
+            known = ", ".join(map(repr, row)) or "no names"
+            raise errors.UserError(f"{place}: has no text {name!r}; it has {known}: give {options}")
+        text_files.refuse_other(row[name], f"{place}: {name}")
+    given = row.get("part") or ""
+    part = str(given).strip().lower()
+    if part and part not in PARTS:
+        raise errors.UserError(f"{place}: part is {given!r}; write train, validation or test")
+    source, target = (row[name] for name in names)
+    more = ["" if row.get(name) is None else row[name] for name in (title, "group")]
+    for name, value in zip((title, "group"), more, strict=True):
+        if isinstance(value, list | dict):
+            raise errors.UserError(f"{place}: {name} is {value!r}, and has to be text")
+    return Pair(source, target, PARTS.get(part, ""), place, *map(str, more))
+
+
 def _json_lines(path: Path, text: str, languages: tuple[str, str], notes: Notes) -> Iterator[Pair]:
     def pairs() -> Iterator[Pair]:
         for place, value in text_files.json_rows(text, path):
-            sides = value.get("translation", value)
+            inner = value.get("translation")
+            row = value | inner if isinstance(inner, dict) else value
             names = [
-                code if code and isinstance(sides, dict) and code in sides else name
-                for code, name in zip(languages, ("source", "target"), strict=True)
+                code if code in row else name for code, name in zip(languages, _SIDES, strict=True)
             ]
-            texts = [sides.get(name) if isinstance(sides, dict) else None for name in names]
-            if not all(isinstance(each, str) for each in texts):
-                raise errors.UserError(
-                    f"{place}: has no texts {names[0]!r} and {names[1]!r}; it has "
-                    f"{', '.join(map(repr, sides)) if isinstance(sides, dict) else 'no names'}"
-                )
-            part = value.get("part") or ""
-            if part and not (isinstance(part, str) and part in PARTS):
-                raise errors.UserError(
-                    f"{place}: part is {part!r}, and has to be train, validation or test"
-                )
-            one, other = map(str, texts)
-            yield Pair(one, other, PARTS.get(part, ""), place)
+            yield of_row(row, place, names, LANGUAGES)
 
     yield from _kept(pairs(), notes)
 
@@ -341,7 +342,7 @@ def _memory(path: Path, languages: tuple[str, str], notes: Notes) -> Iterator[Pa
     if len(wanted) != 2 or not set(wanted) <= set(codes):
         raise errors.UserError(
             f"{path}: has the languages {', '.join(codes) or 'none'}; give two of them by "
-            "--data_format.source_language and --data_format.target_language"
+            f"{LANGUAGES}"
         )
     yield from _kept(
         (

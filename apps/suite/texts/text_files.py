@@ -8,6 +8,7 @@ Texts that a command is asked with.
 import codecs
 import gzip
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # JSON spells halves of characters
 
 
 def read(path: Path) -> str:
@@ -75,6 +77,15 @@ def decoded_bytes(content: bytes, path: Path) -> str:
     return text.removeprefix("\ufeff")
 
 
+def refuse_other(value: Any, told: str) -> None:
+    """Raises UserError for a value of JSON that is not text; `told` are its place and name."""
+    if not isinstance(value, str):
+        raise errors.UserError(f"{told} is {value!r}, and has to be text; fill or remove it")
+    wrong = _NO_TEXT.search(value)
+    if wrong:
+        raise errors.UserError(f"{told} holds {wrong[0]!a}, which is not text; remove it")
+
+
 def json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the objects of JSON lines, or of one JSON array, each after its place.
 
@@ -101,7 +112,9 @@ def _json(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise errors.UserError(f"{place}: is not JSON: {error}") from None
+        raise errors.UserError(
+            f"{place}: is not JSON: {error}; write an object on each line, or one array of objects"
+        ) from None
 
 
 def asked(texts: Sequence[str]) -> list[str]:
@@ -115,11 +128,13 @@ def asked(texts: Sequence[str]) -> list[str]:
         if sys.stdin.isatty():
             print("texts, one a line, ended by Ctrl-D:", file=sys.stderr)
         try:
-            found = sys.stdin.read().splitlines()
+            given = sys.stdin.read()
         except UnicodeDecodeError:
             raise errors.UserError("standard input: not UTF-8; convert it to UTF-8") from None
-        if not found:
+        if not given:
             raise errors.UserError("standard input: is empty; give a text")
+        # Other signs that end lines may stand in a text
+        found = given.removesuffix("\n").split("\n")
     for text in found:
         try:
             text.encode()

@@ -64,9 +64,6 @@ def test_baselines_take_what_they_say():
     assert baselines.text_rank(TEXT) == "Cats and dogs sleep in one room."
     assert baselines.text_rank("") == ""
     assert baselines.best_sentences([TEXT], ["it rains, rain falls"]) == ["Rain falls."]
-    train = ["a red car drives", "blue birds fly south"]
-    found = baselines.nearest(train, ["car", "birds"], ["birds that fly", "the car"])
-    assert found == ["birds", "car"]
     assert baselines.best_length([TEXT] * 3, ["Cats sleep all day"] * 3) == 4
 
 

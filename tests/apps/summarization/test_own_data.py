@@ -10,6 +10,7 @@ import pytest
 from apps.suite import errors
 from apps.suite.sequences import pair_batches
 from apps.suite.texts import subwords
+from apps.suite.texts.pair_files import Pair
 from apps.summarization import article_files, data
 from apps.summarization import config as configs
 from tests.apps.summarization import small_run
@@ -66,7 +67,7 @@ def write(folder, layout):
 def test_every_layout_gives_the_same_pairs_in_three_parts(layout, tmp_path):
     corpus = data.load(config(write(tmp_path, layout), test_fraction=0.25))
     found = [pair for part in corpus.parts.values() for pair in part]
-    clean = {(" ".join(pair.text.split()), pair.summary.strip().rstrip(".")) for pair in found}
+    clean = {(" ".join(pair.source.split()), pair.target.strip().rstrip(".")) for pair in found}
     assert clean == set(PAIRS)
     assert len(corpus.test) == 10
     assert any("are few" in note for note in corpus.notes)
@@ -101,7 +102,7 @@ def test_groups_and_equal_texts_stay_on_one_side(tmp_path):
     doubled += [{"text": text, "summary": f"{summary} again"} for text, summary in PAIRS]
     file.write_text("".join(json.dumps(row) + "\n" for row in doubled))
     parts = data.load(config(file)).parts
-    texts = [{pair.text.lower() for pair in part} for part in parts.values()]
+    texts = [{pair.source.lower() for pair in part} for part in parts.values()]
     assert sum(map(len, texts)) == 40
 
 
@@ -112,7 +113,7 @@ def test_other_field_names_and_a_title_are_read(tmp_path):
     names = {"text_field": "body", "summary_field": "subject", "title_field": "from"}
     pair, *_ = article_files.read(file, configs.DataFormatConfig(**names))
     assert data.joined(pair, True) == "Ann : A long mail about the meeting."
-    assert data.joined(pair, False) == pair.text
+    assert data.joined(pair, False) == pair.source
 
 
 @pytest.mark.parametrize(
@@ -120,9 +121,15 @@ def test_other_field_names_and_a_title_are_read(tmp_path):
     [
         ("a.jsonl", '{"text": "a b", "summary": "a"}\nno json', "a.jsonl:2: is not JSON"),
         ("a.jsonl", "[1]", "a.jsonl: entry 1: is not a JSON object"),
-        ("a.json", '[{"text": "a"}]', "a.json: entry 1: has no text summary"),
-        ("a.jsonl", '{"body": "a", "summary": "b"}', "a.jsonl:1: has no text text; there are body"),
-        ("a.jsonl", '{"text": "a", "summary": 3}', "a.jsonl:1: has no text summary"),
+        ("a.json", '[{"text": "a"}]', "a.json: entry 1: has no text 'summary'"),
+        (
+            "a.jsonl",
+            '{"body": "a", "summary": "b"}',
+            "1: has no text 'text'; it has 'body'",
+        ),
+        ("a.jsonl", '{"text": "a", "summary": 3}', "a.jsonl:1: summary is 3"),
+        ("a.jsonl", '{"text": "a\\ud800", "summary": "b"}', "a.jsonl:1: text holds"),
+        ("a.jsonl", '{"text": "a", "summary": "b", "title": ["c"]}', "a.jsonl:1: title is ['c']"),
         ("a.jsonl", '{"text": " ", "summary": "b"}', "a.jsonl:1: the text is empty"),
         ("a.jsonl", '{"text": "a", "summary": ""}', "a.jsonl:1: the summary is empty"),
         ("a.jsonl", '{"text": "a", "summary": "b", "part": "x"}', "a.jsonl:1: part is 'x'"),
@@ -145,8 +152,37 @@ def test_what_cannot_be_read_is_refused_with_its_place(name, content, told, tmp_
 def test_files_of_unequal_length_are_refused_with_both_counts(tmp_path):
     (tmp_path / "a.source").write_text("one\ntwo\nthree\n")
     (tmp_path / "a.target").write_text("1\n2\n")
-    with pytest.raises(errors.UserError, match=r"3 lines, and a.target has 2"):
+    with pytest.raises(errors.UserError, match=r"a\.source has 3 lines and .*a\.target 2"):
         data.load(config(tmp_path / "a.source"))
+
+
+def test_what_a_folder_holds_beside_pairs_is_refused_where_it_would_be_lost(tmp_path):
+    (tmp_path / "README.txt").write_text("What this is.")
+    with pytest.raises(errors.UserError, match="holds no text with a summary; give files that end"):
+        data.load(config(tmp_path))
+    json_lines(tmp_path / "a.jsonl")
+    assert data.load(config(tmp_path)).train
+    (tmp_path / "b.txt").write_text("A text.")
+    (tmp_path / "b.summary.txt").write_text("Text.")
+    with pytest.raises(errors.UserError, match=r"README\.txt: there is no README\.summary\.txt"):
+        data.load(config(tmp_path))
+    (tmp_path / "train").mkdir()
+    (tmp_path / "stories").mkdir()
+    with pytest.raises(errors.UserError, match="stories: is beside folders of parts"):
+        data.load(config(tmp_path))
+
+
+def test_a_group_may_be_the_number_0_and_a_part_in_capitals(tmp_path):
+    rows = [
+        {"text": text, "summary": summary, "group": at % 3, "part": part}
+        for at, ((text, summary), part) in enumerate(
+            zip(PAIRS, ("Train", "DEV", "Test"), strict=False)
+        )
+    ]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = data.load(config(file)).parts
+    assert [pair.group for part in found.values() for pair in part] == ["0", "1", "2"]
 
 
 def test_groups_or_parts_of_some_rows_are_refused(tmp_path):
@@ -184,8 +220,8 @@ def test_pairs_become_numbers_with_start_and_end_and_long_ones_are_cut():
     vocabulary = subwords.learn(small_run.TEXTS, 120)
     settings = configs.TextConfig(most_text_pieces=6, most_summary_pieces=4)
     pairs = [
-        article_files.Pair("sum", "sum"),
-        article_files.Pair(small_run.TEXTS[0], small_run.TEXTS[1]),
+        Pair("sum", "sum"),
+        Pair(small_run.TEXTS[0], small_run.TEXTS[1]),
     ]
     encoded = data.encode(pairs, vocabulary, settings)
     source, target, following = pair_batches.padded(encoded, np.arange(2))

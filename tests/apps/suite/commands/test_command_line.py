@@ -90,15 +90,17 @@ class WithRanges:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("kind", "arguments", "named"),
     [
-        (("--model.units", "0"), ("units", "1, is 0")),
-        (("--model.patience", "x"), ("--model.patience", "'x'")),
+        (WithRanges, ("--model.units", "0"), ("units", "1, is 0")),
+        (WithRanges, ("--model.patience", "x"), ("--model.patience", "'x' is not a whole number")),
+        (Ranges, ("--units", "0"), ("units", "1, is 0")),
+        (Ranges, ("--patience", "x"), ("--patience", "'x' is not a whole number")),
     ],
 )
-def test_a_value_out_of_its_range_is_one_line_with_field_and_bound(arguments, named):
+def test_a_value_out_of_its_range_is_one_line_with_field_and_bound(kind, arguments, named):
     with pytest.raises(errors.UserError) as caught:
-        parse(*arguments, kind=WithRanges)
+        parse(*arguments, kind=kind)
     said = str(caught.value)
     assert all(word in said for word in named)
     assert "\n" not in said

@@ -53,3 +53,11 @@ def test_the_edit_score_counts_insertions_over_the_longer_order():
 def test_steps_without_a_label_are_left_out_of_truth_and_answer():
     truth, answer = steps((0, 5), (-1, 5), (1, 5)), steps((0, 5), (2, 5), (1, 5))
     assert segments.scores([(truth, answer)])["f1_at_50"] == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "count"), [("kitten", "sitting", 3), ("", "abc", 3), ("ab", "ba", 2)]
+)
+def test_the_distance_is_the_least_number_of_changes(first, second, count):
+    assert segments.distance(first, second) == segments.distance(second, first) == count
+    assert segments.distance([*first], [*first]) == 0

@@ -56,6 +56,9 @@ def test_two_files_belong_together_line_by_line(tmp_path):
     notes = Notes()
     assert read(f"{one}+{other}", notes=notes) == {"": PAIRS}
     assert notes == {"with one empty side": 1}
+    write(other, "".join(f"{pair[1]}\n" for pair in PAIRS))
+    longer = write(tmp_path / "b.en", "".join(f"{pair[0]}\n" for pair in PAIRS) + "\n \n")
+    assert read(f"{longer}+{other}") == {"": PAIRS}
     write(other, "only one\n")
     with pytest.raises(errors.UserError, match=r"a\.en has 5 lines and .*a\.fr 1"):
         read(f"{one}+{other}")
@@ -183,7 +186,16 @@ def test_json_lines_name_their_sides(tmp_path):
         ("a.csv", "source,target\na\n", r"a\.csv:2: has 1 column, .* a comma"),
         ("a.csv", 'source,target\n"a,b\n', r"a\.csv:\d: is not csv"),
         ("a.tsv", "source\ttarget\tpart\na\tb\ttraining set\n", r"a\.tsv:2: part is"),
-        ("a.jsonl", '{"source": "a"}\n', r"a\.jsonl:1: has no texts 'source' and 'target'"),
+        (
+            "a.jsonl",
+            '{"source": "a"}\n',
+            r"a\.jsonl:1: has no text 'target'; it has 'source'",
+        ),
+        ("a.jsonl", '{"source": "a", "target": null}\n', r"a\.jsonl:1: target is None"),
+        ("a.jsonl", '{"source": "a\\ud800", "target": "b"}', r"a\.jsonl:1: source holds '.ud800'"),
+        ("a.jsonl", '{"source": "a", "target": "\\u0000"}', r"a\.jsonl:1: target holds"),
+        ("a.jsonl", '{"source": "a", "target": "b", "group": []}', r"a\.jsonl:1: group is \[\]"),
+        ("a.po", '#, fuzzy\nmsgid "a"\nmsgstr "b"\n', r"a\.po: holds no pair .* 1 are fuzzy"),
         ("a.jsonl", "[1]\n", r"a\.jsonl: entry 1: is not a JSON object"),
         ("a.jsonl", "1\n", r"a\.jsonl:1: is not a JSON object"),
         ("a.json", "[{}, ", r"a\.json: is not JSON"),

@@ -1,6 +1,7 @@
 """Text files are read in the encoding that their byte order mark names, else as UTF-8."""
 
 import codecs
+import io
 
 import pytest
 
@@ -47,3 +48,16 @@ def test_a_file_without_text_is_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(codecs.BOM_UTF16_LE + "\r\n".encode("utf-16-le"))
     with pytest.raises(errors.UserError, match=r"a\.txt: empty"):
         text_files.read(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("one\ntwo\n", ["one", "two"]),
+        ("one\u2028more\x0b\n\ntwo", ["one\u2028more\x0b", "", "two"]),
+        ("\n", [""]),
+    ],
+)
+def test_standard_input_is_cut_at_line_feeds_alone(monkeypatch, given, found):
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    assert text_files.asked(()) == found
