@@ -35,7 +35,8 @@ def tab(model: asking.ExportedModel) -> None:
             )  # fmt: skip
             ask = gradio.Button("Find objects", variant="primary", size="md")
             names = ", ".join(model.setting("label_names"))
-            elements.place(elements.note(f"The model knows: {names}."))
+            told = f"The model knows: {names}. The folder of the run holds a clip, example.avi."
+            elements.place(elements.note(told))
         with gradio.Column(scale=3, min_width=300):
             answer = elements.place()
 

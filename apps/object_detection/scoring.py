@@ -103,6 +103,8 @@ class Part(NamedTuple):
 def by_size(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:
     """Returns AP50 of the smallest third of the objects, the middle one and the largest.
 
+    A third without an object, where many are of one size, is left out.
+
     An object's size is the root of its area, in pixels of the video as it was. As COCO has it,
     objects of other sizes count neither when found nor when missed, nor do boxes of other sizes
     that find nothing.
@@ -125,6 +127,8 @@ def by_size(videos: Sequence[data.Video], found: Sequence[Found], classes: int) 
         asked = [each._replace(labels=np.where(own, each.labels, -2))
                  for own, each in zip(within, frames, strict=True)]  # fmt: skip
         matches = measures.match(asked, classes)
+        if not matches.objects.any():  # all are of one size
+            continue
         its = np.concatenate(
             [at * _side(each.found) for at, each in zip(scale, frames, strict=True)]
         )

@@ -22,14 +22,14 @@ _DRAWN_CHANNELS = 6
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
     channels, labels = model.setting("channel_names"), ", ".join(model.setting("label_names"))
-    told = f"One row a step; columns: {', '.join(channels)}. Empty cells are missing. {labels}."
+    told = f"One row a step; columns: {', '.join(channels)}. Empty cells are missing."
     asked_text.tab(
         lambda given: of_csv(model, given) if channels else of_text(model, given),
         lambda: example_input(model),
         label="the csv itself" if channels else "A text",
         placeholder=f"{','.join(channels[:6])}\n…" if channels else "some words",
         button="Label it",
-        hint=told if channels else f"The labels: {labels}.",
+        hint=f"{told if channels else ''} The labels: {labels}.".strip(),
         files=bool(channels),
     )
 

@@ -26,6 +26,8 @@ def tab(model: asking.ExportedModel) -> None:
                 buttons=[],
             )  # fmt: skip
             ask = gradio.Button("Write it down", variant="primary", size="md")
+            told = "No microphone? The folder of the run holds a recording, example.wav."
+            elements.place(elements.note(told))
         with gradio.Column(scale=3, min_width=300):
             answer = elements.place()
 

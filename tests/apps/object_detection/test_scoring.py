@@ -28,6 +28,12 @@ def test_sizes_are_measured_apart():
     assert [(part.objects, part.ap50) for part in parts] == [(4, 1), (4, 0), (4, 1)]
 
 
+def test_objects_of_one_size_are_one_part():
+    given = video(sides=(4, 4, 4))
+    parts = scoring.by_size([given], [found(given, 0.9)], 1)
+    assert [(part.objects, part.ap50) for part in parts] == [(12, 1)]
+
+
 def test_a_false_box_counts_among_those_of_its_size_alone():
     given = video()
     its = found(given, [0.5, 0.5, 0.5])
