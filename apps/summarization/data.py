@@ -54,7 +54,15 @@ def load(config: configs.Config) -> Corpus:
     if name in (DEFAULT, FEW):
         split = _BY_MODULE
     fields = ("source", "target", "title")
-    return Corpus(*named, split, _notes(found, parts), **parts, fields=fields)
+    return Corpus(
+        *named,
+        split,
+        _notes(found, parts),
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        fields=fields,
+    )
 
 
 def _divided(

@@ -113,6 +113,7 @@ class _Tracker:
         """Logs the results, the plots and the report of a finished run."""
         if not (self.run / "metrics.json").is_file():  # a worker that is not the chief
             return
+        whole = False
         with self._forgiving():
             self._catch_up()
             metrics = files.read_json(self.run / "metrics.json")
@@ -126,9 +127,11 @@ class _Tracker:
                 if not plot.stem.endswith("-dark"):
                     self._client.log_artifact(self._id, str(plot), "plots")
             self._client.set_terminated(self._id, "FINISHED")
+            whole = True
+        if whole:
             print(f"tracked: MLflow run {self._id}", flush=True)
-            return
-        print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
+        else:
+            print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
 
     def end(self, status: str) -> None:
         """Marks a run that has begun as ended before its time, if the tracker answers."""

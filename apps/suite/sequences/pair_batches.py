@@ -61,9 +61,8 @@ def encode(
     ]
     lengths = [each.row_lengths().numpy() for each in ids]
     fits = (lengths[0] <= most_pieces + 1) & (lengths[1] <= most_pieces + 1)
-    sides = (flat(tf.ragged.boolean_mask(each, fits)) for each in ids)
-    values, starts = zip(*sides, strict=True)
-    return Encoded(*values, *starts, int((~fits).sum()))
+    sources, targets = (flat(tf.ragged.boolean_mask(each, fits)) for each in ids)
+    return Encoded(sources[0], targets[0], sources[1], targets[1], int((~fits).sum()))
 
 
 def length_ratio(encoded: Encoded) -> float:
