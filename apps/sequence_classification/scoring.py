@@ -63,8 +63,8 @@ def known_steps(part: data.Part, probabilities: np.ndarray) -> tuple[np.ndarray,
 
 def segment_scores(part: data.Part, probabilities: np.ndarray) -> dict[str, float]:
     """Returns the segmental measures of labels by step, see `segments.scores`."""
-    both = map(part.sequences.pieces, (part.labels, probabilities.argmax(axis=1)))
-    return segments.scores(zip(*both, strict=True))
+    pieces, answers = part.sequences.pieces, probabilities.argmax(axis=1)
+    return segments.scores(zip(pieces(part.labels), pieces(answers), strict=True))
 
 
 def metrics(
