@@ -128,7 +128,15 @@ def load(name: str, rules: Rules) -> Corpus:
     parts = _normalised(parts, notes, drop_unlike=rules.drop_unlike)
     divided, split = _divided(parts, rules, notes, source)
     corpus = Corpus(
-        title, licence, source, split, tuple(_told(notes, divided)), **divided, languages=languages
+        title,
+        licence,
+        source,
+        split,
+        tuple(_told(notes, divided)),
+        divided["train"],
+        divided["validation"],
+        divided["test"],
+        languages,
     )
     equal = sum(pair.source == pair.target for pair in corpus.train)
     if equal > _COPIES * len(corpus.train) and not rules.allow_copies:
