@@ -53,16 +53,9 @@ def load(config: configs.Config) -> Corpus:
     split, parts = _divided(named[2], found, config)
     if name in (DEFAULT, FEW):
         split = _BY_MODULE
+    three = (parts["train"], parts["validation"], parts["test"])
     fields = ("source", "target", "title")
-    return Corpus(
-        *named,
-        split,
-        _notes(found, parts),
-        parts["train"],
-        parts["validation"],
-        parts["test"],
-        fields=fields,
-    )
+    return Corpus(*named, split, _notes(found, parts), *three, fields=fields)
 
 
 def _divided(

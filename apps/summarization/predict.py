@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import pydantic.dataclasses
 import tyro
-from pydantic.dataclasses import dataclass
 
 from apps.suite import errors
 from apps.suite.commands import command
@@ -23,7 +23,7 @@ TASK = "summarization"
 _ROWS = 32
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True)
 class Options:
     """Print a summary of each text."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import pydantic
+import pydantic.dataclasses
 import tyro
-from pydantic.dataclasses import dataclass
 
 from apps.suite import errors
 from apps.suite.commands import command
@@ -23,7 +22,7 @@ TASK = "translation"
 _ROWS = 32
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True)
 class Options:
     """Print the translations of texts."""
 

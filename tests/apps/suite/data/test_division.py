@@ -267,3 +267,16 @@ def test_the_fold_behind_the_tested_one_validates_if_it_is_to_and_every_group_do
         behind = folds[(fold + 1) % 5]
         assert groups_of(found, parts, "test") == groups_of(found, folds[fold], "test")
         assert groups_of(found, parts, "validation") == groups_of(found, behind, "test")
+
+
+def test_keys_stay_whole_and_only_what_is_in_train_is_drawn():
+    keys = [f"k{at // 2}" for at in range(40)]
+    given = ["test" if at < 4 else "train" for at in range(40)]
+    found = division.by_key(keys, given, {"validation": 3}, seed=0)
+    assert found[:4] == ["test"] * 4
+    assert found.count("validation") == 6
+    assert all(found[at] == found[at + 1] for at in range(0, 40, 2))
+    assert found == division.by_key(keys, given, {"validation": 3}, seed=0)
+    assert found != division.by_key(keys, given, {"validation": 3}, seed=1)
+    both = division.by_key(keys, ["train"] * 40, {"test": 2, "validation": 3}, seed=0)
+    assert (both.count("test"), both.count("validation")) == (4, 6)

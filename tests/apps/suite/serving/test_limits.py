@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.suite.serving import limits
+from apps.suite.serving import limits, models
 
 
 @tf.function(input_signature=[tf.TensorSpec([None, None])], autograph=False)
@@ -37,3 +37,22 @@ def test_a_value_that_is_not_finite_is_told_with_its_input(wrong):
     assert limits.finite(tf.constant([1.0, -3e38]), "state").numpy().tolist()[0] == 1
     with pytest.raises(tf.errors.InvalidArgumentError, match="state"):
         limits.finite(tf.constant([[1.0, wrong]]), "state")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ("", " [[{{node Assert/Assert}}]]"),
+        ("Graph execution error: ", " [[{{node Assert_5/AssertGuard/Assert}}]] [Op:__inference_1]"),
+        (
+            'Graph execution error: Detected at node Assert_5 defined at: File "a.py", line 3 ',
+            " [[{{node Assert_5}}]] [Op:__inference_1]",
+        ),
+    ],
+)
+def test_a_refusal_is_told_without_the_graph_s_own_words(before, after):
+    message = f"{before}assertion failed: [text: at most 100 are allowed. Here are] [300]{after}"
+    told = models.in_plain_words(message)
+    assert told == "text: at most 100 are allowed. Here are 300"
+    assert models.in_plain_words("text has shape [3]") == "text has shape [3]"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 from apps.suite.serving import warmup_requests
@@ -58,3 +59,19 @@ def test_answers_of_rows_become_arrays_with_what_is_asked_for_after_shorter_ones
     assert found["places"].tolist() == [[3, 4], [7, -1]]
     assert found["attention"].tolist() == [[[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]]
     assert [found[name].dtype.kind for name in found] == ["O", "f", "O", "i", "f"]
+
+
+def test_each_row_of_a_request_is_answered_by_itself_with_the_scalars_of_all():
+    asked = []
+
+    def answer(text, count):
+        asked.append(text.shape[0])
+        pieces = tf.repeat(text[:, None], count + tf.strings.length(text[0]), axis=1)
+        return {"pieces": pieces, "places": tf.fill(tf.shape(pieces), count)}
+
+    inputs = {"text": np.array([b"ab", b""], object), "count": np.int32(1)}
+    found = warmup_requests.answered("explain", answer, inputs, places=-1)
+    assert asked == [1, 1]
+    assert (found.signature, found.inputs) == ("explain", inputs)
+    assert found.answers["pieces"].tolist() == [[b"ab"] * 3, [b"", b"", b""]]
+    assert found.answers["places"].tolist() == [[1, 1, 1], [1, -1, -1]]
