@@ -90,6 +90,7 @@ class _Tracker:
         self.run = run
         self._rows: Sequence[Mapping[str, float]] = ()
         self._answers = True
+        self._is_finished = False
         self._id = ""
         self._last_step = 0
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", task)
@@ -127,8 +128,9 @@ class _Tracker:
                     self._client.log_artifact(self._id, str(plot), "plots")
             self._client.set_terminated(self._id, "FINISHED")
             print(f"tracked: MLflow run {self._id}", flush=True)
-            return
-        print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
+            self._is_finished = True
+        if not self._is_finished:
+            print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
 
     def end(self, status: str) -> None:
         """Marks a run that has begun as ended before its time, if the tracker answers."""
