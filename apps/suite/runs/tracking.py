@@ -90,6 +90,7 @@ class _Tracker:
         self.run = run
         self._rows: Sequence[Mapping[str, float]] = ()
         self._answers = True
+        self._is_finished = False
         self._id = ""
         self._last_step = 0
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", task)
@@ -113,7 +114,6 @@ class _Tracker:
         """Logs the results, the plots and the report of a finished run."""
         if not (self.run / "metrics.json").is_file():  # a worker that is not the chief
             return
-        whole = False
         with self._forgiving():
             self._catch_up()
             metrics = files.read_json(self.run / "metrics.json")
@@ -127,10 +127,9 @@ class _Tracker:
                 if not plot.stem.endswith("-dark"):
                     self._client.log_artifact(self._id, str(plot), "plots")
             self._client.set_terminated(self._id, "FINISHED")
-            whole = True
-        if whole:
             print(f"tracked: MLflow run {self._id}", flush=True)
-        else:
+            self._is_finished = True
+        if not self._is_finished:
             print(f"not tracked to its end; {self.run} holds all that MLflow lacks", flush=True)
 
     def end(self, status: str) -> None:
