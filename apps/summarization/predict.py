@@ -17,6 +17,7 @@ from apps.suite import errors
 from apps.suite.commands import command
 from apps.suite.networks.config import BeamWidth
 from apps.suite.runs import config as fields
+from apps.suite.runs import files
 from apps.suite.texts import text_files
 
 TASK = "summarization"
@@ -76,6 +77,8 @@ def predict(options: Options) -> Iterator[Answer]:
     """
     given = text_files.asked(options.texts) if options.texts or not options.input else []
     texts = [*given, *_of_files(options.input)]
+    if options.marked is not None:
+        files.make_room(options.marked)
     from apps.suite.export import asking
     from apps.summarization import serving
 
@@ -130,10 +133,10 @@ def answers(
 
 def _of_files(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
-        files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
-        if not files:
+        found = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        if not found:
             raise errors.UserError(f"{path}: holds no .txt file; give a file, or another folder")
-        for file in files:
+        for file in found:
             yield " ".join(text_files.read(file).split())
 
 
@@ -152,8 +155,6 @@ def _print(options: Options) -> None:
             print(answer.summary, flush=True)
         shown.append(marked(answer))
     if options.marked is not None:
-        from apps.suite.runs import files
-
         files.write_atomically(options.marked, _PAGE.format("\n".join(shown)))
         print(f"copied words: {options.marked}", file=sys.stderr)
 

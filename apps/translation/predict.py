@@ -16,6 +16,7 @@ from apps.suite import errors
 from apps.suite.commands import command
 from apps.suite.networks.config import BeamWidth
 from apps.suite.runs import config as fields
+from apps.suite.runs import files
 from apps.suite.texts import text_files
 
 TASK = "translation"
@@ -76,6 +77,9 @@ def predict(options: Options) -> Iterator[Answer]:
     if options.attention and options.attention.suffix.lower() != ".png":
         raise errors.UserError(f"--attention {options.attention}: give a name that ends in .png")
     texts = _texts(options)
+    for file in (options.output, options.attention):
+        if file is not None:
+            files.make_room(file)
     from apps.suite.export import asking
     from apps.translation import serving
 
@@ -90,6 +94,10 @@ def predict(options: Options) -> Iterator[Answer]:
                     drawn = True
                     draw(model, answer, options.attention)
                 yield answer
+        if options.attention and not drawn:
+            print(
+                f"note: no translation has text; {options.attention} is not drawn", file=sys.stderr
+            )
 
 
 def answers(
@@ -138,7 +146,6 @@ def aligned(model: Any, answer: Answer) -> tuple[list[str], list[str], Any]:
 def draw(model: Any, answer: Answer, file: Path) -> None:
     """Writes a picture of the attention of a translation."""
     from apps.suite.evaluation import attention_plots, plot_style
-    from apps.suite.runs import files
 
     drawing, height = attention_plots.drawing(*aligned(model, answer))
     files.write_atomically(file, plot_style.png(plot_style.LIGHT, "Attention", drawing, height))
@@ -154,8 +161,6 @@ def _print(options: Options) -> None:
         for answer in predict(options):
             print(_line(answer, options), flush=True)
         return
-    from apps.suite.runs import files
-
     lines = [_line(answer, options) + "\n" for answer in predict(options)]
     files.write_atomically(options.output, "".join(lines))
 

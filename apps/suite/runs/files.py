@@ -64,6 +64,16 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def make_room(file: Path) -> None:
+    """Creates the folder of a file that will be written, before the work that fills it.
+
+    Raises errors.UserError with the reason if it cannot, or if a folder has the file's name.
+    """
+    if file.is_dir():
+        raise errors.UserError(f"{file}: is a folder; give the name of a file")
+    make_folder(file.parent)
+
+
 def remove_partial(folder: Path) -> None:
     """Removes the files and folders that killed writers left anywhere below `folder`."""
     for left in list(folder.rglob(f"{PARTIAL}*")):

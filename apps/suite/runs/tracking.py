@@ -97,7 +97,9 @@ class _Tracker:
         try:
             self._client = mlflow.MlflowClient()
             found = self._client.get_experiment_by_name(name)
-            self._experiment = found.experiment_id if found else self._client.create_experiment(name)
+            self._experiment = (
+                found.experiment_id if found else self._client.create_experiment(name)
+            )
         except Exception as error:  # of whatever store it is
             raise errors.UserError(
                 f"--track mlflow: {mlflow.get_tracking_uri()} does not answer: {_line(error)}"

@@ -139,3 +139,18 @@ def test_an_answer_has_pieces_where_they_are_asked_for_and_one_limit_moves_the_o
     assert list(predict.answers(model, texts[:1], min_words=9))  # above the default of max_words
     with pytest.raises(errors.UserError, match="--min_words 3: is more than --max_words 2"):
         list(predict.answers(model, texts, max_words=2, min_words=3))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--marked", "."], "is a folder"),
+        (["--beam_width", "17"], "beam_width must be less than or equal to 16, is 17"),
+        (["--max_words", "few"], "--max_words: 'few' is not a whole number"),
+    ],
+)
+def test_what_a_command_cannot_use_is_one_line_before_a_model_is_opened(options, told, capsys):
+    assert predict.main([*options, "a text"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1

@@ -129,7 +129,14 @@ def test_predict_writes_files_and_pictures_and_names_what_is_wrong(tmp_path, cap
     first, empty, last = (tmp_path / "out.txt").read_text().split("\n")[:3]
     assert (bool(first), empty, bool(last)) == (True, "", True)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    more = ["--output", str(tmp_path / "new" / "out.txt"), "--attention", str(tmp_path / "b.png")]
+    assert predict.main([*asked, *more, ""]) == 0
+    assert (tmp_path / "new" / "out.txt").read_text() == "\n"
+    assert "b.png is not drawn" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
     for wrong, told in (
+        (["--output", str(tmp_path), "a"], "is a folder"),
+        (["--attention", str(tmp_path / "in.txt" / "a.png"), "a"], "in.txt"),
         (["--nbest", "17", "a"], "nbest must be less than or equal to 16"),
         (["--beam_width", "-1", "a"], "beam_width"),
         (["--attention", "a.jpg", "a"], "ends in .png"),
