@@ -4,6 +4,8 @@ Work that ends within ten seconds prints nothing. What a command does not tell o
 told by `never_silent`, around the whole of it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import sys
 import threading
@@ -86,24 +88,8 @@ def _telling(line: Callable[[], str]) -> Iterator[None]:
 @contextlib.contextmanager
 def never_silent() -> Iterator[None]:
     """Prints a line whenever nothing was printed for ten seconds, with the last line before."""
-    stream = _Noting(sys.stdout)
-    ended = threading.Event()
-
-    def tell() -> None:
-        while not ended.wait(min(_LATER_SECONDS, QUIET_SECONDS)):
-            stream.break_silence(QUIET_SECONDS + _LATER_SECONDS)
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    before, sys.stdout = sys.stdout, stream
-    try:
+    with _noted(lambda stream: stream.break_silence(QUIET_SECONDS + _LATER_SECONDS)):
         yield
-    finally:
-        ended.set()
-        teller.join()
-        stream.erase()
-        if sys.stdout is stream:
-            sys.stdout = before
 
 
 @contextlib.contextmanager
@@ -115,18 +101,29 @@ def never_silent_at_first() -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    stream = _Noting(sys.stdout)
-    ended = threading.Event()
+    began = told = time.monotonic()
 
-    def tell() -> None:
-        began, told = time.monotonic(), 0.0
-        while not ended.wait(min(_LATER_SECONDS, QUIET_SECONDS)) and not stream.has_spoken:
-            seconds = time.monotonic() - began
-            if seconds - told > QUIET_SECONDS:
-                print(f"still working, {seconds:.0f} s after the start", file=sys.stderr)
-                told = seconds
+    def tell(stream: _Noting) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if not stream.has_spoken and now - told > QUIET_SECONDS:
+            print(f"still working, {now - began:.0f} s after the start", file=sys.stderr)
+            told = now
 
-    teller = threading.Thread(target=tell, daemon=True)
+    with _noted(tell):
+        yield
+
+
+@contextlib.contextmanager
+def _noted(tell: Callable[[_Noting], None]) -> Iterator[None]:
+    """Notes what the block prints, and calls `tell` again and again, from a thread."""
+    stream, ended = _Noting(sys.stdout), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(min(_LATER_SECONDS, QUIET_SECONDS)):
+            tell(stream)
+
+    teller = threading.Thread(target=watch, daemon=True)
     teller.start()
     before, sys.stdout = sys.stdout, stream
     try:
@@ -134,6 +131,7 @@ def never_silent_at_first() -> Iterator[None]:
     finally:
         ended.set()
         teller.join()
+        stream.erase()
         if sys.stdout is stream:
             sys.stdout = before
 
