@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
@@ -52,5 +53,6 @@ def of_model(trained: trained_model.TrainedModel) -> served_sequences.ServedSequ
         settings={
             "label_names": list(trained.label_names),
             "per": trained.config.target.per,
+            "data_format": dataclasses.asdict(trained.config.data_format),
         },
     )

@@ -70,9 +70,7 @@ def predict(options: Options) -> Iterator[Answer]:
     """
     from apps.sequence_regression import serving
     from apps.suite.export import asking
-    from apps.suite.runs import config as fields
     from apps.suite.sequence_files import own_files
-    from apps.suite.sequences import config as configs
 
     with asking.model(TASK, serving.served, options) as model:
         by_step = model.setting("per") == "step"
@@ -82,10 +80,7 @@ def predict(options: Options) -> Iterator[Answer]:
             )
         streamed = options.every_step and not by_step
         if options.inputs:
-            settings = fields.from_dict(configs.SequenceFormatConfig, model.setting("data_format"))
-            asked = own_files.answered(
-                model, options.inputs, ENDS, streamed=streamed, settings=settings
-            )
+            asked = own_files.answered(model, options.inputs, ENDS, streamed=streamed)
         else:
             asked = _test_part(options, model, streamed)
         found = [answer(each, by_step or streamed) for each in asked]

@@ -1,5 +1,6 @@
 """Exports of every task score files as they answer the same rows asked one by one."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -12,8 +13,11 @@ from apps import score_many
 from apps.anomaly_detection import export
 from apps.forecasting import export as forecasting_export
 from apps.recommendation import export as recommendation_export
+from apps.sequence_classification import export as labels_export
+from apps.sequence_regression import export as regression_export
 from apps.speech_commands import export as speech_export
 from apps.suite.panels import histories
+from apps.suite.sequences.config import SequenceFormatConfig
 from apps.suite.sounds import sound_files
 from apps.text_generation import export as text_export
 from apps.video_classification import export as video_export
@@ -24,6 +28,9 @@ from tests.apps.forecasting import small_inputs
 from tests.apps.forecasting import small_run as small_forecaster
 from tests.apps.recommendation import small_run
 from tests.apps.scoring_job_files import bad_rows, manifest, scores, write_csv, write_parquet
+from tests.apps.sequence_classification import small_run as small_labels
+from tests.apps.sequence_regression import small_inputs as small_fleet
+from tests.apps.sequence_regression import small_run as small_regression
 from tests.apps.speech_commands import recorded_words
 from tests.apps.speech_commands import small_run as small_speech
 from tests.apps.text_generation import small_run as small_text
@@ -168,6 +175,47 @@ def test_a_table_of_many_histories_becomes_a_table_of_forecasts(run, tmp_path):
             assert answer["unseen"] == (one.name != "north")
             for name in ("mean", "quantiles"):
                 np.testing.assert_allclose(answer[name], expected[name][place, step], rtol=1e-4)
+
+
+def test_a_table_of_sequences_gets_an_answer_for_each_of_them(run, tmp_path):
+    version, ask = exported(regression_export, small_regression.write, tmp_path)
+    file = small_fleet.fleet(tmp_path, lengths=(12, 30, 21))
+    file.write_text(file.read_text() + "engine 4,1,,\nengine 4,2,,\n")
+    found = run(version, "--input", "fleet.csv")
+    assert [(row["row"], row["sequence"]) for row in found] == [
+        (at, f"engine {at}") for at in (1, 2, 3)
+    ]
+    for at, steps in enumerate((12, 30, 21)):
+        expected = ask(values=small_regression.a_sequence(steps, seed=at + 1)[None])
+        for name in ("value", "lower", "upper"):
+            np.testing.assert_allclose(found[at][name], expected[name][0], rtol=1e-4)
+    ((row, told),) = bad_rows(tmp_path / "scores")
+    assert row == 4
+    assert "a sequence without any value" in told
+
+
+def test_labels_of_steps_are_lists_and_the_columns_are_those_of_the_training(run, tmp_path):
+    made = small_labels.trained(per="step")
+    named = SequenceFormatConfig(sequence_column="who")
+    made = made._replace(config=dataclasses.replace(made.config, data_format=named))
+
+    def write(folder):
+        small_labels.write(folder, made)
+
+    version, ask = exported(labels_export, write, tmp_path)
+    given = {"ann": small_labels.sequence(9, seed=1), "bob": small_labels.sequence(14, seed=2)}
+    rows = [
+        (who, *("" if math.isnan(cell) else cell for cell in step))
+        for who, values in given.items()
+        for step in values.tolist()
+    ]
+    write_csv(tmp_path / "steps.csv", ["who", "x", "y"], rows)
+    found = run(version, "--input", "steps.csv", "--outputs", "probabilities", "label")
+    assert [row["sequence"] for row in found] == ["ann", "bob"]
+    for row, values in zip(found, given.values(), strict=True):
+        expected = ask(values=values[None])
+        np.testing.assert_allclose(row["probabilities"], expected["probabilities"][0], rtol=1e-4)
+        assert row["label"] == [label.decode() for label in expected["label"][0]]
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,8 @@ class Binding:
     Attributes:
         signature: its name.
         layout: "rows" of a table, "series" (a table is one row: time steps of numbers; or one for
-            each series in it), "panel" (a table holds many histories, each a row), "bytes" of a
-            media file, its "waveform" or its "frames".
+            each series in it), "sequences" (a table holds several, each a row), "panel" (a table
+            holds many histories, each a row), "bytes" of a media file, its "waveform" or "frames".
         wanted: inputs that rows fill.
         columns: of a table, for each of these.
         constants: inputs that are the same for every request.
@@ -71,6 +71,7 @@ def bind(
     separator: str,
     channel_names: Sequence[str] = (),
     horizon: int | None = None,
+    sequences: bool = False,
 ) -> Binding:
     """Fills every input of a signature.
 
@@ -84,6 +85,8 @@ def bind(
         separator: of lists in a csv.
         channel_names: of the columns of a series, as the export gives them.
         horizon: steps that an export of forecasts says unless `horizon` is given.
+        sequences: the export answers sequences, of which a table holds one or several; with columns
+            that the user gives it is one.
 
     Raises:
         UserError: an input that the signature lacks, or that nothing fills.
@@ -111,6 +114,9 @@ def bind(
         return Binding(signature, "panel", wanted, {}, same, repeated, separator)
     _check_options(signature, filled, columns, kind)
     layout = _layout(signature, filled, kind)
+    wanted = {name: _wanted(tensor) for name, tensor in filled.items()}
+    if layout == "series" and sequences and not columns:
+        return Binding(signature, "sequences", wanted, {}, same, repeated, separator)
     taken = {}
     for name, tensor in filled.items():
         taken[name] = tuple(columns[name].split(",")) if name in columns else (name,)
@@ -125,7 +131,6 @@ def bind(
                 raise errors.UserError(
                     f"{name}: the export does not name its channels; give --inputs {name}=COLUMN,…"
                 )
-    wanted = {name: _wanted(tensor) for name, tensor in filled.items()}
     if kind != "table":
         taken = {}
     return Binding(signature, layout, wanted, taken, same, repeated, separator)

@@ -65,6 +65,7 @@ def prepare(
         options.separator,
         _channel_names(options.model, options.signature) if kind == "table" else (),
         settings.get("horizon_steps"),
+        sequences="per" in settings and bool(settings.get("channel_names")),
     )
     if binding.layout == "waveform" and "sample_rate_hz" not in settings:
         told = "its assets/settings.json lacks the sample rate; choose a signature that takes bytes"
@@ -74,8 +75,11 @@ def prepare(
         kept = {"series": pyarrow.string(), "time": pyarrow.float64()}
         if settings["dated"]:
             kept["time"] = pyarrow.timestamp("us", "UTC")
+    if binding.layout == "sequences":
+        kept = {"sequence": pyarrow.string()}
     steps = int(binding.constants["horizon"]) if binding.layout == "panel" else 0
     series = binding.layout in ("series", "panel")
+    is_whole = series or binding.layout == "sequences"
     if binding.layout == "series":
         _tell_unknown(binding, paths, settings)
     described = model.outputs[options.signature]
@@ -86,7 +90,7 @@ def prepare(
     record = _record(options, binding, rows_per_shard)
     if begun is None:
         files = [inputs.described(path) for path in paths]
-        shards = _shards(paths, kind, None if series else rows_per_shard)
+        shards = _shards(paths, kind, None if is_whole else rows_per_shard)
     else:
         job.check_same(options.to, begun, record)
         files = job.same_files(options.to, begun, paths)
@@ -163,6 +167,8 @@ def _kept_types(
         return {}
     if binding.layout == "panel" and options.keep:
         raise errors.UserError("--keep: a step ahead is in no file; series and time are kept")
+    if binding.layout == "sequences" and options.keep:
+        raise errors.UserError("--keep: a sequence is many rows of a file; its name is kept")
     kept: dict[str, Any] = {}  # in the order of --keep
     for path in paths:
         there = pieces.columns(path)

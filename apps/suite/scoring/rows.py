@@ -22,6 +22,7 @@ from apps.suite.scoring import values as input_values
 from apps.suite.scoring.binding import Binding
 from apps.suite.scoring.pieces import Piece
 from apps.suite.scoring.values import CellError
+from apps.suite.sequence_files import own_files
 from apps.suite.sounds import sound_files
 from apps.suite.tables import cells, reader
 
@@ -75,6 +76,8 @@ def read(
         return _of_table(path, piece, binding, keep)
     if binding.layout == "series":
         return _of_series(path, piece, binding, keep, settings)
+    if binding.layout == "sequences":
+        return _of_sequences(path, piece, binding, settings)
     if binding.layout == "panel":
         return _of_panel(path, piece, binding, settings)
     return _of_media(path, binding, settings)
@@ -191,6 +194,21 @@ def _of_series(
         cells_kept = tuple([column[step] for step in steps] for column in kept)
         numbers = [step + 1 for step in steps]
         yield Row(path, numbers[0], {name: every[steps], **named}, cells_kept, numbers)
+
+
+def _of_sequences(
+    path: str, piece: Piece, binding: Binding, settings: dict[str, Any]
+) -> Iterator[Row | BadRow]:
+    """Reads a table of sequences as `predict` does; each is a row, which keeps its name."""
+    (name,) = binding.wanted
+    try:
+        form = own_files.format_of(settings)
+        found = own_files.asked(Path(path), settings["channel_names"], form)
+    except errors.UserError as error:
+        yield BadRow(path, 1, piece.rows, str(error).removeprefix(f"{path}: "))
+        return
+    for at, each in enumerate(found.names):
+        yield Row(path, at + 1, {name: found.at(at)}, (each,))
 
 
 def _of_panel(

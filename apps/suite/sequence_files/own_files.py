@@ -5,9 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.suite import errors
 from apps.suite.data.config import OwnConfig
+from apps.suite.runs import config as fields
 from apps.suite.sequence_answers import questions
 from apps.suite.sequence_files import json_lines, long_tables, table_folders, text_tables, ts_files
 from apps.suite.sequences import config as configs
@@ -54,6 +56,11 @@ def read(
     if text_tables.text_column(reader.open_table(path), settings):
         return text_tables.read(path, settings, further)
     return long_tables.read(path, settings, further, constant=constant)
+
+
+def format_of(settings: Mapping[str, Any]) -> configs.SequenceFormatConfig:
+    """Returns the columns of tables as an export's settings name them; older ones do not."""
+    return fields.from_dict(configs.SequenceFormatConfig, settings.get("data_format", {}))
 
 
 def asked(
@@ -136,21 +143,20 @@ def answered(
     names: Sequence[str],
     *,
     streamed: bool = False,
-    settings: configs.SequenceFormatConfig | None = None,
 ) -> Iterator[questions.Asked]:
     """Yields the sequences or texts of inputs with a model's answers, in order.
 
     Args:
-        model: whose settings name the channels, and `per` sequence or step.
+        model: whose settings name the channels and the columns of tables, and `per` sequence or
+            step.
         inputs: files and folders (see `asked`); of a model of texts, see `asked_texts`.
         names: of the outputs that are wanted.
         streamed: see `questions.sequences`.
-        settings: name the columns of tables.
 
     Raises:
         UserError: as the readers, and what the model refuses.
     """
-    channels = model.setting("channel_names")
+    channels, settings = model.setting("channel_names"), format_of(model.settings)
     for given in inputs:
         if not channels:
             yield from questions.texts(model, asked_texts(given), names)
