@@ -35,7 +35,7 @@ def test_train_has_thirty_utterances_of_each_speaker(prepared):
     found = prepared.sequences
     numbers = found.words["label"].numbers[found.starts[:-1]]
     np.testing.assert_array_equal(np.bincount(numbers[:270]), np.full(9, 30))
-    assert prepared.label_names[0] == "speaker 1"
+    assert prepared.names[0] == "speaker 1"
     assert "CC BY" in prepared.licence
 
 

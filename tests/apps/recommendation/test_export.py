@@ -19,7 +19,7 @@ def test_the_command_tells_how_to_ask_and_what_it_tells_works(capsys, monkeypatc
     assert export.main(["--run", str(run), "--to", "anywhere"]) == 0
     out = capsys.readouterr().out
     assert f"exported to {exported}" in out
-    *_, served, _, _, asked = out.rstrip("\n").split("\n")
+    *_, served, _, _, asked, _, _ = out.rstrip("\n").split("\n")
     body = json.loads(shlex.split(served)[1])  # of echo '…' |
     assert body["instances"][0]["history"] == list(small_run.NAMES[:2])
     program, *arguments = shlex.split(asked.split("apps.recommendation.predict", 1)[1])
