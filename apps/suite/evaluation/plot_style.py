@@ -67,7 +67,8 @@ def png(theme: Theme, title: str, draw: Draw, height_inches: float) -> bytes:
         figure = matplotlib.figure.Figure((WIDTH_INCHES, height_inches), layout="constrained")
         axes = figure.add_subplot()
         draw(axes, theme)
-        axes.set_title("\n".join(textwrap.wrap(title, _title_columns(axes))))
+        if axes in figure.axes:  # a drawing may put others in its place, with a title of its own
+            axes.set_title("\n".join(textwrap.wrap(title, _title_columns(axes))))
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
     return content.getvalue()

@@ -137,3 +137,13 @@ def test_a_long_title_goes_on_in_a_second_line_within_the_picture(names):
     assert box.x1 <= figure.bbox.x1
     if names:
         assert not box.overlaps(axes.get_legend().get_window_extent())
+
+
+def test_a_drawing_may_put_other_axes_in_the_place_of_its_own():
+    def draw(axes, theme):
+        figure = axes.figure
+        axes.remove()
+        for each, title in zip(figure.subplots(1, 2), ("left", "right"), strict=True):
+            each.set_title(title)
+
+    assert plot_style.png(plot_style.LIGHT, "both", draw, 3.0).startswith(b"\x89PNG")
