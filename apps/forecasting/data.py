@@ -37,12 +37,13 @@ def load(config: configs.Config) -> panels.Panel:
                 f"--forecast.horizon_steps, or other --data_format.{part}_steps"
             )
     lowest = config.forecast.lowest
-    least, name = _least(panel)
-    if lowest is not None and least < lowest:
-        raise errors.UserError(
-            f"--forecast.lowest {lowest:g}: {panel.source} has {least:g} in the series {name}; "
-            "give a bound that no value is below, or leave it out"
-        )
+    if lowest is not None:
+        least, name = _least(panel)
+        if least < lowest:
+            raise errors.UserError(
+                f"--forecast.lowest {lowest:g}: {panel.source} has {least:g} in the series {name}; "
+                "give a bound that no value is below, or leave it out"
+            )
     return panel
 
 

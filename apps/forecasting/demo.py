@@ -46,10 +46,7 @@ def tab(model: asking.ExportedModel) -> None:
         fill.click(example, None, [text, answer], **elements.ANSWER),
         file.upload(read, file, [text, answer], **elements.ANSWER),
     ):
-        each.then(
-            lambda given, said, steps: answered(given, steps) if given else said,
-            [text, answer, ahead], answer, **elements.ANSWER,
-        )  # fmt: skip
+        each.then(elements.if_filled(answered), [text, answer, ahead], answer, **elements.ANSWER)
 
 
 def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:

@@ -13,6 +13,7 @@ from apps.sequence_regression import config as configs
 from apps.sequence_regression import targets
 from apps.sequence_regression.targets import Part
 from apps.suite import errors
+from apps.suite.data import named_sets
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequence_files import named, own_files
 from apps.suite.sequences import encoded_inputs, ragged, training_examples
@@ -48,9 +49,10 @@ def load(config: configs.Config) -> Corpus:
             sequence.
     """
     name, target = config.data or DEFAULT, config.target
-    if target.remaining and not named.is_path(name):
+    is_set = named_sets.own_path(name) is None
+    if target.remaining and is_set:
         raise errors.UserError(f"{name}: target.remaining needs a file of your own")
-    if len(target.column) > 1 and not named.is_path(name):
+    if len(target.column) > 1 and is_set:
         raise errors.UserError(f"{name}: target.column takes one name of a set by its name")
     wanted = target.column[0] if target.column else "target"
     found = named.found(name, wanted, lambda path: read(path, config))

@@ -34,23 +34,15 @@ class NamedSet(NamedTuple):
     steps_per_second: float = 0.0  # 0 where the set does not say it
 
 
-def is_path(name: str) -> bool:
-    """Returns whether a name is that of a file or folder; one that exists comes before a set."""
-    path = Path(name).expanduser()
-    return path.exists() or bool(path.suffix) or name.startswith((".", "/", "~"))
-
-
 def found(name: str, wanted: str, own: Callable[[Path], ragged.Sequences]) -> NamedSet:
     """Returns the sequences of a path, which `own` reads, or those of a set: see `read`.
 
     Raises:
         UserError: no such file, folder or set, and as `own` and `read`.
     """
-    if not is_path(name):
+    path = named_sets.own_path(name)
+    if path is None:
         return read(name, wanted)
-    path = Path(name).expanduser()
-    if not path.exists():
-        raise errors.UserError(f"{name}: no such file or folder")
     return NamedSet(path.resolve().name, own(path), "your own data", str(path.resolve()))
 
 
