@@ -12,9 +12,10 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_AGAIN_SECONDS = 0.01  # an object's finalizer ends in less
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -85,14 +86,20 @@ def raise_after(seconds: float, error: BaseException | None = None) -> None:
     """Raises the error in the main thread after some seconds, unless called again before.
 
     0 seconds raise nothing any more. Another thread, and a system without such timers, goes on.
+    Python drops what is raised while an object is finalized, so the error waits for its end.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     if not hasattr(signal, "setitimer"):  # Windows
         return
 
-    def leave(*_: object) -> None:
+    def leave(_: int, frame: FrameType | None) -> None:
         assert error is not None
+        while frame is not None:
+            if frame.f_code.co_name == "__del__":
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+                return
+            frame = frame.f_back
         raise error
 
     if error is not None:
