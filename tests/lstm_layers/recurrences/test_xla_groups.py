@@ -68,6 +68,17 @@ def test_values_at_masked_steps_have_no_influence():
     assert_same(found, results(lstm.recurrence(tf.constant(mask)), given), 1e-11)
 
 
+def test_rows_of_the_last_state_may_be_gathered():
+    given = lstm.arrays("float64", batch=BATCH)
+    mask = tf.constant(MASKS["right"])
+
+    def gathered(run):
+        return lambda given: {"c": tf.gather(run(given)["last c"], [2, 5, 5])}
+
+    expected = results(gathered(lstm.recurrence(mask)), given)
+    assert_same(results(gathered(lstm.compiled(mask)), given), expected, 1e-11)
+
+
 @pytest.mark.parametrize(
     ("rows", "mask_rows", "loops"), [(8, 8, [4, 4]), (5, 5, [5]), (7, 7, [7]), (9, 1, [9])]
 )
