@@ -1,9 +1,13 @@
 """A masked batch in groups of rows. Every cell is a compilation: there are few here."""
 
+import contextlib
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from lstm_layers import BiLSTM
 from lstm_layers.recurrences import xla
 from tests.lstm_layers.recurrences import gru_beside_the_recurrence as gru
 from tests.lstm_layers.recurrences import lstm_beside_the_recurrence as lstm
@@ -94,3 +98,25 @@ def test_small_weights_and_batches_without_a_mask_run_in_one_loop(monkeypatch, s
     monkeypatch.setattr(xla, "WEIGHTS_OF_GROUPS", 10_000)
     gru.compiled(tf.constant(MASKS["right"]))(given)
     assert small_groups == [BATCH, BATCH]
+
+
+@pytest.mark.parametrize(
+    "scope", [contextlib.nullcontext, keras.RematScope], ids=["plain", "rematerialized"]
+)
+def test_a_model_trains_by_groups_as_it_does_by_one_loop(scope, small_groups):
+    """Both directions, so padding on either side, behind a layer that makes the mask."""
+    x = np.where(MASKS["right"].T[:, :, None], RNG.normal(size=(BATCH, TIME, 2)), 0.0)
+    trained = []
+    for implementation in ("graph", "xla"):
+        keras.utils.set_random_seed(0)
+        with scope():
+            layer = BiLSTM(3, recurrent_dropout=0.3, implementation=implementation)
+        inputs = keras.Input((TIME, 2), batch_size=BATCH)
+        outputs = keras.layers.Dense(1)(layer(keras.layers.Masking()(inputs)))
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        model.fit(x, np.ones((BATCH, 1)), batch_size=BATCH, epochs=2, verbose=0)
+        trained.append(model.get_weights())
+    assert small_groups[:6] == [3] * 6
+    for one, other in zip(*trained, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
