@@ -70,8 +70,11 @@ def run(
             return gradients_of_unrecorded(gradients, recorded, arriving, arguments)
 
         # Without a step the states stay as they are.
-        h_all, c_all = tf.concat([h_0[None], steps.h], 0), tf.concat([c_0[None], steps.c], 0)
-        return (steps.h, h_all[-1], c_all[-1]), gradient
+        last = [
+            tf.concat([first[None], values[-1:]], axis=0)[-1]
+            for first, values in ((h_0, steps.h), (c_0, steps.c))
+        ]
+        return (steps.h, *last), gradient
 
     h, *final = recurrence(x, *initial, *present(weights))
     return h, tuple(final)

@@ -223,6 +223,8 @@ def gradients_of_unrecorded(
         ValueError: when differentiated in forward mode.
     """
     count = len(arriving)
+    # A result of which rows were gathered sends back slices, which no compiled function takes.
+    arriving = [tf.convert_to_tensor(each) for each in arriving]
 
     @tf.custom_gradient
     def unrecorded(*tensors):

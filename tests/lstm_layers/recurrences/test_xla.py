@@ -211,6 +211,22 @@ def test_layers_backwards_under_a_mask(cell, sequences, masks):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [[0, 0, 2], [1]])
+def test_rows_of_the_last_state_may_be_gathered(cell, rows):
+    """The gradient of a gathering is no tensor but slices."""
+    given = cell.arrays("float64")
+    masks = tf.constant(MASKS["gaps"]), tf.constant(DROPOUT_MASK)
+
+    def gathered(run):
+        return lambda given: {
+            name: value if name == "h" else tf.gather(value, rows)
+            for name, value in run(given).items()
+        }
+
+    found = results(gathered(cell.compiled(*masks)), given)
+    assert_same(found, results(gathered(cell.recurrence(*masks)), given), 1e-11)
+
+
 def test_forward_mode_is_refused_and_not_wrong(cell):
     layer = cell.layer(UNITS, implementation="xla")
     x = tf.ones((1, 3, FEATURES))
