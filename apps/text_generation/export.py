@@ -44,18 +44,22 @@ def export(run_folder: Path, destination: Path) -> Path:
     from apps.text_generation import serving, trained_model
 
     trained = trained_model.load(run_folder)
-    served = serving.ServedText(trained.streaming, trained.tokenizer)
+    streaming = trained.answering()
+    served = serving.ServedText(streaming, trained.tokenizer, trained.mixture)
     return saved_model.export(
         TASK,
-        trained.streaming,
+        streaming,
         served,
-        lambda: serving.requests(trained.streaming, trained.tokenizer),
+        lambda: serving.requests(streaming, trained.tokenizer),
         destination,
     )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """Maps `tokens` int32 (batch, time) and states to `logits` (batch, time, vocabulary)."""
+    """Maps `tokens` int32 (batch, time) and states to `logits` (batch, time, vocabulary).
+
+    It holds the network alone, without the n-grams of a mixture.
+    """
     import numpy as np
 
     from apps.suite.export import onnx_file
