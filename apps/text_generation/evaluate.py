@@ -167,6 +167,7 @@ def _mixture(
         nats = scoring.token_nats(
             trained.streaming, tokens.validation, ROWS, warm_up_tokens=WARM_UP_TOKENS
         )
+    evaluation.refuse_diverged(folder, nats)
     alone, least = float(nats.mean()), min(each.validation_nats for each in counted.values())
     if trained.mixture is not None or (wanted == "auto" and alone <= least):
         return trained.mixture, alone

@@ -13,6 +13,7 @@ order - 1), the number of the n-gram of 1, 2, … tokens, 0 at the start and -1 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,8 +56,8 @@ class Mixture(NamedTuple):
     def megabytes(self) -> float:
         """Returns the size of its tables in an export."""
         levels = self.model.levels
-        # A key of 8 bytes and a value of 4 for each n-gram, 4 more where it is a context
-        return sum(12 * len(each.keys) + 4 * len(each.backoffs) for each in levels) / 1e6
+        # A key of 8 bytes and a value of 4 for each n-gram, 8 more where it is a context
+        return sum(12 * len(each.keys) + 8 * len(each.backoffs) for each in levels) / 1e6
 
     def nats(self, tokens: np.ndarray, network: np.ndarray) -> np.ndarray:
         """Returns -ln p of every token but the first.
@@ -75,7 +76,7 @@ def fit(
     network: np.ndarray,
     highest_order: int = _HIGHEST_ORDER,
 ) -> Mixture:
-    """Learns the n-grams, and fits the weights.
+    """Learns the n-grams, and fits their order and the share of the network.
 
     Args:
         train: int [tokens], of the training part.
@@ -146,7 +147,7 @@ def load(run: Path, vocabulary_size: int) -> Mixture | None:
             )
             size, share = int(read["vocabulary_size"]), float(read["share"])
             model = ngrams.Model(size, levels, float(read["strength"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise errors.UserError(
             f"{file}: cannot be read; write it anew with: "
             f"python -m apps.text_generation.mix --run {run}"
@@ -180,8 +181,11 @@ def mixed(streaming: keras.Model, mixture: Mixture) -> keras.Model:
 class NgramMixture(keras.layers.Layer):
     """Mixes logits with the n-grams that the text ends with.
 
-    The tables are weights that are not trained. A context is found by a binary search for its key,
-    and what follows it lies side by side.
+    The n-grams of all orders are one tree in tables that are not trained: the empty context is
+    node 0, those of order 1 follow, then those of order 2. What follows a context lies side by
+    side. With v, b of the order n (`ngrams`), whose context is known,
+
+        p_ngram(w | text) = sum over n of v_n(w) b_(n+1) b_(n+2) …  +  b_1 b_2 … / vocabulary size
 
     Args:
         mixture: the n-grams and the network's share.
@@ -197,19 +201,22 @@ class NgramMixture(keras.layers.Layer):
 
     def __init__(self, mixture: Mixture, **options: Any) -> None:
         super().__init__(trainable=False, dtype="float32", **options)
-        self._size = mixture.model.vocabulary_size
-        self._tables = [
-            tuple(
-                self._table(f"{name}_{order}", getattr(level, name), kind)
-                for name, kind in (
-                    ("keys", "int64"),
-                    ("values", "float32"),
-                    ("backoffs", "float32"),
-                )
-            )
-            for order, level in enumerate(mixture.model.levels, 1)
-        ]
-        self._share = mixture.share
+        levels, size = mixture.model.levels, mixture.model.vocabulary_size
+        self._size, self._share = size, mixture.share
+        counts = np.array([1, *(len(level.keys) for level in levels)])
+        firsts = np.cumsum([0, *counts])  # the first node of each order
+        keys = np.concatenate(
+            [level.keys + firsts[order] * (size + 1) for order, level in enumerate(levels)]
+        )
+        contexts = np.arange(firsts[len(levels)] + 1)
+        self._firsts, self._counts = firsts[1 : len(levels)], counts[1 : len(levels)]
+        self._keys = self._table("keys", keys, "int64")
+        self._values = self._table("values", np.concatenate([e.values for e in levels]), "float32")
+        backoffs = np.concatenate([level.backoffs for level in levels])
+        self._backoffs = self._table("backoffs", backoffs, "float32")
+        # Of a context: the place of the first key that follows it
+        starts = np.searchsorted(keys, contexts * (size + 1))
+        self._starts = self._table("starts", starts, "int32")
 
     def _table(self, name: str, values: np.ndarray, dtype: str) -> keras.Variable:
         return self.add_weight(
@@ -227,59 +234,64 @@ class NgramMixture(keras.layers.Layer):
 
     def call(self, inputs: list[tf.Tensor]) -> list[tf.Tensor]:
         logits, tokens, before = inputs
-        tokens = tf.cast(tokens, tf.int64)
+        tokens, given = tf.cast(tokens, tf.int64), self._nodes(before)
         contexts = tf.zeros_like(tokens)
         found = [contexts]
-        for place, (keys, _, _) in enumerate(self._tables[:-1]):
-            count = keys.shape[0]
-            grams = self._find(keys.value, self._key(contexts, tokens))
-            found.append(grams)
-            given = tf.cast(before[:, place : place + 1], tf.int64)
-            given = tf.where((given >= 0) & (given < count), given, ngrams.ABSENT)
-            contexts = tf.concat([given, grams[:, :-1]], axis=1)
-        rows = tf.stack([tf.size(tokens), self._size])
-        counted = self._probabilities(rows, [tf.reshape(grams, [-1]) for grams in found])
-        network = tf.nn.softmax(tf.cast(logits, tf.float32))
-        counted = tf.reshape(counted, tf.shape(network))
-        mixed = self._share * network + (1.0 - self._share) * counted
-        after = tf.stack([grams[:, -1] for grams in found[1:]], axis=1)
-        return [tf.math.log(mixed), tf.cast(after, tf.float32)]
+        for place in range(len(self._counts)):
+            nodes = self._find(contexts, tokens)
+            found.append(nodes)
+            contexts = tf.concat([given[:, place : place + 1], nodes[:, :-1]], axis=1)
+        nodes = tf.stack(found, axis=-1)
+        return [self._mixed(logits, nodes), self._state(nodes[:, -1, 1:])]
 
     def step(
         self, logits: tf.Tensor, tokens: tf.Tensor, before: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixes one token of each row: logits (batch, vocabulary) after tokens (batch,)."""
-        mixed, after = self.call([logits[:, None], tokens[:, None], before])
-        return mixed[:, 0], after
+        root = tf.zeros_like(tokens, tf.int64)[:, None]
+        contexts = tf.concat([root, self._nodes(before)[:, :-1]], axis=1)
+        found = self._find(contexts, tf.cast(tokens, tf.int64)[:, None])
+        nodes = tf.concat([root, found], axis=1)
+        return self._mixed(logits, nodes), self._state(found)
 
-    def _key(self, contexts: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        return contexts * (self._size + 1) + tokens + 1
+    def _nodes(self, state: tf.Tensor) -> tf.Tensor:
+        """Returns nodes int64 (batch, order - 1); what no text leads to counts as never seen."""
+        numbers = tf.cast(state, tf.int64)
+        known = (numbers >= 0) & (numbers < self._counts)
+        return tf.where(known, numbers + self._firsts, ngrams.ABSENT)
 
-    def _find(self, keys: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-        """Returns the place of each wanted key, `ABSENT` where it is not there."""
-        places = tf.searchsorted(keys, tf.reshape(wanted, [-1]), out_type=tf.int64)
-        places = tf.reshape(places, tf.shape(wanted))
-        clipped = tf.minimum(places, keys.shape[0] - 1)
-        return tf.where(tf.gather(keys, clipped) == wanted, clipped, ngrams.ABSENT)
+    def _state(self, nodes: tf.Tensor) -> tf.Tensor:
+        numbers = tf.where(nodes < 0, np.int64(ngrams.ABSENT), nodes - self._firsts)
+        return tf.cast(numbers, tf.float32)
 
-    def _probabilities(self, shape: tf.Tensor, found: list[tf.Tensor]) -> tf.Tensor:
-        """Returns p of each token after the contexts, float32 [contexts, vocabulary].
+    def _find(self, contexts: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        """Returns the nodes of tokens after contexts, `ABSENT` where there is none."""
+        wanted = contexts * (self._size + 1) + tokens + 1  # negative after an absent context
+        places = tf.searchsorted(self._keys.value, tf.reshape(wanted, [-1]), out_type=tf.int64)
+        places = tf.minimum(tf.reshape(places, tf.shape(wanted)), self._keys.shape[0] - 1)
+        found = tf.gather(self._keys.value, places) == wanted
+        return tf.where(found, places + 1, ngrams.ABSENT)
 
-        Args:
-            shape: of the result.
-            found: the contexts of 0, 1, … tokens, int64 [contexts].
-        """
-        p = tf.fill(shape, 1.0 / self._size)
-        for contexts, (keys, values, backoffs) in zip(found, self._tables, strict=True):
-            # An absent context ends where it begins, and takes all from the order below.
-            first = tf.searchsorted(keys.value, self._key(contexts, 0), out_type=tf.int64)
-            end = tf.searchsorted(keys.value, self._key(contexts + 1, -1), out_type=tf.int64)
-            places = tf.ragged.range(first, tf.where(contexts < 0, first, end))
-            rows, places = places.value_rowids(), places.values
-            tokens = tf.gather(keys.value, places) - self._key(tf.gather(contexts, rows), 0)
-            lower = tf.gather(backoffs.value, tf.maximum(contexts, 0))
-            p *= tf.where(contexts < 0, 1.0, lower)[:, None]
-            p = tf.tensor_scatter_nd_add(
-                p, tf.stack([rows, tokens], axis=1), tf.gather(values.value, places)
-            )
-        return p
+    def _mixed(self, logits: tf.Tensor, nodes: tf.Tensor) -> tf.Tensor:
+        """Returns ln p (…, vocabulary), given the contexts of all orders, int64 (…, order)."""
+        orders = len(self._counts) + 1
+        contexts = tf.reshape(nodes, [-1, orders])
+        known, places = contexts >= 0, tf.maximum(contexts, 0)
+        backoffs = tf.where(known, tf.gather(self._backoffs.value, places), 1.0)
+        factors = tf.math.cumprod(backoffs, axis=1, exclusive=True, reverse=True)
+        first = tf.reshape(tf.gather(self._starts.value, places), [-1])
+        end = tf.reshape(tf.gather(self._starts.value, places + 1), [-1])
+        following = tf.ragged.range(first, tf.where(tf.reshape(known, [-1]), end, first))
+        owners, at = following.value_rowids(), following.values
+        # The start of the text also follows itself: with a value of 0
+        tokens = tf.maximum(tf.gather(self._keys.value, at) % (self._size + 1) - 1, 0)
+        values = tf.gather(self._values.value, at) * tf.gather(tf.reshape(factors, [-1]), owners)
+        count = tf.shape(contexts, tf.int64)[0]
+        sums = tf.math.unsorted_segment_sum(
+            values, tf.cast(owners, tf.int64) // orders * self._size + tokens, count * self._size
+        )
+        uniform = factors[:, :1] * backoffs[:, :1] / self._size
+        counted = tf.reshape(sums, [-1, self._size]) + uniform
+        network = tf.nn.softmax(tf.cast(logits, tf.float32))
+        counted = tf.reshape(counted, tf.shape(network))
+        return tf.math.log(self._share * network + (1.0 - self._share) * counted)

@@ -84,7 +84,7 @@ def probabilities(model: Model, tokens: np.ndarray) -> np.ndarray:
 def learn(
     train: np.ndarray, sequences: Sequence[np.ndarray], vocabulary_size: int, highest_order: int
 ) -> Iterator[Learned]:
-    """Models of order 1, 2, … `highest_order`, learned on int [tokens] and applied to sequences.
+    """Yields models of order 1, 2, … `highest_order`, learned on int [tokens].
 
     The strength is the one that fits the first of the sequences best. A sequence begins as a text
     does; its first token is context alone.
