@@ -267,9 +267,10 @@ class NgramMixture(keras.layers.Layer):
     def _find(self, contexts: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         """Returns the nodes of tokens after contexts, `ABSENT` where there is none."""
         wanted = contexts * (self._size + 1) + tokens + 1  # negative after an absent context
-        places = tf.searchsorted(self._keys.value, tf.reshape(wanted, [-1]), out_type=tf.int64)
+        keys = _whole(self._keys)
+        places = tf.searchsorted(keys, tf.reshape(wanted, [-1]), out_type=tf.int64)
         places = tf.minimum(tf.reshape(places, tf.shape(wanted)), self._keys.shape[0] - 1)
-        found = tf.gather(self._keys.value, places) == wanted
+        found = tf.gather(keys, places) == wanted
         return tf.where(found, places + 1, ngrams.ABSENT)
 
     def _mixed(self, logits: tf.Tensor, nodes: tf.Tensor) -> tf.Tensor:
@@ -277,15 +278,15 @@ class NgramMixture(keras.layers.Layer):
         orders = len(self._counts) + 1
         contexts = tf.reshape(nodes, [-1, orders])
         known, places = contexts >= 0, tf.maximum(contexts, 0)
-        backoffs = tf.where(known, tf.gather(self._backoffs.value, places), 1.0)
+        backoffs = tf.where(known, tf.gather(_whole(self._backoffs), places), 1.0)
         factors = tf.math.cumprod(backoffs, axis=1, exclusive=True, reverse=True)
-        first = tf.reshape(tf.gather(self._starts.value, places), [-1])
-        end = tf.reshape(tf.gather(self._starts.value, places + 1), [-1])
+        first = tf.reshape(tf.gather(_whole(self._starts), places), [-1])
+        end = tf.reshape(tf.gather(_whole(self._starts), places + 1), [-1])
         following = tf.ragged.range(first, tf.where(tf.reshape(known, [-1]), end, first))
         owners, at = following.value_rowids(), following.values
         # The start of the text also follows itself: with a value of 0
-        tokens = tf.maximum(tf.gather(self._keys.value, at) % (self._size + 1) - 1, 0)
-        values = tf.gather(self._values.value, at) * tf.gather(tf.reshape(factors, [-1]), owners)
+        tokens = tf.maximum(tf.gather(_whole(self._keys), at) % (self._size + 1) - 1, 0)
+        values = tf.gather(_whole(self._values), at) * tf.gather(tf.reshape(factors, [-1]), owners)
         count = tf.shape(contexts, tf.int64)[0]
         sums = tf.math.unsorted_segment_sum(
             values, tf.cast(owners, tf.int64) // orders * self._size + tokens, count * self._size
@@ -295,3 +296,11 @@ class NgramMixture(keras.layers.Layer):
         network = tf.nn.softmax(tf.cast(logits, tf.float32))
         counted = tf.reshape(counted, tf.shape(network))
         return tf.math.log(self._share * network + (1.0 - self._share) * counted)
+
+
+def _whole(table: keras.Variable) -> tf.Tensor:
+    """Returns a table as a tensor, which costs nothing.
+
+    A gather from the variable itself would have every later reading of it make a copy.
+    """
+    return tf.convert_to_tensor(table.value)
