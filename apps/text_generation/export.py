@@ -14,6 +14,9 @@ An empty prompt is continued as a new line is, and a text is scored as what foll
 text scores 0. `step` begins with states of zeros; ids are the lines of `assets/vocabulary.txt`,
 counted from 0. What the vocabulary lacks is read as id 0, the unknown, which is never generated.
 
+Of a run that is a mixture (`mixture`) all three answer with it: `step` then has one more state,
+`state_ngrams` float32[b, order - 1], and its logits are ln p.
+
 What `python -m apps.export_onnx` writes of a run: tokens, states in; logits, states out.
 """
 

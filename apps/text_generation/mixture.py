@@ -114,7 +114,7 @@ def _share(network: np.ndarray, counted: np.ndarray) -> float:
 
 def save(mixture: Mixture, run: Path) -> None:
     """Writes the file of a run folder; UserError where it cannot be written."""
-    levels = {
+    levels: dict[str, Any] = {
         f"{name}_{order}": values
         for order, level in enumerate(mixture.model.levels, 1)
         for name, values in (
