@@ -32,6 +32,8 @@ class ModelConfig:
     weight_dropout: fields.Share = 0.0  # of the recurrent weights, drawn anew for each window
     # Output weights = embedding, after a projection where the sizes differ
     tie_embeddings: bool = False
+    # Mixing of the network with counted n-grams; auto: where these fit the validation part better
+    ngram_mixture: Literal["never", "auto", "always"] = "never"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ _DEFAULT = Config(
         tie_embeddings=True,
         dropout=0.3,
         embedding_dropout=0.1,
+        ngram_mixture="auto",
     ),
     training=TrainingConfig(
         window_tokens=32, reset_windows=64, steps=4000, steps_per_checkpoint=500
@@ -93,6 +96,7 @@ _MEDIUM = Config(
         embedding_units=128,
         dropout=0.4,
         embedding_dropout=0.1,
+        ngram_mixture="auto",
     ),
     training=TrainingConfig(steps=10_000, steps_per_checkpoint=500),
 )
@@ -106,6 +110,7 @@ _LARGE = Config(
         dropout=0.5,
         embedding_dropout=0.15,
         weight_dropout=0.2,
+        ngram_mixture="auto",
     ),
     training=TrainingConfig(steps=20_000, steps_per_checkpoint=500, learning_rate=2e-3),
 )

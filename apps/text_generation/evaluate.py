@@ -6,6 +6,7 @@ All measures are means of nats, of the model and of the baselines on the same to
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import typing
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from apps.text_generation import config as configs
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from apps.text_generation import baselines, data
+    from apps.text_generation import baselines, data, trained_model
+    from apps.text_generation import mixture as mixtures
 
 TASK = "text_generation"
 PRIMARY = "nats_per_character"
@@ -28,11 +30,13 @@ ROWS = 16
 WARM_UP_TOKENS = 256
 
 
-def evaluate(run_folder: Path) -> dict[str, Any]:
+def evaluate(run_folder: Path, *, mix: bool = False) -> dict[str, Any]:
     """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
 
     Every token of the test part but the first is predicted once, by the model and by the baselines
-    alike. Prints who is better, and what to do next.
+    alike. Prints who is better, and what to do next. Where `mix`, or the config, asks for n-grams
+    beside the network and the run has none yet, they are learned first: the model is then both
+    together, and the network alone is one of the baselines.
 
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
@@ -40,8 +44,9 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     from apps.text_generation import baselines, continuations, data, report, scoring, trained_model
 
-    run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
-    (streaming, tokenizer, config), text = run.trained, run.data
+    trained = trained_model.read(folder, with_ngrams=not mix)
+    run = evaluation.Run(folder, trained, data.load(folder.config))
+    (streaming, tokenizer, config, _), text = run.trained, run.data
     with progress.working("encoding the text"):
         tokens = data.encode(text, tokenizer, config)
         counts = scoring.character_counts(text.test, tokenizer)
@@ -52,10 +57,15 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     print("counting n-grams for the baselines", flush=True)
     with progress.working("counting n-grams"):
         counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
+    mixture, validation_nats = _mixture(folder, trained, tokens, counted, mix)
+    if mixture is not None:
+        counted["network alone"] = baselines.Counted(validation_nats, nats)
+        nats = mixture.nats(tokens.test, nats)
+    answering = trained._replace(mixture=mixture).answering()
     print("writing continuations", flush=True)
     with progress.working("writing continuations"):
         written, copied = continuations.draw(
-            streaming,
+            answering,
             tokenizer,
             text,
             tokens.train,
@@ -74,10 +84,13 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         baseline_validation={best: counted[best].validation_nats},
         parameters=streaming.count_params(),
         vocabulary_size=tokenizer.vocabulary_size,
+        mixture=mixture,
     )
+    if mixture is not None:
+        metrics["mixture"] = {"order": mixture.model.order, "network_share": mixture.share}
     card = report.card(folder, text, metrics, measured, _how_it_was_read(tokens))
     prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
-    note = _note(metrics, config, len(tokens.train))
+    note = _note(metrics, folder, len(tokens.train), mixture)
     return evaluation.finish(folder, metrics, card, [prompt], note=note)
 
 
@@ -132,15 +145,63 @@ def scores(nats: np.ndarray, characters: int) -> dict[str, float]:
     }
 
 
-def _note(metrics: dict[str, Any], config: configs.Config, train_tokens: int) -> str:
-    """Tells why a baseline wins, where one does."""
-    settings = config.training
+def _mixture(
+    folder: run_folders.RunFolder[configs.Config],
+    trained: trained_model.TrainedModel,
+    tokens: data.Tokens,
+    counted: dict[str, baselines.Counted],
+    mix: bool,
+) -> tuple[mixtures.Mixture | None, float]:
+    """Returns the n-grams that the run answers with, and the network's nats of the validation part.
+
+    Those that are asked for and not there are learned, and written into the run folder.
+    """
+    from apps.text_generation import mixture as mixtures
+    from apps.text_generation import scoring
+
+    wanted = "always" if mix else folder.config.model.ngram_mixture
+    if trained.mixture is None and wanted == "never":
+        return None, math.nan
+    print("reading the validation text", flush=True)
+    with progress.working("reading the validation text"):
+        nats = scoring.token_nats(
+            trained.streaming, tokens.validation, ROWS, warm_up_tokens=WARM_UP_TOKENS
+        )
+    evaluation.refuse_diverged(folder, nats)
+    alone, least = float(nats.mean()), min(each.validation_nats for each in counted.values())
+    if trained.mixture is not None or (wanted == "auto" and alone <= least):
+        return trained.mixture, alone
+    print("mixing the network with n-grams", flush=True)
+    with progress.working("counting n-grams"):
+        size = trained.tokenizer.vocabulary_size
+        mixture = mixtures.fit(tokens.train, tokens.validation, size, nats)
+    mixtures.save(mixture, folder.path)
+    return mixture, alone
+
+
+def _note(
+    metrics: dict[str, Any],
+    folder: run_folders.RunFolder[configs.Config],
+    train_tokens: int,
+    mixture: mixtures.Mixture | None,
+) -> str:
+    """Tells what was mixed, or why a baseline wins, where one does."""
+    from apps.text_generation import mixture as mixtures
+
+    if mixture is not None:
+        return (
+            f"This model is {mixture.told}. predict and export answer with this mixture; "
+            f"{folder.path / mixtures.FILE} holds it."
+        )
+    settings = folder.config.training
     read = settings.steps * settings.batch_size * settings.window_tokens / train_tokens
+    longer = "more training.steps or a larger preset"
     return comparison.why(
         metrics,
         f"the n-gram counts every token of the training part, the model read it {read:,.2g} times "
         f"in {settings.steps:,} steps",
-        "--preset default" if config.preset == "tiny" else "more training.steps or a larger preset",
+        f"{'--preset default' if folder.config.preset == 'tiny' else longer}, or a mixture of both "
+        f"(python -m apps.text_generation.mix --run {shlex.quote(str(folder.path))}),",
     )
 
 

@@ -14,6 +14,9 @@ An empty prompt is continued as a new line is, and a text is scored as what foll
 text scores 0. `step` begins with states of zeros; ids are the lines of `assets/vocabulary.txt`,
 counted from 0. What the vocabulary lacks is read as id 0, the unknown, which is never generated.
 
+Of a run that is a mixture (`mixture`) all three answer with it: `step` then has one more state,
+`state_ngrams` float32[b, order - 1], and its logits are ln p.
+
 What `python -m apps.export_onnx` writes of a run: tokens, states in; logits, states out.
 """
 
@@ -44,18 +47,22 @@ def export(run_folder: Path, destination: Path) -> Path:
     from apps.text_generation import serving, trained_model
 
     trained = trained_model.load(run_folder)
-    served = serving.ServedText(trained.streaming, trained.tokenizer)
+    streaming = trained.answering()
+    served = serving.ServedText(streaming, trained.tokenizer, trained.mixture)
     return saved_model.export(
         TASK,
-        trained.streaming,
+        streaming,
         served,
-        lambda: serving.requests(trained.streaming, trained.tokenizer),
+        lambda: serving.requests(streaming, trained.tokenizer),
         destination,
     )
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
-    """Maps `tokens` int32 (batch, time) and states to `logits` (batch, time, vocabulary)."""
+    """Maps `tokens` int32 (batch, time) and states to `logits` (batch, time, vocabulary).
+
+    It holds the network alone, without the n-grams of a mixture.
+    """
     import numpy as np
 
     from apps.suite.export import onnx_file

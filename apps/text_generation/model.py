@@ -23,6 +23,7 @@ import lstm_layers
 from apps.suite import process
 from apps.suite.distribution import replicas
 from apps.text_generation import config as configs
+from apps.text_generation import mixture
 
 
 class CarriedModel(keras.Model):
@@ -175,23 +176,25 @@ def step(
     """One token of each row, without the loop over time that a call of the model holds.
 
     Args:
-        streaming: what `build_streaming` returns.
+        streaming: what `build_streaming` or `mixture.mixed` returns.
         tokens: int32 (batch,).
         states: as `sampling.initial_states` returns them.
 
     Returns:
         Logits of the next token, float32 (batch, vocabulary), and the new states.
     """
-    values = streaming.get_layer("embedding")(tokens)
+    layers = {layer.name: layer for layer in streaming.layers}
+    values = layers["embedding"](tokens)
     after: list[tf.Tensor] = []
-    depth = 0
-    while states[len(after) :]:
-        layer = streaming.get_layer(f"recurrent_{depth}")
+    for layer in _recurrent(layers):
         here = states[len(after) : len(after) + len(layer.state_size)]
         values, new = layer.step(values, here)
         after += [tf.cast(state, tf.float32) for state in new]
-        depth += 1
-    return _logits({layer.name: layer for layer in streaming.layers}, values), after
+    logits = _logits(layers, values)
+    if mixture.LAYER in layers:
+        logits, grams = layers[mixture.LAYER].step(logits, tokens, states[-1])
+        after.append(grams)
+    return logits, after
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

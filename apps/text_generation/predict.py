@@ -112,7 +112,8 @@ def _ask_run(options: Options, prompts: Sequence[str]) -> Iterator[Iterator[str]
     from apps.suite.networks import beam_search, sampling
     from apps.text_generation import model, trained_model
 
-    streaming, tokenizer, _ = trained_model.load(options.run)
+    trained = trained_model.load(options.run)
+    streaming, tokenizer = trained.answering(), trained.tokenizer
     for prompt in prompts:
         unknown = tokenizer.first_unknown(prompt)
         if unknown:

@@ -16,7 +16,7 @@ import numpy as np
 from apps.suite.evaluation import comparison, plots, report
 from apps.suite.runs import run_folder
 from apps.text_generation import config as configs
-from apps.text_generation import continuations, data
+from apps.text_generation import continuations, data, mixture
 
 LETTERS = ("1st letter", "2nd", "3rd", "4th", "5th", "6th and on")
 PLACES = (*LETTERS, "space", "line end", "other mark")
@@ -134,6 +134,10 @@ _MEANING = {
     "n-gram Kneser-Ney": "Counts what followed the last n - 1 tokens in the training part, "
     "smoothed by modified Kneser-Ney; n is the best one on the validation part.",
 }
+_OF_A_MIXTURE = {
+    "network alone": "The same network without the n-grams, which no command of this run asks: "
+    "predict and the export answer with the mixture, which is measured here as this model.",
+}
 _LIMITS = (
     "The numbers hold for text like the one that was learned. Of another text, or of facts, they "
     "say nothing.",
@@ -154,6 +158,7 @@ class Measured(NamedTuple):
     baseline_validation: Mapping[str, float]  # nats a token
     parameters: int
     vocabulary_size: int
+    mixture: mixture.Mixture | None = None
 
 
 def card(
@@ -179,11 +184,17 @@ def card(
         title="Text generation",
         summary=f"A language model of {config.model.layer_count} recurrent "
         f"{'layer' if config.model.layer_count == 1 else 'layers'} that continues a text, one "
-        f"{config.text.tokenizer} at a time. It learned from {text.name}.",
+        f"{config.text.tokenizer} at a time. It learned from {text.name}."
+        + (f" It is {measured.mixture.told}." if measured.mixture else ""),
         facts={
             "parameters": f"{measured.parameters:,}",
             "perplexity a token": comparison.number(metrics["test"]["perplexity"]),
-        },
+        }
+        | (
+            {"n-grams": f"{measured.mixture.megabytes:,.0f} MB in the export"}
+            if measured.mixture
+            else {}
+        ),
         data={"Licence": text.licence, "Source": text.source}
         | {"Vocabulary": f"{measured.vocabulary_size:,} {config.text.tokenizer} tokens"},
         results=results,
@@ -196,7 +207,7 @@ def card(
             ),
         ],
         examples=[_written(measured), _copied(measured), _passages(text, measured, baseline)],
-        meaning=_MEANING,
+        meaning=_MEANING | (_OF_A_MIXTURE if measured.mixture else {}),
         limits=_LIMITS,
         serving=_serving(folder, continuations.sample_prompt(text)),
         presets=configs.PRESETS,

@@ -14,7 +14,7 @@ from apps.suite.export import assets
 from apps.suite.networks import sampling
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import tokenizer
-from apps.text_generation import data, model, trained_model
+from apps.text_generation import data, mixture, model, trained_model
 
 SIGNATURES = {
     "serving_default": signatures.Signature(
@@ -59,17 +59,25 @@ class ServedText:
     """Serves a language model with its tokenizer: strings in and out.
 
     Args:
-        streaming: what `model.build_streaming` returns.
+        streaming: what `model.build_streaming` or `mixture.mixed` returns.
         tokenizer: its vocabulary becomes an asset.
+        mixed: n-grams that `streaming` holds, for the asset settings.json.
 
     Attributes:
         saved: what has to be saved for the signatures.
     """
 
-    def __init__(self, streaming: keras.Model, tokenizer: tokenizer.Tokenizer) -> None:
+    def __init__(
+        self,
+        streaming: keras.Model,
+        tokenizer: tokenizer.Tokenizer,
+        mixed: mixture.Mixture | None = None,
+    ) -> None:
         self.saved = tf.Module(name="served_text")
         self.saved.tokenizer = tokenizer
-        settings = {"limits": LIMITS}
+        settings: dict[str, Any] = {"limits": LIMITS}
+        if mixed is not None:
+            settings["ngrams"] = {"order": mixed.model.order, "network_share": mixed.share}
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved
         self.saved.weights = [weight.value for weight in streaming.weights]
@@ -213,7 +221,7 @@ def _longest(lengths: tf.Tensor) -> tf.Tensor:
 def served(run: Path) -> ServedText:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     trained = trained_model.load(run)
-    return ServedText(trained.streaming, trained.tokenizer)
+    return ServedText(trained.answering(), trained.tokenizer, trained.mixture)
 
 
 _LENGTH = 24

@@ -23,7 +23,7 @@ def made_up_text(count=900):
     return " ".join(np.random.default_rng(0).choice(WORDS, count))
 
 
-def trained_run(folder, kind="character"):
+def trained_run(folder, kind="character", **sizes):
     """A run folder as a training leaves it, with a model that has learned nothing."""
     folder.mkdir(exist_ok=True)
     file = folder / "text.txt"
@@ -32,7 +32,7 @@ def trained_run(folder, kind="character"):
         preset="tiny",
         data=str(file),
         text=configs.TextConfig(tokenizer=kind, validation_fraction=0.2, test_fraction=0.2),
-        model=configs.ModelConfig(layer_count=1, units=4, embedding_units=4),
+        model=configs.ModelConfig(layer_count=1, units=4, embedding_units=4, **sizes),
         training=configs.TrainingConfig(window_tokens=16),
     )
     keras.utils.set_random_seed(0)
@@ -77,8 +77,10 @@ def test_the_numbers_are_those_of_the_test_part_read_from_end_to_end(evaluated):
     assert test["perplexity"] == pytest.approx(math.exp(nats.mean()), abs=1e-2)
 
 
-def test_the_baseline_is_named_the_better_one_where_it_is(evaluated):
-    _, metrics, printed = evaluated
+def test_the_baseline_is_named_the_better_one_where_it_is_and_a_way_to_use_it(evaluated):
+    run, metrics, printed = evaluated
+    assert f"python -m apps.text_generation.mix --run {run.path}" in printed
+    assert not (run.path / "ngrams.npz").exists()
     best = metrics["primary"]["baseline"]["name"]
     assert best.endswith("-gram Kneser-Ney")
     assert f"The baseline {best} is better than the model" in printed
