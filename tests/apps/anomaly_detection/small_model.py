@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector, model, thresholds, trained_model
+from apps.anomaly_detection import model, score_stream, thresholds, trained_model
 from apps.suite.tables import series
 
 FEATURES, SCORED = 3, 2
@@ -63,7 +63,7 @@ def learner(made, seed=0):
 def trained(threshold=1.2, seed=0, **settings):
     """A detector with a normaliser that is not neutral."""
     made = config(**settings)
-    normaliser = detector.Normaliser(
+    normaliser = score_stream.Normaliser(
         np.array([0.1, -0.2], np.float32), np.array([0.8, 1.5], np.float32)
     )
     return trained_model.TrainedModel(

@@ -153,7 +153,7 @@ def test_two_hundred_thousand_rows_a_second_are_scored_on_one_core():
     import time
 
     from apps.anomaly_detection import config as configs
-    from apps.anomaly_detection import detector, thresholds, trained_model
+    from apps.anomaly_detection import score_stream, thresholds, trained_model
 
     config = configs.PRESETS["default"]
     network = small_model.model.build_network(config, 1, 1)
@@ -161,7 +161,7 @@ def test_two_hundred_thousand_rows_a_second_are_scored_on_one_core():
     trained = trained_model.TrainedModel(
         network,
         config,
-        detector.Normaliser(0 * ones, ones),
+        score_stream.Normaliser(0 * ones, ones),
         thresholds.Threshold(1.0, "quantile", 1.0),
         ("value",),
         1,
