@@ -63,7 +63,7 @@ def test_the_chunks_of_a_long_series_are_of_no_matter(kind, monkeypatch):
     assert_close([np.concatenate(each) for each in zip(*blocks, strict=True)], whole(trained, one))
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [kind for kind in small_model.KINDS if "season" not in kind])
 @pytest.mark.parametrize("aggregation", ["root_mean_square", "maximum"])
 def test_contributions_add_up_to_the_score_and_follow_the_residuals(kind, aggregation):
     trained = made(kind, score={"aggregation": aggregation, "smoothing_steps": 1.0})
