@@ -75,7 +75,7 @@ _NOTHING = np.zeros(0, np.float32)
 
 
 class Normaliser(NamedTuple):
-    """What is usual of each channel's residuals and of the scores, float32.
+    """Usual residuals of each channel, and the usual level of scores, float32.
 
     Attributes:
         location, scale: centre and spread of the usual residuals, [scored]; after them those of the

@@ -124,7 +124,7 @@ class SeasonErrors:
 
 
 class ForecastsAndSeason:
-    """Residuals of a forecaster, and behind them in the same columns the errors of the season.
+    """Residuals of a forecaster, and after them as many columns of errors of the season.
 
     Attributes:
         errors: columns that `advance` returns: `scored` residuals, and as many errors.
