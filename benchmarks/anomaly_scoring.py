@@ -22,8 +22,8 @@ import tensorflow as tf
 from paired import compare, pin_to_one_core
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector as score_stream
-from apps.anomaly_detection import model, scoring, thresholds, trained_model
+from apps.anomaly_detection import detector as detectors
+from apps.anomaly_detection import model, score_stream, scoring, thresholds, trained_model
 from apps.suite.tables import series
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -58,11 +58,13 @@ def detector(season_steps: int) -> trained_model.TrainedModel:
     preset = configs.PRESETS["default"]
     sizes = dataclasses.replace(preset.model, season_steps=season_steps)
     config = dataclasses.replace(preset, model=sizes)
-    ones = np.ones(1, np.float32)
+    network = model.build_network(config, 1, 1)
+    ones = np.ones(detectors.residual_stream(network, config).errors, np.float32)
+    level = np.array([1.0, 3.0], np.float32)
     return trained_model.TrainedModel(
-        model.build_network(config, 1, 1),
+        network,
         config,
-        score_stream.Normaliser(0 * ones, ones),
+        score_stream.Normaliser(0 * ones, ones, ones[:1], level),
         thresholds.Threshold(1.0, "quantile", 1.0),
         ("value",),
         1,

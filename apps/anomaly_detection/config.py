@@ -57,6 +57,14 @@ class ScoreConfig:
     aggregation: Literal["root_mean_square", "maximum"] = "root_mean_square"
     # Mean reach of the exponential smoothing; 1 = off
     smoothing_steps: Annotated[float, pydantic.Field(ge=1, allow_inf_nan=False)] = 2.0
+    # Share of the distance from the season before in a column's score; 0 = the forecast alone
+    season_share: fields.Share = 0.0
+    # Reach of the running mean of scores; where it is above the usual, scores are divided; 0 = off
+    level_steps: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    def __post_init__(self) -> None:
+        if 0 < self.level_steps < 1:
+            raise ValueError("level_steps must be 0, or at least 1")
 
 
 @dataclass(frozen=True)
@@ -106,17 +114,24 @@ class Config:
         return season + self.training.burn_in_steps + self.model.window_steps
 
 
+# The presets score by the season as well; runs of before lack the fields, and go on as they were
+_SCORE = ScoreConfig(season_share=0.6, level_steps=48)
+_EVENTS = EventConfig(merge_steps=12)
 # Runs every step in seconds; learns next to nothing.
 _TINY = Config(
     preset="tiny",
+    score=_SCORE,
+    events=_EVENTS,
     model=ModelConfig(units=8, code_units=4, window_steps=48),
     training=TrainingConfig(batch_size=4, burn_in_steps=8, steps=20, steps_per_checkpoint=10),
 )
 # Learns twelve weeks of half-hours (half_hourly_demand) in under a minute on two cores.
-_DEFAULT = Config()
+_DEFAULT = Config(score=_SCORE, events=_EVENTS)
 # Two layers of 80 units, windows of 250 steps, ten steps ahead: the size of Hundman et al. (2018).
 _LARGE = Config(
     preset="large",
+    score=_SCORE,
+    events=_EVENTS,
     model=ModelConfig(layer_count=2, units=80, dropout=0.3, horizon_steps=10, window_steps=250),
     training=TrainingConfig(
         batch_size=64, burn_in_steps=250, steps=20_000, steps_per_checkpoint=500

@@ -115,7 +115,8 @@ def metrics(collection: series.Collection, detection: Detection) -> dict[str, fl
     """Returns the measures of the test parts; without `median_delay_steps` if nothing was found.
 
     VUS-PR, AUC-PR and point-adjusted F1 are means over the series with a labelled event; events,
-    ranges and delays are counted over all labelled series together; alarms a week over all.
+    ranges, delays and false alarms are counted over all labelled series together; alarms a week
+    over all.
     """
     parts = list(_test_parts(collection, detection))
     having = [part for part in parts if part.labels.any()]
@@ -124,9 +125,8 @@ def metrics(collection: series.Collection, detection: Detection) -> dict[str, fl
     delays = measures.delays(found, alarms)
     range_precision = measures.range_precision(found, alarms)
     range_recall = measures.range_recall(found, alarms)
-    weeks = sum((len(one) - one.validation_end) * one.step_seconds for one in collection.series) / (
-        thresholds.WEEK_SECONDS
-    )
+    weeks = _weeks(collection.series)
+    labelled = [one for one in collection.series if one.labels is not None]
     measured = {
         PRIMARY: _mean(
             measures.volume_under_precision_recall(part.labels, part.scores) for part in having
@@ -139,6 +139,7 @@ def metrics(collection: series.Collection, detection: Detection) -> dict[str, fl
         "event_f1": counts.f1,
         "range_f1": measures.harmonic_mean(range_precision, range_recall),
         "alarms_per_week": sum(map(len, detection.alarms)) / weeks,
+        **({"false_alarms_per_week": counts.false_alarms / _weeks(labelled)} if labelled else {}),
         "expected_alarms_per_week": detection.threshold.expected_alarms_per_week,
         "point_adjusted_f1": _mean(
             measures.best_point_adjusted_f1(part.labels, part.scores) for part in having
@@ -147,6 +148,12 @@ def metrics(collection: series.Collection, detection: Detection) -> dict[str, fl
     if delays:
         measured["median_delay_steps"] = float(np.median(delays)) + detection.steps_behind
     return measured
+
+
+def _weeks(many: Sequence[series.Series]) -> float:
+    """Returns the length of the test parts together."""
+    seconds = sum((len(one) - one.validation_end) * one.step_seconds for one in many)
+    return seconds / thresholds.WEEK_SECONDS
 
 
 def vus_pr_by_series(collection: series.Collection, detection: Detection) -> dict[str, float]:

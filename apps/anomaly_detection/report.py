@@ -28,6 +28,7 @@ _ALARMS = (
     "range_f1",
     "median_delay_steps",
     "alarms_per_week",
+    "false_alarms_per_week",
     "expected_alarms_per_week",
     "point_adjusted_f1",
 )
@@ -43,8 +44,9 @@ _MEANING = {
     "range f1": "Precision and recall by how much of each alarm and each event overlap (Tatbul et "
     "al. 2018); half of an event's recall is for having been found at all.",
     "median delay steps": "From the start of a found event to its first alarm.",
-    "alarms per week": "Alarms in the test part, beside what the threshold was to give by the "
-    "validation part.",
+    "alarms per week": "Alarms in the test part, and the false ones among them, beside what the "
+    "threshold was to give by the validation part, where nothing is known to be wrong: the false "
+    "ones are to be compared with it.",
     "point adjusted f1": "F1 of the steps at the best threshold, chosen by the labels, where one "
     "flagged step makes a whole event found. Random scores do well in it: it is shown because "
     "others report it, and says little.",

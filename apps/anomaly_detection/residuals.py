@@ -25,7 +25,7 @@ class WindowResiduals:
         self.scaling = network.get_layer("scaling")
         self.stride = stride_steps
         _, self.window, self.features = network.inputs[0].shape
-        self.scored = network.outputs[0].shape[-1]
+        self.scored = self.errors = network.outputs[0].shape[-1]
         self.steps_behind = self.window - 1
 
     def initial_states(self, batch: int | tf.Tensor) -> States:
@@ -151,6 +151,7 @@ class ForecastResiduals:
         self.network = network
         self.scaling = network.get_layer("scaling")
         self.horizon, self.scored = network.outputs[0].shape[-2:]
+        self.errors = self.scored
         self.features = network.inputs[0].shape[-1]
 
     def initial_states(self, batch: int | tf.Tensor) -> States:

@@ -20,13 +20,14 @@ _NUMBERS_A_CALL = 500_000
 class Scored(NamedTuple):
     """`detector.Scores` of one series or of a block of it: [time] and [time, features].
 
-    `scores`, `contributions` and `residuals` are float32, `valid` is bool.
+    `valid` is bool, all others are float32; `season_errors` is [time, scored] or [time, 0].
     """
 
     scores: np.ndarray
     contributions: np.ndarray
     residuals: np.ndarray
     valid: np.ndarray
+    season_errors: np.ndarray
 
 
 class Span(NamedTuple):

@@ -14,7 +14,7 @@ import lstm_layers  # noqa: F401  (registers its layers, which model.keras names
 from apps.anomaly_detection import config as configs
 from apps.anomaly_detection import detector as detectors
 from apps.anomaly_detection import model as models  # noqa: F401  (as above)
-from apps.anomaly_detection import series_scales, thresholds
+from apps.anomaly_detection import score_stream, series_scales, thresholds
 from apps.suite import errors
 from apps.suite.export import trained_run
 from apps.suite.runs import files, run_folder
@@ -56,7 +56,7 @@ class TrainedModel:
 
     network: keras.Model
     config: configs.Config
-    normaliser: detectors.Normaliser
+    normaliser: score_stream.Normaliser
     threshold: thresholds.Threshold
     feature_names: tuple[str, ...]
     scored_count: int
@@ -103,8 +103,11 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
         trained = TrainedModel(
             network,
             folder.config,
-            detectors.Normaliser(
-                *(np.array(kept["normaliser"][name], np.float32) for name in ("location", "scale"))
+            score_stream.Normaliser(
+                **{
+                    name: np.array(values, np.float32)
+                    for name, values in kept["normaliser"].items()
+                }
             ),
             thresholds.Threshold(**kept["threshold"]),
             tuple(kept["feature_names"]),
@@ -119,8 +122,8 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
         sizes = len(trained.feature_names), trained.scored_count, len(trained.normaliser.scale)
     except (KeyError, TypeError, ValueError) as error:
         raise errors.UserError(f"{file}: is damaged ({error}); train the model again") from error
-    stream = detectors.residual_stream(network, folder.config.model)
-    if sizes != (stream.features, stream.scored, stream.scored):
+    stream = detectors.residual_stream(network, folder.config)
+    if sizes != (stream.features, stream.scored, stream.errors):
         raise errors.UserError(
             f"{folder.model_file}: reads {stream.features} columns and scores {stream.scored}, "
             f"{file} is for {sizes[0]} and {sizes[1]}; train the model again"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector, model, thresholds, trained_model
+from apps.anomaly_detection import model, score_stream, thresholds, trained_model
 from apps.suite.tables import series
 
 FEATURES, SCORED = 3, 2
@@ -22,6 +22,7 @@ KINDS = {
         "horizon_steps": 3,
         "season_steps": 8,
     },
+    "forecaster and season": {"layer_count": 1, "season_steps": 8, "joined": True},
     "encoder_decoder": {"kind": "encoder_decoder", "layer": "lstm", "window_steps": 9},
     "autoencoder": {
         "kind": "autoencoder",
@@ -30,10 +31,13 @@ KINDS = {
         "stride_steps": 4,
     },
 }
-"""Settings of a model by a name for the tests."""
+"""Settings of a model by a name for the tests; joined: errors of the season and a level count."""
+JOINED = {"season_share": 0.6, "level_steps": 6.0}
 
 
-def config(**settings):
+def config(joined=False, **settings):
+    if joined:
+        settings["score"] = {**settings.get("score", {}), **JOINED}
     groups = {
         name: kind(**settings.pop(name, {}))
         for name, kind in (("score", configs.ScoreConfig), ("events", configs.EventConfig))
@@ -57,15 +61,18 @@ def learner(made, seed=0):
     for weight in built.network.trainable_weights:
         weight.assign(draw.normal(0, 0.4, weight.shape))
     built.network.get_layer("scaling").fit(MEAN, DEVIATION)
+    if made.score.season_share:
+        built.network.get_layer("season").fit([1.0, 0.7])
     return built
 
 
 def trained(threshold=1.2, seed=0, **settings):
     """A detector with a normaliser that is not neutral."""
     made = config(**settings)
-    normaliser = detector.Normaliser(
-        np.array([0.1, -0.2], np.float32), np.array([0.8, 1.5], np.float32)
-    )
+    usual = [[0.1, -0.2], [0.8, 1.5]]
+    if made.score.season_share:
+        usual = [[0.1, -0.2, 0.2, -0.1], [0.8, 1.5, 0.6, 0.9], [0.4, 0.7], [0.5, 2.0]]
+    normaliser = score_stream.Normaliser(*(np.array(each, np.float32) for each in usual))
     return trained_model.TrainedModel(
         learner(made, seed).network,
         made,

@@ -16,6 +16,8 @@ from apps.anomaly_detection import config as configs
         ("model", {"horizon_steps": 48}, "horizon_steps must be below window_steps"),
         ("model", {"stride_steps": 49}, "stride_steps above window_steps"),
         ("training", {"steps": 15}, "steps must be a multiple of steps_per_checkpoint"),
+        ("score", {"level_steps": 0.5}, "level_steps must be 0, or at least 1"),
+        ("score", {"season_share": 1.0}, "season_share"),
         ("threshold", {"quantile": 1.0}, "quantile"),
         ("threshold", {"alarms_per_week": 0.0}, "alarms_per_week"),
         ("events", {"cool_down_steps": -1}, "cool_down_steps"),

@@ -99,6 +99,7 @@ def test_events_of_all_series_are_counted_together():
     assert measured["event_recall"] == pytest.approx(1 / 3)
     assert measured["median_delay_steps"] == 5
     assert measured["alarms_per_week"] == pytest.approx(2 / (800 / 168))
+    assert measured["false_alarms_per_week"] == pytest.approx(1 / (800 / 168))
 
 
 def test_a_stream_that_is_behind_is_late():
@@ -114,16 +115,17 @@ def test_a_series_without_labels_counts_for_alarms_alone():
     labelled = one_series("a")
     made = collection(labelled, one_series("b", events=None))
     scores = [noise(0) / 2, noise(1) / 2]
-    scores[0][701] = scores[1][701] = 9
+    scores[0][701] = scores[1][701] = scores[0][900] = 9
     found = detect(made, scores, dataclasses.replace(QUANTILE, threshold=_above_all()))
-    assert detections.event_counts(made, found) == (2, 1, 1, 0)
+    assert detections.event_counts(made, found) == (2, 1, 2, 1)
     assert list(detections.vus_pr_by_series(made, found)) == ["a"]
     expected = measures.volume_under_precision_recall(
         labelled.labels[VALIDATION_END:], scores[0][VALIDATION_END:]
     )
     measured = detections.metrics(made, found)
     assert measured["vus_pr"] == expected
-    assert measured["alarms_per_week"] == pytest.approx(2 / (800 / 168))
+    assert measured["alarms_per_week"] == pytest.approx(3 / (800 / 168))
+    assert measured["false_alarms_per_week"] == pytest.approx(1 / (400 / 168))
 
 
 def test_nothing_found_has_no_delay():

@@ -19,7 +19,7 @@ pytestmark = [
 BASELINES = {"moving z-score", "PCA", "isolation forest", "seasonal naive", "random scores"}
 MEASURES = {
     "vus_pr", "auc_pr", "event_precision", "event_recall", "event_f1", "range_f1",
-    "alarms_per_week", "expected_alarms_per_week", "point_adjusted_f1",
+    "alarms_per_week", "false_alarms_per_week", "expected_alarms_per_week", "point_adjusted_f1",
 }  # fmt: skip
 
 

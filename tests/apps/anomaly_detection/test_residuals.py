@@ -12,7 +12,7 @@ SCORED = small_model.SCORED
 
 
 def residual_stream(made):
-    return detector.residual_stream(made.network, made.config.model)
+    return detector.residual_stream(made.network, made.config)
 
 
 def filled(one):

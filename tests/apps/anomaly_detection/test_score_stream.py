@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
-from apps.anomaly_detection import detector
+from apps.anomaly_detection import score_stream
 
 
 def fitted(*channels, valid=None):
     residuals = np.stack(channels, axis=1).astype(np.float32)
     everywhere = np.ones(residuals.shape, bool) if valid is None else valid
-    return detector.fit_normaliser(residuals, everywhere)
+    return score_stream.fit_normaliser(residuals, everywhere)
 
 
 def test_a_normal_channel_gets_its_mean_and_deviation_whatever_a_few_anomalies_say():
@@ -44,12 +44,13 @@ def test_steps_that_are_not_valid_do_not_count():
     valid[::2] = False
     spoilt = values.copy()
     spoilt[::2] = 1e6
-    np.testing.assert_array_equal(fitted(spoilt, valid=valid), fitted(values, valid=valid))
+    for found, wanted in zip(fitted(spoilt, valid=valid), fitted(values, valid=valid), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_missing_channels_leave_the_score_to_the_others():
-    stream = detector.ScoreStream(
-        detector.Normaliser(np.zeros(3, np.float32), np.ones(3, np.float32)),
+    stream = score_stream.ScoreStream(
+        score_stream.Normaliser(np.zeros(3, np.float32), np.ones(3, np.float32)),
         configs.ScoreConfig(smoothing_steps=1.0),
     )
     residuals = tf.constant([[[3.0, 4.0, 0.0]]])
@@ -59,8 +60,8 @@ def test_missing_channels_leave_the_score_to_the_others():
 
 
 def test_smoothing_holds_over_a_gap_and_a_single_spike_counts_less_than_two():
-    stream = detector.ScoreStream(
-        detector.Normaliser(np.zeros(1, np.float32), np.ones(1, np.float32)),
+    stream = score_stream.ScoreStream(
+        score_stream.Normaliser(np.zeros(1, np.float32), np.ones(1, np.float32)),
         configs.ScoreConfig(smoothing_steps=4.0),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.anomaly_detection import detector
+from apps.anomaly_detection import score_stream
 
 
 def by_hand(values, valid, reach):
@@ -34,7 +34,7 @@ def test_it_is_the_recurrence_however_the_stream_is_cut(reach, steps):
     before, parts = tf.zeros((2, 2, 3)), []
     for start in range(0, 37, steps):
         part = slice(start, start + steps)
-        found, before = detector.smooth(
+        found, before = score_stream.smooth(
             tf.constant(values[:, part]), tf.constant(valid[:, part]), reach, before
         )
         parts.append(found)
@@ -42,7 +42,7 @@ def test_it_is_the_recurrence_however_the_stream_is_cut(reach, steps):
 
 
 def test_a_constant_stays_itself_from_its_first_step_on():
-    found, _ = detector.smooth(
+    found, _ = score_stream.smooth(
         tf.fill((1, 20, 1), 3.0), tf.fill((1, 20, 1), True), 30.0, tf.zeros((1, 2, 1))
     )
     np.testing.assert_allclose(found, 3.0, rtol=1e-6)
@@ -51,7 +51,7 @@ def test_a_constant_stays_itself_from_its_first_step_on():
 def test_weights_fall_by_the_same_share_at_each_step():
     values = np.zeros((1, 200, 1), np.float32)
     values[0, 100] = 1
-    found, _ = detector.smooth(
+    found, _ = score_stream.smooth(
         tf.constant(values), tf.fill((1, 200, 1), True), 5.0, tf.zeros((1, 2, 1))
     )
     after = found.numpy()[0, 100:110, 0]
