@@ -52,14 +52,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_baselines = {name: measured(its) for name, its in given.items()}
     compared = {comparison.MODEL: found, **given}
     metrics = {
-        "data": {
-            "examples": {name: len(part) for name, part in corpus.parts.items()},
-            "unit": "videos",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary("ap50", result, of_baselines, higher_is_better=True),
-        "test": result,
-        "baselines": of_baselines,
+        **comparison.metrics(corpus.parts, corpus.split, "videos", "ap50", result, of_baselines),
         "threshold": trained.threshold,
         "parts": {
             name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]

@@ -63,16 +63,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             learned, data.featured(corpus, "validation", config), asked, config, corpus.alphabet
         )
     scores = {name: measures.scores(truth, said) for name, said in of_baselines.items()}
-    metrics = {
-        "data": {
-            "examples": {name: len(part.recordings) for name, part in corpus.parts.items()},
-            "unit": "recordings",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary("word_error_rate", result, scores, higher_is_better=False),
-        "test": result,
-        "baselines": scores,
-    }
+    counts = {name: len(part.recordings) for name, part in corpus.parts.items()}
+    metrics = comparison.metrics(
+        counts, corpus.split, "recordings", "word_error_rate", result, scores,
+        higher_is_better=False,
+    )  # fmt: skip
     decoded = {"greedy": answers.greedy, "beam": answers.beam, "with the language model": heard}
     card = report.card(run.folder, corpus, metrics, decoded, trained)
     note = "Decoding of the model: " + ", ".join(
