@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.serving import limits, signatures, warmup_requests
@@ -72,6 +73,7 @@ class ServedSummaries:
             "largest_beam_width": beam_search.LARGEST_WIDTH,
             "most_text_pieces": trained.config.text.most_text_pieces,
             "copying": trained.config.model.copying,
+            text_examples.SETTING: trained.example,
         }
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved

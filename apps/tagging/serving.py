@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import tag_schemes, word_spans
@@ -76,6 +77,7 @@ class ServedTags:
             "has_outside": "O" in names,
             "label_names": list(trained.label_names),
             "limits": LIMITS,
+            text_examples.SETTING: trained.example,
         }
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved

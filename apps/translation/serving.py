@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.sequences import pair_answers
@@ -71,6 +72,7 @@ class ServedTranslations:
             "length_penalty": trained.length_penalty,
             "most_pieces": trained.config.text.most_pieces,
             "limits": pair_answers.LIMITS,
+            text_examples.SETTING: trained.example,
         }
         self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
         self.saved.assets = self.assets.saved

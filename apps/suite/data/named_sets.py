@@ -29,6 +29,11 @@ def own_path(name: str) -> Path | None:
     return None
 
 
+def is_embedded(name: str) -> bool:
+    """Returns whether a name is that of a set whose builder is one of `datasets/`."""
+    return _bare(name) in _own()
+
+
 def load(name: str, split: str) -> Any:
     """Returns the examples of a split as a `tf.data.Dataset`, in stored order."""
     return prepare(name).as_dataset(split=split, shuffle_files=False)
@@ -52,8 +57,7 @@ def prepare(name: str) -> Any:
     import tensorflow_datasets as tfds  # takes seconds, and own data never needs it
 
     logging.getLogger("absl").addFilter(_is_for_users)
-    bare = name.partition("/")[0].partition(":")[0]
-    own = bare in _own()
+    bare, own = _bare(name), is_embedded(name)
     if own:
         _register(bare)
     builder = _builder(tfds, name, bare)
@@ -115,6 +119,10 @@ def _silence(tfds: Any) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0][:300] or type(error).__name__
+
+
+def _bare(name: str) -> str:
+    return name.partition("/")[0].partition(":")[0]
 
 
 def _own() -> set[str]:
