@@ -78,12 +78,8 @@ def load(config: configs.Config) -> Corpus:
         UserError: nothing of that name, or data that cannot be learned; it names file and line.
     """
     name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
-        return _own(path, config)
-    if name.startswith((".", "/", "~")) or path.suffix in (".json", ".csv"):
-        raise errors.UserError(f"{name}: no such file or folder")
-    return _of_set(name, config)
+    path = named_sets.own_path(name)
+    return _own(path, config) if path else _of_set(name, config)
 
 
 def preprocess(frames: tf.Tensor, config: configs.Config) -> tf.Tensor:
@@ -166,13 +162,8 @@ def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.nda
 
 def _of_set(name: str, config: configs.Config) -> Corpus:
     """Reads a TFDS set with `video` and `objects` (frame, track, label, box)."""
-    builder = named_sets.prepare(name)
+    builder = named_sets.prepare_with(name, "video", "objects")
     features, info = builder.info.features, builder.info
-    lacking = [each for each in ("video", "objects") if each not in features]
-    if lacking:
-        raise errors.UserError(
-            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
-        )
     parts: dict[str, list[Video]] = {}
     for part in labelled_files.PARTS:
         if part not in info.splits:

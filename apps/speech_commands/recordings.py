@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from apps.suite import errors
 from apps.suite.data import labelled_files, named_sets, sound_places
 from apps.suite.sounds import sound_files
 
@@ -74,16 +73,8 @@ def label_names(labels: set[str]) -> tuple[str, ...]:
     return (*sorted(labels - set(last)), *last)
 
 
-@dataclass(frozen=True)
-class Clips:
-    """A `Part` whose recordings lie at places that one `Reader` knows."""
-
-    recordings: tuple[Recording, ...]
-    places: tuple[sound_places.Place, ...]  # one for each recording
-    reader: sound_places.Reader
-
-    def waveform(self, index: int) -> np.ndarray:
-        return self.reader.read(self.places[index])
+Clips = sound_places.Clips[Recording]
+"""A `Part` whose recordings lie at places that one `Reader` knows."""
 
 
 @dataclass(frozen=True)
@@ -153,35 +144,11 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
     Raises:
         UserError: no such set, not one of labelled sounds, or one without the split train.
     """
-    builder = named_sets.prepare(name)
-    features, info = builder.info.features, builder.info
-    lacking = [feature for feature in ("audio", "label") if feature not in features]
-    if lacking:
-        raise errors.UserError(
-            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
-        )
-    rate = getattr(features["audio"], "sample_rate", None)
-    if not rate:
-        raise errors.UserError(
-            f"{name}: does not say its sample rate; write it out as wav files in a folder per word"
-        )
-    if "train" not in info.splits:
-        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
+    builder = named_sets.prepare_with(name, "audio", "label")
+    features = builder.info.features
     speaker = next((feature for feature in _SPEAKERS if feature in features), "")
-    laid = sound_places.laid_out(
-        builder, name, "audio", ("label", speaker) if speaker else ("label",)
-    )
+    facts, laid = sound_places.of_set(builder, name, "audio", ("label", speaker), sample_rate_hz)
     labels = [label_of(label) for label in laid.columns["label"]]
-    speakers = laid.columns[speaker] if speaker else [""] * len(labels)
-    names = zip(laid.names, labels, speakers, strict=True)
-    return Source(
-        name=name,
-        licence=info.redistribution_info.license or "see source",
-        source=info.homepage or info.full_name,
-        recordings=tuple(itertools.starmap(Recording, names)),
-        places=laid.places,
-        parts=laid.parts,
-        divided_by=f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
-        reader=sound_places.SampleReader(laid.folder, rate, sample_rate_hz),
-        background=(),
-    )
+    names = zip(laid.names, labels, laid.column(speaker), strict=True)
+    recordings = tuple(itertools.starmap(Recording, names))
+    return Source(recordings=recordings, background=(), **facts._asdict())

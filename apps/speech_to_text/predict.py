@@ -26,7 +26,6 @@ if typing.TYPE_CHECKING:
 
 TASK = "speech_to_text"
 STANDARD_INPUT = "-"
-_FILE_BLOCK_SECONDS, _PIPE_BLOCK_SECONDS = 1.0, 0.1
 _CAPTION_WORDS, _CAPTION_PAUSE_SECONDS = 8, 0.7
 
 
@@ -130,12 +129,8 @@ def predict(options: Options) -> Iterator[Answer]:
     with asking.model(TASK, serving.served, options) as model:
         rate = int(model.setting("sample_rate_hz"))
         for name in inputs:
-            if name == STANDARD_INPUT:
-                source, raw_rate = sys.stdin.buffer, options.raw_rate_hz or rate
-                blocks = sound_files.raw_blocks(source, raw_rate, rate, _PIPE_BLOCK_SECONDS)
-                yield from pieces(model, name, blocks, rate)
-                continue
-            length = sound_files.length(Path(name)).seconds
+            is_file = name != STANDARD_INPUT
+            length = sound_files.length(Path(name)).seconds if is_file else float("inf")
             if options.stream or length > sound_files.LONGEST_CLIP_SECONDS:
                 if options.words or options.srt or options.alternatives:
                     longest = f"{sound_files.LONGEST_CLIP_SECONDS:g}"
@@ -143,7 +138,7 @@ def predict(options: Options) -> Iterator[Answer]:
                         f"{name}: has {length:,.1f} s; words, captions and alternatives are of "
                         f"recordings of up to {longest} s: cut it, or ask for the text alone"
                     )
-                blocks = sound_files.blocks(Path(name), rate, _FILE_BLOCK_SECONDS)
+                blocks = sound_places.blocks(name, rate, options.raw_rate_hz)
                 yield from pieces(model, name, blocks, rate)
             else:
                 yield whole(model, name, sound_files.read(Path(name), rate), options)

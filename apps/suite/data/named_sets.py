@@ -24,7 +24,8 @@ def own_path(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if path.suffix or name.startswith((".", "/", "~")):
+    # Endings begin with a letter, versions (name:1.0.0) do not
+    if path.suffix[1:2].isalpha() or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return None
 
@@ -79,6 +80,17 @@ def prepare(name: str) -> Any:
             f"{name}: cannot be prepared in {builder.data_path}: {_first_line(error)}"
         ) from error
     return _builder(tfds, name, bare)
+
+
+def prepare_with(name: str, *wanted: str) -> Any:
+    """Returns the builder of a set, prepared, that has these features; UserError for another."""
+    builder = prepare(name)
+    lacking = [feature for feature in wanted if feature not in builder.info.features]
+    if lacking:
+        raise errors.UserError(
+            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
+        )
+    return builder
 
 
 def _builder(tfds: Any, name: str, bare: str) -> Any:

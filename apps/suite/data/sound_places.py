@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from apps.suite.runs import files as whole_files
 from apps.suite.sounds import sound_files
 
 STANDARD_INPUT = "-"
+_FILE_BLOCK_SECONDS = 1.0
+_PIPE_BLOCK_SECONDS = 0.1  # a pipe may be a microphone, which should be answered at once
 
 
 class Place(NamedTuple):
@@ -115,6 +117,39 @@ class SampleReader:
         return np.fromfile(file, "<i2", place.frames, offset=2 * place.first_frame)
 
 
+class Described(Protocol):
+    """A recording as its task knows it: a tuple that begins with its name."""
+
+    @property
+    def name(self) -> str: ...
+    def __getitem__(self, at: slice, /) -> tuple[Any, ...]: ...
+
+
+Recording = TypeVar("Recording", bound=Described)
+
+
+@dataclass(frozen=True)
+class Clips(Generic[Recording]):
+    """Recordings of a part; pickles without samples, for the processes that extract features."""
+
+    recordings: tuple[Recording, ...]
+    places: tuple[Place, ...]  # one for each recording
+    reader: Reader
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Returns float32 [samples] at the rate of the reader."""
+        return self.reader.read(self.places[index])
+
+
+def add_content(digest: Any, parts: Mapping[str, Clips[Any]]) -> None:
+    """Adds the first three fields of all recordings, their parts and their content to a hash."""
+    for part, held in parts.items():
+        contents = held.reader.digests(held.places)
+        for each, place, content in zip(held.recordings, held.places, contents, strict=True):
+            facts = (part, *each[:3], place.first_frame, place.frames, content)
+            digest.update("\n".join(map(str, facts)).encode() + b"\0")
+
+
 _SAMPLES, _INDEX = "samples.int16", "index.npz"
 _LAYOUT = 2  # of these two files
 
@@ -135,6 +170,53 @@ class LaidOut(NamedTuple):
     places: tuple[Place, ...]
     parts: tuple[str, ...]
     columns: Mapping[str, list[str]]
+
+    def column(self, name: str) -> list[str]:
+        """Returns the texts of a feature; "" for each sound where the set has none (name "")."""
+        return self.columns[name] if name else [""] * len(self.names)
+
+
+class NamedSounds(NamedTuple):
+    """Facts of a TFDS set of sounds, as the sources of tasks hold them.
+
+    Attributes:
+        divided_by: what names the parts; "" where there is one alone.
+    """
+
+    name: str
+    licence: str
+    source: str
+    places: tuple[Place, ...]
+    parts: tuple[str, ...]
+    divided_by: str
+    reader: SampleReader
+
+
+def of_set(
+    builder: Any, name: str, audio: str, columns: Sequence[str], sample_rate_hz: int
+) -> tuple[NamedSounds, LaidOut]:
+    """Returns a TFDS set of sounds, whose parts are its splits; see `laid_out`.
+
+    Raises:
+        UserError: a set that does not say its sample rate, or that has no split train.
+    """
+    info = builder.info
+    rate = getattr(info.features[audio], "sample_rate", None)
+    if not rate:
+        raise errors.UserError(f"{name}: does not say its sample rate; write it out as wav files")
+    if "train" not in info.splits:
+        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
+    laid = laid_out(builder, name, audio, [each for each in columns if each])
+    facts = NamedSounds(
+        name,
+        info.redistribution_info.license or "see source",
+        info.homepage or info.full_name,
+        laid.places,
+        laid.parts,
+        f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
+        SampleReader(laid.folder, rate, sample_rate_hz),
+    )
+    return facts, laid
 
 
 def laid_out(builder: Any, name: str, audio: str, columns: Sequence[str]) -> LaidOut:
@@ -257,3 +339,17 @@ def asked(names: Sequence[str]) -> Iterator[str]:
             yield name
         else:
             raise errors.UserError(f"{path}: no such file or folder")
+
+
+def blocks(name: str, sample_rate_hz: int, raw_rate_hz: int | None) -> Iterator[np.ndarray]:
+    """Yields the sound of a file, or of standard input, block by block; see `sound_files.blocks`.
+
+    Args:
+        name: of `asked`.
+        sample_rate_hz: of the samples that are yielded.
+        raw_rate_hz: of standard input, None for the same.
+    """
+    if name == STANDARD_INPUT:
+        source, rate = sys.stdin.buffer, raw_rate_hz or sample_rate_hz
+        return sound_files.raw_blocks(source, rate, sample_rate_hz, _PIPE_BLOCK_SECONDS)
+    return sound_files.blocks(Path(name), sample_rate_hz, _FILE_BLOCK_SECONDS)

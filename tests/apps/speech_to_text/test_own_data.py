@@ -188,7 +188,7 @@ def test_a_transcript_without_letters_is_named(tmp_path):
 def test_a_manifest_that_is_not_json_names_its_line(tmp_path):
     file = nemo(tmp_path)
     file.write_text(file.read_text() + "{'audio'\n")
-    assert "line 7" in refusal(file)
+    assert "manifest.json:7" in refusal(file)
 
 
 def test_a_stretch_beyond_the_end_of_its_file_is_named(tmp_path):
@@ -196,7 +196,7 @@ def test_a_stretch_beyond_the_end_of_its_file_is_named(tmp_path):
     row = {"audio_filepath": "long.wav", "text": "tea", "offset": 8.0, "duration": 5.0}
     file.write_text(json.dumps(row))
     told = refusal(file)
-    assert "line 1" in told
+    assert "manifest.json:1" in told
     assert "8 to 13 s" in told
 
 
