@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command, label_answers
+from apps.suite.commands import asked_model, command, label_answers
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -27,12 +27,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Files (csv, parquet, .ts, JSON lines), folders of tables; texts, or files of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     top: int = 2
     """Number of labels to show."""
     stream: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

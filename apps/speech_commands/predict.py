@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command, label_answers
+from apps.suite.commands import asked_model, command, label_answers
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -37,12 +37,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sound files (wav, flac, mp3 …), folders of them, or -: raw 16-bit mono of standard input."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     mode: Literal["auto", "clip", "stream"] = "auto"
     """One answer (clip), or each word with its time (stream); auto: short sound is a clip."""
     raw_rate_hz: int | None = None

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -35,12 +35,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sound files (wav, flac, mp3 …), folders of them, or -: raw 16-bit mono of standard input."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     stream: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Take the inputs as streams, without the language model; without inputs, standard input."""
     raw_rate_hz: int | None = None

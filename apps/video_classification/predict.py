@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command, label_answers
+from apps.suite.commands import asked_model, command, label_answers
 from apps.suite.videos import asked_videos
 from apps.video_classification import config as configs
 
@@ -35,12 +35,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Video files, and folders of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     timeline: Path | None = None
     """Folder for a picture of each video's labels over time: <video>.png, and <video>-dark.png."""
     annotated: Path | None = None
