@@ -14,7 +14,7 @@ import tensorflow as tf
 from apps.object_detection import annotation_files, clips, heat_maps, measures, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
-from apps.suite.data import division, labelled_files, named_sets
+from apps.suite.data import corpora, division, labelled_files, named_sets
 from apps.suite.data.config import OwnConfig
 from apps.suite.videos import augmentation, fitting, preprocessing, video_files
 from apps.suite.videos.config import ClipConfig
@@ -50,25 +50,11 @@ class Video(NamedTuple):
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Videos in three parts; `split` tells how the parts were made, `notes` what was mended."""
+@dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[list[Video]]):
+    """Videos in three parts; `notes` tells what was mended."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str
-    split: str
     label_names: tuple[str, ...]
-    train: list[Video]
-    validation: list[Video]
-    test: list[Video]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> dict[str, list[Video]]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def load(config: configs.Config) -> Corpus:

@@ -14,7 +14,7 @@ from apps.speech_to_text import config as configs
 from apps.speech_to_text import transcripts, utterances
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import account, division, labelled_files, named_sets, sound_places
+from apps.suite.data import account, corpora, division, labelled_files, named_sets, sound_places
 from apps.suite.networks import ctc
 from apps.suite.sequences import batches as sequence_batches
 from apps.suite.sequences import ragged
@@ -40,26 +40,12 @@ class Part(sound_places.Clips[utterances.Utterance]):
         return [each.text for each in self.recordings]
 
 
-@dataclasses.dataclass(frozen=True)
-class Corpus:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[Part]):
     """A data set, divided; the transcripts are normalised and in letters of the alphabet."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str
-    split: str
     alphabet: tuple[str, ...]
-    train: Part
-    validation: Part
-    test: Part
     seconds: tuple[float, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> dict[str, Part]:
-        """Returns the parts by name."""
-        return {name: getattr(self, name) for name in labelled_files.PARTS}
 
 
 def load(config: configs.Config) -> Corpus:
@@ -77,7 +63,7 @@ def load(config: configs.Config) -> Corpus:
         seconds = source.reader.seconds(source.places)
     said = [
         each._replace(text=transcripts.normalised(each.text, config.text))
-        for each in source.utterances
+        for each in source.recordings
     ]
     for each, length in zip(said, seconds, strict=True):
         if not each.text:

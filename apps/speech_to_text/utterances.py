@@ -7,7 +7,6 @@ file stands beside each sound file, a csv or tsv, and a manifest of JSON lines.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,25 +40,8 @@ class Utterance(NamedTuple):
         return ""
 
 
-@dataclass(frozen=True)
-class Source:
-    """All recordings of a data set, before they are divided.
-
-    Attributes:
-        parts: of each recording, "" where the data name none.
-        divided_by: what names the parts; "" where nothing does.
-        notes: what was understood and might surprise, a sentence each.
-    """
-
-    name: str
-    licence: str
-    source: str
-    utterances: tuple[Utterance, ...]
-    places: tuple[sound_places.Place, ...]
-    parts: tuple[str, ...]
-    divided_by: str
-    reader: sound_places.Reader
-    notes: tuple[str, ...] = ()
+Source = sound_places.Source[Utterance]
+"""All recordings of a data set, before they are divided."""
 
 
 class _Row(NamedTuple):
@@ -110,7 +92,7 @@ def find_files(path: Path, sample_rate_hz: int) -> Source:
         name=path.name,
         licence="your own",
         source=str(path.resolve()),
-        utterances=tuple(utterances),
+        recordings=tuple(utterances),
         places=tuple(places),
         parts=parts,
         divided_by=f"the parts of {path.name}" if any(parts) else "",
@@ -324,10 +306,9 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
             f"its features are {', '.join(features)}"
         )
     ratio = "snr_db" if "snr_db" in features else ""
-    facts, laid = sound_places.of_set(builder, name, sound, (text, speaker, ratio), sample_rate_hz)
-    columns = (laid.column(each) for each in (text, speaker, ratio))
-    utterances = tuple(
-        Utterance(named, said, who, float(decibels) if decibels else None)
-        for named, said, who, decibels in zip(laid.names, *columns, strict=True)
-    )
-    return Source(utterances=utterances, **facts._asdict())
+
+    def described(named: str, said: str, who: str, decibels: str) -> Utterance:
+        return Utterance(named, said, who, float(decibels) if decibels else None)
+
+    columns = (text, speaker, ratio)
+    return sound_places.of_set(builder, name, sound, columns, sample_rate_hz, described)

@@ -6,7 +6,7 @@ Samples of a TFDS set are laid out once in one file for random access.
 import hashlib
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +141,33 @@ class Clips(Generic[Recording]):
         return self.reader.read(self.places[index])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[Recording]):
+    """All recordings of a data set, before they are divided.
+
+    Attributes:
+        name, licence, source: of the data.
+        recordings, places, parts: of each one; a part is "" where the data name none.
+        divided_by: what names the parts, such as "column part of words.csv"; "" where nothing does.
+        reader: of the places.
+        background: sound files without words.
+        unread: as `labelled_files.Found` has them.
+        notes: what was understood and might surprise, a sentence each.
+    """
+
+    name: str
+    licence: str
+    source: str
+    recordings: tuple[Recording, ...]
+    places: tuple[Place, ...]
+    parts: tuple[str, ...]
+    divided_by: str
+    reader: Reader
+    background: tuple[Path, ...] = ()
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def add_content(digest: Any, parts: Mapping[str, Clips[Any]]) -> None:
     """Adds the first three fields of all recordings, their parts and their content to a hash."""
     for part, held in parts.items():
@@ -171,31 +198,22 @@ class LaidOut(NamedTuple):
     parts: tuple[str, ...]
     columns: Mapping[str, list[str]]
 
-    def column(self, name: str) -> list[str]:
-        """Returns the texts of a feature; "" for each sound where the set has none (name "")."""
-        return self.columns[name] if name else [""] * len(self.names)
-
-
-class NamedSounds(NamedTuple):
-    """Facts of a TFDS set of sounds, as the sources of tasks hold them.
-
-    Attributes:
-        divided_by: what names the parts; "" where there is one alone.
-    """
-
-    name: str
-    licence: str
-    source: str
-    places: tuple[Place, ...]
-    parts: tuple[str, ...]
-    divided_by: str
-    reader: SampleReader
-
 
 def of_set(
-    builder: Any, name: str, audio: str, columns: Sequence[str], sample_rate_hz: int
-) -> tuple[NamedSounds, LaidOut]:
+    builder: Any,
+    name: str,
+    audio: str,
+    columns: Sequence[str],
+    sample_rate_hz: int,
+    describe: Callable[..., Recording],
+) -> Source[Recording]:
     """Returns a TFDS set of sounds, whose parts are its splits; see `laid_out`.
+
+    Args:
+        builder, name, audio: as there.
+        columns: likewise; "" for one that the set does not have.
+        sample_rate_hz: to which samples are brought.
+        describe: returns a recording, given its name and the texts of the columns.
 
     Raises:
         UserError: a set that does not say its sample rate, or that has no split train.
@@ -207,16 +225,17 @@ def of_set(
     if "train" not in info.splits:
         raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
     laid = laid_out(builder, name, audio, [each for each in columns if each])
-    facts = NamedSounds(
-        name,
-        info.redistribution_info.license or "see source",
-        info.homepage or info.full_name,
-        laid.places,
-        laid.parts,
-        f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
-        SampleReader(laid.folder, rate, sample_rate_hz),
+    texts = [laid.columns[each] if each else [""] * len(laid.names) for each in columns]
+    return Source(
+        name=name,
+        licence=info.redistribution_info.license or "see source",
+        source=info.homepage or info.full_name,
+        recordings=tuple(itertools.starmap(describe, zip(laid.names, *texts, strict=True))),
+        places=laid.places,
+        parts=laid.parts,
+        divided_by=f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
+        reader=SampleReader(laid.folder, rate, sample_rate_hz),
     )
-    return facts, laid
 
 
 def laid_out(builder: Any, name: str, audio: str, columns: Sequence[str]) -> LaidOut:

@@ -94,8 +94,8 @@ def texts_beside(folder):
 @pytest.mark.parametrize("layout", [ljspeech, common_voice, kaldi, nemo, texts_beside, listed])
 def test_every_layout_gives_the_same_texts(tmp_path, layout):
     found = utterances.find_files(layout(tmp_path), RATE)
-    assert [each.text for each in found.utterances] == TEXTS
-    assert len({each.name for each in found.utterances}) == len(TEXTS)
+    assert [each.text for each in found.recordings] == TEXTS
+    assert len({each.name for each in found.recordings}) == len(TEXTS)
     assert found.reader.seconds(found.places) == pytest.approx([1.5] * len(TEXTS))
     if layout is not nemo:
         sounds = [found.reader.read(place) for place in found.places]
