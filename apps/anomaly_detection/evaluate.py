@@ -170,14 +170,10 @@ def _metrics(collection: series.Collection, model: Any, others: dict[str, Any]) 
         "test": sum(len(one) - one.validation_end for one in collection.series),
     }
     counts = detections.event_counts(collection, model)
-    return {
-        "data": {"examples": examples, "unit": "steps", "split": collection.split},
-        "primary": comparison.primary(
-            detections.PRIMARY, test, of_baselines, higher_is_better=True
-        ),
-        "test": {**test, "threshold": model.threshold.value, **counts._asdict()},
-        "baselines": of_baselines,
-    }
+    measured = {**test, "threshold": model.threshold.value, **counts._asdict()}
+    return comparison.metrics(
+        examples, collection.split, "steps", detections.PRIMARY, measured, of_baselines
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

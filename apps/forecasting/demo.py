@@ -20,33 +20,25 @@ def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
     horizon = int(model.settings.get("horizon_steps", 24))
     names = ", ".join(model.settings.get("target_names", ()))
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            file = gradio.File(label="A csv file", height=140)
-            text = gradio.Textbox(
-                label="or the history itself (csv)", lines=8, max_lines=14,
-                placeholder=f"time,{names}", info=f"A column each of {names}; a time if you like",
-            )  # fmt: skip
-            ahead = gradio.Slider(
+
+    def ahead() -> list[gradio.Slider]:
+        return [
+            gradio.Slider(
                 1, min(MOST_AHEAD, 4 * horizon), horizon, step=1, label="Steps ahead",
                 info=f"Beyond {horizon} the model goes on along paths that it draws",
-            )  # fmt: skip
-            with gradio.Row():
-                ask = gradio.Button("Forecast", variant="primary", size="md")
-                fill = gradio.Button("Fill in an example", size="md")
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
+            )
+        ]  # fmt: skip
 
-    answered = elements.answered(lambda given, steps: shown(model, given, int(steps)))
-    ask.click(answered, [text, ahead], answer, **elements.ANSWER)
-    example = elements.filled(lambda: histories.example_csv(model))
-    read = elements.filled(asked_text.read)
-    file.clear(lambda: ("", ""), None, [text, answer], **elements.ANSWER)
-    for each in (
-        fill.click(example, None, [text, answer], **elements.ANSWER),
-        file.upload(read, file, [text, answer], **elements.ANSWER),
-    ):
-        each.then(elements.if_filled(answered), [text, answer, ahead], answer, **elements.ANSWER)
+    asked_text.tab(
+        lambda given, steps: shown(model, given, int(steps)),
+        lambda: histories.example_csv(model),
+        label="the history itself (csv)",
+        placeholder=f"time,{names}",
+        button="Forecast",
+        hint=f"A column each of {names}; a time if you like.",
+        files=True,
+        further=ahead,
+    )
 
 
 def shown(model: asking.ExportedModel, text: str | None, horizon: int) -> str:

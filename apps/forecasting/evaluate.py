@@ -63,25 +63,24 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     better, counted = measures.better_series(test, median, naive)
     is_single = len(panel.series) * len(panel.target_names) == 1
     chief = "mae" if is_single or "mase" not in measured else "mase"
-    metrics = {
-        "data": {
-            "examples": {
-                "train": sum(one.train_end for one in panel.series),
-                "validation": sum(one.validation_end - one.train_end for one in panel.series),
-                "test": sum(one.length - one.validation_end for one in panel.series),
-            },
-            "unit": "steps",
-            "split": panel.split,
+    metrics = comparison.metrics(
+        {
+            "train": sum(one.train_end for one in panel.series),
+            "validation": sum(one.validation_end - one.train_end for one in panel.series),
+            "test": sum(one.length - one.validation_end for one in panel.series),
         },
-        "primary": comparison.primary(chief, measured, of_baselines, higher_is_better=False),
-        "test": {
+        panel.split,
+        "steps",
+        chief,
+        {
             **measured,
             "windows": len(test.rows),
             "series_better_than_naive": better,
             "series": counted,
         },
-        "baselines": of_baselines,
-    }
+        of_baselines,
+        higher_is_better=False,
+    )
     windows = forecast_blocks.Asked(panel, test, found.quantiles, levels, naive)
     findings = report.Measured(trained, windows, left)
     card = report.card(folder, metrics, findings)

@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     from apps.suite.export import asking
@@ -30,12 +30,9 @@ class Options:
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """A file of histories with the columns of the training; none = the end of the run's own data,
     forecast from one horizon before it."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     known: Path | None = None
     """A file of what is known ahead; rows without a target at the end of the histories do as
     well."""

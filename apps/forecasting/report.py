@@ -80,15 +80,14 @@ def card(
                 "by the function that predict calls."
             ),
         ],
-        learning=[
-            plots.learning_curve(folder.plots, folder.history_file, "errors in units of a series"),
-            report.Paragraph(
-                "The training loss is measured with dropout, the validation loss without. The "
-                "weights with the lowest validation loss were kept, and on the same part the "
-                "intervals were moved until they covered what they say."
-                + (" The curves are means over the members." if members > 1 else "")
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "errors in units of a series",
+            "The training loss is measured with dropout, the validation loss without. The "
+            "weights with the lowest validation loss were kept, and on the same part the "
+            "intervals were moved until they covered what they say."
+            + (" The curves are means over the members." if members > 1 else ""),
+        ),
         examples=[
             report.Section(
                 "Forecasts", list(forecast_blocks.examples(folder.plots, measured.asked))

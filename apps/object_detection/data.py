@@ -14,7 +14,7 @@ import tensorflow as tf
 from apps.object_detection import annotation_files, clips, heat_maps, measures, own_videos
 from apps.object_detection import config as configs
 from apps.suite import errors
-from apps.suite.data import division, labelled_files, named_sets
+from apps.suite.data import corpora, division, labelled_files, named_sets
 from apps.suite.data.config import OwnConfig
 from apps.suite.videos import augmentation, fitting, preprocessing, video_files
 from apps.suite.videos.config import ClipConfig
@@ -50,25 +50,11 @@ class Video(NamedTuple):
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Videos in three parts; `split` tells how the parts were made, `notes` what was mended."""
+@dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[list[Video]]):
+    """Videos in three parts; `notes` tells what was mended."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str
-    split: str
     label_names: tuple[str, ...]
-    train: list[Video]
-    validation: list[Video]
-    test: list[Video]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> dict[str, list[Video]]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def load(config: configs.Config) -> Corpus:
@@ -78,12 +64,8 @@ def load(config: configs.Config) -> Corpus:
         UserError: nothing of that name, or data that cannot be learned; it names file and line.
     """
     name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
-        return _own(path, config)
-    if name.startswith((".", "/", "~")) or path.suffix in (".json", ".csv"):
-        raise errors.UserError(f"{name}: no such file or folder")
-    return _of_set(name, config)
+    path = named_sets.own_path(name)
+    return _own(path, config) if path else _of_set(name, config)
 
 
 def preprocess(frames: tf.Tensor, config: configs.Config) -> tf.Tensor:
@@ -166,13 +148,8 @@ def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.nda
 
 def _of_set(name: str, config: configs.Config) -> Corpus:
     """Reads a TFDS set with `video` and `objects` (frame, track, label, box)."""
-    builder = named_sets.prepare(name)
+    builder = named_sets.prepare_with(name, "video", "objects")
     features, info = builder.info.features, builder.info
-    lacking = [each for each in ("video", "objects") if each not in features]
-    if lacking:
-        raise errors.UserError(
-            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
-        )
     parts: dict[str, list[Video]] = {}
     for part in labelled_files.PARTS:
         if part not in info.splits:

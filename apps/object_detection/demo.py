@@ -10,7 +10,7 @@ import numpy as np
 
 from apps.object_detection import pictures, predict
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_file, elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export import asking
 
@@ -23,28 +23,23 @@ _SHOWN_ROWS = 20
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            clip = gradio.Video(
-                label="A clip", sources=["upload", "webcam"], include_audio=True, height=300,
-                buttons=[],
-            )  # fmt: skip
-            threshold = gradio.Slider(
+    names = ", ".join(model.setting("label_names"))
+
+    def threshold() -> list[gradio.Slider]:
+        return [
+            gradio.Slider(
                 0.05, 0.95, value=float(model.setting("threshold")), step=0.05,
                 label="Score from which a box is shown",
-            )  # fmt: skip
-            ask = gradio.Button("Find objects", variant="primary", size="md")
-            names = ", ".join(model.setting("label_names"))
-            told = f"The model knows: {names}. The folder of the run holds a clip, example.avi."
-            elements.place(elements.note(told))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
+            )
+        ]  # fmt: skip
 
-    show = elements.answered(lambda file, least: page(model, file, least))
-    ask.click(show, [clip, threshold], answer, **elements.ANSWER)
-    for event in (clip.upload, clip.stop_recording):
-        event(show, [clip, threshold], answer, **elements.ANSWER)
-    clip.clear(lambda: "", None, answer, **elements.ANSWER)
+    asked_file.tab(
+        asked_file.video,
+        lambda file, least: page(model, file, least),
+        button="Find objects",
+        hint=f"The model knows: {names}. The folder of the run holds a clip, example.avi.",
+        further=threshold,
+    )
 
 
 def page(model: asking.ExportedModel, file: str | None, threshold: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.object_detection import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.object_detection import data
 
 TASK = "object_detection"
 TWIN_FILE = "twin.keras"
@@ -31,6 +27,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     """
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     from apps.object_detection import baselines, data, report, scoring, trained_model
+    from apps.suite.videos import video_files
 
     run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus = run.trained, run.data
@@ -52,14 +49,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     of_baselines = {name: measured(its) for name, its in given.items()}
     compared = {comparison.MODEL: found, **given}
     metrics = {
-        "data": {
-            "examples": {name: len(part) for name, part in corpus.parts.items()},
-            "unit": "videos",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary("ap50", result, of_baselines, higher_is_better=True),
-        "test": result,
-        "baselines": of_baselines,
+        **comparison.metrics(corpus.parts, corpus.split, "videos", "ap50", result, of_baselines),
         "threshold": trained.threshold,
         "parts": {
             name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]
@@ -73,21 +63,10 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     }
     card = report.card(run.folder, corpus, metrics, found, trained)
     note = f"It reads {frames_a_second:,.0f} frames a second here."
-    example = _example(corpus.test[0], run.folder.path)
+    example = video_files.write_example(run.folder.path, corpus.test[0].frames)
     return evaluation.finish(
         run.folder, metrics, card, [example], note=note, shown=report.shown(metrics)
     )
-
-
-def _example(video: data.Video, run: Path) -> str:
-    """Writes a video, at the network's size, into the run; returns its path, to try first."""
-    from apps.suite.runs import files
-    from apps.suite.videos import video_files
-
-    written = run / "example.avi"
-    with files.replacing(written) as partial:
-        video_files.write(partial, video.frames)
-    return str(written)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,20 +36,11 @@ TASK = "object_detection"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/object_detection/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    from apps.object_detection import serving, trained_model
+    """Writes the next version of the run's export, and returns it; see `saved_model.of_run`."""
+    from apps.object_detection import serving
     from apps.suite.export import saved_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedDetector(trained)
-    return saved_model.export(
-        TASK, trained.model, served, lambda: serving.requests(trained), destination
-    )
+    return saved_model.of_run(TASK, run_folder, serving.served, serving.requests, destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:

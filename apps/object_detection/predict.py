@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 from apps.suite.videos import asked_videos
 
 if typing.TYPE_CHECKING:
@@ -34,12 +34,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Video files, and folders of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     threshold: float | None = None
     """Score from which a box is told; by default that of the model."""
     csv: Path | None = None

@@ -98,16 +98,13 @@ def card(
             _parts(metrics["parts"]),
             *_steadiness(metrics),
         ],
-        learning=[
-            plots.learning_curve(
-                folder.plots,
-                folder.history_file,
-                "mean of the classes",
-                metric="ap50",
-                higher_is_better=True,
-            ),
-            report.Paragraph("The weights with the best AP50 of the validation part were kept."),
-        ],
+        learning=report.learned(
+            folder,
+            "mean of the classes",
+            "The weights with the best AP50 of the validation part were kept.",
+            metric="ap50",
+            higher_is_better=True,
+        ),
         examples=[_strips(folder, corpus, found, trained.threshold)],
         meaning=_MEANING,
         limits=_LIMITS,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import tensorflow as tf
 from apps.object_detection import data, heat_maps, model, trained_model
 from apps.suite.export import assets
 from apps.suite.serving import limits, signatures, warmup_requests
-from apps.suite.videos import encoded_pictures, served_limits
+from apps.suite.videos import served_limits
 
 _FRAMES = {"frames": "uint8[b, frames, height, width, 3]"}
 _THRESHOLD = {"threshold": "float32[…]"}
@@ -30,7 +28,6 @@ SIGNATURES = {
     "stream": signatures.Signature({**_FRAMES, **_THRESHOLD, **_STATES}, {**_ANSWER, **_STATES}),
     "assets": signatures.ASSETS,
 }
-_PICTURES_AT_ONCE = 2  # that are decoded side by side
 _BOUND = "pixels_of_a_chunk"  # of the suite's limits, of all frames of a request
 
 
@@ -45,11 +42,9 @@ class ServedDetector:
     """
 
     def __init__(self, trained: trained_model.TrainedModel) -> None:
-        self.network, self.config = trained.model, trained.config
+        self.trained, self.network, self.config = trained, trained.model, trained.config
         self.names = tf.constant(["", *trained.label_names])
         self.state_shape = model.state_shape(trained.model)
-        self.saved = tf.Module(name="served_detector")
-        self.saved.weights = [weight.value for weight in trained.model.weights]
         settings = {
             "label_names": list(trained.label_names),
             "threshold": trained.threshold,
@@ -58,8 +53,8 @@ class ServedDetector:
             "states": list(_STATES),
             "limits": served_limits.LIMITS,
         }
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(settings)
+        self.saved = self.assets.module("served_detector", trained.model)
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
@@ -68,15 +63,11 @@ class ServedDetector:
         threshold = tf.TensorSpec(None, tf.float32, "threshold")
         states = [tf.TensorSpec([None, None], tf.float32, name) for name in _STATES]
 
-        def function(call: Any, *specs: tf.TensorSpec) -> Any:
-            return tf.function(call, autograph=False, input_signature=specs)
-
-        return {
-            "serving_default": function(self.videos, frames, threshold),
-            "encoded": function(self.files, encoded, threshold),
-            "stream": function(self.stream, frames, threshold, *states),
-            "assets": self.assets.signature(),
-        }
+        return self.assets.signatures(
+            serving_default=(self.videos, [frames, threshold]),
+            encoded=(self.files, [encoded, threshold]),
+            stream=(self.stream, [frames, threshold, *states]),
+        )
 
     def videos(self, frames: tf.Tensor, threshold: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`."""
@@ -88,11 +79,8 @@ class ServedDetector:
         self, frames: tf.Tensor, threshold: tf.Tensor, memory_h: tf.Tensor, memory_c: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Answers signature `stream`; an empty state is that before the first frame."""
-        sizes = tf.shape(frames)[1:4]
-        told = "frames: at least one frame of at least one pixel is needed; sides are"
-        frames = limits.checked(frames, tf.reduce_all(sizes > 0), told, sizes)
-        clips = data.sizes(self.config)
-        frames = served_limits.frames_within(frames, sizes[0], clips, _BOUND)
+        frames, clips = served_limits.with_pixels(frames), data.sizes(self.config)
+        frames = served_limits.frames_within(frames, tf.shape(frames)[1], clips, _BOUND)
         batch, count, height, width = tf.unstack(tf.shape(frames)[:4])
         flat = tf.reshape(frames, tf.stack([batch * count, height, width, 3]))
         sized = tf.reshape(
@@ -100,10 +88,10 @@ class ServedDetector:
         )
         scale = tf.cast(tf.stack([width, height, width, height]), tf.float32)
         given = {"memory_h": memory_h, "memory_c": memory_c}
-        states = [self._unpacked(state, name, batch) for name, state in given.items()]
+        first = tf.zeros([batch, *self.state_shape])
+        states = [served_limits.unpacked(state, first, name) for name, state in given.items()]
         answer, states = self._answer(sized, threshold, states, scale)
-        packed = [tf.reshape(state, [batch, math.prod(self.state_shape)]) for state in states]
-        return {**answer, **dict(zip(given, packed, strict=True))}
+        return {**answer, **dict(zip(given, map(served_limits.packed, states), strict=True))}
 
     def files(self, encoded: tf.Tensor, threshold: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `encoded`; boxes are in the pixels of each picture."""
@@ -111,38 +99,11 @@ class ServedDetector:
         count = tf.shape(encoded)[1]
         encoded = limits.checked(encoded, count > 0, "encoded: at least one frame is needed")
         encoded = served_limits.clips_within(encoded, "encoded", count, clips, _BOUND)
-        batch = tf.shape(encoded)[0]
-        specs = (
-            tf.TensorSpec([clips.height, clips.width, 3], tf.uint8),
-            tf.TensorSpec([2], tf.float32),
-        )
-        pixels, sides = tf.map_fn(
-            self._file, tf.reshape(encoded, [-1]), fn_output_signature=specs,
-            parallel_iterations=_PICTURES_AT_ONCE,
-        )  # fmt: skip
-        sized = tf.reshape(pixels, [batch, count, clips.height, clips.width, 3])
-        sides = tf.reshape(sides, [batch, count, 1, 2])
-        empty = tf.zeros([batch, *self.state_shape])
-        scale = tf.concat([sides, sides], axis=-1)
+        sized, sides = served_limits.pictures(encoded, clips)
+        empty = tf.zeros([tf.shape(encoded)[0], *self.state_shape])
+        scale = tf.concat([sides, sides], axis=-1)[:, :, None]
         answer, _ = self._answer(sized, threshold, [empty, empty], scale, encoded != "")
         return answer
-
-    def _file(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Decodes one picture; returns it at the network's size, and its width and height."""
-        clips = data.sizes(self.config)
-
-        def decoded() -> tuple[tf.Tensor, tf.Tensor]:
-            within = encoded_pictures.bounded(
-                encoded, served_limits.LIMITS["pixels_of_a_picture"], "encoded"
-            )
-            pixels = tf.io.decode_image(within, channels=3, expand_animations=False)
-            shape = tf.shape(pixels)
-            pixels = limits.checked(pixels, tf.reduce_all(shape > 0), "encoded: has no pixels")
-            sized = data.preprocess(tf.reshape(pixels, [1, shape[0], shape[1], 3]), self.config)
-            return sized[0], tf.cast(tf.stack([shape[1], shape[0]]), tf.float32)
-
-        black = tf.zeros([clips.height, clips.width, 3], tf.uint8)
-        return tf.cond(encoded == "", lambda: (black, tf.ones([2])), decoded)
 
     def _answer(
         self,
@@ -167,10 +128,12 @@ class ServedDetector:
         told = "threshold: one number, or one for each row, is needed; there are"
         wanted = limits.checked(wanted, fits, told, tf.size(wanted))
         wanted = tf.broadcast_to(wanted, [batch])
-        # A convolution takes no empty batch, so that one gets a row that is cut off again
+        # An empty batch gets a row that is cut off again
         spare = tf.cast(batch == 0, tf.int32)
         maps, states = model.stepped(
-            self.network, _longer(frames, spare), [_longer(state, spare) for state in states]
+            self.network,
+            served_limits.longer(frames, spare),
+            [served_limits.longer(state, spare) for state in states],
         )
         flat = tf.reshape(maps, tf.concat([[-1], maps.shape[2:]], axis=0))
         found = heat_maps.decode(flat, self.config.model.boxes_per_frame)
@@ -189,28 +152,10 @@ class ServedDetector:
         }
         return answer, [state[:batch] for state in states]
 
-    def _unpacked(self, rows: tf.Tensor, name: str, batch: tf.Tensor) -> tf.Tensor:
-        """Returns a state from rows of numbers; empty rows stand for zeros."""
-        size = math.prod(self.state_shape)
-        rows = limits.finite(rows, name)
-        given = tf.shape(rows)
-        fits = (given[0] == batch) & ((given[1] == 0) | (given[1] == size))
-        told = f"{name}: a state is rows of {size} numbers or of none, one for each row of frames;"
-        rows = limits.checked(rows, fits, told, "it is", given)
-        lacking = tf.where(given[1] == 0, size, 0)
-        rows = tf.concat([rows, tf.zeros(tf.stack([batch, lacking]))], axis=1)
-        return tf.reshape(rows, [batch, *self.state_shape])
-
 
 def served(run: Path) -> ServedDetector:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     return ServedDetector(trained_model.load(run))
-
-
-def _longer(rows: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
-    """Appends `spare` rows of zeros."""
-    more = tf.zeros(tf.concat([[spare], tf.shape(rows)[1:]], axis=0), rows.dtype)
-    return tf.ensure_shape(tf.concat([rows, more], axis=0), [None, *rows.shape[1:]])
 
 
 def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Request]:

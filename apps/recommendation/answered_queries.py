@@ -55,28 +55,21 @@ def metrics(
         answered: by name, the model's under `comparison.MODEL`.
     """
     scores = {name: _scores(dataset, config, each) for name, each in answered.items()}
-    test = scores.pop(comparison.MODEL)
-    of_baselines = scores
-    return {
-        "data": {
-            "examples": {
-                "train": len(dataset.train.items),
-                "validation": len(dataset.validation.targets),
-                "test": len(dataset.test.targets),
-            },
-            "unit": "events",
-            "split": dataset.split,
-            "counts": dict(dataset.counts),
-        },
-        "primary": comparison.primary(ranking.PRIMARY, test, of_baselines, higher_is_better=True),
-        "test": {
-            **test,
-            "queries": len(dataset.test),
-            "right_items": len(dataset.test.targets),
-            "right_items_that_are_cold": int((dataset.test.targets == 0).sum()),
-        },
-        "baselines": of_baselines,
+    test = {
+        **scores.pop(comparison.MODEL),
+        "queries": len(dataset.test),
+        "right_items": len(dataset.test.targets),
+        "right_items_that_are_cold": int((dataset.test.targets == 0).sum()),
     }
+    examples = {
+        "train": len(dataset.train.items),
+        "validation": len(dataset.validation.targets),
+        "test": len(dataset.test.targets),
+    }
+    counts = dict(dataset.counts)
+    return comparison.metrics(
+        examples, dataset.split, "events", ranking.PRIMARY, test, scores, counts=counts
+    )
 
 
 def _scores(dataset: Dataset, config: configs.Config, answered: Answered) -> dict[str, float]:

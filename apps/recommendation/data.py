@@ -13,6 +13,7 @@ from apps.recommendation import config as configs
 from apps.recommendation import division
 from apps.recommendation import log as own_data
 from apps.recommendation.histories import Histories, Log, Queries
+from apps.suite.data import named_sets
 
 DEFAULT = "grocery_histories"
 # Of millions of events the test part alone has hundreds of thousands, and a session-kNN answers
@@ -68,11 +69,8 @@ def load(config: configs.Config) -> Dataset:
             file, line or column.
     """
     name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists() or own_data.is_path(name):
-        log = own_data.read(path, config.columns, config.sessions)
-    else:
-        log = own_data.read_set(name)
+    path = named_sets.own_path(name)
+    log = own_data.read(path, config.columns, config.sessions) if path else own_data.read_set(name)
     interactions = division.histories_of(log, config.sessions)
     split = division.divide(interactions, config.split, log.source)
     parts = division.code_parts(interactions, split.parts, config.split, log.source)

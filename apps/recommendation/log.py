@@ -26,13 +26,6 @@ _KINDS = f"{', '.join(reader.SUFFIXES)}, {_INTER}, .txt, or lines parted by ::"
 _TIMES_WANTED = "give --columns.time_format, such as %d.%m.%Y %H:%M"
 
 
-def is_path(name: str) -> bool:
-    """Returns true for a name that must be meant as a file, there or not."""
-    path = Path(name)
-    is_file = reader.suffix(path) or path.suffix.lower() in (_INTER, ".txt", ".dat")
-    return name.startswith((".", "/", "~")) or bool(is_file)
-
-
 def read(path: Path, columns: configs.ColumnsConfig, sessions: configs.SessionsConfig) -> Log:
     """Reads the file by its ending.
 

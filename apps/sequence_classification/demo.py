@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.sequence_classification import predict
 from apps.suite import errors
-from apps.suite.demo import asked_text, elements
+from apps.suite.demo import asked_sequence, elements
 from apps.suite.evaluation import plot_style, segments
 from apps.suite.export import asking
 from apps.suite.sequence_files import example_files
@@ -21,16 +21,13 @@ _DRAWN_CHANNELS = 6
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    channels, labels = model.setting("channel_names"), ", ".join(model.setting("label_names"))
-    told = f"One row a step; columns: {', '.join(channels)}. Empty cells are missing."
-    asked_text.tab(
+    channels = model.setting("channel_names")
+    asked_sequence.tab(
+        model,
         lambda given: of_csv(model, given) if channels else of_text(model, given),
         lambda: example_input(model),
-        label="the csv itself" if channels else "A text",
-        placeholder=f"{','.join(channels[:6])}\n…" if channels else "some words",
         button="Label it",
-        hint=f"{told if channels else ''} The labels: {labels}.".strip(),
-        files=bool(channels),
+        hint=f"The labels: {', '.join(model.setting('label_names'))}.",
     )
 
 

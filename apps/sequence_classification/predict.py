@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command, label_answers
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -27,12 +27,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Files (csv, parquet, .ts, JSON lines), folders of tables; texts, or files of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     top: int = 2
     """Number of labels to show."""
     stream: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -87,11 +84,8 @@ def predict(options: Options) -> Iterator[Answer]:
             if likely.ndim == 2:
                 yield segments_of(asked.name, likely, names)
             else:
-                yield Answer(asked.name, _likeliest(likely, names, options.top), asked.steps)
-
-
-def _likeliest(likely: np.ndarray, names: Sequence[str], top: int) -> dict[str, float]:
-    return {names[at]: float(likely[at]) for at in (-likely).argsort(kind="stable")[:top]}
+                labels = label_answers.likeliest(likely, names, options.top)
+                yield Answer(asked.name, labels, asked.steps)
 
 
 def segments_of(name: str, likely: np.ndarray, names: Sequence[str]) -> Answer:
@@ -130,9 +124,7 @@ def _print(options: Options) -> None:
                 place = f"{part.first:>8,} to {part.last:,}"
                 print(f"{place}  {part.label} {part.probability:.2f}", flush=True)
         else:
-            (label, sure), *others = answer.labels.items()
-            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
-            print(f"{answer.name}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
+            print(label_answers.told(answer.name, answer.labels))
 
 
 def _object(answer: Answer) -> dict[str, Any]:
@@ -142,11 +134,7 @@ def _object(answer: Answer) -> dict[str, Any]:
             for part in answer.segments
         ]
         return {"input": answer.name, "steps": answer.steps, "segments": parts}
-    shares = {name: round(share, 4) for name, share in answer.labels.items()}
-    label = next(iter(shares))
-    return {
-        "input": answer.name, "label": label, "probabilities": shares, "steps": answer.steps
-    }  # fmt: skip
+    return {**label_answers.fields(answer.name, answer.labels), "steps": answer.steps}
 
 
 if __name__ == "__main__":

@@ -69,13 +69,12 @@ def card(run: Run, metrics: Mapping[str, Any], measured: Measured) -> report.Car
             "Channels": ", ".join(corpus.channel_names) or "words and letters",
         },
         results=_results(run, metrics, measured),
-        learning=[
-            plots.learning_curve(folder.plots, folder.history_file, "nats an example"),
-            report.Paragraph(
-                "The training loss is measured with dropout, on altered sequences where the config "
-                "says so; the validation loss with the weights that a stop here would keep."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats an example",
+            "The training loss is measured with dropout, on altered sequences where the config "
+            "says so; the validation loss with the weights that a stop here would keep.",
+        ),
         examples=_examples(run, measured),
         meaning=_MEANING,
         limits=_limits(corpus, run.config.per_step),

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.sequence_regression import predict
 from apps.suite import errors
-from apps.suite.demo import asked_text, elements
+from apps.suite.demo import asked_sequence, asked_text, elements
 from apps.suite.evaluation import regression
 from apps.suite.export import asking
 from apps.suite.report_blocks import value_plots
@@ -22,15 +22,11 @@ _EXAMPLE_STEPS = 100
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    channels = model.setting("channel_names")
-    asked_text.tab(
+    asked_sequence.tab(
+        model,
         lambda text: page(model, text),
         lambda: example(model),
-        label="the csv itself" if channels else "A text",
-        placeholder=f"{','.join(channels[:6])}\n…" if channels else "some words",
         button="Say the value",
-        hint=f"One row a step; columns: {', '.join(channels)}." if channels else "",
-        files=bool(channels),
     )
 
 
@@ -38,8 +34,7 @@ def example(model: asking.ExportedModel) -> str:
     """Returns a made-up sequence around what the export's own request holds, or its text."""
     channels = model.setting("channel_names")
     if not channels:
-        texts = np.ravel(model.example()["text"])
-        return next((text.decode() for text in texts if text), "some words")
+        return asked_text.example(model, "some words")
     values = np.reshape(model.example()["values"], (-1, len(channels)))
     mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     draw = np.random.default_rng(0)

@@ -51,26 +51,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     units = np.repeat(test.units, test.sequences.lengths) if by_step else test.units
     judged = targets.capped(truths, config.target)
     interval = regression.rmse_interval(found.value, judged, units, config.seed)
-    metrics = {
-        "data": {
-            "examples": {name: len(part.sequences) for name, part in corpus.parts.items()},
-            "unit": "sequences",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary(
-            "mae" if config.model.answer == "median" else "rmse",
-            test_scores := scoring.measures(config, found, truths),
-            measured,
-            higher_is_better=False,
-        ),
-        "test": {
-            **test_scores,
+    metrics = comparison.metrics(
+        {name: len(part.sequences) for name, part in corpus.parts.items()},
+        corpus.split,
+        "sequences",
+        "mae" if config.model.answer == "median" else "rmse",
+        {
+            **scoring.measures(config, found, truths),
             "rmse_interval_low": interval.low,
             "rmse_interval_high": interval.high,
             "units": len(np.unique(units)),
         },
-        "baselines": measured,
-    }
+        measured,
+        higher_is_better=False,
+    )
     card = report.card(run, metrics, report.Measured(found, judged))
     arguments: list[str] = []
     if config.data:  # an example has the columns' usual names

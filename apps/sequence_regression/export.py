@@ -23,12 +23,7 @@ TASK = "sequence_regression"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/sequence_regression/<version>`, and returns it.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
+    """Writes the next version of the run's export, and returns it; see `served.export`."""
     from apps.sequence_regression import serving
     from apps.suite.sequence_answers import served
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -33,12 +33,9 @@ class Options:
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Files as in training (csv, parquet, JSON lines), without targets, or texts; none = the
     run's test part."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     every_step: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Answer after each step, and not at the end alone."""
     plot: Path | None = None

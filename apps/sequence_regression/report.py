@@ -69,14 +69,13 @@ def card(run: Run, metrics: Mapping[str, Any], measured: Measured) -> report.Car
             "Inputs": ", ".join(corpus.channel_names) or "text",
         },
         results=_results(run, metrics, measured),
-        learning=[
-            plots.learning_curve(folder.plots, folder.history_file, "deviations of the target"),
-            report.Paragraph(
-                "The loss is the squared error and the pinball loss of the quantiles, in "
-                "deviations of the target; the validation loss is that of the weights which a stop "
-                "at this step would keep."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "deviations of the target",
+            "The loss is the squared error and the pinball loss of the quantiles, in "
+            "deviations of the target; the validation loss is that of the weights which a stop "
+            "at this step would keep.",
+        ),
         examples=_examples(run, measured),
         meaning=_MEANING,
         limits=_LIMITS,

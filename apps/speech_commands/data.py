@@ -16,7 +16,7 @@ from apps.speech_commands import config as configs
 from apps.speech_commands import recordings
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import division, labelled_files, sound_places
+from apps.suite.data import division, labelled_files, named_sets, sound_places
 from apps.suite.sounds import feature_cache, served_features, sound_files
 
 # Of each file in order of time, so that no sound of the test is heard in training
@@ -267,13 +267,9 @@ def batches(
 
 
 def _find(config: configs.Config) -> recordings.Source:
-    name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
-        return recordings.find_files(path, config.audio.sample_rate_hz)
-    if path.suffix == ".csv" or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
-    return recordings.find_set(name, config.audio.sample_rate_hz)
+    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
+    path = named_sets.own_path(name)
+    return recordings.find_files(path, rate) if path else recordings.find_set(name, rate)
 
 
 def _check(found: ChosenWords, source: str) -> None:
@@ -302,11 +298,7 @@ def _check(found: ChosenWords, source: str) -> None:
 def _fingerprint(parts: dict[str, recordings.Clips], noise: list[sound_places.Place]) -> str:
     """Returns the SHA-256 of the names in each part and of all content."""
     digest = hashlib.sha256()
-    for part, held in parts.items():
-        contents = held.reader.digests(held.places)
-        for recording, place, content in zip(held.recordings, held.places, contents, strict=True):
-            facts = (part, *recording, place.first_frame, place.frames, content)
-            digest.update("\n".join(map(str, facts)).encode() + b"\0")
+    sound_places.add_content(digest, parts)
     for place, content in zip(noise, parts["train"].reader.digests(noise), strict=True):
         digest.update(f"noise\n{place.first_frame}\n{place.frames}\n{content}\0".encode())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.data import named_sets
-from apps.suite.demo import elements
+from apps.suite.demo import asked_file, elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export import asking
 
@@ -71,42 +71,32 @@ class Heard(NamedTuple):
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    rate = sample_rate_hz(model)
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            sound = gradio.Audio(
-                label="Your word",
-                sources=["microphone", "upload"], type="filepath", editable=False,
-                buttons=[],
-            )  # fmt: skip
-            ask = gradio.Button("Recognise", variant="primary", size="md")
-            with gradio.Accordion("No microphone? Let the computer say it", open=True):
-                words = gradio.Dropdown(
-                    words_of(model), label="Word (or write another one)", allow_custom_value=True
-                )
-                voice = gradio.Dropdown(list(VOICES), label="Voice", filterable=False)
-                say = gradio.Button("Say it", size="md")
-            elements.place(elements.note(f"The model knows: {', '.join(names_of(model))}."))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
 
-    @elements.answered
+    def spoken() -> list[asked_file.Example]:
+        with gradio.Accordion("No microphone? Let the computer say it", open=True):
+            words = gradio.Dropdown(
+                words_of(model), label="Word (or write another one)", allow_custom_value=True
+            )
+            voice = gradio.Dropdown(list(VOICES), label="Voice", filterable=False)
+            say = gradio.Button("Say it", size="md")
+        inputs = [words, voice]
+        return [asked_file.Example(say, lambda *given: str(write_spoken(*given)), inputs)]
+
     def show(file: str | None) -> str:
         heard = recognise(model, file)
         return (
             elements.heading(heard.label, "is what the model hears")
             + elements.bars(heard.label_names, heard.probabilities.tolist(), "Probability of each")
-            + spectrogram(heard.samples, rate)
+            + spectrogram(heard.samples, sample_rate_hz(model))
         )
 
-    ask.click(show, sound, answer, **elements.ANSWER)
-    for event in (sound.upload, sound.stop_recording):
-        event(show, sound, answer, **elements.ANSWER)
-    sound.clear(lambda: "", None, answer, **elements.ANSWER)
-
-    spoken = elements.filled(lambda word, how: str(write_spoken(word, how)))
-    said = say.click(spoken, [words, voice], [sound, answer], **elements.ANSWER)
-    said.then(elements.if_filled(show), [sound, answer], answer, **elements.ANSWER)
+    asked_file.tab(
+        asked_file.sound("Your word"),
+        show,
+        button="Recognise",
+        hint=f"The model knows: {', '.join(names_of(model))}.",
+        examples=spoken,
+    )
 
 
 def sample_rate_hz(model: asking.ExportedModel) -> int:
@@ -136,23 +126,10 @@ def recognise(model: asking.ExportedModel, file: str | None) -> Heard:
         raise errors.UserError(
             "There is no sound yet: record one, drop a file, or let the computer say a word."
         )
-    samples = read(Path(file), sample_rate_hz(model))
+    samples = asked_file.samples(file, sample_rate_hz(model))
     answer = model.ask(waveform=samples[None])
     names = [name.decode() for name in answer["label_names"].ravel()]
     return Heard(answer["label"][0].decode(), names, answer["probabilities"][0], samples)
-
-
-def read(file: Path, rate_hz: int) -> np.ndarray:
-    """Reads a sound file as float32 [samples]: one channel, at a rate.
-
-    Raises errors.UserError as `sound_files.read` does; it names the file without its folder.
-    """
-    from apps.suite.sounds import sound_files
-
-    try:
-        return sound_files.read(file, rate_hz)
-    except errors.UserError as error:
-        raise errors.UserError(str(error).replace(str(file), file.name)) from error
 
 
 def write_spoken(words: str | None, voice: str) -> Path:

@@ -121,7 +121,6 @@ def _example(corpus: recordings.Corpus, config: configs.Config, run: Path) -> st
     A test recording of the user's own files; of a set without files it is written into the run.
     """
     from apps.speech_commands import data, recordings
-    from apps.suite.runs import files
     from apps.suite.sounds import sound_files
 
     is_default = corpus.name.partition("/")[0].partition(":")[0] == data.DEFAULT
@@ -135,10 +134,7 @@ def _example(corpus: recordings.Corpus, config: configs.Config, run: Path) -> st
     file = (own if own.is_dir() else own.parent) / test.recordings[index].name
     if own.exists() and file.is_file():
         return str(file)
-    rate = config.audio.sample_rate_hz
-    written = run / "example.wav"
-    files.write_atomically(written, sound_files.wav_bytes(test.waveform(index), rate))
-    return str(written)
+    return sound_files.write_example(run, test.waveform(index), config.audio.sample_rate_hz)
 
 
 def _why(metrics: dict[str, Any], config: configs.Config) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
-import lstm_layers
 from apps.speech_commands import config as configs
+from apps.suite.networks import streaming
 from apps.suite.networks.pooling import EvidencePooling, FrameMask
 from apps.suite.sounds import front_end
 from apps.suite.sounds.front_end import ConvolutionalFrontEnd
@@ -75,7 +75,7 @@ def build(
     if sizes.layer == "bilstm":  # its backward half would begin in the padding
         mask = FrameMask(stride, name="real")(values, end)
     for depth in range(sizes.layer_count):
-        values, *_ = _recurrent(config, depth)(values, mask=mask)
+        values, *_ = streaming.recurrent(sizes.layer, sizes.units, depth)(values, mask=mask)
         values = keras.layers.Dropout(sizes.dropout, name=f"dropout_{depth}")(values)
     evidence, attention = tell(_heads(config, classes), values)
     pooled = FrameMask(stride, name="pooled")(values, end, context_frames)
@@ -103,23 +103,6 @@ def _heads(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
             keras.layers.Dense(1, use_bias=False, name="attention"),
         ]
     return {layer.name: layer for layer in made}
-
-
-def _recurrent(config: configs.Config, depth: int) -> keras.Layer:
-    """Builds one layer over all frames, which also returns its states for streams."""
-    kind, units = config.model.layer, config.model.units
-    options: dict[str, Any] = {
-        "return_sequences": True,
-        "return_state": True,
-        "name": f"recurrent_{depth}",
-    }
-    if kind == "bilstm":
-        return lstm_layers.BiLSTM(units, **options)
-    if kind == "gru":
-        return lstm_layers.GRU(units, **options)
-    return lstm_layers.PeepholeLSTM(
-        units, peepholes="ifo" if kind == "peephole_lstm" else "", **options
-    )
 
 
 # Models saved before the tasks shared these layers use these names and orders of arguments.

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command, label_answers
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,6 @@ if typing.TYPE_CHECKING:
 
 TASK = "speech_commands"
 STANDARD_INPUT = "-"
-_FILE_BLOCK_SECONDS = 1.0
-_PIPE_BLOCK_SECONDS = 0.1  # a pipe may be a microphone, whose words should be known at once
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sound files (wav, flac, mp3 …), folders of them, or -: raw 16-bit mono of standard input."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     mode: Literal["auto", "clip", "stream"] = "auto"
     """One answer (clip), or each word with its time (stream); auto: short sound is a clip."""
     raw_rate_hz: int | None = None
@@ -99,7 +94,6 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run, export or server, no such input, or one that cannot be read.
     """
     from apps.suite.data import sound_places
-    from apps.suite.sounds import sound_files
 
     inputs = list(sound_places.asked(options.inputs))
     from apps.speech_commands import serving
@@ -111,11 +105,7 @@ def predict(options: Options) -> Iterator[Answer]:
         if options.mode == "stream" and not heard.streams:
             raise errors.UserError("--mode stream: this model answers clips only; use --mode clip")
         for name in inputs:
-            if name == STANDARD_INPUT:
-                source, raw_rate = sys.stdin.buffer, options.raw_rate_hz or rate
-                blocks = sound_files.raw_blocks(source, raw_rate, rate, _PIPE_BLOCK_SECONDS)
-            else:
-                blocks = sound_files.blocks(Path(name), rate, _FILE_BLOCK_SECONDS)
+            blocks = sound_places.blocks(name, rate, options.raw_rate_hz)
             yield from answers(heard, name, blocks, options.mode, options.top)
 
 
@@ -131,9 +121,7 @@ def _print(options: Options) -> None:
             print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
             continue
         if isinstance(answer, Clip):
-            (label, sure), *others = answer.labels.items()
-            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
-            print(f"{answer.input}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
+            print(label_answers.told(answer.input, answer.labels))
             continue
         if answer.input != shown:
             print(answer.input)
@@ -147,9 +135,7 @@ def _print(options: Options) -> None:
 
 def _object(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, Clip):
-        label = next(iter(answer.labels))
-        shares = {name: round(share, 4) for name, share in answer.labels.items()}
-        return {"input": answer.input, "label": label, "probabilities": shares}
+        return label_answers.fields(answer.input, answer.labels)
     if isinstance(answer, Word):
         confidence = round(answer.confidence, 4)
         return {**answer._asdict(), "seconds": round(answer.seconds, 3), "confidence": confidence}
@@ -237,8 +223,7 @@ def answers(
         raise errors.UserError(f"{name}: no samples came; nothing can be heard")
     if length <= longest * heard.sample_rate_hz:
         likely = heard.probabilities(np.concatenate(begun))
-        order = np.argsort(-likely, kind="stable")[:top]
-        yield Clip(name, {heard.label_names[at]: float(likely[at]) for at in order})
+        yield Clip(name, label_answers.likeliest(likely, heard.label_names, top))
         return
     if mode == "clip":
         raise errors.UserError(f"{name}: longer than {longest:g} s; cut it into words")

@@ -1,14 +1,12 @@
 """Finds recordings of labelled words: in the user's own files, and in TFDS sets."""
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from apps.suite import errors
-from apps.suite.data import labelled_files, named_sets, sound_places
+from apps.suite.data import corpora, labelled_files, named_sets, sound_places
 from apps.suite.sounds import sound_files
 
 SILENCE = "silence"
@@ -41,26 +39,17 @@ class Part(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Corpus:
+@dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[Part]):
     """A data set, divided."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str  # SHA-256 of names, labels, speakers, parts and content
-    split: str  # one sentence, such as "by speaker: 42 voices train, 9 validation, 9 test"
     label_names: tuple[str, ...]  # words in order of the alphabet, then silence, then unknown
-    train: Part
-    validation: Part
-    test: Part
     # Sounds without words of the training side, to be mixed in: float32 [samples] at
     # audio.sample_rate_hz each; () where there are none
     noise: tuple[np.ndarray, ...]
     clip_seconds: float = 1.0  # of a stream that is judged: the config's, or of the recordings
     seconds: tuple[float, ...] = ()  # length of each recording of a label, of all parts
     unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
-    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 def label_of(name: str) -> str:
@@ -74,34 +63,12 @@ def label_names(labels: set[str]) -> tuple[str, ...]:
     return (*sorted(labels - set(last)), *last)
 
 
-@dataclass(frozen=True)
-class Clips:
-    """A `Part` whose recordings lie at places that one `Reader` knows."""
-
-    recordings: tuple[Recording, ...]
-    places: tuple[sound_places.Place, ...]  # one for each recording
-    reader: sound_places.Reader
-
-    def waveform(self, index: int) -> np.ndarray:
-        return self.reader.read(self.places[index])
+Clips = sound_places.Clips[Recording]
+"""A `Part` whose recordings lie at places that one `Reader` knows."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """All recordings of a data set, before they are divided."""
-
-    name: str
-    licence: str
-    source: str
-    recordings: tuple[Recording, ...]
-    places: tuple[sound_places.Place, ...]  # one for each recording
-    parts: tuple[str, ...]  # of each recording: train, validation, test; train where not said
-    divided_by: str  # what says so, such as "column part of words.csv"; "" where nothing does
-    reader: sound_places.Reader
-    background: tuple[Path, ...]  # sound files without words
-    unread: tuple[str, ...] = ()  # as `labelled_files.Found` has them
-    notes: tuple[str, ...] = ()
-
+Source = sound_places.Source[Recording]
+"""All recordings of a data set, before they are divided; parts are "train" where not said."""
 
 KIND = labelled_files.Kind("recording", "speaker", sound_files.SUFFIXES, aside=BACKGROUND)
 
@@ -153,35 +120,12 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
     Raises:
         UserError: no such set, not one of labelled sounds, or one without the split train.
     """
-    builder = named_sets.prepare(name)
-    features, info = builder.info.features, builder.info
-    lacking = [feature for feature in ("audio", "label") if feature not in features]
-    if lacking:
-        raise errors.UserError(
-            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
-        )
-    rate = getattr(features["audio"], "sample_rate", None)
-    if not rate:
-        raise errors.UserError(
-            f"{name}: does not say its sample rate; write it out as wav files in a folder per word"
-        )
-    if "train" not in info.splits:
-        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
+    builder = named_sets.prepare_with(name, "audio", "label")
+    features = builder.info.features
     speaker = next((feature for feature in _SPEAKERS if feature in features), "")
-    laid = sound_places.laid_out(
-        builder, name, "audio", ("label", speaker) if speaker else ("label",)
-    )
-    labels = [label_of(label) for label in laid.columns["label"]]
-    speakers = laid.columns[speaker] if speaker else [""] * len(labels)
-    names = zip(laid.names, labels, speakers, strict=True)
-    return Source(
-        name=name,
-        licence=info.redistribution_info.license or "see source",
-        source=info.homepage or info.full_name,
-        recordings=tuple(itertools.starmap(Recording, names)),
-        places=laid.places,
-        parts=laid.parts,
-        divided_by=f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
-        reader=sound_places.SampleReader(laid.folder, rate, sample_rate_hz),
-        background=(),
-    )
+
+    def described(named: str, label: str, who: str) -> Recording:
+        return Recording(named, label_of(label), who)
+
+    columns = ("label", speaker)
+    return sound_places.of_set(builder, name, "audio", columns, sample_rate_hz, described)

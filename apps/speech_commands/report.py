@@ -91,14 +91,13 @@ def card(
             *_clips(folder, names, metrics, measured),
             *stream_results(folder, names, measured.streams),
         ],
-        learning=[
-            plots.learning_curve(folder.plots, folder.history_file, "nats a clip"),
-            report.Paragraph(
-                "The training loss is measured on altered clips, with dropout and smoothed labels, "
-                "while the weights change; the validation loss on the unaltered clips, with the "
-                "weights that a stop at this step would keep."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats a clip",
+            "The training loss is measured on altered clips, with dropout and smoothed labels, "
+            "while the weights change; the validation loss on the unaltered clips, with the "
+            "weights that a stop at this step would keep.",
+        ),
         examples=_examples(folder, corpus, measured),
         meaning=_MEANING,
         limits=_LIMITS,
@@ -166,13 +165,12 @@ def _examples(
 
 
 def _serving(folder: run_folder.RunFolder[configs.Config], example: str) -> list[report.Block]:
-    wav = """echo '{"signature_name": "wav", "inputs": {"wav": [{"b64": "'"""
     return report.ways_to_ask(
         folder,
         shlex.quote(example),
         "@-",
         lead="At the command line, with a file, a folder or a microphone's raw samples:",
-        made_by=f"""{wav}$(base64 -w 0 clip.wav)'"}}]}}}}'""",
+        made_by=report.wav_request("clip.wav"),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,35 +73,18 @@ class ServedSpeech:
         self.clip_probabilities = ClipProbabilities(trained, config)
         self.label_names = tf.constant(list(label_names))
         self.listener = streams.Listener(trained, config) if config.streams else None
-        self.saved = tf.Module(name="served_speech")
-        self.saved.weights = [weight.value for weight in trained.weights]
         self.settings = self._settings(thresholds)
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module("served_speech", trained)
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
-        found = {
-            "serving_default": tf.function(
-                self.clips,
-                autograph=False,
-                input_signature=[tf.TensorSpec([None, None], tf.float32, "waveform")],
-            ),
-            "wav": tf.function(
-                self.files,
-                autograph=False,
-                input_signature=[tf.TensorSpec([None], tf.string, "wav")],
-            ),
-            "assets": self.assets.signature(),
-        }
+        found = self.assets.signatures(
+            serving_default=(self.clips, [tf.TensorSpec([None, None], tf.float32, "waveform")]),
+            wav=(self.files, [tf.TensorSpec([None], tf.string, "wav")]),
+        )
         if self.listener is not None:
-            states = {
-                name: tf.TensorSpec([None, None], tf.float32, name)
-                for name in self.listener.initial_states(1)
-            }
-            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
-                chunk=tf.TensorSpec([None, None], tf.float32, "chunk"), **states
-            )
+            found["stream"] = served_sounds.stream_signature(self.stream, self.listener)
         return found
 
     def clips(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -127,9 +109,8 @@ class ServedSpeech:
         rows = tf.shape(chunk)[0]
         chunk = self._within(chunk, "chunk")
         chunk = served_sounds.at_least_one_row(chunk)
-        first = self.listener.initial_states(tf.shape(chunk)[0])
-        specs, most = self.listener.state_specs(), LIMITS["rows_times_samples"]
-        before = served_sounds.states_before(states, rows, first, specs, most)
+        most = LIMITS["rows_times_samples"]
+        before = served_sounds.states_before(states, rows, self.listener, most)
         posteriors, after = self.listener(served_sounds.sound(chunk, "chunk"), before)
         newest = tf.gather(self.label_names, tf.argmax(posteriors[:, -1:], axis=2))
         return {

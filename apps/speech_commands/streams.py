@@ -23,19 +23,12 @@ from apps.suite.sounds import features, served_features
 def initial_states(trained: keras.Model, batch: int | tf.Tensor) -> States:
     """Returns the states of `chunk` at the start of a stream: zeros, named after their layers.
 
-    `convolution_0` and `convolution_1` (batch, frames, bands, filters): frames that are still to
-    be seen again, a number that changes from call to call. `recurrent_0_h`, `recurrent_0_c` (not
-    of a GRU), `recurrent_1_h`, …: (batch, units). All float32.
+    See `streaming.initial_trunk`.
 
     Raises:
         ValueError: a BiLSTM, which needs what comes later.
     """
-    layers = {layer.name: layer for layer in trained.layers}
-    states: States = {}
-    if "front_end" in layers:
-        for depth, leftover in enumerate(layers["front_end"].initial_state(batch)):
-            states[f"convolution_{depth}"] = leftover
-    return {**states, **streaming.initial_states(trained, batch)}
+    return streaming.initial_trunk(trained, batch)
 
 
 def chunk(
@@ -53,17 +46,8 @@ def chunk(
         new states. A front end returns one frame for every second frame it reads. Joined in
         order, the results of the chunks equal those of the whole.
     """
+    values, after = streaming.trunk(trained, features, states)
     layers = {layer.name: layer for layer in trained.layers}
-    after: States = {}
-    values = layers["normalisation"](features)
-    if "front_end" in layers:
-        names = [name for name in states if name.startswith("convolution_")]
-        values, leftovers = layers["front_end"].chunk(values, [states[name] for name in names])
-        after.update(zip(names, leftovers, strict=True))
-    for layer in streaming.recurrent_layers(trained):
-        names = streaming.state_names(layer)
-        values, *new = streaming.continued(layer, values, [states[name] for name in names])
-        after.update(zip(names, new, strict=True))
     return *model.tell(layers, values), after
 
 
@@ -170,12 +154,7 @@ class Listener:
 
     def state_specs(self) -> dict[str, tf.TensorSpec]:
         """Returns specs of the states; rows, waiting frames and samples may be of any number."""
-        specs = {}
-        for name, state in self.initial_states(1).items():
-            waiting = name == "samples" or name.startswith("convolution_")
-            inner = [None, *state.shape[2:]] if waiting else state.shape[1:]
-            specs[name] = tf.TensorSpec([None, *inner], state.dtype, name)
-        return specs
+        return streaming.specs(self.initial_states(1), "samples")
 
     def timing(self, detection: configs.DetectionConfig) -> dict[str, float]:
         """Returns the times for `detector.Detector`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from apps.speech_to_text import config as configs
 from apps.speech_to_text import transcripts, utterances
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import account, division, labelled_files, sound_places
+from apps.suite.data import account, corpora, division, labelled_files, named_sets, sound_places
 from apps.suite.networks import ctc
 from apps.suite.sequences import batches as sequence_batches
 from apps.suite.sequences import ragged
@@ -32,17 +31,8 @@ _SILENT_PEAK = 1e-3  # -60 dB: nothing is said
 _CLIPPED_LEVEL, _CLIPPED_SHARE = 0.999, 1e-3  # of the samples, from which on it is heard
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """Recordings of a part; pickles without samples, for the processes that extract features."""
-
-    recordings: tuple[utterances.Utterance, ...]
-    places: tuple[sound_places.Place, ...]
-    reader: sound_places.Reader
-
-    def waveform(self, index: int) -> np.ndarray:
-        """Returns float32 [samples] at the rate of the reader."""
-        return self.reader.read(self.places[index])
+class Part(sound_places.Clips[utterances.Utterance]):
+    """Recordings of a part."""
 
     @property
     def texts(self) -> list[str]:
@@ -50,26 +40,12 @@ class Part:
         return [each.text for each in self.recordings]
 
 
-@dataclasses.dataclass(frozen=True)
-class Corpus:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[Part]):
     """A data set, divided; the transcripts are normalised and in letters of the alphabet."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str
-    split: str
     alphabet: tuple[str, ...]
-    train: Part
-    validation: Part
-    test: Part
     seconds: tuple[float, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> dict[str, Part]:
-        """Returns the parts by name."""
-        return {name: getattr(self, name) for name in labelled_files.PARTS}
 
 
 def load(config: configs.Config) -> Corpus:
@@ -87,7 +63,7 @@ def load(config: configs.Config) -> Corpus:
         seconds = source.reader.seconds(source.places)
     said = [
         each._replace(text=transcripts.normalised(each.text, config.text))
-        for each in source.utterances
+        for each in source.recordings
     ]
     for each, length in zip(said, seconds, strict=True):
         if not each.text:
@@ -285,13 +261,9 @@ def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _find(config: configs.Config) -> utterances.Source:
-    name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
-        return utterances.find_files(path, config.audio.sample_rate_hz)
-    if path.suffix in (".csv", ".tsv", ".json", ".jsonl") or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
-    return utterances.find_set(name, config.audio.sample_rate_hz)
+    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
+    path = named_sets.own_path(name)
+    return utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
 
 
 def _divided(
@@ -361,15 +333,5 @@ def _levels(said: Sequence[utterances.Utterance], source: utterances.Source) -> 
 def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:
     """Returns the SHA-256 of names, texts and speakers in each part and of all content."""
     digest = hashlib.sha256("".join(alphabet).encode())
-    for name, part in parts.items():
-        contents = part.reader.digests(part.places)
-        for each, place, content in zip(part.recordings, part.places, contents, strict=True):
-            facts = (
-                name,
-                *each[:3],
-                place.first_frame,
-                place.frames,
-                content,
-            )
-            digest.update("\n".join(map(str, facts)).encode() + b"\0")
+    sound_places.add_content(digest, parts)
     return digest.hexdigest()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-import gradio
-
 from apps.speech_to_text import predict
 from apps.suite import errors
-from apps.suite.demo import elements
+from apps.suite.demo import asked_file, elements
 from apps.suite.export import asking
 
 TITLE = "Dictation"
@@ -18,24 +16,12 @@ EXPLAINED = "Say a sentence; the model writes it down, and tells how sure it is 
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            sound = gradio.Audio(
-                label="Your sentence",
-                sources=["microphone", "upload"], type="filepath", editable=False,
-                buttons=[],
-            )  # fmt: skip
-            ask = gradio.Button("Write it down", variant="primary", size="md")
-            told = "No microphone? The folder of the run holds a recording, example.wav."
-            elements.place(elements.note(told))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
-
-    show = elements.answered(lambda file: page(written(model, file)))
-    ask.click(show, sound, answer, **elements.ANSWER)
-    for event in (sound.upload, sound.stop_recording):
-        event(show, sound, answer, **elements.ANSWER)
-    sound.clear(lambda: "", None, answer, **elements.ANSWER)
+    asked_file.tab(
+        asked_file.sound("Your sentence"),
+        lambda file: page(written(model, file)),
+        button="Write it down",
+        hint="No microphone? The folder of the run holds a recording, example.wav.",
+    )
 
 
 def written(model: asking.ExportedModel, file: str | None) -> predict.Recording:
@@ -47,14 +33,8 @@ def written(model: asking.ExportedModel, file: str | None) -> predict.Recording:
     """
     if not file:
         raise errors.UserError("There is no sound yet: record a sentence, or drop a file.")
-    from apps.suite.sounds import sound_files
-
-    path = Path(file)
-    try:
-        samples = sound_files.read(path, int(model.setting("sample_rate_hz")))
-    except errors.UserError as error:
-        raise errors.UserError(str(error).replace(str(path), path.name)) from error
-    return predict.whole(model, path.name, samples, predict.Options((file,), words=True))
+    sound = asked_file.samples(file, int(model.setting("sample_rate_hz")))
+    return predict.whole(model, Path(file).name, sound, predict.Options((file,), words=True))
 
 
 def page(answer: predict.Recording) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from apps.speech_to_text import config as configs
 from apps.suite.commands import command
 from apps.suite.evaluation import comparison, evaluation
 from apps.suite.runs import run_folder as run_folders
-
-if typing.TYPE_CHECKING:
-    from apps.speech_to_text import data
 
 TASK = "speech_to_text"
 _STREAMED = 32  # test recordings that are heard as streams as well
@@ -33,6 +29,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
 
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     from apps.speech_to_text import baselines, data, measures, report, scoring, trained_model
+    from apps.suite.sounds import sound_files
 
     run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus, config = run.trained, run.data, run.config
@@ -63,34 +60,20 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             learned, data.featured(corpus, "validation", config), asked, config, corpus.alphabet
         )
     scores = {name: measures.scores(truth, said) for name, said in of_baselines.items()}
-    metrics = {
-        "data": {
-            "examples": {name: len(part.recordings) for name, part in corpus.parts.items()},
-            "unit": "recordings",
-            "split": corpus.split,
-        },
-        "primary": comparison.primary("word_error_rate", result, scores, higher_is_better=False),
-        "test": result,
-        "baselines": scores,
-    }
+    counts = {name: len(part.recordings) for name, part in corpus.parts.items()}
+    metrics = comparison.metrics(
+        counts, corpus.split, "recordings", "word_error_rate", result, scores,
+        higher_is_better=False,
+    )  # fmt: skip
     decoded = {"greedy": answers.greedy, "beam": answers.beam, "with the language model": heard}
     card = report.card(run.folder, corpus, metrics, decoded, trained)
     note = "Decoding of the model: " + ", ".join(
         f"{name} {measures.scores(truth, said)['word_error_rate']:.2%}"
         for name, said in decoded.items()
     )
-    example = _example(corpus.test, config.audio.sample_rate_hz, run.folder.path)
+    rate = config.audio.sample_rate_hz
+    example = sound_files.write_example(run.folder.path, corpus.test.waveform(0), rate)
     return evaluation.finish(run.folder, metrics, card, [example], note=note)
-
-
-def _example(test: data.Part, rate: int, run: Path) -> str:
-    """Writes the first test recording into the run; returns its path, to try first."""
-    from apps.suite.runs import files
-    from apps.suite.sounds import sound_files
-
-    written = run / "example.wav"
-    files.write_atomically(written, sound_files.wav_bytes(test.waveform(0), rate))
-    return str(written)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,20 +40,11 @@ TASK = "speech_to_text"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/speech_to_text/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
-    from apps.speech_to_text import serving, trained_model
+    """Writes the next version of the run's export, and returns it; see `saved_model.of_run`."""
+    from apps.speech_to_text import serving
     from apps.suite.export import saved_model
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedText(trained)
-    return saved_model.export(
-        TASK, trained.model, served, lambda: serving.requests(trained), destination
-    )
+    return saved_model.of_run(TASK, run_folder, serving.served, serving.requests, destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
@@ -62,16 +53,13 @@ def onnx_network(run: Path) -> onnx_file.Network:
 
     from apps.speech_to_text import trained_model
     from apps.suite.export import onnx_file
+    from apps.suite.sounds import front_end
 
     model = trained_model.load(run).model
-    channels = model.input["features"].shape[-1]
-    layer = model.get_layer("normalisation")
-    mean, deviation = np.asarray(layer.mean), np.sqrt(np.asarray(layer.variance))
     draw = np.random.default_rng(0)
     examples = []
     for frames in ([61], [9], [50, 31, 12]):
-        drawn = draw.normal(size=(len(frames), max(frames), channels))
-        features = (mean.reshape(-1) + deviation.reshape(-1) * drawn).astype(np.float32)
+        features = front_end.drawn(model, len(frames), max(frames), draw)
         examples.append({"features": features, "frames": np.array(frames, np.int32)})
     return onnx_file.Network(model, "logits", examples)
 

@@ -18,14 +18,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import lstm_layers
 from apps.speech_to_text import config as configs
 from apps.suite.networks import ctc, step_convolution, streaming
 from apps.suite.networks.pooling import FrameMask
 from apps.suite.sounds import front_end, served_features
 
 _TWIN_LAYERS, _TWIN_FRAMES = 3, 9
-_FRONT = "convolution_"  # names of a stream's states that belong to the front end
 SPOKEN, LAST = "spoken", "last"
 
 
@@ -83,26 +81,12 @@ def build(
         # Only a backward half would begin in the padding
         mask = counted if sizes.layer == "bilstm" else None
         for depth in range(sizes.layer_count):
-            values, *_ = _recurrent(config, depth)(values, mask=mask)
+            layer = streaming.recurrent(sizes.layer, sizes.units, depth)
+            values, *_ = layer(values, mask=mask)
             values = keras.layers.Dropout(sizes.dropout, name=f"dropout_{depth}")(values)
     logits = Letters(letters + 1, name="letters")(values)
     inputs = {"features": features, "frames": frames}
     return keras.Model(inputs, logits, name="speech_to_text")
-
-
-def _recurrent(config: configs.Config, depth: int) -> keras.Layer:
-    """Builds one layer over all frames, which also returns its states for streams."""
-    kind, units = config.model.layer, config.model.units
-    options: dict[str, Any] = {
-        "return_sequences": True, "return_state": True, "name": f"recurrent_{depth}"
-    }  # fmt: skip
-    if kind == "bilstm":
-        return lstm_layers.BiLSTM(units, **options)
-    if kind == "gru":
-        return lstm_layers.GRU(units, **options)
-    return lstm_layers.PeepholeLSTM(
-        units, peepholes="ifo" if kind == "peephole_lstm" else "", **options
-    )
 
 
 def compiled(
@@ -136,7 +120,6 @@ class Listener:
         if not config.streams:
             raise ValueError("centred features, a bilstm and the twin need what comes later")
         self.trained, self.config, self.alphabet = trained, config, alphabet
-        self._layers = {layer.name: layer for layer in trained.layers}
         self._space = alphabet.index(" ")
 
     def initial_states(self, batch: int | tf.Tensor) -> streaming.States:
@@ -146,23 +129,16 @@ class Listener:
         the word that is being said, padded with -1, and `last` (batch, 1) the best label of the
         newest frame: a letter that goes on after the border of a chunk is not written twice.
         """
-        leftovers = self._layers["front_end"].initial_state(batch)
         return {
             **served_features.initial_state(batch, self.config.audio, self.config.features),
-            **{f"{_FRONT}{depth}": left for depth, left in enumerate(leftovers)},
-            **streaming.initial_states(self.trained, batch),
+            **streaming.initial_trunk(self.trained, batch),
             SPOKEN: tf.zeros([batch, 0]),
             LAST: tf.fill([batch, 1], float(len(self.alphabet))),
         }
 
     def state_specs(self) -> dict[str, tf.TensorSpec]:
         """Returns specs of the states; rows, waiting frames, samples and letters are free."""
-        specs = {}
-        for name, state in self.initial_states(1).items():
-            waiting = name in ("samples", SPOKEN) or name.startswith(_FRONT)
-            inner = [None, *state.shape[2:]] if waiting else state.shape[1:]
-            specs[name] = tf.TensorSpec([None, *inner], state.dtype, name)
-        return specs
+        return streaming.specs(self.initial_states(1), "samples", SPOKEN)
 
     def logits(
         self, samples: tf.Tensor, states: streaming.States
@@ -171,15 +147,8 @@ class Listener:
         values, after = served_features.chunk(
             samples, states, self.config.audio, self.config.features
         )
-        names = [name for name in states if name.startswith(_FRONT)]
-        values = self._layers["normalisation"](values)
-        values, left = self._layers["front_end"].chunk(values, [states[name] for name in names])
-        after.update(zip(names, left, strict=True))
-        for layer in streaming.recurrent_layers(self.trained):
-            of_layer = streaming.state_names(layer)
-            values, *new = streaming.continued(layer, values, [states[name] for name in of_layer])
-            after.update(zip(of_layer, new, strict=True))
-        return self._layers["letters"](values), after
+        values, new = streaming.trunk(self.trained, values, states)
+        return self.trained.get_layer("letters")(values), after | new
 
     def __call__(
         self, samples: tf.Tensor, states: streaming.States, flush: tf.Tensor | bool = False

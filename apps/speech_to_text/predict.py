@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,6 @@ if typing.TYPE_CHECKING:
 
 TASK = "speech_to_text"
 STANDARD_INPUT = "-"
-_FILE_BLOCK_SECONDS, _PIPE_BLOCK_SECONDS = 1.0, 0.1
 _CAPTION_WORDS, _CAPTION_PAUSE_SECONDS = 8, 0.7
 
 
@@ -36,12 +35,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sound files (wav, flac, mp3 …), folders of them, or -: raw 16-bit mono of standard input."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     stream: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Take the inputs as streams, without the language model; without inputs, standard input."""
     raw_rate_hz: int | None = None
@@ -130,12 +126,8 @@ def predict(options: Options) -> Iterator[Answer]:
     with asking.model(TASK, serving.served, options) as model:
         rate = int(model.setting("sample_rate_hz"))
         for name in inputs:
-            if name == STANDARD_INPUT:
-                source, raw_rate = sys.stdin.buffer, options.raw_rate_hz or rate
-                blocks = sound_files.raw_blocks(source, raw_rate, rate, _PIPE_BLOCK_SECONDS)
-                yield from pieces(model, name, blocks, rate)
-                continue
-            length = sound_files.length(Path(name)).seconds
+            is_file = name != STANDARD_INPUT
+            length = sound_files.length(Path(name)).seconds if is_file else float("inf")
             if options.stream or length > sound_files.LONGEST_CLIP_SECONDS:
                 if options.words or options.srt or options.alternatives:
                     longest = f"{sound_files.LONGEST_CLIP_SECONDS:g}"
@@ -143,7 +135,7 @@ def predict(options: Options) -> Iterator[Answer]:
                         f"{name}: has {length:,.1f} s; words, captions and alternatives are of "
                         f"recordings of up to {longest} s: cut it, or ask for the text alone"
                     )
-                blocks = sound_files.blocks(Path(name), rate, _FILE_BLOCK_SECONDS)
+                blocks = sound_places.blocks(name, rate, options.raw_rate_hz)
                 yield from pieces(model, name, blocks, rate)
             else:
                 yield whole(model, name, sound_files.read(Path(name), rate), options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -105,21 +104,22 @@ def card(
             "Source": corpus.source,
         },
         results=results,
-        learning=[
-            plots.learning_curve(folder.plots, folder.history_file, "nats a letter"),
-            report.Paragraph(
-                "At first the network learns that most frames are blanks, and writes nothing: that "
-                "stretch looks like a failure and is usual. For the first "
-                f"{config.training.opening_fraction:.0%} of the steps nothing may be written in "
-                f"the first {config.training.opening_seconds:g} s of a recording, where a network "
-                "would else learn to guess the first letters. The training loss is measured with "
-                "dropout and masks, on altered recordings."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats a letter",
+            "At first the network learns that most frames are blanks, and writes nothing: that "
+            "stretch looks like a failure and is usual. For the first "
+            f"{config.training.opening_fraction:.0%} of the steps nothing may be written in "
+            f"the first {config.training.opening_seconds:g} s of a recording, where a network "
+            "would else learn to guess the first letters. The training loss is measured with "
+            "dropout and masks, on altered recordings.",
+        ),
         examples=[_alignment(folder, part, trained), _worst(folder, part, heard, decoded)],
         meaning=_MEANING,
         limits=_LIMITS,
-        serving=_serving(folder),
+        serving=report.ways_to_ask(
+            folder, "talk.wav --words", "@-", made_by=report.wav_request("talk.wav")
+        ),
         presets=configs.PRESETS,
     )
 
@@ -228,22 +228,3 @@ def _worst(
         if others:
             blocks.append(report.Passage("Otherwise decoded", "\n".join(others)))
     return report.Section("One that is right, and the worst ones", blocks)
-
-
-def _serving(folder: run_folder.RunFolder[configs.Config]) -> list[report.Block]:
-    run, task = shlex.quote(str(folder.path)), folder.task
-    body = '{"signature_name": "wav", "inputs": {"wav": [{"b64": "\'$(base64 -w 0 talk.wav)\'"}]}}'
-    return [
-        report.Commands(
-            "At the command line:",
-            f"python -m apps.{task}.predict --run {run} talk.wav --words",
-        ),
-        report.Commands(
-            "As a service, with stock TensorFlow Serving:",
-            f"python -m apps.{task}.export --run {run} --to exports\n"
-            f"docker run --rm -p 8501:8501 -e MODEL_NAME={task} \\\n"
-            f'    -v "$PWD/exports/{task}:/models/{task}" tensorflow/serving\n'
-            f"echo '{body}' |\n    curl -X POST localhost:8501/v1/models/{task}:predict -d @-",
-        ),
-        report.Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
-    ]

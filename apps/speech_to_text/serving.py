@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +76,6 @@ class ServedText:
         self.listener = (
             model.Listener(trained.model, config, trained.alphabet) if config.streams else None
         )
-        self.saved = tf.Module(name="served_text")
-        networks = (trained.model, trained.language_model)
-        self.saved.weights = [weight.value for each in networks for weight in each.weights]
         self.settings: dict[str, Any] = {
             "sample_rate_hz": config.audio.sample_rate_hz,
             "alphabet": "".join(trained.alphabet),
@@ -90,8 +86,8 @@ class ServedText:
         }
         if self.listener is not None:
             self.settings["states"] = list(self.listener.initial_states(1))
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module("served_text", trained.model, trained.language_model)
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
@@ -103,26 +99,16 @@ class ServedText:
             tf.TensorSpec([None], tf.float32, name) for name in ("language_weight", "word_bonus")
         ]
 
-        def made(function: Any, *specs: tf.TensorSpec) -> Any:
-            return tf.function(function, autograph=False, input_signature=specs)
-
-        found = {
-            "serving_default": made(self.recordings, *sound[:1]),
-            "padded": made(self.padded, *sound),
-            "wav": made(self.files, tf.TensorSpec([None], tf.string, "wav")),
-            "words": made(self.words, *sound),
-            "beam": made(self.beam, *sound, *weights),
-            "assets": self.assets.signature(),
-        }
+        found = self.assets.signatures(
+            serving_default=(self.recordings, sound[:1]),
+            padded=(self.padded, sound),
+            wav=(self.files, [tf.TensorSpec([None], tf.string, "wav")]),
+            words=(self.words, sound),
+            beam=(self.beam, [*sound, *weights]),
+        )
         if self.listener is not None:
-            states = {
-                name: tf.TensorSpec([None, None], tf.float32, name)
-                for name in self.listener.initial_states(1)
-            }
-            found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
-                chunk=tf.TensorSpec([None, None], tf.float32, "chunk"),
-                flush=tf.TensorSpec([], tf.bool, "flush"),
-                **states,
+            found["stream"] = served_sounds.stream_signature(
+                self.stream, self.listener, flush=tf.TensorSpec([], tf.bool, "flush")
             )
         return found
 
@@ -231,9 +217,8 @@ class ServedText:
         rows = tf.shape(chunk)[0]
         chunk = self._sound(chunk, "chunk")
         chunk = served_sounds.at_least_one_row(chunk)
-        first = self.listener.initial_states(tf.shape(chunk)[0])
-        specs, most = self.listener.state_specs(), LIMITS["rows_times_samples"]
-        before = served_sounds.states_before(states, rows, first, specs, most)
+        most = LIMITS["rows_times_samples"]
+        before = served_sounds.states_before(states, rows, self.listener, most)
         letters = float(len(self.trained.alphabet))
         for name, lowest in ((model.SPOKEN, -1.0), (model.LAST, 0.0)):
             holds = tf.reduce_all((before[name] >= lowest) & (before[name] <= letters))

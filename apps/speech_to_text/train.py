@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,14 +23,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         UserError: data that cannot be read, a run folder of another run, a full disk.
     """
     # TensorFlow takes seconds to import: only now, so that help and refusals are there at once.
-    import keras
     import numpy as np
 
     from apps.speech_to_text import data, evaluate, language_model, model, scoring, trained_model
     from apps.suite.distribution import distribution
+    from apps.suite.export import trained_run
     from apps.suite.runs import files, run_folder
     from apps.suite.sounds import feature_cache
-    from apps.suite.training import fit, optimizer
+    from apps.suite.training import fit, learning, optimizer
 
     corpus = data.load(config)
     print(data.told(corpus))
@@ -44,14 +43,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         print(f"{short:,} altered copies are too short for their texts, and are left out")
     fit.seed_everything(config.seed)
     settings, letters = config.training, len(corpus.alphabet)
-    description = {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "licence": corpus.licence,
-        "source": corpus.source,
-        "alphabet": list(corpus.alphabet),
-    }
-    with run_folder.start(Path(run), TASK, config, description, overwrite) as folder:
+    noted = run_folder.noted(corpus, alphabet=list(corpus.alphabet))
+    with run_folder.start(Path(run), TASK, config, noted, overwrite) as folder:
         mean, variance = feature_cache.statistics(learned.features)
         mean_letters = len(learned.labels) / max(1, len(learned.features.labels))
         with distribution.scope():
@@ -71,35 +64,23 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         )
         if config.evaluation.convolutional_twin:
             run_folder.takes_longer("the evaluation trains the twin without memory, about as long")
-        validation = scoring.Validation(network, held_out, corpus.alphabet)
-
-        def validate(_: keras.Model) -> dict[str, float]:
-            return validation()
-
-        def save_best(trained: keras.Model) -> None:
-            with files.replacing(folder.model_file) as partial:
-                trained.save(partial)
-
-        record = fit.fit(
+        record = learning.learn(
             network,
             lambda first_step: data.batches(learned, config, np.asarray(mean), first_step),
-            steps=settings.steps,
-            steps_per_checkpoint=settings.steps_per_checkpoint,
-            folder=folder,
-            save_best=save_best,
-            validate=validate,
-            patience_checkpoints=settings.patience_checkpoints,
+            settings,
+            folder,
+            scoring.Validation(network, held_out, corpus.alphabet),
         )
         language = language_model.train(config, texts, corpus.alphabet)
         with files.replacing(folder.path / trained_model.LANGUAGE_MODEL) as partial:
             language.save(partial)
-        best = keras.models.load_model(folder.model_file, compile=False)
+        best = trained_run.model(folder)
         both = trained_model.TrainedModel(best, language, corpus.alphabet, config)
         found = scoring.answers(scoring.Recogniser(both), held_out)
         weight, bonus = scoring.chosen_weights(found, corpus.validation.texts)
         print(f"language model: weight {weight:g}, bonus of a word {bonus:g}, chosen on validation")
         content = {"language_weight": weight, "word_bonus": bonus}
-        files.write_atomically(folder.path / trained_model.DECODING, json.dumps(content) + "\n")
+        files.write_json(folder.path / trained_model.DECODING, content)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

@@ -6,10 +6,7 @@ file stands beside each sound file, a csv or tsv, and a manifest of JSON lines.
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,25 +40,8 @@ class Utterance(NamedTuple):
         return ""
 
 
-@dataclass(frozen=True)
-class Source:
-    """All recordings of a data set, before they are divided.
-
-    Attributes:
-        parts: of each recording, "" where the data name none.
-        divided_by: what names the parts; "" where nothing does.
-        notes: what was understood and might surprise, a sentence each.
-    """
-
-    name: str
-    licence: str
-    source: str
-    utterances: tuple[Utterance, ...]
-    places: tuple[sound_places.Place, ...]
-    parts: tuple[str, ...]
-    divided_by: str
-    reader: sound_places.Reader
-    notes: tuple[str, ...] = ()
+Source = sound_places.Source[Utterance]
+"""All recordings of a data set, before they are divided."""
 
 
 class _Row(NamedTuple):
@@ -112,7 +92,7 @@ def find_files(path: Path, sample_rate_hz: int) -> Source:
         name=path.name,
         licence="your own",
         source=str(path.resolve()),
-        utterances=tuple(utterances),
+        recordings=tuple(utterances),
         places=tuple(places),
         parts=parts,
         divided_by=f"the parts of {path.name}" if any(parts) else "",
@@ -191,7 +171,7 @@ def _of_list(file: Path) -> Iterator[_Row]:
     if file.suffix.lower() in (".json", ".jsonl", ".manifest"):
         yield from _of_manifest(file)
     elif file.suffix.lower() in (".csv", ".tsv"):
-        for where, row in _table(file, {"path", "text"}):
+        for where, row in _table(file, "path", "text"):
             seconds = None
             if row.get("start") or row.get("end"):
                 start = _number(where, "start", row.get("start") or "0")
@@ -204,25 +184,10 @@ def _of_list(file: Path) -> Iterator[_Row]:
         raise errors.UserError(f"{file}: is not a list of recordings; give {_FORMS}")
 
 
-def _table(file: Path, needed: set[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def _table(file: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields place and values by column of each line of a table with a header."""
-    text = text_files.decoded(file)
-    is_tsv = file.suffix.lower() == ".tsv"
-    # A tsv has no quotes: sentences may begin with one
-    options: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if is_tsv else {}
-    reader = csv.reader(text.splitlines(keepends=True), **options)
-    header = [name.strip().lower() for name in next(reader, [])]
-    lacking = sorted(needed - set(header))
-    if lacking:
-        raise errors.UserError(
-            f"{file}, line 1: no column {lacking[0]}; the header has {', '.join(header)}"
-        )
-    for values in reader:
-        if any(value.strip() for value in values):
-            where = f"{file}, line {reader.line_num}"
-            if len(values) != len(header):
-                raise errors.UserError(f"{where}: {len(values)} values for {len(header)} columns")
-            yield where, dict(zip(header, map(str.strip, values), strict=True))
+    for number, row in labelled_files.rows(file, needed):
+        yield f"{file}, line {number}", row
 
 
 def _number(where: str, name: str, value: Any) -> float:
@@ -233,17 +198,8 @@ def _number(where: str, name: str, value: Any) -> float:
 
 
 def _of_manifest(file: Path) -> Iterator[_Row]:
-    for number, line in enumerate(text_files.decoded(file).split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{file}, line {number}"
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise errors.UserError(f"{where}: is not a JSON object, one on each line") from None
-        if not isinstance(row, dict) or not all(
-            isinstance(row.get(name), str) for name in ("audio_filepath", "text")
-        ):
+    for where, row in text_files.json_rows(text_files.decoded(file), file):
+        if not all(isinstance(row.get(name), str) for name in ("audio_filepath", "text")):
             raise errors.UserError(f"{where}: needs audio_filepath and text, both texts")
         seconds = None
         if row.get("offset") is not None:
@@ -274,7 +230,7 @@ def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
 def _of_common_voice(folder: Path) -> Iterator[_Row]:
     names = [each for each in ("train", "dev", "test") if (folder / f"{each}.tsv").is_file()]
     for name in names if "train" in names else ["validated"]:
-        for where, row in _table(folder / f"{name}.tsv", {"path", "sentence"}):
+        for where, row in _table(folder / f"{name}.tsv", "path", "sentence"):
             file = _joined(where, folder / "clips", row["path"])
             part = "" if name == "validated" else name
             yield _Row(where, file, row["sentence"], row.get("client_id", ""), part)
@@ -338,7 +294,7 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
         UserError: no such set, or not one of transcribed sounds.
     """
     builder = named_sets.prepare(name)
-    features, info = builder.info.features, builder.info
+    features = builder.info.features
     sound, text, speaker = (
         next((each for each in known if each in features), "")
         for known in (_SOUNDS, _TEXTS, _SPEAKERS)
@@ -349,29 +305,10 @@ def find_set(name: str, sample_rate_hz: int) -> Source:
             f"({' or '.join(_TEXTS)}); "
             f"its features are {', '.join(features)}"
         )
-    rate = getattr(features[sound], "sample_rate", None)
-    if not rate:
-        raise errors.UserError(f"{name}: does not say its sample rate; write it out as wav files")
-    if "train" not in info.splits:
-        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
-    has_snr = "snr_db" in features
-    columns = [text, *([speaker] if speaker else []), *(["snr_db"] if has_snr else [])]
-    laid = sound_places.laid_out(builder, name, sound, columns)
-    nobody = [""] * len(laid.names)
-    speakers = laid.columns[speaker] if speaker else nobody
-    ratios = laid.columns["snr_db"] if has_snr else nobody
-    return Source(
-        name=name,
-        licence=info.redistribution_info.license or "see source",
-        source=info.homepage or info.full_name,
-        utterances=tuple(
-            Utterance(named, said, who, float(ratio) if ratio else None)
-            for named, said, who, ratio in zip(
-                laid.names, laid.columns[text], speakers, ratios, strict=True
-            )
-        ),
-        places=laid.places,
-        parts=laid.parts,
-        divided_by=f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
-        reader=sound_places.SampleReader(laid.folder, rate, sample_rate_hz),
-    )
+    ratio = "snr_db" if "snr_db" in features else ""
+
+    def described(named: str, said: str, who: str, decibels: str) -> Utterance:
+        return Utterance(named, said, who, float(decibels) if decibels else None)
+
+    columns = (text, speaker, ratio)
+    return sound_places.of_set(builder, name, sound, columns, sample_rate_hz, described)

@@ -26,6 +26,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
+    from apps.suite.data import text_examples
     from apps.suite.texts import nearest_text
     from apps.summarization import baselines, data, measures, report, scoring, trained_model
 
@@ -38,6 +39,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     evaluation.refuse_diverged(folder, answers.scores)
     true, texts = [pair.target for pair in test], [pair.source for pair in test]
     sources = [data.joined(pair, settings.title) for pair in test]
+    text_examples.keep(folder.path, corpus, texts, 400)
     result = measures.scores(true, answers.summaries, sources)
     result["copied"] = report.share_copied(answers)
     print("summing up by the baselines", flush=True)

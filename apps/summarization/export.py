@@ -35,20 +35,11 @@ TASK = "summarization"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/summarization/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
+    """Writes the next version of the run's export, and returns it; see `saved_model.of_run`."""
     from apps.suite.export import saved_model
-    from apps.summarization import serving, trained_model
+    from apps.summarization import serving
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedSummaries(trained)
-    return saved_model.export(
-        TASK, trained.model, served, lambda: serving.requests(trained), destination
-    )
+    return saved_model.of_run(TASK, run_folder, serving.served, serving.requests, destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:

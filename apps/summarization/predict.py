@@ -14,7 +14,7 @@ import pydantic.dataclasses
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 from apps.suite.networks.config import BeamWidth
 from apps.suite.runs import config as fields
 from apps.suite.runs import files
@@ -32,12 +32,9 @@ class Options:
     """Texts to sum up; without any, and without files, each line of standard input is one."""
     input: tuple[Path, ...] = ()
     """Files, each a text, or folders of .txt files."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     max_words: fields.Count | None = None
     """Words of a summary at most; by default as in training."""
     min_words: fields.CountOrZero | None = None

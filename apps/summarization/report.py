@@ -100,15 +100,12 @@ def card(
             "Notes": "; ".join(corpus.notes) or "none",
         },
         results=results,
-        learning=[
-            plots.learning_curve(
-                folder.plots, folder.history_file, "nats a piece", higher_is_better=False
-            ),
-            report.Paragraph(
-                "The training loss is measured with dropout. The weights with the lowest loss on "
-                "the validation part were kept."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats a piece",
+            "The training loss is measured with dropout. The weights with the lowest loss on "
+            "the validation part were kept.",
+        ),
         examples=_examples(corpus, answers, config),
         meaning=_MEANING,
         limits=_LIMITS,

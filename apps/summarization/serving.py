@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.serving import limits, signatures, warmup_requests
@@ -60,9 +60,6 @@ class ServedSummaries:
     def __init__(self, trained: trained_model.TrainedModel) -> None:
         self.trained = trained
         self.summarizer = scoring.Summarizer(trained)
-        self.saved = tf.Module(name="served_summaries")
-        self.saved.weights = [weight.value for weight in trained.model.weights]
-        self.saved.vocabulary = trained.vocabulary
         search = trained.config.search
         self.settings = {
             "limits": LIMITS,
@@ -72,9 +69,12 @@ class ServedSummaries:
             "largest_beam_width": beam_search.LARGEST_WIDTH,
             "most_text_pieces": trained.config.text.most_text_pieces,
             "copying": trained.config.model.copying,
+            text_examples.SETTING: trained.example,
         }
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module(
+            "served_summaries", trained.model, vocabulary=trained.vocabulary
+        )
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
@@ -86,12 +86,11 @@ class ServedSummaries:
             tf.TensorSpec([], tf.int32, "beam_width"),
         ]
         pair = [text, tf.TensorSpec([None], tf.string, "summary")]
-        return {
-            "serving_default": tf.function(self.summaries, autograph=False, input_signature=asked),
-            "explain": tf.function(self.explain, autograph=False, input_signature=asked),
-            "score": tf.function(self.score, autograph=False, input_signature=pair),
-            "assets": self.assets.signature(),
-        }
+        return self.assets.signatures(
+            serving_default=(self.summaries, asked),
+            explain=(self.explain, asked),
+            score=(self.score, pair),
+        )
 
     def summaries(
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import keras
 
+from apps.suite.data import text_examples
 from apps.suite.export import trained_run
 from apps.suite.networks import encoder_decoder
 from apps.suite.runs import run_folder
@@ -17,11 +18,12 @@ VOCABULARY = "pieces"
 
 
 class TrainedModel(NamedTuple):
-    """A network (`model.build`), its pieces, and the config of its run."""
+    """A network (`model.build`), its pieces, the config of its run, and a test text or ""."""
 
     model: keras.Model
     vocabulary: subwords.Subwords
     config: configs.Config
+    example: str = ""
 
 
 def load(run: Path) -> TrainedModel:
@@ -35,4 +37,4 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     network = trained_run.model_of(
         folder, vocabulary.size, "pieces", folder.path / VOCABULARY, encoder_decoder.LOGITS
     )
-    return TrainedModel(network, vocabulary, folder.config)
+    return TrainedModel(network, vocabulary, folder.config, text_examples.kept(folder.path))

@@ -28,6 +28,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
     import numpy as np
 
+    from apps.suite.data import text_examples
     from apps.tagging import baselines, data, report, scoring, trained_model
 
     run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
@@ -43,6 +44,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     words_a_second = len(encoded.words) / (time.perf_counter() - began)
     evaluation.refuse_diverged(folder, *answers.probabilities, answers.labels)
     words, right = [each.words for each in test], [each.tags for each in test]
+    text_examples.keep(folder.path, corpus, [" ".join(each) for each in words], 200)
 
     def scores(tags: tag_measures.Tags) -> dict[str, float]:
         return tag_measures.scores(words, right, tags, scheme, names, seen)

@@ -22,20 +22,11 @@ TASK = "tagging"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the run's model to `destination/tagging/<version>`, which it returns.
-
-    Raises:
-        UserError: no finished run, or a destination that cannot be written.
-        RuntimeError: the export answers otherwise than Keras; it is removed again.
-    """
+    """Writes the next version of the run's export, and returns it; see `saved_model.of_run`."""
     from apps.suite.export import saved_model
-    from apps.tagging import serving, trained_model
+    from apps.tagging import serving
 
-    trained = trained_model.load(run_folder)
-    served = serving.ServedTags(trained)
-    return saved_model.export(
-        TASK, trained.model, served, lambda: serving.requests(trained), destination
-    )
+    return saved_model.of_run(TASK, run_folder, serving.served, serving.requests, destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import tyro
 
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 from apps.suite.texts import text_files, word_spans
 
 TASK = "tagging"
@@ -26,12 +26,9 @@ class Options:
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
     """Texts to tag; without any, each line of standard input is one."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     tokens: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """The texts are cut into words by single spaces; places are numbers of words."""
     columns: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

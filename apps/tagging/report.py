@@ -79,15 +79,12 @@ def card(
         },
         data={"Licence": corpus.licence, "Source": corpus.source, "Scheme": corpus.scheme},
         results=results,
-        learning=[
-            plots.learning_curve(
-                folder.plots, folder.history_file, "nats a word", higher_is_better=False
-            ),
-            report.Paragraph(
-                "The training loss is measured with dropout, per word of a sentence of mean "
-                "length. The weights with the best accuracy of validation words were kept."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats a word",
+            "The training loss is measured with dropout, per word of a sentence of mean "
+            "length. The weights with the best accuracy of validation words were kept.",
+        ),
         examples=[_sentences(corpus, answers)],
         meaning=_MEANING,
         limits=_LIMITS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.serving import limits, signatures, warmup_requests
 from apps.suite.texts import tag_schemes, word_spans
@@ -58,9 +58,6 @@ class ServedTags:
     def __init__(self, trained: trained_model.TrainedModel) -> None:
         self.trained = trained
         self.tokenizer = trained.config.data_format.tokenizer
-        self.saved = tf.Module(name="served_tags")
-        self.saved.weights = [weight.value for weight in trained.model.weights]
-        self.saved.vocabulary = trained.vocabulary
         names, scheme = trained.tag_names, trained.scheme
         plain = scheme == "plain"
         of_tags = [tag_schemes.split(f"I-{n}" if plain and n != "O" else n) for n in names]
@@ -76,19 +73,18 @@ class ServedTags:
             "has_outside": "O" in names,
             "label_names": list(trained.label_names),
             "limits": LIMITS,
+            text_examples.SETTING: trained.example,
         }
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module("served_tags", trained.model, vocabulary=trained.vocabulary)
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
         texts = tf.TensorSpec([None], tf.string, "text")
         words = tf.TensorSpec([None, None], tf.string, "tokens")
-        return {
-            "serving_default": tf.function(self.texts, autograph=False, input_signature=[texts]),
-            "tokens": tf.function(self.words, autograph=False, input_signature=[words]),
-            "assets": self.assets.signature(),
-        }
+        return self.assets.signatures(
+            serving_default=(self.texts, [texts]), tokens=(self.words, [words])
+        )
 
     def texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default`; spans are told by characters."""

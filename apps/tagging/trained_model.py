@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import keras
 
+from apps.suite.data import text_examples
 from apps.suite.export import trained_run
 from apps.suite.runs import run_folder
 from apps.suite.texts import words as vocabularies
@@ -17,7 +18,10 @@ VOCABULARY = "vocabulary"
 
 
 class TrainedModel(NamedTuple):
-    """A tagger (`model.build`), its vocabulary, the names of its outputs, its run's config."""
+    """A tagger (`model.build`), its vocabulary, the names of its outputs, its run's config.
+
+    `example` is a test sentence, or "".
+    """
 
     model: keras.Model
     vocabulary: vocabularies.Vocabulary
@@ -25,6 +29,7 @@ class TrainedModel(NamedTuple):
     label_names: tuple[str, ...]
     scheme: str
     config: configs.Config
+    example: str = ""
 
 
 def load(run: Path) -> TrainedModel:
@@ -37,4 +42,5 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     tags, labels = (tuple(folder.data[name]) for name in ("tag_names", "label_names"))
     vocabulary = vocabularies.load(folder.path / VOCABULARY)
     trained = trained_run.model_of(folder, len(tags), "tags", folder.config_file)
-    return TrainedModel(trained, vocabulary, tags, labels, folder.data["scheme"], folder.config)
+    names, example = (tags, labels, folder.data["scheme"]), text_examples.kept(folder.path)
+    return TrainedModel(trained, vocabulary, *names, folder.config, example)

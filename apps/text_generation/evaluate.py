@@ -119,17 +119,16 @@ def metrics_of(
     of_baselines = {name: scores(each.test_nats, characters) for name, each in counted.items()}
     validation, held_out = config.text.validation_fraction, config.text.test_fraction
     parts = {"train": tokens.train, "validation": tokens.validation, "test": tokens.test}
-    return {
-        "data": {
-            "examples": {name: len(part) for name, part in parts.items()},
-            "unit": "tokens",
-            "split": f"contiguous: the last {held_out:.0%} of the characters are the test part, "
-            f"the {validation:.0%} before them the validation part",
-        },
-        "primary": comparison.primary(PRIMARY, test, of_baselines, higher_is_better=False),
-        "test": test,
-        "baselines": of_baselines,
-    }
+    return comparison.metrics(
+        parts,
+        f"contiguous: the last {held_out:.0%} of the characters are the test part, "
+        f"the {validation:.0%} before them the validation part",
+        "tokens",
+        PRIMARY,
+        test,
+        of_baselines,
+        higher_is_better=False,
+    )
 
 
 def scores(nats: np.ndarray, characters: int) -> dict[str, float]:

@@ -25,7 +25,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, other data than it was trained on, a training that diverged.
     """
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
-    from apps.suite.data import pair_sets
+    from apps.suite.data import pair_sets, text_examples
     from apps.suite.sequences import pair_answers
     from apps.suite.texts import nearest_text
     from apps.translation import baselines, data, measures, report, trained_model
@@ -34,6 +34,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     trained, corpus, search = run.trained, run.data, run.config.search
     questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
+    text_examples.keep(folder.path, corpus, sources, 200)
     by_letters = measures.by_words(run.config.text.source_pieces, sources)
     print(f"translating {len(sources):,} test texts", flush=True)
     answers = trained.writer(sources, search.beam_width, trained.length_penalty)

@@ -13,7 +13,7 @@ import pydantic.dataclasses
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 from apps.suite.networks.config import BeamWidth
 from apps.suite.runs import config as fields
 from apps.suite.runs import files
@@ -29,12 +29,9 @@ class Options:
 
     texts: tyro.conf.Positional[tuple[str, ...]] = ()
     """Texts to translate; without any, each line of standard input is one."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     input: Path | None = None
     """Translate the lines of this file instead."""
     output: Path | None = None

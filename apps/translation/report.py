@@ -121,16 +121,13 @@ def card(
             "Languages": " to ".join(each or "not named" for each in corpus.languages),
         },
         results=results,
-        learning=[
-            plots.learning_curve(
-                folder.plots, folder.history_file, "nats a piece", higher_is_better=False
-            ),
-            report.Paragraph(
-                "The training loss is measured with dropout and smoothed targets. The weights "
-                "with the best BLEU of validation texts, translated without a beam, were kept; "
-                "history.csv has it for each checkpoint."
-            ),
-        ],
+        learning=report.learned(
+            folder,
+            "nats a piece",
+            "The training loss is measured with dropout and smoothed targets. The weights "
+            "with the best BLEU of validation texts, translated without a beam, were kept; "
+            "history.csv has it for each checkpoint.",
+        ),
         examples=[_attention(folder, account), _examples(account)],
         meaning=_MEANING,
         limits=_LIMITS,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from apps.suite.data import text_examples
 from apps.suite.export import assets
 from apps.suite.networks import beam_search
 from apps.suite.sequences import pair_answers
@@ -60,9 +60,6 @@ class ServedTranslations:
             ratio=trained.length_ratio,
             most_pieces=trained.config.text.most_pieces,
         )
-        self.saved = tf.Module(name="served_translations")
-        self.saved.weights = [weight.value for weight in trained.model.weights]
-        self.saved.source, self.saved.target = trained.source, trained.target
         search = trained.config.search
         self.settings = {
             "languages": list(trained.languages),
@@ -71,9 +68,12 @@ class ServedTranslations:
             "length_penalty": trained.length_penalty,
             "most_pieces": trained.config.text.most_pieces,
             "limits": pair_answers.LIMITS,
+            text_examples.SETTING: trained.example,
         }
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module(
+            "served_translations", trained.model, source=trained.source, target=trained.target
+        )
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
@@ -82,16 +82,12 @@ class ServedTranslations:
         )
         width, count = (tf.TensorSpec([], tf.int32, name) for name in ("beam_width", "count"))
         penalty = tf.TensorSpec([], tf.float32, "length_penalty")
-        functions = {
-            "serving_default": (self.best, [text, width, penalty]),
-            "alternatives": (self.alternatives, [text, count, penalty]),
-            "align": (self.align, [text, translation]),
-            "score": (self.score, [text, translation]),
-        }
-        return {
-            name: tf.function(function, autograph=False, input_signature=specs)
-            for name, (function, specs) in functions.items()
-        } | {"assets": self.assets.signature()}
+        return self.assets.signatures(
+            serving_default=(self.best, [text, width, penalty]),
+            alternatives=(self.alternatives, [text, count, penalty]),
+            align=(self.align, [text, translation]),
+            score=(self.score, [text, translation]),
+        )
 
     def best(
         self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 
 from apps.suite import errors
+from apps.suite.data import text_examples
 from apps.suite.export import trained_run
 from apps.suite.networks import encoder_decoder
 from apps.suite.runs import files, run_folder
@@ -25,6 +26,7 @@ class TrainedModel(NamedTuple):
         length_ratio: of the longest translation to its source, in tokens.
         languages: names of both, "" where the data have none.
         length_penalty: of the config, or the one that validation chose.
+        example: a test source, "" where none was kept.
     """
 
     model: keras.Model
@@ -34,6 +36,7 @@ class TrainedModel(NamedTuple):
     languages: tuple[str, str]
     config: configs.Config
     length_penalty: float
+    example: str = ""
 
     @property
     def writer(self) -> pair_answers.Writer:
@@ -62,6 +65,7 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
         (languages[0], languages[1]),
         folder.config,
         _length_penalty(folder),
+        text_examples.kept(folder.path),
     )
 
 

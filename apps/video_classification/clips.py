@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.suite import errors
 from apps.suite.commands import progress
-from apps.suite.data import labelled_files
+from apps.suite.data import corpora, labelled_files
 from apps.suite.data.config import OwnConfig
 
 KIND = labelled_files.Kind("video", "group", whole_groups=True)
@@ -64,24 +64,15 @@ def joined(first: Clips, second: Clips) -> Clips:
     )
 
 
-@dataclass(frozen=True)
-class Corpus:
+@dataclass(frozen=True, kw_only=True)
+class Corpus(corpora.Corpus[Clips]):
     """A data set, divided and sampled."""
 
-    name: str
-    licence: str
-    source: str
-    fingerprint: str  # SHA-256 of names, labels, groups, parts and content
-    split: str  # one sentence, such as "by group: 42 groups train, 9 validation, 9 test"
     label_names: tuple[str, ...]  # in order of the alphabet, or as a TFDS set has them
-    train: Clips
-    validation: Clips
-    test: Clips
     counts: dict[str, int]  # videos of each part
     skipped: tuple[str, ...] = ()  # `name: why` of what could not be decoded
     seconds: tuple[float, ...] = ()  # length of each decoded video; () where a set does not say
     unread: tuple[str, ...] = ()  # files of the folder that are not read, below it
-    notes: tuple[str, ...] = ()  # what was understood and might surprise, a sentence each
 
 
 @dataclass(frozen=True)

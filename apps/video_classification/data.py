@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from apps.suite import errors
-from apps.suite.data import division, labelled_files
+from apps.suite.data import division, labelled_files, named_sets
 from apps.suite.videos import clip_store, preprocessing
 from apps.video_classification import batches as example_batches
 from apps.video_classification import clips as parts_of_data
@@ -99,14 +98,12 @@ def _find(
     config: configs.Config, clips_per_video: int
 ) -> tuple[parts_of_data.Source, clip_store.Store]:
     name = config.data or DEFAULT
-    path = Path(name).expanduser()
-    if path.exists():
+    path = named_sets.own_path(name)
+    if path:
         source = parts_of_data.find_files(path, config.own)
         return source, clip_store.decoded(
             source, config.clips, clips_per_video, skip_unreadable=config.own.skip_unreadable
         )
-    if path.suffix == ".csv" or name.startswith((".", "/", "~")):
-        raise errors.UserError(f"{name}: no such file or folder")
     return set_data.find(name, config.clips, clips_per_video)
 
 

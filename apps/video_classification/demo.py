@@ -14,7 +14,7 @@ import matplotlib.axes
 import numpy as np
 
 from apps.suite import errors, process
-from apps.suite.demo import elements
+from apps.suite.demo import asked_file, elements
 from apps.suite.evaluation import plot_style
 from apps.suite.export import asking
 
@@ -40,24 +40,20 @@ class Seen(NamedTuple):
 
 def tab(model: asking.ExportedModel) -> None:
     """Adds the tab's fields to the page that is being built."""
-    with gradio.Row():
-        with gradio.Column(scale=2, min_width=300):
-            clip = gradio.Video(
-                label="A clip", sources=["upload", "webcam"], include_audio=True, height=300,
-                buttons=[],
-            )  # fmt: skip
-            ask = gradio.Button("Name it", variant="primary", size="md")
-            examples = [
-                gradio.Button(f"Example {at + 1}: a spot that moves", size="sm")
-                for at, _ in enumerate(example_videos(model))
-            ]
-            names = ", ".join(model.settings.get("label_names", []))
-            told = f"The model knows: {names}. Files that the browser cannot play are read as well."
-            elements.place(elements.note(told))
-        with gradio.Column(scale=3, min_width=300):
-            answer = elements.place()
 
-    @elements.answered
+    @functools.cache
+    def example(at: int) -> str:
+        return str(write_example(example_videos(model)[at]))
+
+    def examples() -> list[asked_file.Example]:
+        return [
+            asked_file.Example(
+                gradio.Button(f"Example {at + 1}: a spot that moves", size="sm"),
+                functools.partial(example, at),
+            )
+            for at, _ in enumerate(example_videos(model))
+        ]
+
     def show(file: str | None) -> str:
         seen = classify(model, file)
         return (
@@ -66,20 +62,14 @@ def tab(model: asking.ExportedModel) -> None:
             + strip(seen)
         )
 
-    ask.click(show, clip, answer, **elements.ANSWER)
-    for event in (clip.upload, clip.stop_recording):
-        event(show, clip, answer, **elements.ANSWER)
-    clip.clear(lambda: "", None, answer, **elements.ANSWER)
-
-    @functools.cache
-    def example(at: int) -> str:
-        return str(write_example(example_videos(model)[at]))
-
-    for at, button in enumerate(examples):
-        made = elements.filled(functools.partial(example, at))
-        button.click(made, None, [clip, answer], **elements.ANSWER).then(
-            elements.if_filled(show), [clip, answer], answer, **elements.ANSWER
-        )
+    names = ", ".join(model.settings.get("label_names", []))
+    asked_file.tab(
+        asked_file.video,
+        show,
+        button="Name it",
+        hint=f"The model knows: {names}. Files that the browser cannot play are read as well.",
+        examples=examples,
+    )
 
 
 def classify(model: asking.ExportedModel, file: str | None) -> Seen:

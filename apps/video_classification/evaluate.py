@@ -74,7 +74,6 @@ def _example(corpus: clips.Corpus, run: Path) -> str:
 
     A test video of the user's own files; of a set without files it is written into the run.
     """
-    from apps.suite.runs import files
     from apps.suite.videos import video_files
     from apps.video_classification import data
 
@@ -84,11 +83,8 @@ def _example(corpus: clips.Corpus, run: Path) -> str:
     file = (own if own.is_dir() else own.parent) / corpus.test.names[0]
     if own.exists() and file.is_file():
         return str(file)
-    written = run / "example.avi"
-    with files.replacing(written) as partial:
-        frames = corpus.test.read(slice(0, 1))[0][: corpus.test.lengths[0]]
-        video_files.write(partial, frames)
-    return str(written)
+    frames = corpus.test.read(slice(0, 1))[0][: corpus.test.lengths[0]]
+    return video_files.write_example(run, frames)
 
 
 def _why(metrics: dict[str, Any], config: configs.Config) -> str:

@@ -19,8 +19,8 @@ from typing import Any
 
 import keras
 
-import lstm_layers
 from apps.suite import process
+from apps.suite.networks import streaming
 from apps.suite.networks.pooling import EvidencePooling, FrameMask
 from apps.video_classification import config as configs
 from apps.video_classification import frame_encoder
@@ -128,7 +128,10 @@ def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
             keras.layers.Dropout(sizes.dropout, name=f"dropout_{n}")
             for n in range(sizes.layer_count)
         ),
-        *(_recurrent(sizes, depth) for depth in range(sizes.layer_count)),
+        *(
+            streaming.recurrent(sizes.layer, sizes.units, depth)
+            for depth in range(sizes.layer_count)
+        ),
         keras.layers.Dropout(sizes.dropout, name="dropout"),
         keras.layers.Dense(classes, dtype="float32", name=EVIDENCE),
         EvidencePooling(sizes.pooling == "last", dtype="float32", name="pooling"),
@@ -144,20 +147,3 @@ def _layers(config: configs.Config, classes: int) -> dict[str, keras.Layer]:
             keras.layers.Dense(1, use_bias=False, dtype="float32", name="attention"),
         ]
     return {layer.name: layer for layer in made}
-
-
-def _recurrent(sizes: configs.ModelConfig, depth: int) -> keras.Layer:
-    """Builds one layer over all frames, which also returns its states for streams."""
-    kind, units = sizes.layer, sizes.units
-    options: dict[str, Any] = {
-        "return_sequences": True,
-        "return_state": True,
-        "name": f"recurrent_{depth}",
-    }
-    if kind == "bilstm":
-        return lstm_layers.BiLSTM(units, **options)
-    if kind == "gru":
-        return lstm_layers.GRU(units, **options)
-    return lstm_layers.PeepholeLSTM(
-        units, peepholes="ifo" if kind == "peephole_lstm" else "", **options
-    )

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command, label_answers
 from apps.suite.videos import asked_videos
 from apps.video_classification import config as configs
 
@@ -35,12 +35,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Video files, and folders of them."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     timeline: Path | None = None
     """Folder for a picture of each video's labels over time: <video>.png, and <video>-dark.png."""
     annotated: Path | None = None
@@ -102,7 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(asked: Recogniser, video: AskedVideo, options: Options) -> Answer:
-    import numpy as np
 
     from apps.suite.runs import files
     from apps.suite.videos import video_files
@@ -110,8 +106,7 @@ def _answer(asked: Recogniser, video: AskedVideo, options: Options) -> Answer:
 
     found = video_files.read(video.path, asked.clips, asked.clips_per_video)
     likely = asked.probabilities(found.frames[:, : found.length]).mean(axis=0)
-    order = np.argsort(-likely, kind="stable")[: options.top]
-    labels = {asked.label_names[at]: float(likely[at]) for at in order}
+    labels = label_answers.likeliest(likely, asked.label_names, options.top)
     answer = Answer(str(video.path), labels, found.seconds)
     if video.timeline is None and video.annotated is None:
         return answer
@@ -144,9 +139,7 @@ def _print(options: Options) -> None:
         elif answer.reason:
             print(f"{answer.input}  left out: it {answer.reason}", flush=True)
         else:
-            (label, sure), *others = answer.labels.items()
-            rest = ", ".join(f"{name} {share:.2f}" for name, share in others)
-            print(f"{answer.input}  {label} {sure:.2f}" + (f"  ({rest})" if rest else ""))
+            print(label_answers.told(answer.input, answer.labels))
             for part in answer.segments:
                 times = f"{part.start_seconds:8.2f} to {part.end_seconds:.2f} s"
                 print(f"{times}  {part.label} {part.probability:.2f}", flush=True)
@@ -157,9 +150,8 @@ def _print(options: Options) -> None:
 def _object(answer: Answer) -> dict[str, Any]:
     if answer.reason:
         return {"input": answer.input, "error": answer.reason}
-    shares = {name: round(share, 4) for name, share in answer.labels.items()}
-    found: dict[str, Any] = {"input": answer.input, "label": next(iter(shares))}
-    found |= {"probabilities": shares, "seconds": round(answer.seconds, 3)}
+    found = label_answers.fields(answer.input, answer.labels)
+    found["seconds"] = round(answer.seconds, 3)
     if answer.segments:
         found["segments"] = [
             {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.export import assets
-from apps.suite.serving import limits, signatures, warmup_requests
-from apps.suite.videos import encoded_pictures, preprocessing, served_limits
+from apps.suite.serving import signatures, warmup_requests
+from apps.suite.videos import preprocessing, served_limits
 from apps.video_classification import config as configs
 from apps.video_classification import data, model, streams, trained_model
 
@@ -42,7 +40,6 @@ SIGNATURES = {
 """A stream's states begin as float32[b, 0]."""
 
 _PIXELS_AT_ONCE = 2**23  # of the clips that the network reads in one call; bounds the memory
-_PICTURES_AT_ONCE = 2  # that are decoded side by side; each takes some hundred megabytes at most
 
 
 class ServedVideo:
@@ -66,21 +63,17 @@ class ServedVideo:
         self.states: list[str] = []  # of a stream, in the order in which they are asked
         if config.model.per_frame:
             self.states = list(streams.initial_states(trained, 1))
-        self.saved = tf.Module(name="served_video")
-        self.saved.weights = [weight.value for weight in trained.weights]
         self.settings = self._settings()
-        self.assets = assets.Assets({assets.SETTINGS: json.dumps(self.settings, indent=2) + "\n"})
-        self.saved.assets = self.assets.saved
+        self.assets = assets.of_settings(self.settings)
+        self.saved = self.assets.module("served_video", trained)
 
     def signatures(self) -> dict[str, Any]:
         """Returns a traced or traceable function by the name of its signature."""
         frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
         encoded = tf.TensorSpec([None, None], tf.string, "encoded")
-        found = {
-            "serving_default": tf.function(self.videos, autograph=False, input_signature=[frames]),
-            "encoded": tf.function(self.files, autograph=False, input_signature=[encoded]),
-            "assets": self.assets.signature(),
-        }
+        found = self.assets.signatures(
+            serving_default=(self.videos, [frames]), encoded=(self.files, [encoded])
+        )
         if self.states:
             states = {name: tf.TensorSpec([None, None], tf.float32, name) for name in self.states}
             found["stream"] = tf.function(self.stream, autograph=False).get_concrete_function(
@@ -92,7 +85,7 @@ class ServedVideo:
         """Answers signature `serving_default`."""
         clips = self.config.clips
         frames = served_limits.frames_within(
-            _with_pixels(frames), clips.frames, clips, "pixels_of_all_clips"
+            served_limits.with_pixels(frames), clips.frames, clips, "pixels_of_all_clips"
         )
         sizes = tf.shape(frames)
         counts = tf.repeat(sizes[1], sizes[0])
@@ -104,7 +97,7 @@ class ServedVideo:
         encoded = served_limits.clips_within(
             encoded, "encoded", clips.frames, clips, "pixels_of_all_clips"
         )
-        rows, empty = tf.shape(encoded)[0], tf.equal(encoded, "")
+        empty = tf.equal(encoded, "")
         counts = tf.reduce_sum(tf.cast(~empty, tf.int32), axis=1)
         told = 'encoded: a row without a frame; one that is not "" is needed in each'
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(counts > 0), [told])]):
@@ -114,15 +107,7 @@ class ServedVideo:
             encoded, tf.argsort(tf.cast(empty, tf.int32), stable=True), axis=1, batch_dims=1
         )
         chosen = tf.where(real, tf.gather(in_front, indices, axis=1, batch_dims=1), "")
-        spec = tf.TensorSpec([clips.height, clips.width, 3], tf.uint8)
-        pixels = tf.map_fn(
-            self._file,
-            tf.reshape(chosen, [-1]),
-            fn_output_signature=spec,
-            parallel_iterations=_PICTURES_AT_ONCE,
-        )
-        shape = [rows, clips.frames, clips.height, clips.width, 3]
-        return self._answer(tf.reshape(pixels, shape), lengths)
+        return self._answer(served_limits.pictures(chosen, clips)[0], lengths)
 
     def stream(self, frames: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `stream`; states come and go as rows, whatever their inner shape.
@@ -130,15 +115,14 @@ class ServedVideo:
         A row that is empty stands for the state before the first frame.
         """
         clips = self.config.clips
-        frames = _with_pixels(frames)
+        frames = served_limits.with_pixels(frames)
         frames = served_limits.frames_within(
             frames, tf.shape(frames)[1], clips, "pixels_of_a_chunk"
         )
         batch, count = tf.unstack(tf.shape(frames)[:2])
         first = streams.initial_states(self.trained, batch)
         before = {
-            name: _unpacked(limits.finite(states[name], name), first[name], name)
-            for name in self.states
+            name: served_limits.unpacked(states[name], first[name], name) for name in self.states
         }
         flat = tf.reshape(frames, tf.concat([[batch * count], tf.shape(frames)[2:]], axis=0))
         sized = tf.reshape(
@@ -148,36 +132,22 @@ class ServedVideo:
         spare = tf.cast(batch == 0, tf.int32)
         evidence, after = streams.chunk(
             self.trained,
-            _longer(sized, spare),
-            {name: _longer(state, spare) for name, state in before.items()},
+            served_limits.longer(sized, spare),
+            {name: served_limits.longer(state, spare) for name, state in before.items()},
         )
         probabilities = tf.nn.softmax(evidence)[:batch]
         return {
             "probabilities": probabilities,
             "label": tf.gather(self.label_names, tf.argmax(probabilities, axis=2)),
             "label_names": self.label_names,
-            **{name: _packed(state[:batch]) for name, state in after.items()},
+            **{name: served_limits.packed(state[:batch]) for name, state in after.items()},
         }
-
-    def _file(self, encoded: tf.Tensor) -> tf.Tensor:
-        """Decodes one picture to uint8 [height, width, 3]; no bytes give a black picture."""
-        clips = self.config.clips
-
-        def decoded() -> tf.Tensor:
-            within = encoded_pictures.bounded(
-                encoded, served_limits.LIMITS["pixels_of_a_picture"], "encoded"
-            )
-            pixels = tf.io.decode_image(within, channels=3, expand_animations=False)
-            return preprocessing.fitted(_with_pixels(pixels[None, None])[0], clips)[0]
-
-        black = tf.zeros([clips.height, clips.width, 3], tf.uint8)
-        return tf.cond(tf.equal(encoded, ""), lambda: black, decoded)
 
     def _answer(self, frames: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers clips, uint8 [b, frames, height, width, 3]; `lengths` counts the real frames."""
         batch = tf.shape(frames)[0]
         spare = tf.cast(batch == 0, tf.int32)
-        frames, lengths = _longer(frames, spare), _longer(lengths, spare)
+        frames, lengths = served_limits.longer(frames, spare), served_limits.longer(lengths, spare)
         clips = self.config.clips
         at_once = max(1, _PIXELS_AT_ONCE // (clips.frames * clips.height * clips.width))
 
@@ -229,42 +199,6 @@ def served(run: Path) -> ServedVideo:
     """Builds the signatures over a finished run; raises what `trained_model.load` raises."""
     trained = trained_model.load(run)
     return ServedVideo(trained.model, trained.label_names, trained.config)
-
-
-def _with_pixels(frames: tf.Tensor) -> tf.Tensor:
-    """Returns the frames [b, n, height, width, 3] after a check that none of the sides is 0."""
-    sizes = tf.shape(frames)[1:4]
-    told = ["frames: [rows, frames, height, width, 3] with at least one frame of at least one"]
-    told += ["pixel are needed; frames, height and width are", sizes]
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sizes > 0), told)]):
-        return tf.identity(frames)
-
-
-def _longer(rows: tf.Tensor, spare: tf.Tensor) -> tf.Tensor:
-    """Appends `spare` rows of zeros."""
-    before = tf.zeros([rows.shape.rank, 1], tf.int32)
-    after = tf.concat([[[spare]], before[1:]], axis=0)
-    padded = tf.pad(rows, tf.concat([before, after], axis=1))
-    return tf.ensure_shape(padded, [None, *rows.shape[1:]])
-
-
-def _packed(state: tf.Tensor) -> tf.Tensor:
-    """Flattens a state to rows of numbers: [b, …] to [b, n]."""
-    return tf.reshape(state, [tf.shape(state)[0], math.prod(state.shape[1:])])
-
-
-def _unpacked(rows: tf.Tensor, first: tf.Tensor, name: str) -> tf.Tensor:
-    """Undoes `_packed`; empty rows stand for the `first` state, before any frame."""
-    packed = _packed(first)
-    batch, size = tf.shape(packed)[0], packed.shape[1]
-    given = tf.shape(rows)
-    told = [f"{name}: a state is rows of {size} numbers or of none, one for each row of frames;"]
-    told += ["it is", given]
-    fits = (given[0] == batch) & ((given[1] == 0) | (given[1] == size))
-    with tf.control_dependencies([tf.debugging.Assert(fits, told)]):
-        rows = tf.identity(rows)
-    rows = tf.concat([packed[:, : tf.where(given[1] == 0, size, 0)], rows], axis=1)
-    return tf.reshape(rows, tf.shape(first))
 
 
 def requests(

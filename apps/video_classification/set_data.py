@@ -32,13 +32,8 @@ def find(
     Raises:
         UserError: no such set, not one of labelled videos, or one without the split train.
     """
-    builder = named_sets.prepare(name)
+    builder = named_sets.prepare_with(name, "video", "label")
     features, info = builder.info.features, builder.info
-    lacking = [feature for feature in ("video", "label") if feature not in features]
-    if lacking:
-        raise errors.UserError(
-            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
-        )
     if "train" not in info.splits:
         raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
     folder = cache.folder("video_clips") / _key(builder, config, clips_per_video)

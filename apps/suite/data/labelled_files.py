@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apps.suite import errors
 from apps.suite.texts import text_files
@@ -289,7 +289,8 @@ def _of_csv(path: Path, kind: Kind) -> Found:
     examples, paths, aside = [], [], []
     line_of: dict[Path, int] = {}
     numbers: list[int] = []
-    for number, row in _rows(path, kind):
+    form = f"path,label[,{kind.group}][,part]"
+    for number, row in rows(path, ("path", "label"), form):
         place = f"{path}, line {number}"
         for column in ("path", "label"):
             if not row[column]:
@@ -341,16 +342,26 @@ def _check_groups(path: Path, examples: Sequence[Example], numbers: Sequence[int
         )
 
 
-def _rows(path: Path, kind: Kind) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the line number and the values by column of each row that is not empty."""
-    columns = ("path", "label", kind.group, "part")
-    reader = csv.reader(_lines(path))
+def rows(path: Path, needed: Sequence[str], told: str = "") -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the line number and the values by column of each row that is not empty.
+
+    Args:
+        path: of a csv or tsv, whose first line names its columns. A tsv has no quotes: sentences
+            may begin with one.
+        needed: columns that must be there.
+        told: the form of the first line, for errors; without it the columns that there are.
+
+    Raises:
+        UserError: a column that is missing, a line with another number of values.
+    """
+    is_tsv = path.suffix.lower() == ".tsv"
+    options: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if is_tsv else {}
+    reader = csv.reader(_lines(path), **options)
     header = [name.strip().lower() for name in next(reader, [])]
-    for column in columns[:2]:
+    for column in needed:
         if column not in header:
             raise errors.UserError(
-                f"{path}, line 1: no column {column}; "
-                f"the header is path,label[,{kind.group}][,part]"
+                f"{path}, line 1: no column {column}; the header is {told or ', '.join(header)}"
             )
     for values in reader:
         if not any(value.strip() for value in values):
@@ -359,8 +370,7 @@ def _rows(path: Path, kind: Kind) -> Iterator[tuple[int, dict[str, str]]]:
             raise errors.UserError(
                 f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} columns"
             )
-        row = dict(zip(header, (value.strip() for value in values), strict=True))
-        yield reader.line_num, {name: row[name] for name in columns if name in row}
+        yield reader.line_num, dict(zip(header, map(str.strip, values), strict=True))
 
 
 def _lines(path: Path) -> list[str]:

@@ -24,9 +24,15 @@ def own_path(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if path.suffix or name.startswith((".", "/", "~")):
+    # Endings begin with a letter, versions (name:1.0.0) do not
+    if path.suffix[1:2].isalpha() or name.startswith((".", "/", "~")):
         raise errors.UserError(f"{name}: no such file or folder")
     return None
+
+
+def is_embedded(name: str) -> bool:
+    """Returns whether a name is that of a set whose builder is one of `datasets/`."""
+    return _bare(name) in _own()
 
 
 def load(name: str, split: str) -> Any:
@@ -52,8 +58,7 @@ def prepare(name: str) -> Any:
     import tensorflow_datasets as tfds  # takes seconds, and own data never needs it
 
     logging.getLogger("absl").addFilter(_is_for_users)
-    bare = name.partition("/")[0].partition(":")[0]
-    own = bare in _own()
+    bare, own = _bare(name), is_embedded(name)
     if own:
         _register(bare)
     builder = _builder(tfds, name, bare)
@@ -75,6 +80,17 @@ def prepare(name: str) -> Any:
             f"{name}: cannot be prepared in {builder.data_path}: {_first_line(error)}"
         ) from error
     return _builder(tfds, name, bare)
+
+
+def prepare_with(name: str, *wanted: str) -> Any:
+    """Returns the builder of a set, prepared, that has these features; UserError for another."""
+    builder = prepare(name)
+    lacking = [feature for feature in wanted if feature not in builder.info.features]
+    if lacking:
+        raise errors.UserError(
+            f"{name}: has no {' and no '.join(lacking)} feature; it cannot be learned by this task"
+        )
+    return builder
 
 
 def _builder(tfds: Any, name: str, bare: str) -> Any:
@@ -115,6 +131,10 @@ def _silence(tfds: Any) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0][:300] or type(error).__name__
+
+
+def _bare(name: str) -> str:
+    return name.partition("/")[0].partition(":")[0]
 
 
 def _own() -> set[str]:

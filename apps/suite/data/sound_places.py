@@ -6,11 +6,11 @@ Samples of a TFDS set are laid out once in one file for random access.
 import hashlib
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from apps.suite.runs import files as whole_files
 from apps.suite.sounds import sound_files
 
 STANDARD_INPUT = "-"
+_FILE_BLOCK_SECONDS = 1.0
+_PIPE_BLOCK_SECONDS = 0.1  # a pipe may be a microphone, which should be answered at once
 
 
 class Place(NamedTuple):
@@ -115,6 +117,66 @@ class SampleReader:
         return np.fromfile(file, "<i2", place.frames, offset=2 * place.first_frame)
 
 
+class Described(Protocol):
+    """A recording as its task knows it: a tuple that begins with its name."""
+
+    @property
+    def name(self) -> str: ...
+    def __getitem__(self, at: slice, /) -> tuple[Any, ...]: ...
+
+
+Recording = TypeVar("Recording", bound=Described)
+
+
+@dataclass(frozen=True)
+class Clips(Generic[Recording]):
+    """Recordings of a part; pickles without samples, for the processes that extract features."""
+
+    recordings: tuple[Recording, ...]
+    places: tuple[Place, ...]  # one for each recording
+    reader: Reader
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Returns float32 [samples] at the rate of the reader."""
+        return self.reader.read(self.places[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[Recording]):
+    """All recordings of a data set, before they are divided.
+
+    Attributes:
+        name, licence, source: of the data.
+        recordings, places, parts: of each one; a part is "" where the data name none.
+        divided_by: what names the parts, such as "column part of words.csv"; "" where nothing does.
+        reader: of the places.
+        background: sound files without words.
+        unread: as `labelled_files.Found` has them.
+        notes: what was understood and might surprise, a sentence each.
+    """
+
+    name: str
+    licence: str
+    source: str
+    recordings: tuple[Recording, ...]
+    places: tuple[Place, ...]
+    parts: tuple[str, ...]
+    divided_by: str
+    reader: Reader
+    background: tuple[Path, ...] = ()
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def add_content(digest: Any, parts: Mapping[str, Clips[Any]]) -> None:
+    """Adds the first three fields of all recordings, their parts and their content to a hash."""
+    for part, held in parts.items():
+        contents = held.reader.digests(held.places)
+        for each, place, content in zip(held.recordings, held.places, contents, strict=True):
+            facts = (part, *each[:3], place.first_frame, place.frames, content)
+            digest.update("\n".join(map(str, facts)).encode() + b"\0")
+
+
 _SAMPLES, _INDEX = "samples.int16", "index.npz"
 _LAYOUT = 2  # of these two files
 
@@ -135,6 +197,45 @@ class LaidOut(NamedTuple):
     places: tuple[Place, ...]
     parts: tuple[str, ...]
     columns: Mapping[str, list[str]]
+
+
+def of_set(
+    builder: Any,
+    name: str,
+    audio: str,
+    columns: Sequence[str],
+    sample_rate_hz: int,
+    describe: Callable[..., Recording],
+) -> Source[Recording]:
+    """Returns a TFDS set of sounds, whose parts are its splits; see `laid_out`.
+
+    Args:
+        builder, name, audio: as there.
+        columns: likewise; "" for one that the set does not have.
+        sample_rate_hz: to which samples are brought.
+        describe: returns a recording, given its name and the texts of the columns.
+
+    Raises:
+        UserError: a set that does not say its sample rate, or that has no split train.
+    """
+    info = builder.info
+    rate = getattr(info.features[audio], "sample_rate", None)
+    if not rate:
+        raise errors.UserError(f"{name}: does not say its sample rate; write it out as wav files")
+    if "train" not in info.splits:
+        raise errors.UserError(f"{name}: has no split train, only {', '.join(info.splits)}")
+    laid = laid_out(builder, name, audio, [each for each in columns if each])
+    texts = [laid.columns[each] if each else [""] * len(laid.names) for each in columns]
+    return Source(
+        name=name,
+        licence=info.redistribution_info.license or "see source",
+        source=info.homepage or info.full_name,
+        recordings=tuple(itertools.starmap(describe, zip(laid.names, *texts, strict=True))),
+        places=laid.places,
+        parts=laid.parts,
+        divided_by=f"the splits of {info.full_name}" if len(set(laid.parts)) > 1 else "",
+        reader=SampleReader(laid.folder, rate, sample_rate_hz),
+    )
 
 
 def laid_out(builder: Any, name: str, audio: str, columns: Sequence[str]) -> LaidOut:
@@ -257,3 +358,17 @@ def asked(names: Sequence[str]) -> Iterator[str]:
             yield name
         else:
             raise errors.UserError(f"{path}: no such file or folder")
+
+
+def blocks(name: str, sample_rate_hz: int, raw_rate_hz: int | None) -> Iterator[np.ndarray]:
+    """Yields the sound of a file, or of standard input, block by block; see `sound_files.blocks`.
+
+    Args:
+        name: of `asked`.
+        sample_rate_hz: of the samples that are yielded.
+        raw_rate_hz: of standard input, None for the same.
+    """
+    if name == STANDARD_INPUT:
+        source, rate = sys.stdin.buffer, raw_rate_hz or sample_rate_hz
+        return sound_files.raw_blocks(source, rate, sample_rate_hz, _PIPE_BLOCK_SECONDS)
+    return sound_files.blocks(Path(name), sample_rate_hz, _FILE_BLOCK_SECONDS)

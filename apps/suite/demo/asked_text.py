@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio
 
 from apps.suite import errors
+from apps.suite.data import text_examples
 from apps.suite.demo import elements
 from apps.suite.export import asking
 from apps.suite.tables import reader
@@ -97,6 +98,8 @@ def checked(text: str | None, longest: int) -> str:
 
 
 def example(model: asking.ExportedModel, otherwise: str) -> str:
-    """Returns a text that the export itself was checked with, or another where that has none."""
+    """Returns the test text of the export, one it was checked with, or `otherwise`."""
+    if kept := model.settings.get(text_examples.SETTING, ""):
+        return str(kept)
     texts = [each.decode() for each in model.example().get("text", [])]
     return next((each for each in texts if each.strip()), otherwise)

@@ -114,12 +114,7 @@ def metrics(
     test = scores(labels, probabilities, top)
     test |= {"cross_entropy": cross_entropy(labels, probabilities), **further}
     of_baselines = {name: scores(labels, each, top) for name, each in baselines.items()}
-    return {
-        "data": {"examples": dict(examples), "unit": unit, "split": split},
-        "primary": comparison.primary(PRIMARY, test, of_baselines, higher_is_better=True),
-        "test": test,
-        "baselines": of_baselines,
-    }
+    return comparison.metrics(examples, split, unit, PRIMARY, test, of_baselines)
 
 
 def further_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

@@ -43,7 +43,7 @@ def primary(
 
 
 def metrics(
-    parts: Mapping[str, Sized],
+    parts: Mapping[str, Sized | int],
     split: str,
     unit: str,
     metric: str,
@@ -56,7 +56,7 @@ def metrics(
     """Returns the metrics of an evaluation, see `run_folder.RunFolder.write_metrics`.
 
     Args:
-        parts: of the data, by name.
+        parts: of the data, or the sizes of those, by name.
         split: tells how they were made.
         unit: of what they hold, in the plural.
         metric: the primary one.
@@ -65,9 +65,9 @@ def metrics(
         higher_is_better: of the primary metric.
         noted: further facts on the data.
     """
-    examples = {name: len(part) for name, part in parts.items()}
+    counts = {n: len(part) if isinstance(part, Sized) else part for n, part in parts.items()}
     return {
-        "data": {"examples": examples, "unit": unit, "split": split, **noted},
+        "data": {"examples": counts, "unit": unit, "split": split, **noted},
         "primary": primary(metric, test, baselines, higher_is_better),
         "test": test,
         "baselines": baselines,

@@ -162,6 +162,12 @@ def render(folder: run_folder.RunFolder[Any], card: Card, metrics: Mapping[str, 
     return folder.report_file
 
 
+def learned(folder: run_folder.RunFolder[Any], unit: str, told: str, **options: Any) -> list[Block]:
+    """Returns the learning curve of a run and a paragraph on it; see `plots.learning_curve`."""
+    curve = plots.learning_curve(folder.plots, folder.history_file, unit, **options)
+    return [curve, Paragraph(told)]
+
+
 def ways_to_ask(
     folder: run_folder.RunFolder[Any],
     arguments: str,
@@ -192,6 +198,12 @@ def ways_to_ask(
         ),
         Paragraph(f"All inputs and signatures are described in apps/{task}/README.md."),
     ]
+
+
+def wav_request(file: str) -> str:
+    """Returns a command that writes the body of a request of signature `wav` for a file."""
+    body = '{"signature_name": "wav", "inputs": {"wav": [{"b64": "'
+    return f"""echo '{body}'$(base64 -w 0 {file})'"}}]}}}}'"""
 
 
 def asked_with_text(

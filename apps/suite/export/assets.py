@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -45,11 +47,34 @@ class Assets:
             self._read, autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "name")]
         )
 
+    def module(self, name: str, *networks: keras.Model, **held: Any) -> tf.Module:
+        """Returns what has to be saved: weights of networks, these files, and what else is held."""
+        made = tf.Module(name=name)
+        made.weights = [weight.value for network in networks for weight in network.weights]
+        made.assets = self.saved
+        for attribute, value in held.items():
+            setattr(made, attribute, value)
+        return made
+
+    def signatures(
+        self, **functions: tuple[Callable[..., Any], Sequence[tf.TensorSpec]]
+    ) -> dict[str, Any]:
+        """Returns functions that can be traced, by the names of their signatures, and `assets`."""
+        return {
+            name: tf.function(function, autograph=False, input_signature=specs)
+            for name, (function, specs) in functions.items()
+        } | {SIGNATURE: self.signature()}
+
     def _read(self, name: tf.Tensor) -> dict[str, tf.Tensor]:
         content = tf.fill(tf.shape(name), "")
         for known, text in self._contents.items():
             content = tf.where(tf.equal(name, known), text, content)
         return {"content": content}
+
+
+def of_settings(settings: Mapping[str, Any]) -> Assets:
+    """Returns the files of an export that has its settings alone."""
+    return Assets({SETTINGS: json.dumps(settings, indent=2) + "\n"})
 
 
 def request() -> warmup_requests.Request:

@@ -30,6 +30,32 @@ class Served(Protocol):
         """Returns the functions to export, by name; see `write`."""
 
 
+def of_run(
+    task: str,
+    run: Path,
+    serve: Callable[[Path], Any],
+    requests: Callable[[Any], Sequence[warmup_requests.Request]],
+    destination: Path,
+) -> Path:
+    """Writes the next version of the export of a run, and returns its folder; see `write`.
+
+    Args:
+        task: name of the task.
+        run: folder of a finished run.
+        serve: builds the signatures over it; `trained` of them is what training left, with a
+            `model`.
+        requests: makes the warm-up requests of what training left.
+        destination: folder of the exports of all tasks.
+
+    Raises:
+        UserError: no finished run, or a destination that cannot be written.
+        RuntimeError: the export answers otherwise than Keras; it is removed again.
+    """
+    served = serve(run)
+    trained = served.trained
+    return export(task, trained.model, served, lambda: requests(trained), destination)
+
+
 def export(
     task: str,
     model: keras.Model,

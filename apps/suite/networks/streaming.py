@@ -1,6 +1,8 @@
-"""Holds the states of a model's recurrent layers by name, so that a stream can carry them."""
+"""Builds recurrent layers, and holds their states by name, so that a stream can carry them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,6 +11,24 @@ import lstm_layers
 
 States = dict[str, tf.Tensor]
 """States of a stream, by name; the batch comes first."""
+
+_FRONT = "convolution_"  # names of the states that belong to a front end
+
+
+def recurrent(kind: str, units: int, depth: int) -> keras.Layer:
+    """Builds a layer over all steps, which also returns its states for streams.
+
+    Args:
+        kind: bilstm (which hears no stream), gru, lstm or peephole_lstm.
+        units: of the layer, in each direction.
+        depth: number of layers below it.
+    """
+    options: dict[str, Any] = {
+        "return_sequences": True, "return_state": True, "name": f"recurrent_{depth}"
+    }  # fmt: skip
+    if kind == "bilstm":
+        return lstm_layers.BiLSTM(units, **options)
+    return lstm_layers.layer_of_kind(kind, units=units, **options)
 
 
 def recurrent_layers(trained: keras.Model) -> list[keras.Layer]:
@@ -55,6 +75,59 @@ def continued(
         lambda: tuple(layer(values, initial_state=states)),
         lambda: (tf.zeros((tf.shape(values)[0], 0, layer.units)), *states),
     )
+
+
+def initial_trunk(trained: keras.Model, batch: int | tf.Tensor) -> States:
+    """Returns the states of `trunk` at the start of a stream: zeros, all float32.
+
+    `convolution_0`, `convolution_1` (batch, frames, bands, filters) of a layer `front_end`: frames
+    that are still to be seen again, a number that changes from call to call. Then those of
+    `initial_states`, which raises.
+    """
+    front = [layer for layer in trained.layers if layer.name == "front_end"]
+    left = front[0].initial_state(batch) if front else ()
+    states = {f"{_FRONT}{depth}": leftover for depth, leftover in enumerate(left)}
+    return {**states, **initial_states(trained, batch)}
+
+
+def trunk(trained: keras.Model, features: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+    """Computes the next outputs of the recurrent layers of a model that hears features.
+
+    Args:
+        trained: of the layers `normalisation`, `front_end` if it has one, and `recurrent_…`.
+        features: float32 (batch, frames, channels), any number of frames, none included.
+        states: those of `initial_trunk`, or what the last call returned; others are left alone.
+
+    Returns:
+        Values (batch, new frames, units) and the new states.
+    """
+    layers = {layer.name: layer for layer in trained.layers}
+    after: States = {}
+    values = layers["normalisation"](features)
+    if "front_end" in layers:
+        names = [name for name in states if name.startswith(_FRONT)]
+        values, left = layers["front_end"].chunk(values, [states[name] for name in names])
+        after.update(zip(names, left, strict=True))
+    for layer in recurrent_layers(trained):
+        names = state_names(layer)
+        values, *new = continued(layer, values, [states[name] for name in names])
+        after.update(zip(names, new, strict=True))
+    return values, after
+
+
+def specs(first: States, *waiting: str) -> dict[str, tf.TensorSpec]:
+    """Returns specs of states: rows are free, and so is what waits for more of the stream.
+
+    Args:
+        first: the states before the first step.
+        waiting: names of those, besides the front end's, whose side after the batch is free.
+    """
+    found = {}
+    for name, state in first.items():
+        is_free = name in waiting or name.startswith(_FRONT)
+        inner = [None, *state.shape[2:]] if is_free else state.shape[1:]
+        found[name] = tf.TensorSpec([None, *inner], state.dtype, name)
+    return found
 
 
 def packed(states: States) -> States:

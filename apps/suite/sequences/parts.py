@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from apps.suite import errors
-from apps.suite.data import account, division, labelled_files
+from apps.suite.data import account, corpora, division, labelled_files
 from apps.suite.data.config import OwnConfig
 from apps.suite.sequences import ragged
 from apps.suite.sequences.config import SequenceFormatConfig
@@ -46,27 +46,14 @@ class Folds(Generic[Part]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus(Generic[Part]):
+class Corpus(corpora.Corpus[Part]):
     """Sequences or texts in three parts.
 
     Attributes:
-        name, source, licence, fingerprint: of the data.
-        split: how the parts were made, in words.
-        train, validation, test: the parts.
         folds: train and validation part put together, for several members; None for one network.
-        notes: for the user.
     """
 
-    name: str
-    source: str
-    licence: str
-    fingerprint: str
-    split: str
-    train: Part
-    validation: Part
-    test: Part
     folds: Folds[Part] | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -77,11 +64,6 @@ class Corpus(Generic[Part]):
     def channel_names(self) -> tuple[str, ...]:
         """Returns the names of the channels; none for texts."""
         return self.train.sequences.channel_names
-
-    @property
-    def parts(self) -> dict[str, Part]:
-        """Returns the parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def learning(self) -> Folds[Part]:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -187,3 +188,14 @@ def _flat(values: Any) -> Any:
     """Reshapes (batch, frames, bands, filters) to (batch, frames, bands · filters)."""
     batch, frames = ops.shape(values)[:2]
     return ops.reshape(values, (batch, frames, math.prod(values.shape[2:])))
+
+
+def drawn(network: keras.Model, rows: int, frames: int, draw: np.random.Generator) -> np.ndarray:
+    """Draws features float32 (rows, frames, channels) like those that a network was made for.
+
+    They are normal, with the mean and the deviation of its layer `normalisation`.
+    """
+    layer = network.get_layer("normalisation")
+    mean, deviation = np.asarray(layer.mean), np.sqrt(np.asarray(layer.variance))
+    values = draw.normal(size=(rows, frames, network.input["features"].shape[-1]))
+    return (mean.reshape(-1) + deviation.reshape(-1) * values).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -57,22 +58,37 @@ def state(state: tf.Tensor, rows: tf.Tensor, most: int, name: str) -> tf.Tensor:
     return limits.finite(state, name)
 
 
+class Listener(Protocol):
+    """Hears streams, whose states are tensors in and out."""
+
+    def initial_states(self, batch: int | tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the states before the first sample, by name, the batch first."""
+        ...
+
+    def state_specs(self) -> dict[str, tf.TensorSpec]:
+        """Returns specs of the states."""
+        ...
+
+
+def stream_signature(function: Any, listener: Listener, **further: tf.TensorSpec) -> Any:
+    """Traces a signature of `chunk` float32 [b, n], the states as rows, and further inputs."""
+    names = ("chunk", *listener.initial_states(1))
+    given = {name: tf.TensorSpec([None, None], tf.float32, name) for name in names}
+    return tf.function(function, autograph=False).get_concrete_function(**given, **further)
+
+
 def states_before(
-    given: Mapping[str, tf.Tensor],
-    rows: tf.Tensor,
-    first: Mapping[str, tf.Tensor],
-    specs: Mapping[str, tf.TensorSpec],
-    most: int,
+    given: Mapping[str, tf.Tensor], rows: tf.Tensor, listener: Listener, most: int
 ) -> dict[str, tf.Tensor]:
     """Returns the states of a stream as its listener takes them; see `state` and `unpacked`.
 
     Args:
         given: rows of a request, by the states' names.
-        rows: of the chunk.
-        first: initial states, of as many rows but at least one.
-        specs: of the states.
+        rows: of the chunk; none counts as one.
+        listener: of the stream.
         most: highest product of a state's sides.
     """
+    first, specs = listener.initial_states(tf.maximum(rows, 1)), listener.state_specs()
     return {
         name: unpacked(
             at_least_one_row(state(given[name], rows, most, name)), start, specs[name].shape

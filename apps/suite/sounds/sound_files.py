@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.runs import files
 from apps.suite.sounds import wav_headers
 
 SUFFIXES = (
@@ -257,3 +258,10 @@ def wav_bytes(waveform: np.ndarray, sample_rate_hz: int) -> bytes:
     whole = np.clip(np.round(waveform * 32768.0), -32768, 32767).astype(np.int16)
     soundfile.write(content, whole, sample_rate_hz, subtype="PCM_16", format="WAV")
     return content.getvalue()
+
+
+def write_example(run: Path, waveform: np.ndarray, sample_rate_hz: int) -> str:
+    """Writes a recording into a run's folder; returns its path, for a command to try first."""
+    written = run / "example.wav"
+    files.write_atomically(written, wav_bytes(waveform, sample_rate_hz))
+    return str(written)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.suite import errors
+from apps.suite.runs import files
 from apps.suite.videos import containers, fitting, sampling
 from apps.suite.videos.config import ClipConfig
 from apps.suite.videos.opencv import cv2
@@ -347,3 +348,11 @@ def write(path: Path, frames: np.ndarray) -> None:
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     writer.release()
+
+
+def write_example(run: Path, frames: np.ndarray) -> str:
+    """Writes a video into a run's folder; returns its path, for a command to try first."""
+    written = run / "example.avi"
+    with files.replacing(written) as partial:
+        write(partial, frames)
+    return str(written)

@@ -94,8 +94,8 @@ def texts_beside(folder):
 @pytest.mark.parametrize("layout", [ljspeech, common_voice, kaldi, nemo, texts_beside, listed])
 def test_every_layout_gives_the_same_texts(tmp_path, layout):
     found = utterances.find_files(layout(tmp_path), RATE)
-    assert [each.text for each in found.utterances] == TEXTS
-    assert len({each.name for each in found.utterances}) == len(TEXTS)
+    assert [each.text for each in found.recordings] == TEXTS
+    assert len({each.name for each in found.recordings}) == len(TEXTS)
     assert found.reader.seconds(found.places) == pytest.approx([1.5] * len(TEXTS))
     if layout is not nemo:
         sounds = [found.reader.read(place) for place in found.places]
@@ -188,7 +188,7 @@ def test_a_transcript_without_letters_is_named(tmp_path):
 def test_a_manifest_that_is_not_json_names_its_line(tmp_path):
     file = nemo(tmp_path)
     file.write_text(file.read_text() + "{'audio'\n")
-    assert "line 7" in refusal(file)
+    assert "manifest.json:7" in refusal(file)
 
 
 def test_a_stretch_beyond_the_end_of_its_file_is_named(tmp_path):
@@ -196,7 +196,7 @@ def test_a_stretch_beyond_the_end_of_its_file_is_named(tmp_path):
     row = {"audio_filepath": "long.wav", "text": "tea", "offset": 8.0, "duration": 5.0}
     file.write_text(json.dumps(row))
     told = refusal(file)
-    assert "line 1" in told
+    assert "manifest.json:1" in told
     assert "8 to 13 s" in told
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from apps.suite import errors
+from apps.suite.demo import asked_text
 from apps.suite.export import asking
 from apps.summarization import demo, serving
 from tests.apps.summarization import small_run
@@ -29,3 +30,9 @@ def test_the_page_shows_the_summary_the_text_and_the_pieces(model):
 def test_no_text_and_too_long_a_text_are_told(model, text, told):
     with pytest.raises(errors.UserError, match=told):
         demo.summed_up(model, text, 5)
+
+
+def test_the_tab_begins_with_the_test_text_that_the_run_kept():
+    trained = small_run.trained()._replace(example=small_run.TEXTS[1])
+    kept = asking.of_served("summarization", serving.ServedSummaries(trained))
+    assert asked_text.example(kept, "otherwise") == small_run.TEXTS[1]

@@ -74,3 +74,16 @@ def test_two_processes_may_prepare_the_same_set_at_once(data_folder):
     outputs = [process.communicate(timeout=300)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert all(b"king_james_bible" in output for output in outputs)
+
+
+def test_a_name_with_a_version_is_that_of_a_set_and_one_with_an_ending_that_of_a_file(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert named_sets.own_path("spoken_commands:1.0.0") is None
+    assert named_sets.own_path("movielens/1m-ratings") is None
+    for name in ("words.csv", "talks.jsonl", "./words", "~/nowhere/words"):
+        with pytest.raises(errors.UserError, match="no such file"):
+            named_sets.own_path(name)
+    (tmp_path / "words").mkdir()
+    assert named_sets.own_path("words") == Path("words")

@@ -23,6 +23,25 @@ def test_the_primary_metric_is_set_beside_the_best_baseline():
     assert metrics(2.0, {"a": 3.0, "b": 2.5}, True)["primary"]["baseline"]["name"] == "a"
 
 
+def test_the_metrics_of_an_evaluation_count_parts_by_their_sizes_or_by_themselves():
+    parts = {"train": ["a", "b", "c"], "test": 7}
+    given = ({"error": 2.0, "units": 4}, {"mean": {"error": 3.0}})
+    found = comparison.metrics(
+        parts, "by unit", "series", "error", *given, higher_is_better=False, counts={"rows": 9}
+    )
+    assert found == {
+        "data": {
+            "examples": {"train": 3, "test": 7},
+            "unit": "series",
+            "split": "by unit",
+            "counts": {"rows": 9},
+        },
+        "primary": comparison.primary("error", *given, higher_is_better=False),
+        "test": given[0],
+        "baselines": given[1],
+    }
+
+
 def test_a_result_without_a_baseline_is_refused():
     with pytest.raises(ValueError, match="no baseline has the primary metric error"):
         comparison.primary("error", {"error": 1.0}, {"mean": {"other": 2.0}}, False)
