@@ -148,6 +148,7 @@ _MEDIUM = Config(
         embedding_units=256,
         embedding_dropout=0.5,
         dropout=0.5,
+        transitions=100,
         history_items=20,
     ),
     training=TrainingConfig(steps=3_000),
