@@ -22,8 +22,8 @@ _CHOICE_QUERIES = 2_000  # most of validation that a choice looks at
 _MOST_SCORES = 1 << 27  # of the network, queries times items, that are kept in memory: 512 MB
 # Numbers that are tried, in the order of a walk from the one that is best so far. The weights of
 # the first walk belong to a power of the evidence: counts are larger than their shares.
-_WEIGHTS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_FIRST_WEIGHTS = {0.0: 0.01, 0.5: 0.1, 1.0: 0.3}
+_WEIGHTS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_FIRST_WEIGHTS = {0.0: 1e-3, 0.5: 0.1, 1.0: 0.3}
 _FURTHER: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("seen", (0.0, 2.0, 5.0, 20.0)),
     ("decay", (0.0, 0.25, 0.5, 0.75, 0.9)),
