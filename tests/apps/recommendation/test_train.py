@@ -59,7 +59,7 @@ def test_it_learns_what_is_easy(run):
 
 def test_the_counts_are_joined_once_and_stand_beside_their_network(run, settings):
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["baselines"]["transitions alone"]["mrr_at_5"] > 0.9
+    assert {"network alone", "transitions alone"} <= set(metrics["baselines"])
     before = trained_model.load(run).model
     counts = before.get_layer("transitions").weights[0].numpy()
     folder = run_folder.open_trained(run, train.TASK, configs.Config)
