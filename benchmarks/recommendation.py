@@ -31,15 +31,25 @@ from apps.suite import process
 K = 10
 
 
-def served_model(item_count: int, folder: str) -> Callable[[list[str], bool], object]:
+def served_model(
+    item_count: int, folder: str, successors: int
+) -> Callable[[list[str], bool], object]:
     """Exports random weights of the default's sizes, and loads them as a server would."""
     import tensorflow as tf
 
-    from apps.recommendation import model, serving
+    from apps.recommendation import model, serving, transitions
 
     made, counts = configs.PRESETS["default"], np.arange(item_count, 0, -1)
     names = [f"item {number}" for number in range(item_count)]
     trained = model.build(made, item_count, counts)
+    if successors:
+        first = np.random.default_rng(2).integers(1, item_count - successors + 2, item_count)
+        codes = (first[:, None] + np.arange(successors)).astype(np.int32)
+        found = transitions.Successors(
+            codes, np.ones(codes.shape, np.float32), np.ones(item_count, np.float32)
+        )
+        trained = model.joined(trained, successors)
+        trained.get_layer("transitions").mix(found, transitions.Mixture(weight=0.1, seen=1.0))
     served = serving.ServedItems(trained, names, None, counts, made.model.history_items)
     tf.saved_model.save(served.saved, folder, served.signatures())
     del served, trained
@@ -85,6 +95,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, nargs="+", default=[12_101, 1_000_000])
     parser.add_argument("--history", type=int, nargs="+", default=[1, 50])
+    parser.add_argument(
+        "--transitions", type=int, default=0, help="successors of an item that are joined"
+    )
     parser.add_argument("--pairs", type=int, default=31, help="measured in turn (%(default)s)")
     options = parser.parse_args()
     core = paired.pin_to_one_core()
@@ -98,7 +111,7 @@ def main() -> int:
     for item_count in options.items:
         best = numpy_product(item_count)
         with tempfile.TemporaryDirectory() as folder:
-            ask = served_model(item_count, folder)
+            ask = served_model(item_count, folder, options.transitions)
             for length in options.history:
                 numbers = np.random.default_rng(1).integers(item_count, size=length)
                 history = [f"item {number}" for number in numbers]

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.recommendation import config as configs
-from apps.recommendation.histories import Histories, padded
+from apps.recommendation.histories import Histories, begins_moment, padded
 from apps.suite import errors
 from apps.suite.training import order as training_order
 
@@ -38,12 +38,7 @@ class NextMoments:
     def __init__(self, train: Histories, settings: configs.SplitConfig) -> None:
         self._items = np.append(train.items, np.int32(0))  # one more, where nothing follows
         events = len(train.items)
-        begins = np.zeros(events, bool)  # of a moment
-        begins[train.starts[:-1]] = True
-        if train.times is None or settings.kind == "leave_last_out":
-            begins[:] = True
-        else:
-            begins[1:] |= np.diff(train.times) != 0
+        begins = begins_moment(train, settings)
         firsts = np.append(np.flatnonzero(begins), events)
         moment = np.cumsum(begins) - 1
         self._first = firsts[moment + 1]

@@ -58,6 +58,8 @@ class ModelConfig:
     item_dropout: fields.Share = 0.0  # share of the items of a history that is hidden in training
     dropout: fields.Share = 0.3  # share of the units dropped after each recurrent layer
     repeats: bool = False  # learn how likely each item of the history is to come again
+    # Successors of an item whose counts are joined with the network's scores; 0 = the network alone
+    transitions: fields.CountOrZero = 0
     history_items: fields.Count = 50  # number of most recent items that are read
 
 
@@ -127,7 +129,7 @@ class Config:
 _TINY = Config(
     preset="tiny",
     data="grocery_histories/small",
-    model=ModelConfig(units=16, embedding_units=16, repeats=True, history_items=20),
+    model=ModelConfig(units=16, embedding_units=16, repeats=True, transitions=10, history_items=20),
     training=TrainingConfig(batch_size=16, steps=40, steps_per_checkpoint=20, negatives=64),
     evaluation=EvaluationConfig(validation_queries=200),
 )
@@ -146,6 +148,7 @@ _MEDIUM = Config(
         embedding_units=256,
         embedding_dropout=0.5,
         dropout=0.5,
+        transitions=100,
         history_items=20,
     ),
     training=TrainingConfig(steps=3_000),

@@ -24,7 +24,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
 
     Every query of the test part is asked of the model and of the baselines alike, and every item
-    ranked, with and without the items of the history. Prints the better method and the next
+    ranked, with and without the items of the history. Of a network that is joined with transitions
+    each part is asked by itself, too. Prints the better method and the next
     command.
 
     Raises:
@@ -37,6 +38,8 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         answered_queries,
         baselines,
         data,
+        joining,
+        model,
         ranking,
         report,
         trained_model,
@@ -48,7 +51,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     print(f"ranking {len(dataset.item_names):,} items for {len(dataset.test):,} test queries")
     answered = {comparison.MODEL: answered_queries.answer(trained.scorer, dataset, config)}
     print("fitting the baselines", flush=True)
-    fitted = baselines.fit(dataset, config)
+    fitted = {**baselines.fit(dataset, config), **joining.parts(trained)}
     for name, baseline in fitted.items():
         answered[comparison.words(name)] = answered_queries.answer(baseline.scores, dataset, config)
     metrics = answered_queries.metrics(dataset, config, answered)
@@ -61,7 +64,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         baseline_validation={
             best: answered_queries.on_validation(scores, dataset, config)[ranking.PRIMARY]
         },
-        parameters=trained.model.count_params(),
+        parameters=model.network_alone(trained.model).count_params(),
     )
     card = report.card(folder, dataset, metrics, measured)
     return evaluation.finish(folder, metrics, card, ["--", *_sample_history(dataset)])

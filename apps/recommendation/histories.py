@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apps.recommendation import config as configs
 from apps.suite import errors
 
 
@@ -86,6 +87,21 @@ class Histories:
     def lengths(self) -> np.ndarray:
         """Returns the number of events of each history, int64 [histories]."""
         return np.diff(self.starts)
+
+
+def begins_moment(train: Histories, settings: configs.SplitConfig) -> np.ndarray:
+    """Returns which events are the first of a history's moment, bool [events].
+
+    Events of one time are one moment, such as a basket. In leave_last_out, and in a log without
+    times, only order counts: each event is a moment.
+    """
+    begins = np.zeros(len(train.items), bool)
+    begins[train.starts[:-1]] = True
+    if train.times is None or settings.kind == "leave_last_out":
+        begins[:] = True
+    else:
+        begins[1:] |= np.diff(train.times) != 0
+    return begins
 
 
 @dataclass(frozen=True)

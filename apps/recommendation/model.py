@@ -14,6 +14,7 @@ from keras import ops
 import lstm_layers
 from apps.recommendation import config as configs
 from apps.recommendation.repeats import Repeats
+from apps.recommendation.transitions import Transitions
 
 
 @keras.saving.register_keras_serializable(package="recommendation")
@@ -204,6 +205,30 @@ def with_repeats(layers: dict[str, keras.Layer], scores: Any, vectors: Any, hist
     if "repeats" not in layers:
         return scores
     return layers["repeats"](scores, vectors, history)
+
+
+def with_transitions(layers: dict[str, keras.Layer], scores: Any, history: Any) -> Any:
+    """Scores (batch, items), joined with counts; see `transitions.Transitions`."""
+    if "transitions" not in layers:
+        return scores
+    return layers["transitions"](scores, history)
+
+
+def joined(network: keras.Model, width: int) -> keras.Model:
+    """Returns a network with a layer of transitions after it, whose weights are still zeros.
+
+    Args:
+        network: of `build`.
+        width: successors of an item that the layer holds.
+    """
+    layer = Transitions(network.output.shape[-1], width, name="transitions")
+    return keras.Model(network.input, layer(network.output, network.input), name=network.name)
+
+
+def network_alone(model: keras.Model) -> keras.Model:
+    """Returns the network of a model of `joined`; any other model itself."""
+    layer = layers_of(model).get("transitions")
+    return model if layer is None else keras.Model(model.input, layer.input[0], name=model.name)
 
 
 def _layers(

@@ -36,6 +36,9 @@ _MEANING = {
     "recent popularity": "The same of the last part of the training part alone.",
     "repeated items": "The items of the history, then the popular ones.",
     "markov": "Counts which item followed which.",
+    "network alone": "The network of this model, without the counts that are joined with it.",
+    "transitions alone": "The counts that are joined with the network, with popularity in its "
+    "place.",
     "session knn": "Recommends what similar histories hold.",
 }
 _LIMITS = (

@@ -210,6 +210,7 @@ class ServedItems:
         products = tf.matmul(queries, table.embeddings.value, transpose_b=True)
         scores = products + table.bias.value
         scores = model.with_repeats(self.layers, scores, queries, recent)
+        scores = model.with_transitions(self.layers, scores, recent)
         is_empty = recent[:, 0] == 0
         return tf.cond(
             tf.reduce_any(is_empty),

@@ -27,6 +27,7 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         answered_queries,
         data,
         evaluate,
+        joining,
         model,
         ranking,
         trained_model,
@@ -69,6 +70,8 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
             higher_is_better=True,
             saved=network,
         )
+        if config.model.transitions and distribution.is_chief():
+            print(joining.join(folder, dataset), flush=True)
         folder.finish_training(record.train_seconds)
     evaluate.evaluate(folder.path)
 

@@ -6,8 +6,9 @@ counts, ordered by code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -28,11 +29,11 @@ class Scorer:
     It reads the current weights at each call, and traces the model once for all shapes.
 
     Args:
-        network: of `model.build`.
+        network: of `model.build`, or another function of histories to scores.
         history_items: how many of the most recent items it reads.
     """
 
-    def __init__(self, network: keras.Model, history_items: int) -> None:
+    def __init__(self, network: Callable[..., Any], history_items: int) -> None:
         self.history_items = history_items
         self._answer = tf.function(
             lambda history: network(history, training=False),
@@ -82,10 +83,10 @@ def read_items(folder: Path) -> Items:
 
 
 class TrainedModel(NamedTuple):
-    """A model (`model.build`), the config of its run, and its items in the order of their codes.
+    """A model, the config of its run, and its items in the order of their codes.
 
-    `titles` are the names that people read, None where the data have none; `item_counts` int64
-    (items,) their events in the train part.
+    `model` is of `model.build` or `model.joined`. `titles` are the names that people read, None
+    where the data have none; `item_counts` int64 (items,) their events in the train part.
     """
 
     model: keras.Model

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from apps.recommendation import config as configs
-from apps.recommendation import model, trained_model
+from apps.recommendation import model, trained_model, transitions
 from apps.suite.runs import run_folder
 
 WITHOUT_DRAWS = {"model": {"dropout": 0.0, "embedding_dropout": 0.0}}
@@ -29,6 +29,7 @@ def config(**sizes):
         "embedding_units": 7,
         "layer_count": 2,
         "history_items": HISTORY_ITEMS,
+        "transitions": 5,
         **sizes,
     }
     return configs.Config(preset="tiny", model=configs.ModelConfig(**sizes))
@@ -40,6 +41,19 @@ def built(made, item_counts=COUNTS):
     draw = np.random.default_rng(1)
     for weight in trained.trainable_weights:
         weight.assign(draw.normal(0, 0.7, weight.shape))
+    return joined(trained, made.model.transitions) if made.model.transitions else trained
+
+
+def joined(trained, width):
+    """The model with drawn counts, some of which outweigh it; half of the items have fewer."""
+    draw, items = np.random.default_rng(2), trained.output.shape[-1]
+    codes = np.stack([draw.permutation(items)[:width] + 1 for _ in range(items)]).astype(np.int32)
+    counts = draw.integers(1, 30, codes.shape).astype(np.float32)
+    codes[::2, 2:], counts[::2, 2:] = codes[::2, :1], counts[::2, :1]
+    found = transitions.Successors(codes, counts, counts.sum(axis=1))
+    trained = model.joined(trained, width)
+    mixture = transitions.Mixture(weight=0.02, decay=0.7, seen=1.5)
+    trained.get_layer("transitions").mix(found, mixture)
     return trained
 
 

@@ -17,7 +17,7 @@ TARGETS = np.array([[1, 9, 4, 2], [7, 8, 0, 0], [0, 0, 0, 0]], np.int32)
 
 def learner(**settings):
     layer = settings.pop("layer", "gru")
-    config = small_run.config(layer=layer, embedding_dropout=0.0, dropout=0.0)
+    config = small_run.config(transitions=0, layer=layer, embedding_dropout=0.0, dropout=0.0)
     training = configs.TrainingConfig(
         **{"batch_size": 3, "precision": "float32", "negatives": 16, **settings}
     )

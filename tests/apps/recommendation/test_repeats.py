@@ -57,7 +57,7 @@ def test_zeros_anywhere_change_nothing(layer):
 
 
 def test_training_mixes_at_each_step_as_the_served_model_at_the_last(layer):
-    config = small_run.config(repeats=True, embedding_dropout=0.0, dropout=0.0)
+    config = small_run.config(transitions=0, repeats=True, embedding_dropout=0.0, dropout=0.0)
     training = configs.TrainingConfig(batch_size=2, precision="float32")
     config = dataclasses.replace(config, training=training)
     network = small_run.built(config)

@@ -196,7 +196,7 @@ def test_including_an_item_twice_recommends_it_once(signatures):
         {"layer": "lstm", "layer_count": 1, "embedding_units": 11},
         {"layer": "peephole_lstm", "layer_norm": False},
         {"layer": "gru", "layer_count": 3, "history_items": 1},
-        {"repeats": False},
+        {"repeats": False, "transitions": 0},
         {"repeats": True, "layer_count": 1, "history_items": 3},
     ],
 )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from apps.recommendation import config as configs
-from apps.recommendation import data, train, trained_model
+from apps.recommendation import data, joining, train, trained_model
+from apps.suite.runs import run_folder
 from tests.apps.recommendation import logs
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,9 @@ def settings(tmp_path_factory):
     return dataclasses.replace(
         configs.PRESETS["tiny"],
         data=str(file),
-        model=configs.ModelConfig(units=16, embedding_units=16, dropout=0.1, item_dropout=0.05),
+        model=configs.ModelConfig(
+            units=16, embedding_units=16, dropout=0.1, item_dropout=0.05, transitions=4
+        ),
         training=configs.TrainingConfig(
             batch_size=16, steps=60, steps_per_checkpoint=20, learning_rate=0.02
         ),
@@ -49,8 +52,21 @@ def test_it_learns_what_is_easy(run):
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [20, 40, 60]
     assert float(rows[-1]["validation_ndcg_at_10"]) > 0.95
-    test = json.loads((run / "metrics.json").read_text())["test"]
-    assert test["mrr_at_5"] > 0.9
+    metrics = json.loads((run / "metrics.json").read_text())
+    for scores in (metrics["test"], metrics["baselines"]["network alone"]):
+        assert scores["mrr_at_5"] > 0.9
+
+
+def test_the_counts_are_joined_once_and_stand_beside_their_network(run, settings):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {"network alone", "transitions alone"} <= set(metrics["baselines"])
+    before = trained_model.load(run).model
+    counts = before.get_layer("transitions").weights[0].numpy()
+    folder = run_folder.open_trained(run, train.TASK, configs.Config)
+    assert joining.join(folder, data.load(settings)).startswith("transitions: NDCG@10 ")
+    after = trained_model.load(run).model
+    assert [layer.name for layer in after.layers] == [layer.name for layer in before.layers]
+    np.testing.assert_array_equal(after.get_layer("transitions").weights[0].numpy(), counts)
 
 
 def test_the_run_holds_model_items_and_where_the_data_came_from(run, settings):
@@ -73,5 +89,5 @@ def test_sampled_losses_learn_it_too_session_by_session(settings, loss, tmp_path
         ),
     )
     train.train(changed, tmp_path / "run")
-    test = json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]
-    assert test["ndcg_at_10"] > 0.6
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["baselines"]["network alone"]["ndcg_at_10"] > 0.6
