@@ -91,8 +91,10 @@ _PRONUNCIATIONS = Config(
     preset="pronunciations",
     data="pronunciations",
     text=TextConfig(source_pieces="character"),
-    model=ModelConfig(embedding_units=96, dropout=0.2),
-    training=TrainingConfig(batch_size=128, steps=8_000, steps_per_checkpoint=1_000),
+    model=ModelConfig(
+        embedding_units=96, encoder_units=192, encoder_layers=2, units=256, dropout=0.3
+    ),
+    training=TrainingConfig(batch_size=128, steps=14_000, steps_per_checkpoint=1_000),
 )
 # Some hundred thousand short sentences that people wrote, in an hour.
 _SENTENCES = Config(
