@@ -27,7 +27,8 @@ class Data(Protocol):
 def keep(run: Path, data: Data, texts: Sequence[str], longest: int) -> None:
     """Writes the first text of a few words that fits to the run folder; without one, the first.
 
-    Data of others, which may not be passed on, leave no text behind.
+    Only an embedded set leaves a text behind: an export is passed on, and a user's own texts, or
+    those of others, must not be passed on with it unasked.
 
     Args:
         run: folder.
@@ -35,14 +36,15 @@ def keep(run: Path, data: Data, texts: Sequence[str], longest: int) -> None:
         texts: of the test part.
         longest: characters at most.
     """
+    if data.licence == OWN or not named_sets.is_embedded(data.name):
+        return
     fits = [text for text in texts if 0 < len(text.strip()) <= longest]
     sentences = (text for text in fits if len(text.split()) >= _FEWEST_WORDS)
     chosen = next(sentences, next(iter(fits), ""))
-    if data.licence == OWN or named_sets.is_embedded(data.name):
-        files.write_atomically(run / FILE, chosen.strip())
+    files.write_atomically(run / FILE, chosen.strip())
 
 
 def kept(run: Path) -> str:
-    """Returns the text that `keep` has written; "" of older runs, and of data of others."""
+    """Returns the text that `keep` has written; "" of older runs, and of other data."""
     file = run / FILE
     return file.read_text(encoding="utf-8") if file.is_file() else ""

@@ -7,7 +7,7 @@ import pytest
 from apps.suite.data import text_examples
 
 DATA = namedtuple("DATA", "name licence")
-OWN = DATA("letters.tsv", "your own")
+EMBEDDED = DATA("grammar_sentences/few", "CC0")
 TEXTS = ["House.", "She sees the old house by the river.", "They see a cat in there."]
 
 
@@ -22,13 +22,19 @@ TEXTS = ["House.", "She sees the old house by the river.", "They see a cat in th
     ],
 )
 def test_the_first_sentence_that_fits_is_kept(tmp_path, texts, longest, kept):
-    text_examples.keep(tmp_path, OWN, texts, longest)
+    text_examples.keep(tmp_path, EMBEDDED, texts, longest)
     assert text_examples.kept(tmp_path) == kept
 
 
-def test_a_text_of_an_embedded_set_is_kept_and_none_of_another_set(tmp_path):
-    text_examples.keep(tmp_path, DATA("wmt14_translate/de-en", "see source"), TEXTS, 100)
+@pytest.mark.parametrize(
+    "data",
+    [
+        DATA("wmt14_translate/de-en", "see source"),
+        DATA("letters.tsv", "your own"),
+        DATA("docstrings", "your own"),  # a folder with the name of a set
+    ],
+)
+def test_no_text_of_a_user_or_of_others_gets_into_an_export(tmp_path, data):
+    text_examples.keep(tmp_path, data, TEXTS, 100)
     assert text_examples.kept(tmp_path) == ""
     assert not list(tmp_path.iterdir())
-    text_examples.keep(tmp_path, DATA("grammar_sentences/few", "CC0"), TEXTS, 100)
-    assert text_examples.kept(tmp_path) == TEXTS[1]
