@@ -119,7 +119,8 @@ def chosen(
                 at = tried.index(getattr(mixture, name)) + direction
                 if not 0 <= at < len(tried):
                     break
-                neighbour = mixture._replace(**{name: tried[at]})
+                changed: dict[str, Any] = {name: tried[at]}
+                neighbour = mixture._replace(**changed)
                 if neighbour not in found:
                     found[neighbour] = joined.quality(neighbour)
                 if found[neighbour] <= found[mixture]:

@@ -144,7 +144,7 @@ class Transitions(keras.layers.Layer):
     """
 
     def __init__(
-        self, item_count: int, width: int, mixture: Sequence[float] = (), **options: Any
+        self, item_count: int, width: int, mixture: Sequence[Any] = (), **options: Any
     ) -> None:
         super().__init__(**options)
         self.item_count = item_count

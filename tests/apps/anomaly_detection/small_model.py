@@ -3,6 +3,8 @@
 Nothing is trained: what these tests protect holds for any weights.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -14,7 +16,7 @@ FEATURES, SCORED = 3, 2
 NAMES = ("flow", "heat", "command")
 MEAN = np.array([10.0, -2.0, 0.5], np.float32)
 DEVIATION = np.array([2.0, 0.5, 1.0], np.float32)
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "forecaster": {},
     "forecaster, three steps ahead": {
         "layer": "gru",
