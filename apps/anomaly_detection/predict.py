@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -36,12 +36,9 @@ class Options:
 
     inputs: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Files, or folders of them, with the columns of the training; none = the run's test part."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     events: Path | None = None
     """Write the events to this .csv or .json file as well."""
     scores: Path | None = None

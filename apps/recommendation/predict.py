@@ -14,7 +14,7 @@ import tyro
 
 from apps.recommendation import config as configs
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -33,12 +33,9 @@ class Options:
 
     items: tyro.conf.Positional[tuple[str, ...]] = ()
     """Items of one history, the oldest first; without any, the most popular items are shown."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     file: Path | None = None
     """Histories of many users: .csv, .tsv, .parquet, .inter or .txt, as for training."""
     columns: configs.ColumnsConfig = _OF_RUN

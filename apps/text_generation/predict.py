@@ -14,7 +14,7 @@ from typing import Annotated
 import tyro
 
 from apps.suite import errors
-from apps.suite.commands import command
+from apps.suite.commands import asked_model, command
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -29,12 +29,9 @@ class Options:
 
     prompts: tyro.conf.Positional[tuple[str, ...]] = ()
     """Beginnings to continue; without any, one is read from standard input."""
-    run: Path = Path("runs") / TASK
-    """Folder of a finished run."""
-    model: Path | None = None
-    """Ask this version folder of an export instead of a run."""
-    server: str = ""
-    """Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."""
+    run: asked_model.Run = Path("runs") / TASK
+    model: asked_model.Export = None
+    server: asked_model.Server = ""
     length: int = 300
     """Tokens to generate."""
     temperature: float = 0.8

@@ -17,10 +17,11 @@ def source(**counts):
             parts += [part] * count
     places = tuple(sound_places.Place(clip.name) for clip in clips)
     reader = sound_places.FileReader(Path(), 16_000)
-    return (
-        recordings.Source("", "", "here", tuple(clips), places, tuple(parts), "", reader, ()),
-        parts,
-    )
+    found = recordings.Source(
+        name="", licence="", source="here",
+        recordings=tuple(clips), places=places, parts=tuple(parts), divided_by="", reader=reader,
+    )  # fmt: skip
+    return found, parts
 
 
 def labels(found, part):
