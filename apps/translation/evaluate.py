@@ -34,11 +34,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     trained, corpus, search = run.trained, run.data, run.config.search
     questions = pair_sets.by_source(corpus.test)
     sources = [each.source for each in questions]
-    text_examples.keep(folder.path, corpus, sources, 200)
     by_letters = measures.by_words(run.config.text.source_pieces, sources)
     print(f"translating {len(sources):,} test texts", flush=True)
     answers = trained.writer(sources, search.beam_width, trained.length_penalty)
     evaluation.refuse_diverged(folder, answers.log_probabilities)
+    text_examples.keep(folder.path, corpus, sources, 200)
     tokenizer = measures.tokenizer_of(corpus.languages[1], [each.target for each in corpus.test])
     print("translating by the baselines", flush=True)
     recalled = nearest_text.nearest(corpus.train, sources, by_letters=by_letters)
