@@ -32,8 +32,9 @@ def lengths(rows: int, steps: int, share: float) -> np.ndarray:
     """Real steps of each row: the longest row full, the others spread evenly about the share."""
     if share == 1.0:
         return np.full(rows, steps)
-    spread = np.linspace(0.0, 1.0, rows) ** (1.0 / share - 1.0) if share < 0.5 else None
-    if spread is None:
+    if share < 0.5:
+        spread = np.linspace(0.0, 1.0, rows) ** (1.0 / share - 1.0)
+    else:
         spread = np.linspace(2.0 * share - 1.0, 1.0, rows)
     found = np.maximum(1, (spread * steps).round().astype(int))
     return np.random.default_rng(1).permutation(found)
