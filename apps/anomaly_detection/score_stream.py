@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.anomaly_detection import config as configs
+from apps.suite.networks import streaming
 
 
 def smooth(
@@ -34,32 +35,8 @@ def smooth(
     decay = 1.0 - 1.0 / reach_steps
     factors = tf.where(valid, decay, 1.0)[:, :, None, :]
     terms = tf.stack([tf.where(valid, values, 0.0), tf.cast(valid, values.dtype)], axis=2)
-    sums = _recurrence(factors, terms, before)
+    sums = streaming.linear_recurrence(factors, terms, before)
     return tf.math.divide_no_nan(sums[:, :, 0], sums[:, :, 1]), _last(sums, before)
-
-
-def _recurrence(factors: tf.Tensor, terms: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    """Solves y_t = factors_t y_{t-1} + terms_t along axis 1, in log2(time) passes.
-
-    A pass joins each step's map with that of the step 1, 2, 4, … before it.
-    """
-    time = tf.shape(terms)[1]
-
-    def join(reach: tf.Tensor, factors: tf.Tensor, terms: tf.Tensor) -> tuple:
-        earlier = tf.pad(terms[:, :-reach], [[0, 0], [reach, 0], [0, 0], [0, 0]])
-        terms += factors * earlier
-        pad = [[0, 0], [reach, 0], [0, 0], [0, 0]]
-        factors *= tf.pad(factors[:, :-reach], pad, constant_values=1.0)
-        return 2 * reach, factors, terms
-
-    free = tf.TensorShape([None, None, None, None])
-    _, factors, terms = tf.while_loop(
-        lambda reach, *_: reach < time,
-        join,
-        (tf.constant(1), factors, terms),
-        shape_invariants=(tf.TensorShape([]), free, free),
-    )
-    return terms + factors * before[:, None]
 
 
 def _last(sums: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
@@ -248,7 +225,8 @@ class ScoreStream:
         mean, highest = self.level
         above = (tf.minimum(scores, highest) - mean) / self.level_steps
         factors = tf.where(counts, 1 - 1 / self.level_steps, 1.0)[:, :, None, None]
-        sums = _recurrence(factors, tf.where(counts, above, 0.0)[:, :, None, None], before)
+        terms = tf.where(counts, above, 0.0)[:, :, None, None]
+        sums = streaming.linear_recurrence(factors, terms, before)
         levels = tf.concat([before[:, None], sums], axis=1)
         height = tf.maximum(1.0, 1.0 + levels[:, :-1, 0, 0] / mean)
         return scores / height, levels[:, -1]

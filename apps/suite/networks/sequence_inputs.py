@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from apps.suite.networks import streaming
+
 NORMALISATIONS = ("z_score", "centre", "sequence", "none")
 
 
@@ -182,7 +184,7 @@ class RunningMeans(keras.layers.Layer):
         factors = counts * fading + (1 - counts)  # (batch, time, kinds, 1)
         before = ops.reshape(sums, (batch, kinds, self._width))
         added = ops.broadcast_to(terms[:, :, None] * counts, (batch, time, kinds, self._width))
-        found = _recurrence(factors, added, before)
+        found = streaming.linear_recurrence(factors, added, before)
         weight = ops.maximum(found[..., self._channels :], 1e-30)
         means = found[..., : self._channels] / weight
         means = ops.reshape(means, (batch, time, kinds * self._channels))
@@ -195,37 +197,6 @@ class RunningMeans(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "steps": self.steps, "indicators": self.indicators}
-
-
-def _recurrence(factors: tf.Tensor, added: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    """Computes s_t = factors_t s_{t-1} + added_t for all steps, in log2(time) passes.
-
-    Each pass joins what two neighbouring stretches of steps add up to, and doubles their length
-    (Hillis and Steele, "Data parallel algorithms", 1986).
-
-    Args:
-        factors: (batch, time, kinds, 1).
-        added: (batch, time, kinds, width).
-        before: s before the first step, (batch, kinds, width).
-
-    Returns:
-        (batch, time, kinds, width).
-    """
-    time = tf.shape(added)[1]
-
-    def doubled(
-        length: tf.Tensor, factors: tf.Tensor, sums: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        earlier = [[0, 0], [length, 0], [0, 0], [0, 0]]
-        sums = sums + factors * tf.pad(sums, earlier)[:, :time]
-        factors = factors * tf.pad(factors, earlier, constant_values=1)[:, :time]
-        return 2 * length, factors, sums
-
-    shapes = tf.TensorShape([]), factors.shape, added.shape
-    _, factors, sums = tf.while_loop(
-        lambda length, *_: length < time, doubled, (1, factors, added), shape_invariants=shapes
-    )
-    return sums + factors * before[:, None]
 
 
 def left_aligned(values: tf.Tensor) -> tf.Tensor:

@@ -154,3 +154,38 @@ def unpacked(rows: States, first: States) -> States:
         whole = tf.concat([start[:, : tf.where(begins, tf.shape(start)[1], 0)], given], axis=1)
         found[name] = tf.reshape(whole, [-1, *state.shape[1:]])
     return found
+
+
+def linear_recurrence(factors: tf.Tensor, terms: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+    """Solves y_t = factors_t y_{t-1} + terms_t for all steps, in log2(time) passes.
+
+    Each pass joins what two neighbouring stretches of steps do to y, and doubles their length
+    (Hillis and Steele, "Data parallel algorithms", 1986).
+
+    Args:
+        factors: (batch, time, kinds, 1), or of the shape of `terms`.
+        terms: (batch, time, kinds, width).
+        before: y before the first step, (batch, kinds, width).
+
+    Returns:
+        y_t, (batch, time, kinds, width).
+    """
+    time = tf.shape(terms)[1]
+
+    def doubled(length: tf.Tensor, factors: tf.Tensor, sums: tf.Tensor) -> tuple:
+        earlier = [[0, 0], [length, 0], [0, 0], [0, 0]]
+        sums = sums + factors * tf.pad(sums, earlier)[:, :time]
+        factors = factors * tf.pad(factors, earlier, constant_values=1)[:, :time]
+        return 2 * length, factors, sums
+
+    # A pass loses what is known of the shapes, even where the time is.
+    free = tf.TensorShape([None] * 4)
+    _, factors, sums = tf.while_loop(
+        lambda length, *_: length < time,
+        doubled,
+        (tf.constant(1), factors, terms),
+        shape_invariants=(tf.TensorShape([]), free, free),
+    )
+    solved = sums + factors * before[:, None]
+    solved.set_shape(terms.shape)
+    return solved
