@@ -1,34 +1,9 @@
-"""A finished run and its export, made once for all tests that only read them."""
+"""Finished runs and their exports, made once for all tests that only read them."""
 
-import pytest
+from tests.apps import exported_runs
 
-from apps.video_classification import export
-from tests.apps.video_classification import small_run
-
-
-@pytest.fixture(scope="session")
-def run(tmp_path_factory):
-    """Folder of a run with the model `small_run.built(small_run.config())`."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    small_run.write(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def streaming_run(tmp_path_factory):
-    """Folder of a run whose model answers at every frame."""
-    folder = tmp_path_factory.mktemp("runs") / "streaming"
-    small_run.write(folder, per_frame=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def exported(run, tmp_path_factory):
-    """The version folder that `export` wrote and checked."""
-    return export.export(run, tmp_path_factory.mktemp("exports"))
-
-
-@pytest.fixture(scope="session")
-def exported_stream(streaming_run, tmp_path_factory):
-    """The same of the run whose model answers at every frame."""
-    return export.export(streaming_run, tmp_path_factory.mktemp("exports"))
+run = exported_runs.run_of("video_classification")
+exported = exported_runs.export_of("video_classification")
+# Of a model that answers at every frame
+streaming_run = exported_runs.run_of("video_classification", per_frame=True)
+exported_stream = exported_runs.export_of("video_classification", "streaming_run")
