@@ -199,7 +199,8 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns an endless stream of batches, which depends on seed and step alone.
 
-    Recordings of about equal length stand in a batch. Masks and warps are drawn anew in every step.
+    Recordings of about equal length stand in a batch. Masks, warps and tempos are drawn anew in
+    every step.
 
     Args:
         learned: of the training part, with copies.
@@ -235,11 +236,19 @@ def batches(
         step: tf.Tensor, batch: tuple[tf.Tensor, ...]
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         values, frames, targets = batch
+        steps, spare = targets[:, :1], targets[:, 1:2]
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
         values = spec_augment.warped(values, drawn, warps)
+        least = (steps - spare)[:, 0] * STRIDE  # frames that the text needs
+        tempo = config.augmentation.highest_drawn_tempo_change
+        values, frames = spec_augment.stretched(
+            values, frames, drawn, tempo, tf.minimum(frames, least)
+        )
+        changed = (frames[:, None] + STRIDE - 1) // STRIDE
+        steps, spare = changed, spare + changed - steps
         values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
-        first = tf.where(step < opening_steps, tf.minimum(targets[:, 1:2], opening), 0)
-        targets = tf.concat([targets[:, :1], first, targets[:, 2:]], axis=1)
+        first = tf.where(step < opening_steps, tf.minimum(spare, opening), 0)
+        targets = tf.concat([steps, first, targets[:, 2:]], axis=1)
         return {"features": values, "frames": frames}, targets
 
     steps = tf.data.Dataset.counter(first_step)
