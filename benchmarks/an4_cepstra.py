@@ -5,17 +5,11 @@ features is the task's own. Ten speakers are tested, none of whom trains; the va
 taken from train by speaker. Published on the same 130 utterances, from sound: word error rate 9.57
 (deepspeech.pytorch V3.0, greedy) and 9.2 (ESPnet2, transformer with a language model).
 
-    python benchmarks/an4_cepstra.py FOLDER [--steps 3600 --units 192 --layer bilstm --seed 0]
+    python benchmarks/an4_cepstra.py FOLDER [--steps 3000 --units 256 --layer bilstm --seed 0]
 
 FOLDER holds train.npz, train.tsv, test.npz and test.tsv: `cepstra` [all frames, 13], `frames` of
-each utterance, and lines of utterance, speaker, frames and text. With `--run`, an interrupted
-training goes on.
-
-Cepstra c are turned back into bands x, smooth ones, so that voices can be warped along them:
-
-    x_j = c_0 + 2 sum_k c_k cos(pi k (j + 1/2) / bands)
-
-less their mean over an utterance, at 15 ms instead of 10 by linear interpolation.
+each utterance, and lines of utterance, speaker, frames and text. Two frames of 10 ms side by side
+are one frame of features. With `--run`, an interrupted training goes on.
 """
 
 from __future__ import annotations
@@ -51,12 +45,12 @@ from apps.suite.sounds.config import AugmentationConfig, FeatureConfig
 from apps.suite.training import fit, optimizer
 
 VALIDATION_SPEAKERS = 8
-BANDS = 24
-STEP = 1.5  # frames of 10 ms to one frame of features
+COEFFICIENTS = 13
+STACKED = 2  # frames of 10 ms that are one frame of features
 
 
 def read(folder: Path, name: str) -> tuple[list[utterances.Utterance], list[np.ndarray]]:
-    """Utterances of a part and their bands, less the mean of each utterance."""
+    """Utterances of a part and their cepstra, less the mean of each utterance."""
     with (folder / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     with np.load(folder / f"{name}.npz") as held:
@@ -69,19 +63,14 @@ def read(folder: Path, name: str) -> tuple[list[utterances.Utterance], list[np.n
         )
         for row in rows
     ]
-    return said, [bands(each - each.mean(axis=0)) for each in cepstra]
+    return said, [stacked(each - each.mean(axis=0)) for each in cepstra]
 
 
-def bands(cepstra: np.ndarray) -> np.ndarray:
-    """Bands float32 [frames / STEP, BANDS] of cepstra [frames, coefficients]."""
-    orders = np.arange(cepstra.shape[1])[:, None]
-    waves = np.cos(np.pi * orders * (np.arange(BANDS) + 0.5) / BANDS)
-    waves[1:] *= 2
-    places = np.arange(0, len(cepstra) - 1, STEP)
-    first = places.astype(int)
-    share = (places - first)[:, None]
-    between = cepstra[first] * (1 - share) + cepstra[first + 1] * share
-    return (between @ waves).astype(np.float32)
+def stacked(cepstra: np.ndarray) -> np.ndarray:
+    """Puts neighbouring frames side by side; the last frame is repeated where one is missing."""
+    count = -(-len(cepstra) // STACKED)
+    padded = np.pad(cepstra, ((0, count * STACKED - len(cepstra)), (0, 0)), mode="edge")
+    return padded.reshape(count, STACKED * COEFFICIENTS)
 
 
 def examples(
@@ -98,8 +87,8 @@ def examples(
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("folder", type=Path, help="of the data set")
-    parser.add_argument("--steps", type=int, default=3_600, help="(default %(default)s)")
-    parser.add_argument("--units", type=int, default=192, help="(default %(default)s)")
+    parser.add_argument("--steps", type=int, default=3_000, help="(default %(default)s)")
+    parser.add_argument("--units", type=int, default=256, help="(default %(default)s)")
     parser.add_argument("--layer", default="bilstm", help="(default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default %(default)s)")
     parser.add_argument("--run", type=Path, help="folder that keeps the training's checkpoints")
@@ -114,22 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configs.PRESETS["default"],
         seed=options.seed,
         features=FeatureConfig(
-            mel_bands=BANDS,
-            hop_milliseconds=10 * STEP,
-            lowest_hz=130.0,
-            highest_hz=6_800.0,
-            mel_scale="htk",
+            kind="mfcc", coefficients=STACKED * COEFFICIENTS, hop_milliseconds=10.0 * STACKED
         ),
         augmentation=AugmentationConfig(
-            copies=0,
-            highest_drawn_warp=0.12,
-            highest_drawn_tempo_change=0.15,
-            time_masks=2,
-            highest_time_mask_frames=12,
-            highest_band_mask=4,
+            copies=0, time_masks=2, highest_time_mask_frames=8, highest_band_mask=2
         ),
-        model=configs.ModelConfig(layer=options.layer, units=options.units, dropout=0.3),
-        decoding=configs.DecodingConfig(beam_width=128, paths=64),
+        model=configs.ModelConfig(
+            layer=options.layer, units=options.units, convolution_filters=128, dropout=0.4
+        ),
         training=configs.TrainingConfig(
             batch_size=16, steps=every * 20, steps_per_checkpoint=every
         ),

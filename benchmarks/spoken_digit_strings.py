@@ -37,7 +37,6 @@ SETTINGS = {
     "augmentation.time_masks": 2,
     "training.steps": 2_000,
     "training.steps_per_checkpoint": 200,
-    "training.learning_rate": 4e-3,
 }
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<number>\d+)\.wav")
 
