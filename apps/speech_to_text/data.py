@@ -58,7 +58,9 @@ def load(config: configs.Config) -> Corpus:
     Raises:
         UserError: nothing of that name, or data that cannot be learned: names the recording.
     """
-    source = _find(config)
+    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
+    path = named_sets.own_path(name)
+    source = utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
     with progress.working("looking at the recordings"):
         seconds = source.reader.seconds(source.places)
     said = [
@@ -79,26 +81,22 @@ def load(config: configs.Config) -> Corpus:
     said = [each._replace(text=text) for each, text in zip(said, texts, strict=True)]
     for each, length in zip(said, seconds, strict=True):
         _check_length(each, length, alphabet, config)
-    held = {
-        part: [at for at, each in enumerate(parts) if each == part] for part in labelled_files.PARTS
-    }
-    for part, rows in held.items():
+    made = {}
+    for part in labelled_files.PARTS:
+        rows = [at for at, each in enumerate(parts) if each == part]
         if not rows:
             raise errors.UserError(f"{source.source}: no recording is in the part {part}")
-    made = {
-        part: Part(
-            tuple(said[at] for at in rows), tuple(source.places[at] for at in rows), source.reader
-        )
-        for part, rows in held.items()
-    }
+        held = (tuple(each[at] for at in rows) for each in (said, source.places))
+        made[part] = Part(*held, source.reader)
+    digest = hashlib.sha256("".join(alphabet).encode())
     with progress.working("reading the recordings"):
-        fingerprint = _fingerprint(made, alphabet)
+        sound_places.add_content(digest, made)
         levels = _levels(said, source)
     return Corpus(
         name=source.name,
         licence=source.licence,
         source=source.source,
-        fingerprint=fingerprint,
+        fingerprint=digest.hexdigest(),
         split=split,
         alphabet=alphabet,
         seconds=tuple(seconds),
@@ -269,12 +267,6 @@ def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return values, frames, np.column_stack([steps, learned.spare[chosen], labels])
 
 
-def _find(config: configs.Config) -> utterances.Source:
-    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
-    path = named_sets.own_path(name)
-    return utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
-
-
 def _divided(
     source: utterances.Source, said: Sequence[utterances.Utterance], config: configs.Config
 ) -> tuple[list[str], str]:
@@ -337,10 +329,3 @@ def _levels(said: Sequence[utterances.Utterance], source: utterances.Source) -> 
         for what, names in told.items()
         if names
     ]
-
-
-def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:
-    """Returns the SHA-256 of names, texts and speakers in each part and of all content."""
-    digest = hashlib.sha256("".join(alphabet).encode())
-    sound_places.add_content(digest, parts)
-    return digest.hexdigest()

@@ -172,11 +172,7 @@ def _of_list(file: Path) -> Iterator[_Row]:
         yield from _of_manifest(file)
     elif file.suffix.lower() in (".csv", ".tsv"):
         for where, row in _table(file, "path", "text"):
-            seconds = None
-            if row.get("start") or row.get("end"):
-                start = _number(where, "start", row.get("start") or "0")
-                end = row.get("end")
-                seconds = (start, _number(where, "end", end) if end else None)
+            seconds = _seconds(where, start=row.get("start", ""), end=row.get("end", ""))
             sound = _joined(where, file.parent, row["path"])
             speaker, part = row.get("speaker", ""), row.get("part", "")
             yield _Row(where, sound, row["text"], speaker, part, seconds)
@@ -190,11 +186,18 @@ def _table(file: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"{file}, line {number}", row
 
 
-def _number(where: str, name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise errors.UserError(f"{where}: {name} is {value!r}, which is not a number") from None
+def _seconds(where: str, **given: Any) -> tuple[float, float | None] | None:
+    """Returns (start, end) of a stretch as a list writes it; None where nothing is written."""
+    if all(value in ("", None) for value in given.values()):
+        return None
+    numbers: list[float | None] = []
+    for name, value in given.items():
+        try:
+            numbers.append(None if value in ("", None) else float(value))
+        except (TypeError, ValueError):
+            told = f"{where}: {name} is {value!r}, which is not a number"
+            raise errors.UserError(told) from None
+    return numbers[0] or 0.0, numbers[1]
 
 
 def _of_manifest(file: Path) -> Iterator[_Row]:
@@ -203,16 +206,12 @@ def _of_manifest(file: Path) -> Iterator[_Row]:
             raise errors.UserError(f"{where}: needs audio_filepath and text, both texts")
         seconds = None
         if row.get("offset") is not None:
-            start = _number(where, "offset", row["offset"])
-            length = row.get("duration")
-            seconds = (
-                start,
-                None if length is None else start + _number(where, "duration", length),
-            )
+            seconds = _seconds(where, offset=row["offset"], duration=row.get("duration"))
+        if seconds and seconds[1] is not None:
+            seconds = seconds[0], seconds[0] + seconds[1]
         path = _joined(where, file.parent, row["audio_filepath"])
-        yield _Row(
-            where, path, row["text"], str(row.get("speaker", "")), row.get("part", ""), seconds
-        )
+        speaker, part = str(row.get("speaker", "")), row.get("part", "")
+        yield _Row(where, path, row["text"], speaker, part, seconds)
 
 
 def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
@@ -270,18 +269,11 @@ def _of_kaldi(folder: Path) -> Iterator[_Row]:
                 raise errors.UserError(
                     f"{place}: {key} has no recording, start and end in segments"
                 )
-            recording = cells[0]
-            seconds = (_number(place, "start", cells[1]), _number(place, "end", cells[2]))
+            recording, seconds = cells[0], _seconds(place, start=cells[1], end=cells[2])
         if recording not in sounds:
             raise errors.UserError(f"{where}: {recording} does not stand in wav.scp")
-        yield _Row(
-            where,
-            _joined(sounds[recording][0], folder, sounds[recording][1]),
-            text,
-            speaker,
-            "",
-            seconds,
-        )
+        sound = _joined(sounds[recording][0], folder, sounds[recording][1])
+        yield _Row(where, sound, text, speaker, "", seconds)
 
 
 def find_set(name: str, sample_rate_hz: int) -> Source:

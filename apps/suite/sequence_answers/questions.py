@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,11 +93,9 @@ def stream(
         names: of the outputs that have a row for each step.
         chunk_steps: steps that are sent together; the answers do not depend on it.
     """
-    states: dict[str, Any] = {name: np.zeros([1, 0]) for name in model.setting("states")}
-    parts = []
+    ask, parts = model.stream(), []
     for start in range(0, len(values), chunk_steps):
-        asked = model.ask("stream", chunk=values[None, start : start + chunk_steps], **states)
-        states = {name: asked[name] for name in states}
+        asked = ask(chunk=values[None, start : start + chunk_steps])
         parts.append([asked[name][0] for name in names])
     found = [np.concatenate(each) for each in zip(*parts, strict=True)]
     return dict(zip(names, found, strict=True))
