@@ -18,7 +18,13 @@ from apps.suite.data import account, corpora, division, labelled_files, named_se
 from apps.suite.networks import ctc
 from apps.suite.sequences import batches as sequence_batches
 from apps.suite.sequences import ragged
-from apps.suite.sounds import feature_cache, front_end, served_features, spec_augment
+from apps.suite.sounds import (
+    feature_cache,
+    front_end,
+    served_features,
+    sound_files,
+    spec_augment,
+)
 from apps.suite.sounds import features as sound_features
 
 DEFAULT = "spoken_sentences"
@@ -63,6 +69,7 @@ def load(config: configs.Config) -> Corpus:
     source = utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
     with progress.working("looking at the recordings"):
         seconds = source.reader.seconds(source.places)
+    source, seconds = _without_long_ones(source, seconds)
     said = [
         each._replace(text=transcripts.normalised(each.text, config.text))
         for each in source.recordings
@@ -91,7 +98,7 @@ def load(config: configs.Config) -> Corpus:
     digest = hashlib.sha256("".join(alphabet).encode())
     with progress.working("reading the recordings"):
         sound_places.add_content(digest, made)
-        levels = _levels(said, source)
+        levels = _levels(said, source, rate)
     return Corpus(
         name=source.name,
         licence=source.licence,
@@ -309,23 +316,60 @@ def _check_length(
         )
 
 
-def _levels(said: Sequence[utterances.Utterance], source: utterances.Source) -> list[str]:
-    """Tells of recordings that are silent or clipped, a sentence each; of many, looks at some."""
+def _without_long_ones(
+    source: utterances.Source, seconds: Sequence[float]
+) -> tuple[utterances.Source, list[float]]:
+    """Leaves out what is too long to be learned at once, and tells of it in a note."""
+    most = sound_files.LONGEST_CLIP_SECONDS
+    kept = [at for at, length in enumerate(seconds) if length <= most]
+    long = [source.recordings[at].name for at in range(len(seconds)) if seconds[at] > most]
+    if not kept:
+        raise errors.UserError(
+            f"{source.source}: all recordings are longer than {most:g} s; cut them at silences, or "
+            "list stretches of them by start and end"
+        )
+    if long:
+        told = f"are longer than {most:g} s and left out; cut them to learn from them"
+        columns = {
+            name: tuple(getattr(source, name)[at] for at in kept)
+            for name in ("recordings", "places", "parts")
+        }
+        notes = (*source.notes, _some(long, f"of {len(seconds):,} recordings", told))
+        source = dataclasses.replace(source, notes=notes, **columns)
+    return source, [seconds[at] for at in kept]
+
+
+def _levels(
+    said: Sequence[utterances.Utterance], source: utterances.Source, rate_hz: int
+) -> list[str]:
+    """Tells of recordings that are silent or clipped or have few samples; of many, looks at some.
+
+    A sentence each.
+    """
     every = -(-len(said) // _LISTENED)
-    silent, clipped = [], []
+    silent, clipped, highest_hz = [], [], 0
     for each, place in zip(said[::every], source.places[::every], strict=True):
         levels = np.abs(source.reader.read(place))
         if levels.max(initial=0.0) < _SILENT_PEAK:
             silent.append(each.name)
         elif np.mean(levels >= _CLIPPED_LEVEL) > _CLIPPED_SHARE:
             clipped.append(each.name)
+        if isinstance(source.reader, sound_places.FileReader):
+            declared = sound_files.length(source.reader.folder / place.file)
+            highest_hz = max(highest_hz, declared.sample_rate_hz)
     of = f"of {len(said[::every]):,} recordings" + (" that were looked at" if every > 1 else "")
     told = {
         "are silent, and teach that a text is said by nothing; remove them": silent,
         "are clipped, and harder to understand; record them at a lower level if you can": clipped,
     }
-    return [
-        f"{len(names):,} {of} {what}: {', '.join(names[:3])}{' …' * (len(names) > 3)}"
-        for what, names in told.items()
-        if names
-    ]
+    notes = [_some(names, of, what) for what, names in told.items() if names]
+    if 0 < highest_hz < rate_hz:
+        notes.append(
+            f"the recordings have at most {highest_hz:,} samples a second, and the model takes "
+            f"{rate_hz:,}: --audio.sample_rate_hz {highest_hz} hears as much, and takes such files"
+        )
+    return notes
+
+
+def _some(names: Sequence[str], of: str, what: str) -> str:
+    return f"{len(names):,} {of} {what}: {', '.join(names[:3])}{' …' * (len(names) > 3)}"

@@ -23,6 +23,8 @@ _FORMS = (
     "(wav.scp, text), a folder with a .txt beside each sound file, a csv or tsv with the columns "
     "path and text, or a manifest of JSON lines with audio_filepath and text"
 )
+_LISTS = (".csv", ".tsv", ".json", ".jsonl", ".manifest")
+_COLUMNS = ("path", "file", "filename", "audio"), ("text", "sentence", "transcript")
 _OTHER_PARTS = {"dev": "validation", "valid": "validation", "val": "validation"}
 
 
@@ -158,7 +160,11 @@ def _of_folder(folder: Path) -> Iterator[_Row]:
         pairs = [(each, each.with_suffix(".txt")) for each in sorted(sounds)]
         pairs = [(sound, text) for sound, text in pairs if text.is_file()]
         if not pairs:
-            raise errors.UserError(f"{folder}: holds no transcripts; give {_FORMS}")
+            lists = [each for each in has.values() if each.suffix.lower() in _LISTS]
+            raise errors.UserError(
+                f"{folder}: holds no transcripts beside sounds; give "
+                + (f"its list, {lists[0]}" if len(lists) == 1 else _FORMS)
+            )
         for sound, text in pairs:
             top = sound.relative_to(folder).parts[0].lower()
             part = _OTHER_PARTS.get(top, top)
@@ -168,22 +174,27 @@ def _of_folder(folder: Path) -> Iterator[_Row]:
 
 
 def _of_list(file: Path) -> Iterator[_Row]:
-    if file.suffix.lower() in (".json", ".jsonl", ".manifest"):
+    if file.suffix.lower() in _LISTS[2:]:
         yield from _of_manifest(file)
-    elif file.suffix.lower() in (".csv", ".tsv"):
-        for where, row in _table(file, "path", "text"):
+    elif file.suffix.lower() in _LISTS[:2]:
+        for where, path, text, row in _table(file):
             seconds = _seconds(where, start=row.get("start", ""), end=row.get("end", ""))
-            sound = _joined(where, file.parent, row["path"])
-            speaker, part = row.get("speaker", ""), row.get("part", "")
-            yield _Row(where, sound, row["text"], speaker, part, seconds)
+            sound = _joined(where, file.parent, path)
+            yield _Row(where, sound, text, row.get("speaker", ""), row.get("part", ""), seconds)
     else:
         raise errors.UserError(f"{file}: is not a list of recordings; give {_FORMS}")
 
 
-def _table(file: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields place and values by column of each line of a table with a header."""
-    for number, row in labelled_files.rows(file, needed):
-        yield f"{file}, line {number}", row
+def _table(file: Path) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Yields place, path, text and all values by column of each line of a table with a header."""
+    for number, row in labelled_files.rows(file, ()):
+        path, text = (next((name for name in known if name in row), "") for known in _COLUMNS)
+        if not path or not text:
+            missing = " or ".join(_COLUMNS[bool(path)])
+            raise errors.UserError(
+                f"{file}, line 1: no column {missing}; the header is {', '.join(row)}"
+            )
+        yield f"{file}, line {number}", row[path], row[text], row
 
 
 def _seconds(where: str, **given: Any) -> tuple[float, float | None] | None:
@@ -229,10 +240,10 @@ def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
 def _of_common_voice(folder: Path) -> Iterator[_Row]:
     names = [each for each in ("train", "dev", "test") if (folder / f"{each}.tsv").is_file()]
     for name in names if "train" in names else ["validated"]:
-        for where, row in _table(folder / f"{name}.tsv", "path", "sentence"):
-            file = _joined(where, folder / "clips", row["path"])
+        for where, path, text, row in _table(folder / f"{name}.tsv"):
+            file = _joined(where, folder / "clips", path)
             part = "" if name == "validated" else name
-            yield _Row(where, file, row["sentence"], row.get("client_id", ""), part)
+            yield _Row(where, file, text, row.get("client_id", ""), part)
 
 
 def _of_kaldi(folder: Path) -> Iterator[_Row]:
