@@ -69,36 +69,47 @@ def load(config: configs.Config) -> Corpus:
     source = utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
     with progress.working("looking at the recordings"):
         seconds = source.reader.seconds(source.places)
-    source, seconds = _without_long_ones(source, seconds)
-    said = [
-        each._replace(text=transcripts.normalised(each.text, config.text))
-        for each in source.recordings
-    ]
-    for each, length in zip(said, seconds, strict=True):
+    most = sound_files.LONGEST_CLIP_SECONDS
+    source, seconds = _left_out(
+        source,
+        seconds,
+        [at for at, length in enumerate(seconds) if length > most],
+        f"are longer than {most:g} s and left out; cut them to learn from them",
+    )
+    source = _said(source, [transcripts.normalised(e.text, config.text) for e in source.recordings])
+    for each, length in zip(source.recordings, seconds, strict=True):
         if not each.text:
             raise errors.UserError(
                 f"{each.name}: its transcript has no letters; write it or drop it"
             )
         if length < _SHORTEST_SECONDS:
             raise errors.UserError(f"{each.name}: has only {length:.3f} s of sound; remove it")
-    parts, split = _divided(source, said, config)
-    in_train = [each for each, part in zip(said, parts, strict=True) if part == "train"]
+    source, split = _divided(source, config)
+    pairs = zip(source.recordings, source.parts, strict=True)
+    in_train = [each for each, part in pairs if part == "train"]
     alphabet = transcripts.alphabet_of(in_train, config.text, source.source)
-    texts = transcripts.fitted(said, alphabet, config.text.outside)
-    said = [each._replace(text=text) for each, text in zip(said, texts, strict=True)]
-    for each, length in zip(said, seconds, strict=True):
-        _check_length(each, length, alphabet, config)
+    source = _said(source, transcripts.fitted(source.recordings, alphabet, config.text.outside))
+    short = _too_short(source.recordings, seconds, alphabet, config)
+    if short and config.text.too_short == "refuse":
+        others = f" ({len(short):,} recordings are so)" if len(short) > 1 else ""
+        raise errors.UserError(
+            f"{next(iter(short.values()))}{others}; mend the transcript, take a smaller "
+            "--features.hop_milliseconds, or leave such out with --text.too_short drop"
+        )
+    source, seconds = _left_out(
+        source, seconds, list(short), "have fewer frames than their texts need and are left out"
+    )
     made = {}
     for part in labelled_files.PARTS:
-        rows = [at for at, each in enumerate(parts) if each == part]
+        rows = [at for at, each in enumerate(source.parts) if each == part]
         if not rows:
             raise errors.UserError(f"{source.source}: no recording is in the part {part}")
-        held = (tuple(each[at] for at in rows) for each in (said, source.places))
+        held = (tuple(each[at] for at in rows) for each in (source.recordings, source.places))
         made[part] = Part(*held, source.reader)
     digest = hashlib.sha256("".join(alphabet).encode())
     with progress.working("reading the recordings"):
         sound_places.add_content(digest, made)
-        levels = _levels(said, source, rate)
+        levels = _levels(source, rate)
     return Corpus(
         name=source.name,
         licence=source.licence,
@@ -274,11 +285,35 @@ def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return values, frames, np.column_stack([steps, learned.spare[chosen], labels])
 
 
-def _divided(
-    source: utterances.Source, said: Sequence[utterances.Utterance], config: configs.Config
-) -> tuple[list[str], str]:
-    """Returns the parts, by speaker or else by text, and a sentence that tells of them."""
+def _said(source: utterances.Source, texts: Sequence[str]) -> utterances.Source:
+    """Returns a source with other texts, one for each recording."""
+    pairs = zip(source.recordings, texts, strict=True)
+    recordings = tuple(each._replace(text=text) for each, text in pairs)
+    return dataclasses.replace(source, recordings=recordings)
+
+
+def _left_out(
+    source: utterances.Source, seconds: Sequence[float], rows: Sequence[int], why: str
+) -> tuple[utterances.Source, list[float]]:
+    """Returns a source and its lengths without some recordings, which a note of it names."""
+    if not rows:
+        return source, list(seconds)
+    kept = sorted({*range(len(seconds))} - {*rows})
+    if not kept:
+        raise errors.UserError(f"{source.source}: all recordings {why}")
+    names = [source.recordings[at].name for at in rows]
+    columns = {
+        name: tuple(getattr(source, name)[at] for at in kept)
+        for name in ("recordings", "places", "parts")
+    }
+    notes = (*source.notes, _some(names, f"of {len(seconds):,} recordings", why))
+    return dataclasses.replace(source, notes=notes, **columns), [seconds[at] for at in kept]
+
+
+def _divided(source: utterances.Source, config: configs.Config) -> tuple[utterances.Source, str]:
+    """Gives each recording a part, by speaker or else by text, and tells of that in a sentence."""
     # Where speakers are not known, recordings of the same text are kept together instead.
+    said = source.recordings
     known = all(each.speaker for each in said)
     examples = [
         labelled_files.Example(each.name, "speech", each.speaker if known else each.text, part)
@@ -295,57 +330,42 @@ def _divided(
     train = {each.text for each, part in zip(said, parts, strict=True) if part == "train"}
     test = [each.text for each, part in zip(said, parts, strict=True) if part == "test"]
     both = sum(text in train for text in test)
-    return parts, f"{split}; {both:,} of the {len(test):,} test texts are learned as well"
+    told = f"{split}; {both:,} of the {len(test):,} test texts are learned as well"
+    return dataclasses.replace(source, parts=tuple(parts)), told
 
 
-def _check_length(
-    each: utterances.Utterance, seconds: float, alphabet: Sequence[str], config: configs.Config
-) -> None:
-    """Raises UserError for a recording with fewer frames than its text needs."""
-    if not each.text:
-        raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
-    frames = int(
-        letter_frames(feature_frames(np.round(seconds * config.audio.sample_rate_hz), config))
-    )
-    needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
-    if frames < needed:
-        raise errors.UserError(
-            f"{each.name}: {seconds:.2f} s give {frames} frames, its text of {len(each.text)} "
-            f"letters needs {needed}; mend the transcript, or take a smaller "
-            "features.hop_milliseconds"
-        )
+def _too_short(
+    said: Sequence[utterances.Utterance],
+    seconds: Sequence[float],
+    alphabet: Sequence[str],
+    config: configs.Config,
+) -> dict[int, str]:
+    """Returns, by number, what is told of each recording with fewer frames than its text needs.
+
+    Raises:
+        UserError: a text without a letter.
+    """
+    samples = np.round(np.array(seconds) * config.audio.sample_rate_hz)
+    frames = letter_frames(feature_frames(samples, config)).astype(int)
+    found = {}
+    for at, each in enumerate(said):
+        if not each.text:
+            raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
+        needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
+        if frames[at] < needed:
+            found[at] = (
+                f"{each.name}: {seconds[at]:.2f} s give {frames[at]} frames, its text of "
+                f"{len(each.text)} letters needs {needed}"
+            )
+    return found
 
 
-def _without_long_ones(
-    source: utterances.Source, seconds: Sequence[float]
-) -> tuple[utterances.Source, list[float]]:
-    """Leaves out what is too long to be learned at once, and tells of it in a note."""
-    most = sound_files.LONGEST_CLIP_SECONDS
-    kept = [at for at, length in enumerate(seconds) if length <= most]
-    long = [source.recordings[at].name for at in range(len(seconds)) if seconds[at] > most]
-    if not kept:
-        raise errors.UserError(
-            f"{source.source}: all recordings are longer than {most:g} s; cut them at silences, or "
-            "list stretches of them by start and end"
-        )
-    if long:
-        told = f"are longer than {most:g} s and left out; cut them to learn from them"
-        columns = {
-            name: tuple(getattr(source, name)[at] for at in kept)
-            for name in ("recordings", "places", "parts")
-        }
-        notes = (*source.notes, _some(long, f"of {len(seconds):,} recordings", told))
-        source = dataclasses.replace(source, notes=notes, **columns)
-    return source, [seconds[at] for at in kept]
-
-
-def _levels(
-    said: Sequence[utterances.Utterance], source: utterances.Source, rate_hz: int
-) -> list[str]:
+def _levels(source: utterances.Source, rate_hz: int) -> list[str]:
     """Tells of recordings that are silent or clipped or have few samples; of many, looks at some.
 
     A sentence each.
     """
+    said = source.recordings
     every = -(-len(said) // _LISTENED)
     silent, clipped, highest_hz = [], [], 0
     for each, place in zip(said[::every], source.places[::every], strict=True):

@@ -133,6 +133,12 @@ def test_a_sound_too_short_for_its_text_is_named_with_both_numbers(tmp_path):
     told = refusal(file)
     assert told.startswith("1.wav: 0.20 s give 5 frames")
     assert "needs 8" in told
+    assert "--text.too_short drop" in told
+    corpus = data.load(config_of(file, text=configs.TextConfig(too_short="drop")))
+    assert len(corpus.train.recordings) == 3
+    (note,) = corpus.notes
+    assert note.startswith("1 of 6 recordings have fewer frames than their texts need")
+    assert note.endswith("1.wav")
 
 
 def test_silent_and_clipped_recordings_are_counted_and_named_and_others_are_not(tmp_path):
