@@ -104,8 +104,8 @@ def load(config: configs.Config) -> Corpus:
         rows = [at for at, each in enumerate(source.parts) if each == part]
         if not rows:
             raise errors.UserError(f"{source.source}: no recording is in the part {part}")
-        held = (tuple(each[at] for at in rows) for each in (source.recordings, source.places))
-        made[part] = Part(*held, source.reader)
+        recordings = tuple(source.recordings[at] for at in rows)
+        made[part] = Part(recordings, tuple(source.places[at] for at in rows), source.reader)
     digest = hashlib.sha256("".join(alphabet).encode())
     with progress.working("reading the recordings"):
         sound_places.add_content(digest, made)
@@ -302,12 +302,14 @@ def _left_out(
     if not kept:
         raise errors.UserError(f"{source.source}: all recordings {why}")
     names = [source.recordings[at].name for at in rows]
-    columns = {
-        name: tuple(getattr(source, name)[at] for at in kept)
-        for name in ("recordings", "places", "parts")
-    }
-    notes = (*source.notes, _some(names, f"of {len(seconds):,} recordings", why))
-    return dataclasses.replace(source, notes=notes, **columns), [seconds[at] for at in kept]
+    source = dataclasses.replace(
+        source,
+        recordings=tuple(source.recordings[at] for at in kept),
+        places=tuple(source.places[at] for at in kept),
+        parts=tuple(source.parts[at] for at in kept),
+        notes=(*source.notes, _some(names, f"of {len(seconds):,} recordings", why)),
+    )
+    return source, [seconds[at] for at in kept]
 
 
 def _divided(source: utterances.Source, config: configs.Config) -> tuple[utterances.Source, str]:

@@ -170,8 +170,11 @@ def answers(recogniser: Recogniser, examples: data.Examples) -> Answers:
             texts = [transcripts.spelled(each, alphabet) for each in labels[row]]
             text = transcripts.spelled(greedy[row], alphabet)
             found[index] = text, texts, *(each[row] for each in numbers)
-    greedy, texts, *numbers = zip(*found, strict=True)
-    return Answers(list(greedy), list(texts), *map(np.stack, numbers), is_finite=all_finite)
+    columns = list(zip(*found, strict=True))
+    acoustic, language, words = (np.stack(column) for column in columns[2:])
+    return Answers(
+        list(columns[0]), list(columns[1]), acoustic, language, words, is_finite=all_finite
+    )
 
 
 def chosen_weights(found: Answers, truth: list[str]) -> tuple[float, float]:
