@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,9 +93,11 @@ def stream(
         names: of the outputs that have a row for each step.
         chunk_steps: steps that are sent together; the answers do not depend on it.
     """
-    ask, parts = model.stream(), []
+    states: dict[str, Any] = {name: np.zeros([1, 0]) for name in model.setting("states")}
+    parts = []
     for start in range(0, len(values), chunk_steps):
-        asked = ask(chunk=values[None, start : start + chunk_steps])
+        asked = model.ask("stream", chunk=values[None, start : start + chunk_steps], **states)
+        states = {name: asked[name] for name in states}
         parts.append([asked[name][0] for name in names])
     found = [np.concatenate(each) for each in zip(*parts, strict=True)]
     return dict(zip(names, found, strict=True))
