@@ -37,7 +37,7 @@ from apps.suite.evaluation import class_baselines, classification
 from apps.suite.networks.pooling import FrameMask
 from apps.suite.sounds import feature_cache
 from apps.suite.sounds.feature_cache import FeatureSet
-from apps.suite.training import optimizer
+from apps.suite.training import learning, optimizer
 
 _FILTERS = (16, 32, 64, 64)
 _POOLED = 3  # of the convolutions, the first ones
@@ -90,17 +90,13 @@ def small_convolution_answer(
         optimizer.optimizer(settings), keras.losses.CategoricalCrossentropy(from_logits=True)
     )
     score = scoring.Scorer(network)
-    lowest, best = np.inf, network.get_weights()
-    stream = iter(batches.endless(train, classes, config, mean))
-    title = "baselines: small convolution"
-    for step in progress.watched(range(1, steps + 1), title, steps):
-        network.train_on_batch(*next(stream))
-        if step % _STEPS_PER_CHECKPOINT and step < steps:
-            continue
-        loss = classification.cross_entropy(validation.labels, score(validation))
-        if loss < lowest:
-            lowest, best = loss, network.get_weights()
-    network.set_weights(best)
+    learning.in_memory(
+        network,
+        iter(batches.endless(train, classes, config, mean)),
+        progress.watched(range(1, steps + 1), "baselines: small convolution", steps),
+        _STEPS_PER_CHECKPOINT,
+        lambda: classification.cross_entropy(validation.labels, score(validation)),
+    )
     return score(test)
 
 

@@ -50,14 +50,9 @@ class Options:
     """Print a JSON object on each line, one for each answer."""
 
     def __post_init__(self) -> None:
-        if not self.inputs:
-            raise ValueError("inputs: name a sound file, a folder, or - for standard input")
-        if self.inputs.count(STANDARD_INPUT) > 1:
-            raise ValueError("inputs: standard input can be read once")
+        asked_model.check_sounds(self.inputs, self.raw_rate_hz)
         if self.top < 1:
             raise ValueError(f"--top must be at least 1, is {self.top}")
-        if self.raw_rate_hz is not None and self.raw_rate_hz < 1:
-            raise ValueError(f"--raw_rate_hz must be at least 1, is {self.raw_rate_hz}")
 
 
 class Clip(NamedTuple):
@@ -171,17 +166,13 @@ class Recogniser:
 
         Only samples without an answer yet stay in memory.
         """
-        import numpy as np
-
         from apps.speech_commands import detector
 
         finder = detector.Detector(self.label_names, **self._model.setting("detector"))
         found = finder.initial_state()
-        states = {name: np.zeros([1, 0]) for name in self._model.setting("states")}
+        ask = self._model.stream()
         for block in blocks:
-            asked = self._model.ask("stream", chunk=block[None], **states)
-            states = {name: asked[name] for name in states}
-            hits, found = finder.detect(asked["probabilities"][0], found)
+            hits, found = finder.detect(ask(chunk=block[None])["probabilities"][0], found)
             yield hits
 
 

@@ -28,7 +28,7 @@ from apps.speech_to_text import data, model, scoring
 from apps.suite.commands import progress
 from apps.suite.data import division
 from apps.suite.sounds import feature_cache
-from apps.suite.training import optimizer
+from apps.suite.training import learning, optimizer
 
 _COEFFICIENTS = 13
 _POOLED_FRAMES = 4  # whose mean is one frame of the comparison
@@ -126,15 +126,12 @@ def twin(
         config,
         len(learned.labels) / len(learned.features.labels),
     )
-    validate = scoring.Validation(network, held_out, alphabet)
-    lowest, best = np.inf, network.get_weights()
-    stream = iter(data.batches(learned, config, np.asarray(mean)))
-    steps, title = settings.steps, "baselines: convolutional twin"
-    for step in progress.watched(range(1, steps + 1), title, steps):
-        network.train_on_batch(*next(stream))
-        if step % settings.steps_per_checkpoint == 0:
-            loss = validate()["loss"]
-            if loss < lowest:
-                lowest, best = loss, network.get_weights()
-    network.set_weights(best)
+    validate, steps = scoring.Validation(network, held_out, alphabet), settings.steps
+    learning.in_memory(
+        network,
+        iter(data.batches(learned, config, np.asarray(mean))),
+        progress.watched(range(1, steps + 1), "baselines: convolutional twin", steps),
+        settings.steps_per_checkpoint,
+        lambda: validate()["loss"],
+    )
     return scoring.Validation(network, asked, alphabet).heard()[1]

@@ -14,6 +14,8 @@ class TextConfig:
     alphabet: str = "auto"
     # What becomes of a letter outside of the alphabet: an error, or the letter is left out
     outside: Literal["refuse", "drop"] = "refuse"
+    # What becomes of a recording that is too short for its text: an error, or it is left out
+    too_short: Literal["refuse", "drop"] = "refuse"
     lowercase: bool = True
     punctuation: bool = False  # whether punctuation is learned; apostrophes are in any case
 

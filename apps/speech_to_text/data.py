@@ -18,7 +18,13 @@ from apps.suite.data import account, corpora, division, labelled_files, named_se
 from apps.suite.networks import ctc
 from apps.suite.sequences import batches as sequence_batches
 from apps.suite.sequences import ragged
-from apps.suite.sounds import feature_cache, front_end, served_features, spec_augment
+from apps.suite.sounds import (
+    feature_cache,
+    front_end,
+    served_features,
+    sound_files,
+    spec_augment,
+)
 from apps.suite.sounds import features as sound_features
 
 DEFAULT = "spoken_sentences"
@@ -58,47 +64,57 @@ def load(config: configs.Config) -> Corpus:
     Raises:
         UserError: nothing of that name, or data that cannot be learned: names the recording.
     """
-    source = _find(config)
+    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
+    path = named_sets.own_path(name)
+    source = utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
     with progress.working("looking at the recordings"):
         seconds = source.reader.seconds(source.places)
-    said = [
-        each._replace(text=transcripts.normalised(each.text, config.text))
-        for each in source.recordings
-    ]
-    for each, length in zip(said, seconds, strict=True):
+    most = sound_files.LONGEST_CLIP_SECONDS
+    source, seconds = _left_out(
+        source,
+        seconds,
+        [at for at, length in enumerate(seconds) if length > most],
+        f"are longer than {most:g} s and left out; cut them to learn from them",
+    )
+    source = _said(source, [transcripts.normalised(e.text, config.text) for e in source.recordings])
+    for each, length in zip(source.recordings, seconds, strict=True):
         if not each.text:
             raise errors.UserError(
                 f"{each.name}: its transcript has no letters; write it or drop it"
             )
         if length < _SHORTEST_SECONDS:
             raise errors.UserError(f"{each.name}: has only {length:.3f} s of sound; remove it")
-    parts, split = _divided(source, said, config)
-    in_train = [each for each, part in zip(said, parts, strict=True) if part == "train"]
+    source, split = _divided(source, config)
+    pairs = zip(source.recordings, source.parts, strict=True)
+    in_train = [each for each, part in pairs if part == "train"]
     alphabet = transcripts.alphabet_of(in_train, config.text, source.source)
-    texts = transcripts.fitted(said, alphabet, config.text.outside)
-    said = [each._replace(text=text) for each, text in zip(said, texts, strict=True)]
-    for each, length in zip(said, seconds, strict=True):
-        _check_length(each, length, alphabet, config)
-    held = {
-        part: [at for at, each in enumerate(parts) if each == part] for part in labelled_files.PARTS
-    }
-    for part, rows in held.items():
+    source = _said(source, transcripts.fitted(source.recordings, alphabet, config.text.outside))
+    short = _too_short(source.recordings, seconds, alphabet, config)
+    if short and config.text.too_short == "refuse":
+        others = f" ({len(short):,} recordings are so)" if len(short) > 1 else ""
+        raise errors.UserError(
+            f"{next(iter(short.values()))}{others}; mend the transcript, take a smaller "
+            "--features.hop_milliseconds, or leave such out with --text.too_short drop"
+        )
+    source, seconds = _left_out(
+        source, seconds, list(short), "have fewer frames than their texts need and are left out"
+    )
+    made = {}
+    for part in labelled_files.PARTS:
+        rows = [at for at, each in enumerate(source.parts) if each == part]
         if not rows:
             raise errors.UserError(f"{source.source}: no recording is in the part {part}")
-    made = {
-        part: Part(
-            tuple(said[at] for at in rows), tuple(source.places[at] for at in rows), source.reader
-        )
-        for part, rows in held.items()
-    }
+        recordings = tuple(source.recordings[at] for at in rows)
+        made[part] = Part(recordings, tuple(source.places[at] for at in rows), source.reader)
+    digest = hashlib.sha256("".join(alphabet).encode())
     with progress.working("reading the recordings"):
-        fingerprint = _fingerprint(made, alphabet)
-        levels = _levels(said, source)
+        sound_places.add_content(digest, made)
+        levels = _levels(source, rate)
     return Corpus(
         name=source.name,
         licence=source.licence,
         source=source.source,
-        fingerprint=fingerprint,
+        fingerprint=digest.hexdigest(),
         split=split,
         alphabet=alphabet,
         seconds=tuple(seconds),
@@ -199,7 +215,8 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns an endless stream of batches, which depends on seed and step alone.
 
-    Recordings of about equal length stand in a batch. Masks and warps are drawn anew in every step.
+    Recordings of about equal length stand in a batch. Masks, warps and tempos are drawn anew in
+    every step.
 
     Args:
         learned: of the training part, with copies.
@@ -235,11 +252,19 @@ def batches(
         step: tf.Tensor, batch: tuple[tf.Tensor, ...]
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         values, frames, targets = batch
+        steps, spare = targets[:, :1], targets[:, 1:2]
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
         values = spec_augment.warped(values, drawn, warps)
+        least = (steps - spare)[:, 0] * STRIDE  # frames that the text needs
+        tempo = config.augmentation.highest_drawn_tempo_change
+        values, frames = spec_augment.stretched(
+            values, frames, drawn, tempo, tf.minimum(frames, least)
+        )
+        changed = (frames[:, None] + STRIDE - 1) // STRIDE
+        steps, spare = changed, spare + changed - steps
         values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
-        first = tf.where(step < opening_steps, tf.minimum(targets[:, 1:2], opening), 0)
-        targets = tf.concat([targets[:, :1], first, targets[:, 2:]], axis=1)
+        first = tf.where(step < opening_steps, tf.minimum(spare, opening), 0)
+        targets = tf.concat([steps, first, targets[:, 2:]], axis=1)
         return {"features": values, "frames": frames}, targets
 
     steps = tf.data.Dataset.counter(first_step)
@@ -260,17 +285,37 @@ def padded(learned: Examples, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return values, frames, np.column_stack([steps, learned.spare[chosen], labels])
 
 
-def _find(config: configs.Config) -> utterances.Source:
-    name, rate = config.data or DEFAULT, config.audio.sample_rate_hz
-    path = named_sets.own_path(name)
-    return utterances.find_files(path, rate) if path else utterances.find_set(name, rate)
+def _said(source: utterances.Source, texts: Sequence[str]) -> utterances.Source:
+    """Returns a source with other texts, one for each recording."""
+    pairs = zip(source.recordings, texts, strict=True)
+    recordings = tuple(each._replace(text=text) for each, text in pairs)
+    return dataclasses.replace(source, recordings=recordings)
 
 
-def _divided(
-    source: utterances.Source, said: Sequence[utterances.Utterance], config: configs.Config
-) -> tuple[list[str], str]:
-    """Returns the parts, by speaker or else by text, and a sentence that tells of them."""
+def _left_out(
+    source: utterances.Source, seconds: Sequence[float], rows: Sequence[int], why: str
+) -> tuple[utterances.Source, list[float]]:
+    """Returns a source and its lengths without some recordings, which a note of it names."""
+    if not rows:
+        return source, list(seconds)
+    kept = sorted({*range(len(seconds))} - {*rows})
+    if not kept:
+        raise errors.UserError(f"{source.source}: all recordings {why}")
+    names = [source.recordings[at].name for at in rows]
+    source = dataclasses.replace(
+        source,
+        recordings=tuple(source.recordings[at] for at in kept),
+        places=tuple(source.places[at] for at in kept),
+        parts=tuple(source.parts[at] for at in kept),
+        notes=(*source.notes, _some(names, f"of {len(seconds):,} recordings", why)),
+    )
+    return source, [seconds[at] for at in kept]
+
+
+def _divided(source: utterances.Source, config: configs.Config) -> tuple[utterances.Source, str]:
+    """Gives each recording a part, by speaker or else by text, and tells of that in a sentence."""
     # Where speakers are not known, recordings of the same text are kept together instead.
+    said = source.recordings
     known = all(each.speaker for each in said)
     examples = [
         labelled_files.Example(each.name, "speech", each.speaker if known else each.text, part)
@@ -287,51 +332,66 @@ def _divided(
     train = {each.text for each, part in zip(said, parts, strict=True) if part == "train"}
     test = [each.text for each, part in zip(said, parts, strict=True) if part == "test"]
     both = sum(text in train for text in test)
-    return parts, f"{split}; {both:,} of the {len(test):,} test texts are learned as well"
+    told = f"{split}; {both:,} of the {len(test):,} test texts are learned as well"
+    return dataclasses.replace(source, parts=tuple(parts)), told
 
 
-def _check_length(
-    each: utterances.Utterance, seconds: float, alphabet: Sequence[str], config: configs.Config
-) -> None:
-    """Raises UserError for a recording with fewer frames than its text needs."""
-    if not each.text:
-        raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
-    frames = int(
-        letter_frames(feature_frames(np.round(seconds * config.audio.sample_rate_hz), config))
-    )
-    needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
-    if frames < needed:
-        raise errors.UserError(
-            f"{each.name}: {seconds:.2f} s give {frames} frames, its text of {len(each.text)} "
-            f"letters needs {needed}; mend the transcript, or take a smaller "
-            "features.hop_milliseconds"
-        )
+def _too_short(
+    said: Sequence[utterances.Utterance],
+    seconds: Sequence[float],
+    alphabet: Sequence[str],
+    config: configs.Config,
+) -> dict[int, str]:
+    """Returns, by number, what is told of each recording with fewer frames than its text needs.
+
+    Raises:
+        UserError: a text without a letter.
+    """
+    samples = np.round(np.array(seconds) * config.audio.sample_rate_hz)
+    frames = letter_frames(feature_frames(samples, config)).astype(int)
+    found = {}
+    for at, each in enumerate(said):
+        if not each.text:
+            raise errors.UserError(f"{each.name}: its transcript has no letter of the alphabet")
+        needed = ctc.least_frames(transcripts.numbered(each.text, alphabet))
+        if frames[at] < needed:
+            found[at] = (
+                f"{each.name}: {seconds[at]:.2f} s give {frames[at]} frames, its text of "
+                f"{len(each.text)} letters needs {needed}"
+            )
+    return found
 
 
-def _levels(said: Sequence[utterances.Utterance], source: utterances.Source) -> list[str]:
-    """Tells of recordings that are silent or clipped, a sentence each; of many, looks at some."""
+def _levels(source: utterances.Source, rate_hz: int) -> list[str]:
+    """Tells of recordings that are silent or clipped or have few samples; of many, looks at some.
+
+    A sentence each.
+    """
+    said = source.recordings
     every = -(-len(said) // _LISTENED)
-    silent, clipped = [], []
+    silent, clipped, highest_hz = [], [], 0
     for each, place in zip(said[::every], source.places[::every], strict=True):
         levels = np.abs(source.reader.read(place))
         if levels.max(initial=0.0) < _SILENT_PEAK:
             silent.append(each.name)
         elif np.mean(levels >= _CLIPPED_LEVEL) > _CLIPPED_SHARE:
             clipped.append(each.name)
+        if isinstance(source.reader, sound_places.FileReader):
+            declared = sound_files.length(source.reader.folder / place.file)
+            highest_hz = max(highest_hz, declared.sample_rate_hz)
     of = f"of {len(said[::every]):,} recordings" + (" that were looked at" if every > 1 else "")
     told = {
         "are silent, and teach that a text is said by nothing; remove them": silent,
         "are clipped, and harder to understand; record them at a lower level if you can": clipped,
     }
-    return [
-        f"{len(names):,} {of} {what}: {', '.join(names[:3])}{' …' * (len(names) > 3)}"
-        for what, names in told.items()
-        if names
-    ]
+    notes = [_some(names, of, what) for what, names in told.items() if names]
+    if 0 < highest_hz < rate_hz:
+        notes.append(
+            f"the recordings have at most {highest_hz:,} samples a second, and the model takes "
+            f"{rate_hz:,}: --audio.sample_rate_hz {highest_hz} hears as much, and takes such files"
+        )
+    return notes
 
 
-def _fingerprint(parts: dict[str, Part], alphabet: Sequence[str]) -> str:
-    """Returns the SHA-256 of names, texts and speakers in each part and of all content."""
-    digest = hashlib.sha256("".join(alphabet).encode())
-    sound_places.add_content(digest, parts)
-    return digest.hexdigest()
+def _some(names: Sequence[str], of: str, what: str) -> str:
+    return f"{len(names):,} {of} {what}: {', '.join(names[:3])}{' …' * (len(names) > 3)}"

@@ -43,7 +43,7 @@ def build(config: configs.LanguageConfig, letters: int) -> keras.Model:
     return keras.Model(numbers, logits, name="language_model")
 
 
-def log_probability(network: keras.Model, labels: tf.Tensor) -> tf.Tensor:
+def log_probability(network: keras.Model, labels: tf.Tensor, training: bool = False) -> tf.Tensor:
     """Returns ln p of each text, its end included, float32 [b], of labels int32 [b, n], -1 after.
 
     A text without letters has the probability of one that ends at once.
@@ -52,7 +52,7 @@ def log_probability(network: keras.Model, labels: tf.Tensor) -> tf.Tensor:
     rows = tf.shape(labels)[0]
     known = tf.where(labels >= 0, labels, letters)
     edge = tf.fill([rows, 1], letters)
-    logits = network(tf.concat([edge, known], axis=1), training=False)
+    logits = network(tf.concat([edge, known], axis=1), training=training)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.concat([known, edge], axis=1), logits)
     counts = tf.reduce_sum(tf.cast(labels >= 0, tf.int32), axis=1)
     counted = tf.sequence_mask(counts + 1, tf.shape(labels)[1] + 1)
@@ -82,11 +82,10 @@ def corpus_of(config: configs.Config, train: Sequence[str], alphabet: Sequence[s
 
 def train(config: configs.Config, texts: Sequence[str], alphabet: Sequence[str]) -> keras.Model:
     """Trains a model on texts; the same weights whenever seed, config and texts are the same."""
-    settings, letters = config.language, len(alphabet)
+    settings = config.language
     keras.utils.set_random_seed(config.seed)
-    network = build(settings, letters)
-    numbers = [transcripts.numbered(text, alphabet) for text in texts]
-    order = training_order.Order(np.arange(len(numbers)), (config.seed, _DRAWS))
+    network = build(settings, len(alphabet))
+    order = training_order.Order(np.arange(len(texts)), (config.seed, _DRAWS))
     steps = settings.steps
     if not steps:
         return network
@@ -94,13 +93,13 @@ def train(config: configs.Config, texts: Sequence[str], alphabet: Sequence[str])
         keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps), global_clipnorm=1.0
     )
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False)
-    def learn(given: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
+    def learn(labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = network(given, training=True)
-            nats = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(wanted, 0), logits)
-            counted = tf.cast(wanted >= 0, tf.float32)
-            loss = tf.reduce_sum(nats * counted) / tf.reduce_sum(counted)
+            ends = tf.shape(labels)[0]
+            count = tf.math.count_nonzero(labels >= 0, dtype=tf.int32) + ends
+            nats = -tf.reduce_sum(log_probability(network, labels, training=True))
+            loss = nats / tf.cast(count, tf.float32)
         gradients = tape.gradient(loss, network.trainable_variables)
         optimizer.apply(gradients, network.trainable_variables)
         return loss
@@ -108,19 +107,7 @@ def train(config: configs.Config, texts: Sequence[str], alphabet: Sequence[str])
     optimizer.build(network.trainable_variables)
     loss = tf.constant(0.0)
     for step in progress.watched(range(steps), "language model", steps):
-        rows = [numbers[at] for at in order.take(step * settings.batch_size, settings.batch_size)]
-        given, wanted = _padded(rows, letters)
-        loss = learn(given, wanted)
+        chosen = order.take(step * settings.batch_size, settings.batch_size)
+        loss = learn(transcripts.table([texts[at] for at in chosen], alphabet))
     history.show_progress(f"language model: {float(loss):.3f} nats a letter of its last batch")
     return network
-
-
-def _padded(rows: Sequence[Sequence[int]], letters: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns inputs and targets int32 (rows, longest + 1); targets are -1 after the end."""
-    longest = max(map(len, rows)) + 1
-    given = np.full((len(rows), longest), letters, np.int32)
-    wanted = np.full((len(rows), longest), -1, np.int32)
-    for at, row in enumerate(rows):
-        given[at, 1 : len(row) + 1] = row
-        wanted[at, : len(row) + 1] = [*row, letters]
-    return given, wanted

@@ -6,6 +6,7 @@ jiwer counts them; it is imported where it counts, so that writing down speech d
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,15 +39,8 @@ def errors_of(truth: Sequence[str], heard: Sequence[str]) -> list[int]:
     """Returns the number of wrong words of each text."""
     import jiwer
 
-    found = jiwer.process_words(list(truth), list(heard))
-    return [
-        sum(
-            max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
-            for chunk in chunks
-            if chunk.type != "equal"
-        )
-        for chunks in found.alignments
-    ]
+    pairs = (jiwer.process_words(*pair) for pair in zip(truth, heard, strict=True))
+    return [found.substitutions + found.deletions + found.insertions for found in pairs]
 
 
 def edits(truth: str, heard: str) -> int:
@@ -105,12 +99,9 @@ def wrong_words(truth: Sequence[str], heard: Sequence[str], most: int) -> list[W
         for chunk in chunks:
             words = reference[chunk.ref_start_idx : chunk.ref_end_idx]
             others = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
-            if chunk.type == "substitute":
-                for word, other in zip(words, others, strict=True):
+            if chunk.type in ("substitute", "delete"):
+                for word, other in itertools.zip_longest(words, others, fillvalue=""):
                     instead[word][other] += 1
-            elif chunk.type == "delete":
-                for word in words:
-                    instead[word][""] += 1
     ordered = sorted(instead.items(), key=lambda pair: (-sum(pair[1].values()), pair[0]))
     return [
         WrongWord(word, sum(others.values()), said[word], others.most_common(1)[0][0])

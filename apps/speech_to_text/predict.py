@@ -56,16 +56,12 @@ class Options:
     """Print a JSON object on each line."""
 
     def __post_init__(self) -> None:
-        if not self.inputs and not self.stream:
-            raise ValueError("inputs: name a sound file, a folder, or - for standard input")
-        if self.inputs.count(STANDARD_INPUT) > 1:
-            raise ValueError("inputs: standard input can be read once")
-        if self.raw_rate_hz is not None and self.raw_rate_hz < 1:
-            raise ValueError(f"--raw_rate_hz must be at least 1, is {self.raw_rate_hz}")
+        inputs = self.inputs or (STANDARD_INPUT,) * self.stream
+        asked_model.check_sounds(inputs, self.raw_rate_hz)
         if self.alternatives < 0:
             raise ValueError(f"--alternatives must not be below 0, is {self.alternatives}")
         whole = self.words or self.srt or self.alternatives
-        if whole and (self.stream or STANDARD_INPUT in self.inputs):
+        if whole and (self.stream or STANDARD_INPUT in inputs):
             raise ValueError(
                 "--words, --srt and --alternatives are of whole recordings; leave --stream and - "
                 "out, or ask for the text alone"
@@ -186,24 +182,22 @@ def pieces(
             f"{name}: this model hears whole recordings only (--model.layer bilstm or convolution);"
             " cut the recording, or train one that streams"
         )
-    states = {state: np.zeros([1, 0], np.float32) for state in model.setting("states")}
-    samples, shown = 0, ""
+    ask, samples, shown = model.stream(), 0, ""
 
-    def asked(block: np.ndarray, flush: bool) -> tuple[str, str]:
-        told = model.ask("stream", chunk=block[None], flush=flush, **states)
-        states.update({state: told[state] for state in states})
-        return told["text"][0].decode().strip(), told["tail"][0].decode()
+    def heard(block: np.ndarray, flush: bool) -> Piece:
+        told = ask(chunk=block[None], flush=flush)
+        text, tail = told["text"][0].decode().strip(), told["tail"][0].decode()
+        return Piece(name, samples / rate, text, tail)
 
     for block in blocks:
         samples += len(block)
-        text, tail = asked(block, False)
-        if text or tail != shown:
-            yield Piece(name, samples / rate, text, tail)
-        shown = tail
+        piece = heard(block, False)
+        if piece.text or piece.tail != shown:
+            yield piece
+        shown = piece.tail
     if not samples:
         raise errors.UserError(f"{name}: no samples came; nothing can be heard")
-    text, tail = asked(np.zeros(0, np.float32), True)
-    yield Piece(name, samples / rate, text, tail)
+    yield heard(np.zeros(0, np.float32), True)
 
 
 def captions(words: Sequence[Word]) -> str:

@@ -132,8 +132,13 @@ class Answers(NamedTuple):
 
     def chosen(self, language_weight: float, word_bonus: float) -> list[str]:
         """Returns the best texts with the language model."""
+        best = self.best(language_weight, word_bonus)
+        return [texts[at] for texts, at in zip(self.texts, best, strict=True)]
+
+    def best(self, language_weight: float, word_bonus: float) -> np.ndarray:
+        """Returns the number of the best text of each example, int64 [examples]."""
         scores = self.acoustic + language_weight * self.language + word_bonus * self.words
-        return [texts[at] for texts, at in zip(self.texts, scores.argmax(axis=1), strict=True)]
+        return scores.argmax(axis=1)
 
 
 def answers(recogniser: Recogniser, examples: data.Examples) -> Answers:
@@ -166,9 +171,9 @@ def answers(recogniser: Recogniser, examples: data.Examples) -> Answers:
             text = transcripts.spelled(greedy[row], alphabet)
             found[index] = text, texts, *(each[row] for each in numbers)
     columns = list(zip(*found, strict=True))
-    numbers = [np.stack(column) for column in columns[2:]]
+    acoustic, language, words = (np.stack(column) for column in columns[2:])
     return Answers(
-        list(columns[0]), list(columns[1]), numbers[0], numbers[1], numbers[2], all_finite
+        list(columns[0]), list(columns[1]), acoustic, language, words, is_finite=all_finite
     )
 
 
@@ -183,8 +188,7 @@ def chosen_weights(found: Answers, truth: list[str]) -> tuple[float, float]:
     best = (np.inf, 0.0, 0.0)
     for weight in LANGUAGE_WEIGHTS:
         for bonus in WORD_BONUSES if weight else (0.0,):
-            scores = found.acoustic + weight * found.language + bonus * found.words
-            count = wrong[np.arange(len(wrong)), scores.argmax(axis=1)].sum()
+            count = wrong[np.arange(len(wrong)), found.best(weight, bonus)].sum()
             best = min(best, (float(count), weight, bonus))
     return best[1], best[2]
 
@@ -193,11 +197,9 @@ def language_nats(trained: trained_model.TrainedModel, texts: Sequence[str]) -> 
     """Returns the language model's nats a letter of texts, their ends included."""
     total = 0.0
     for start in range(0, len(texts), 64):
-        rows = [transcripts.numbered(text, trained.alphabet) for text in texts[start : start + 64]]
-        longest = max(map(len, rows))
-        labels = np.array([row + [-1] * (longest - len(row)) for row in rows], np.int32)
-        nats = language_model.log_probability(trained.language_model, tf.constant(labels))
-        total -= float(tf.reduce_sum(nats))
+        labels = transcripts.table(texts[start : start + 64], trained.alphabet)
+        found = language_model.log_probability(trained.language_model, tf.constant(labels))
+        total -= float(tf.reduce_sum(found))
     return total / sum(len(text) + 1 for text in texts)
 
 

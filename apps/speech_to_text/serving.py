@@ -185,10 +185,7 @@ class ServedText:
         rows = tf.shape(waveform)[0]
         weights = []
         for name, value in (("language_weight", language_weight), ("word_bonus", word_bonus)):
-            given = tf.shape(value)[0]
-            told = f"{name}: needs a number for each row of waveform; the numbers of both are"
-            value = limits.checked(value, tf.equal(given, rows), told, given, rows)
-            value = limits.finite(value, name)
+            value = limits.finite(limits.of_rows(value, rows, name, "waveform"), name)
             small = tf.reduce_all(tf.abs(value) <= _HIGHEST_WEIGHT)
             value = limits.checked(value, small, f"{name}: must lie within ±{_HIGHEST_WEIGHT:g}")
             weights.append(served_sounds.at_least_one_row(value)[:, None])
@@ -252,9 +249,7 @@ class ServedText:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns logits and frames after checks; of one row of silence, where there is none."""
         rows, count = tf.unstack(tf.shape(waveform))
-        given = tf.shape(length)[0]
-        told = "length: needs a number for each row of waveform; the numbers of both are"
-        length = limits.checked(length, tf.equal(given, rows), told, given, rows)
+        length = limits.of_rows(length, rows, "length", "waveform")
         holds = tf.reduce_all((length >= 0) & (length <= count))
         told = "length: of each row, in samples, must lie between 0 and the samples that are sent,"
         length = limits.checked(length, holds, told, count)
@@ -289,44 +284,33 @@ def requests(trained: trained_model.TrainedModel) -> list[warmup_requests.Reques
     The answers come from Keras, which runs the models operation by operation, and not from the
     functions that are exported.
     """
-    with lstm_layers.computed_by("portable", trained.language_model):
-        return _requests(ServedText(trained))
-
-
-def _requests(served: ServedText) -> list[warmup_requests.Request]:
-    rate, draw = served.trained.config.audio.sample_rate_hz, np.random.default_rng(0)
+    served = ServedText(trained)
+    rate, draw = trained.config.audio.sample_rate_hz, np.random.default_rng(0)
     second = served_sounds.example(rate, rate, draw)
     three = np.stack([served_sounds.example(rate, int(1.37 * rate), draw) for _ in range(3)])
-    lengths = np.array([three.shape[1], rate, 7], np.int32)
-    asked: list[tuple[str, Any, dict[str, Any]]] = []
-    for sound, length in ((second[None], np.array([rate], np.int32)), (three, lengths)):
-        given = {"waveform": sound, "length": length}
-        weights = {
-            "language_weight": np.linspace(0.2, 0.6, len(sound), dtype=np.float32),
-            "word_bonus": np.full(len(sound), 0.5, np.float32),
-        }
-        asked.append(("serving_default", served.recordings, {"waveform": sound}))
-        asked.append(("padded", served.padded, given))
-        asked.append(("words", served.words, given))
-        asked.append(("beam", served.beam, {**given, **weights}))
+    found: list[warmup_requests.Request] = []
+
+    def ask(signature: str, function: Any, **given: Any) -> dict[str, np.ndarray]:
+        with lstm_layers.computed_by("portable", trained.language_model):
+            told = function(**{name: tf.constant(value) for name, value in given.items()})
+        answers = {name: value.numpy() for name, value in told.items()}
+        found.append(warmup_requests.Request(signature, given, answers))
+        return answers
+
+    for sound, samples in ((second[None], [rate]), (three, [three.shape[1], rate, 7])):
+        given = {"waveform": sound, "length": np.array(samples, np.int32)}
+        ask("serving_default", served.recordings, waveform=sound)
+        ask("padded", served.padded, **given)
+        ask("words", served.words, **given)
+        given["language_weight"] = np.linspace(0.2, 0.6, len(sound), dtype=np.float32)
+        ask("beam", served.beam, **given, word_bonus=np.full(len(sound), 0.5, np.float32))
     for sounds in ([second], [second, three[0][:7], three[0]]):
         files = [sound_files.wav_bytes(sound, rate) for sound in sounds]
-        asked.append(("wav", served.files, {"wav": np.array(files, object)}))
-    found = [_asked(*each) for each in asked]
-    if served.listener is not None:
-        for sound in (second[None], three):
-            states = {
-                name: np.zeros((len(sound), 0), np.float32) for name in served.settings["states"]
-            }
-            pieces = np.split(sound, [sound.shape[1] // 2, sound.shape[1] - 3], axis=1)
-            for at, chunk in enumerate(pieces):
-                given = {"chunk": chunk, "flush": np.array(at == 2), **states}
-                found.append(_asked("stream", served.stream, given))
-                states = {name: found[-1].answers[name] for name in states}
+        ask("wav", served.files, wav=np.array(files, object))
+    for sound in (second[None], three) if served.listener is not None else ():
+        states = {name: np.zeros((len(sound), 0), np.float32) for name in served.settings["states"]}
+        pieces = np.split(sound, [sound.shape[1] // 2, sound.shape[1] - 3], axis=1)
+        for at, chunk in enumerate(pieces):
+            told = ask("stream", served.stream, chunk=chunk, flush=np.array(at == 2), **states)
+            states = {name: told[name] for name in states}
     return [*found, assets.request()]
-
-
-def _asked(signature: str, function: Any, given: dict[str, Any]) -> warmup_requests.Request:
-    answers = function(**{name: tf.constant(value) for name, value in given.items()})
-    held = {name: value.numpy() for name, value in answers.items()}
-    return warmup_requests.Request(signature, given, held)

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from apps.speech_to_text import config as configs
 from apps.suite import errors
 
@@ -102,6 +104,13 @@ def numbered(text: str, alphabet: Sequence[str]) -> list[int]:
     """Returns the number of each letter of a text that `fitted` has returned."""
     numbers = {letter: number for number, letter in enumerate(alphabet)}
     return [numbers[letter] for letter in text]
+
+
+def table(texts: Sequence[str], alphabet: Sequence[str]) -> np.ndarray:
+    """Returns the numbers of texts side by side, int32 [texts, longest], -1 after their ends."""
+    rows = [numbered(text, alphabet) for text in texts]
+    longest = max(map(len, rows))
+    return np.array([row + [-1] * (longest - len(row)) for row in rows], np.int32)
 
 
 def spelled(labels: Iterable[int], alphabet: Sequence[str]) -> str:

@@ -23,6 +23,8 @@ _FORMS = (
     "(wav.scp, text), a folder with a .txt beside each sound file, a csv or tsv with the columns "
     "path and text, or a manifest of JSON lines with audio_filepath and text"
 )
+_LISTS = (".csv", ".tsv", ".json", ".jsonl", ".manifest")
+_COLUMNS = ("path", "file", "filename", "audio"), ("text", "sentence", "transcript")
 _OTHER_PARTS = {"dev": "validation", "valid": "validation", "val": "validation"}
 
 
@@ -158,7 +160,11 @@ def _of_folder(folder: Path) -> Iterator[_Row]:
         pairs = [(each, each.with_suffix(".txt")) for each in sorted(sounds)]
         pairs = [(sound, text) for sound, text in pairs if text.is_file()]
         if not pairs:
-            raise errors.UserError(f"{folder}: holds no transcripts; give {_FORMS}")
+            lists = [each for each in has.values() if each.suffix.lower() in _LISTS]
+            raise errors.UserError(
+                f"{folder}: holds no transcripts beside sounds; give "
+                + (f"its list, {lists[0]}" if len(lists) == 1 else _FORMS)
+            )
         for sound, text in pairs:
             top = sound.relative_to(folder).parts[0].lower()
             part = _OTHER_PARTS.get(top, top)
@@ -168,33 +174,41 @@ def _of_folder(folder: Path) -> Iterator[_Row]:
 
 
 def _of_list(file: Path) -> Iterator[_Row]:
-    if file.suffix.lower() in (".json", ".jsonl", ".manifest"):
+    if file.suffix.lower() in _LISTS[2:]:
         yield from _of_manifest(file)
-    elif file.suffix.lower() in (".csv", ".tsv"):
-        for where, row in _table(file, "path", "text"):
-            seconds = None
-            if row.get("start") or row.get("end"):
-                start = _number(where, "start", row.get("start") or "0")
-                end = row.get("end")
-                seconds = (start, _number(where, "end", end) if end else None)
-            sound = _joined(where, file.parent, row["path"])
-            speaker, part = row.get("speaker", ""), row.get("part", "")
-            yield _Row(where, sound, row["text"], speaker, part, seconds)
+    elif file.suffix.lower() in _LISTS[:2]:
+        for where, path, text, row in _table(file):
+            seconds = _seconds(where, start=row.get("start", ""), end=row.get("end", ""))
+            sound = _joined(where, file.parent, path)
+            yield _Row(where, sound, text, row.get("speaker", ""), row.get("part", ""), seconds)
     else:
         raise errors.UserError(f"{file}: is not a list of recordings; give {_FORMS}")
 
 
-def _table(file: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields place and values by column of each line of a table with a header."""
-    for number, row in labelled_files.rows(file, needed):
-        yield f"{file}, line {number}", row
+def _table(file: Path) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Yields place, path, text and all values by column of each line of a table with a header."""
+    for number, row in labelled_files.rows(file, ()):
+        path, text = (next((name for name in known if name in row), "") for known in _COLUMNS)
+        if not path or not text:
+            missing = " or ".join(_COLUMNS[bool(path)])
+            raise errors.UserError(
+                f"{file}, line 1: no column {missing}; the header is {', '.join(row)}"
+            )
+        yield f"{file}, line {number}", row[path], row[text], row
 
 
-def _number(where: str, name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise errors.UserError(f"{where}: {name} is {value!r}, which is not a number") from None
+def _seconds(where: str, **given: Any) -> tuple[float, float | None] | None:
+    """Returns (start, end) of a stretch as a list writes it; None where nothing is written."""
+    if all(value in ("", None) for value in given.values()):
+        return None
+    numbers: list[float | None] = []
+    for name, value in given.items():
+        try:
+            numbers.append(None if value in ("", None) else float(value))
+        except (TypeError, ValueError):
+            told = f"{where}: {name} is {value!r}, which is not a number"
+            raise errors.UserError(told) from None
+    return numbers[0] or 0.0, numbers[1]
 
 
 def _of_manifest(file: Path) -> Iterator[_Row]:
@@ -203,16 +217,12 @@ def _of_manifest(file: Path) -> Iterator[_Row]:
             raise errors.UserError(f"{where}: needs audio_filepath and text, both texts")
         seconds = None
         if row.get("offset") is not None:
-            start = _number(where, "offset", row["offset"])
-            length = row.get("duration")
-            seconds = (
-                start,
-                None if length is None else start + _number(where, "duration", length),
-            )
+            seconds = _seconds(where, offset=row["offset"], duration=row.get("duration"))
+        if seconds and seconds[1] is not None:
+            seconds = seconds[0], seconds[0] + seconds[1]
         path = _joined(where, file.parent, row["audio_filepath"])
-        yield _Row(
-            where, path, row["text"], str(row.get("speaker", "")), row.get("part", ""), seconds
-        )
+        speaker, part = str(row.get("speaker", "")), row.get("part", "")
+        yield _Row(where, path, row["text"], speaker, part, seconds)
 
 
 def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
@@ -230,10 +240,10 @@ def _of_ljspeech(file: Path, sounds: Path) -> Iterator[_Row]:
 def _of_common_voice(folder: Path) -> Iterator[_Row]:
     names = [each for each in ("train", "dev", "test") if (folder / f"{each}.tsv").is_file()]
     for name in names if "train" in names else ["validated"]:
-        for where, row in _table(folder / f"{name}.tsv", "path", "sentence"):
-            file = _joined(where, folder / "clips", row["path"])
+        for where, path, text, row in _table(folder / f"{name}.tsv"):
+            file = _joined(where, folder / "clips", path)
             part = "" if name == "validated" else name
-            yield _Row(where, file, row["sentence"], row.get("client_id", ""), part)
+            yield _Row(where, file, text, row.get("client_id", ""), part)
 
 
 def _of_kaldi(folder: Path) -> Iterator[_Row]:
@@ -270,18 +280,11 @@ def _of_kaldi(folder: Path) -> Iterator[_Row]:
                 raise errors.UserError(
                     f"{place}: {key} has no recording, start and end in segments"
                 )
-            recording = cells[0]
-            seconds = (_number(place, "start", cells[1]), _number(place, "end", cells[2]))
+            recording, seconds = cells[0], _seconds(place, start=cells[1], end=cells[2])
         if recording not in sounds:
             raise errors.UserError(f"{where}: {recording} does not stand in wav.scp")
-        yield _Row(
-            where,
-            _joined(sounds[recording][0], folder, sounds[recording][1]),
-            text,
-            speaker,
-            "",
-            seconds,
-        )
+        sound = _joined(sounds[recording][0], folder, sounds[recording][1])
+        yield _Row(where, sound, text, speaker, "", seconds)
 
 
 def find_set(name: str, sample_rate_hz: int) -> Source:

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from apps.suite.commands import progress
 from apps.suite.evaluation import class_baselines
+from apps.suite.training import learning
 from apps.suite.videos.opencv import cv2
 from apps.video_classification import config as configs
 from apps.video_classification import scoring
@@ -48,8 +49,8 @@ def single_frame_answer(
     network = _build(config, classes)
     network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     held_out, asked = _middles(validation), _middles(test)
-    best, weights = np.inf, network.get_weights()
-    steps = min(_STEPS, config.training.steps)
+    every = max(1, min(_STEPS, config.training.steps) // _CHECKPOINTS)
+    steps = every * _CHECKPOINTS
 
     def draw(_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         clips = random.integers(len(train), size=_FRAMES)
@@ -75,15 +76,12 @@ def single_frame_answer(
         logits = [answers(tf.constant(part)) for part in parts]
         return tf.nn.softmax(tf.concat(logits, axis=0)).numpy()
 
-    checkpoints = range(_CHECKPOINTS)
-    for _ in progress.watched(checkpoints, "baselines: single frame", _CHECKPOINTS):
-        for _ in range(max(1, steps // _CHECKPOINTS)):
-            network.train_on_batch(*next(stream))
+    def loss() -> float:
         right = probabilities(held_out)[np.arange(len(validation)), validation.labels]
-        loss = -np.log(np.maximum(right, 1e-30)).mean()
-        if loss < best:
-            best, weights = loss, network.get_weights()
-    network.set_weights(weights)
+        return float(-np.log(np.maximum(right, 1e-30)).mean())
+
+    numbers = progress.watched(range(1, steps + 1), "baselines: single frame", steps)
+    learning.in_memory(network, stream, numbers, every, loss)
     return scoring.of_videos(probabilities(asked), test)
 
 

@@ -227,10 +227,9 @@ class Recogniser:
 
     def __init__(self, model: asking.Model) -> None:
         self._model = model
-        self._states = tuple(model.setting("states"))
         self.label_names = tuple(model.setting("label_names"))
         self.clips_per_video = int(model.setting("clips_per_video"))
-        self.streams = bool(self._states)
+        self.streams = bool(model.setting("states"))
         seconds = model.setting("clip_seconds")
         self.clips = configs.ClipConfig(
             frames=model.setting("frames"),
@@ -257,13 +256,9 @@ class Recogniser:
         return self._streamed(frames) if self.streams else self._windows(frames)
 
     def _streamed(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        import numpy as np
-
-        states = {name: np.zeros([1, 0]) for name in self._states}
+        ask = self._model.stream()
         for frame in frames:
-            asked = self._model.ask("stream", frames=frame[None, None], **states)
-            states = {name: asked[name] for name in self._states}
-            yield asked["probabilities"][0, 0]
+            yield ask(frames=frame[None, None])["probabilities"][0, 0]
 
     def _windows(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         import numpy as np

@@ -1,5 +1,9 @@
-"""Declares the options by which every `predict` command names the model that it asks."""
+"""Declares the options by which every `predict` command names the model that it asks.
 
+And checks those by which commands that hear sounds name these.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,3 +19,18 @@ Server = Annotated[
         help="Ask a model server instead: HOST:PORT for gRPC, http://HOST:PORT for REST."
     ),
 ]
+
+
+def check_sounds(inputs: Sequence[str], raw_rate_hz: int | None) -> None:
+    """Raises ValueError for sounds that cannot be meant.
+
+    Args:
+        inputs: sound files, folders, or -: raw samples of standard input.
+        raw_rate_hz: of standard input, None for the model's own.
+    """
+    if not inputs:
+        raise ValueError("inputs: name a sound file, a folder, or - for standard input")
+    if inputs.count("-") > 1:
+        raise ValueError("inputs: standard input can be read once")
+    if raw_rate_hz is not None and raw_rate_hz < 1:
+        raise ValueError(f"--raw_rate_hz must be at least 1, is {raw_rate_hz}")

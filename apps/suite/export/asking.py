@@ -85,6 +85,21 @@ class Model:
             error.args = (served_models.in_plain_words(str(error)),)
             raise
 
+    def stream(self) -> Callable[..., dict[str, np.ndarray]]:
+        """Returns a function that asks signature `stream`, and carries states from call to call.
+
+        Raises:
+            UserError: a model that hears no stream.
+        """
+        states: dict[str, Any] = {name: np.zeros([1, 0]) for name in self.setting("states")}
+
+        def ask(**inputs: Any) -> dict[str, np.ndarray]:
+            answer = self.ask("stream", **inputs, **states)
+            states.update({name: answer[name] for name in states})
+            return answer
+
+        return ask
+
     def asset(self, name: str) -> str | None:
         """Returns the text of a file that the export carries, or None without such a file."""
         if assets.SIGNATURE not in self.inputs:

@@ -44,6 +44,13 @@ def at_most(
     return checked(tensor, product <= float(most), message, number)
 
 
+def of_rows(tensor: tf.Tensor, rows: tf.Tensor, name: str, of: str) -> tf.Tensor:
+    """Returns an input [b, …] after a check that it has as many rows as another one, `of`."""
+    given = tf.shape(tensor)[0]
+    told = f"{name}: needs a row for each row of {of}; the rows of both are"
+    return checked(tensor, tf.equal(given, rows), told, given, rows)
+
+
 def finite(tensor: tf.Tensor, told: str) -> tf.Tensor:
     """Returns floats of any shape after a check that they are neither NaN nor infinite."""
     holds = tf.reduce_all(tf.math.is_finite(tensor))

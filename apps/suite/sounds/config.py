@@ -58,6 +58,8 @@ class AugmentationConfig:
     highest_band_warp: fields.Share = 0.1  # share by which the mel bands' frequencies are stretched
     # The same of bands that are there already, drawn anew in every step; not of mfcc
     highest_drawn_warp: fields.Share = 0.0
+    # Share by which a recording becomes slower or faster at the same pitch, drawn in every step
+    highest_drawn_tempo_change: fields.Share = 0.0
     # SpecAugment (Park et al. 2019), drawn anew in every step
     time_masks: fields.CountOrZero = 1
     highest_time_mask_frames: fields.CountOrZero = 10

@@ -51,10 +51,8 @@ def state(state: tf.Tensor, rows: tf.Tensor, most: int, name: str) -> tf.Tensor:
         most: highest product of the state's sides.
         name: of the state.
     """
-    given, count = tf.unstack(tf.shape(state))
-    told = f"{name}: needs a row for each row of chunk; the rows of both are"
-    state = limits.checked(state, tf.equal(given, rows), told, given, rows)
-    state = limits.at_most(state, [given, count], most, f"{name}: rows times numbers")
+    state = limits.of_rows(state, rows, name, "chunk")
+    state = limits.at_most(state, tf.unstack(tf.shape(state)), most, f"{name}: rows times numbers")
     return limits.finite(state, name)
 
 

@@ -1,4 +1,4 @@
-"""Masks and warps features at random, anew in every step.
+"""Masks, warps and stretches features at random, anew in every step.
 
 Sources: Park et al., SpecAugment: a simple data augmentation method for automatic speech
 recognition (2019), without its time warping; Jaitly and Hinton, Vocal Tract Length Perturbation
@@ -52,6 +52,44 @@ def warped(features: tf.Tensor, seed: tf.Tensor, warps: np.ndarray) -> tf.Tensor
         [tf.shape(features)[0]], tf.random.fold_in(seed, 2), maxval=len(warps), dtype=tf.int32
     )
     return tf.matmul(features, tf.gather(tf.constant(warps), drawn))
+
+
+def stretched(
+    features: tf.Tensor, frames: tf.Tensor, seed: tf.Tensor, highest: float, least: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Changes the tempo of each row of features by linear interpolation; its pitch stays.
+
+    Of n frames, row by row, m = round(n · d) are made, d drawn evenly from 1 ± highest, and frame
+    k of them is what stands at k · n / m.
+
+    Args:
+        features: float32 [b, t, channels], padded on the right.
+        frames: int32 [b], of each row, at least 1.
+        seed: two integers: the same ones draw the same tempos.
+        highest: share by which a row becomes longer or shorter; with 0 nothing is changed.
+        least: int32 [b], frames that a row keeps in any case.
+
+    Returns:
+        float32 [b, longest, channels] with zeros after the end of a row, and frames int32 [b].
+    """
+    if not highest:
+        return features, frames
+    drawn = tf.random.stateless_uniform(
+        [tf.shape(frames)[0]], tf.random.fold_in(seed, 3), 1.0 - highest, 1.0 + highest
+    )
+    before = tf.cast(frames, tf.float32)
+    after = tf.maximum(tf.cast(tf.round(before * drawn), tf.int32), least)
+    places = tf.range(tf.reduce_max(after))
+    steps = before / tf.cast(after, tf.float32)
+    at = tf.cast(places, tf.float32) * steps[:, None]
+    at = tf.minimum(at, before[:, None] - 1.0)
+    first = tf.cast(at, tf.int32)
+    second = tf.minimum(first + 1, frames[:, None] - 1)
+    share = (at - tf.cast(first, tf.float32))[:, :, None]
+    values = tf.gather(features, first, batch_dims=1) * (1.0 - share)
+    values += tf.gather(features, second, batch_dims=1) * share
+    real = tf.sequence_mask(after, tf.shape(places)[0])
+    return tf.where(real[:, :, None], values, 0.0), after
 
 
 def mask_features(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from apps.suite.runs import files, run_folder
@@ -64,3 +65,36 @@ def learn(
         patience_checkpoints=settings.patience_checkpoints,
         **further,
     )
+
+
+def in_memory(
+    network: keras.Model,
+    batches: Iterator[Any],
+    steps: Iterable[int],
+    every: int,
+    validate: Callable[[], float],
+) -> None:
+    """Trains a baseline, which no folder keeps; it ends with the weights of the lowest loss.
+
+    Args:
+        network: compiled.
+        batches: what `train_on_batch` takes, as many as there are steps.
+        steps: numbers of the steps, from 1 on.
+        every: steps from one validation to the next; the last step has one in any case.
+        validate: returns the loss of the validation part with the weights of the moment.
+    """
+    lowest, best, step = np.inf, network.get_weights(), 0
+
+    def judge() -> None:
+        nonlocal lowest, best
+        loss = validate()
+        if loss < lowest:
+            lowest, best = loss, network.get_weights()
+
+    for step in steps:
+        network.train_on_batch(*next(batches))
+        if step % every == 0:
+            judge()
+    if step % every:
+        judge()
+    network.set_weights(best)

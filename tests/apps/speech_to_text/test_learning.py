@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from apps.speech_to_text import config as configs
 from apps.speech_to_text import data, evaluate, language_model, predict, train, trained_model
+from apps.suite.networks import ctc
 from apps.suite.runs import files
 from tests.apps.speech_to_text import small_run
 
@@ -105,6 +106,23 @@ def test_batches_depend_on_the_step_alone(corpus_file):
     for (inputs, targets), (others, wanted) in zip(whole[3:], later, strict=True):
         np.testing.assert_array_equal(inputs["features"], others["features"])
         np.testing.assert_array_equal(targets, wanted)
+
+
+def test_a_tempo_that_is_drawn_leaves_frames_for_every_text(corpus_file):
+    config = config_of(corpus_file, 8)
+    tempo = dataclasses.replace(config.augmentation, highest_drawn_tempo_change=0.9)
+    config = dataclasses.replace(config, augmentation=tempo)
+    corpus = data.load(config)
+    learned = data.featured(corpus, "train", config)
+    fill = np.zeros(learned.features.frames.shape[1])
+    lengths = set()
+    for inputs, targets in data.batches(learned, config, fill).take(4):
+        frames, opening = targets[:, 0].numpy(), targets[:, 1].numpy()
+        assert (frames == -(-inputs["frames"].numpy() // 2)).all()
+        for row, steps, first in zip(targets[:, 2:].numpy(), frames, opening, strict=True):
+            assert steps - first >= ctc.least_frames([label for label in row if label >= 0])
+        lengths.update(frames)
+    assert len(lengths) > 12
 
 
 def test_nothing_may_be_written_at_a_beginning_in_the_first_steps_unless_the_text_needs_it(

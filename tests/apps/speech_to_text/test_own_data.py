@@ -133,6 +133,12 @@ def test_a_sound_too_short_for_its_text_is_named_with_both_numbers(tmp_path):
     told = refusal(file)
     assert told.startswith("1.wav: 0.20 s give 5 frames")
     assert "needs 8" in told
+    assert "--text.too_short drop" in told
+    corpus = data.load(config_of(file, text=configs.TextConfig(too_short="drop")))
+    assert len(corpus.train.recordings) == 3
+    (note,) = corpus.notes
+    assert note.startswith("1 of 6 recordings have fewer frames than their texts need")
+    assert note.endswith("1.wav")
 
 
 def test_silent_and_clipped_recordings_are_counted_and_named_and_others_are_not(tmp_path):
@@ -146,6 +152,35 @@ def test_silent_and_clipped_recordings_are_counted_and_named_and_others_are_not(
     assert silent.endswith("1.wav, 3.wav")
     assert clipped.startswith("1 of 6 recordings are clipped")
     assert clipped.endswith("2.wav")
+
+
+def test_what_is_too_long_is_left_out_and_low_rates_are_told(tmp_path):
+    file = listed(tmp_path)
+    write_sound(tmp_path / "long.wav", 61.0)
+    file.write_text(file.read_text() + "long.wav,no,s0,train\n")
+    made = config_of(file, audio=configs.RecordingConfig(sample_rate_hz=2 * RATE))
+    corpus = data.load(made)
+    assert [len(part.recordings) for part in corpus.parts.values()] == [4, 1, 1]
+    long, low = corpus.notes
+    assert long.startswith("1 of 7 recordings are longer than 60 s and left out")
+    assert long.endswith("long.wav")
+    assert f"--audio.sample_rate_hz {RATE} " in low
+    table(tmp_path, ["long.wav,no,s0,train"])
+    assert "all recordings are longer than 60 s" in refusal(file)
+
+
+def test_a_table_with_other_usual_names_is_read_and_one_in_a_folder_is_named(tmp_path):
+    rows = [f"{at}.wav\t1.5\t{text}" for at, text in enumerate(TEXTS)]
+    for at in range(len(TEXTS)):
+        write_sound(tmp_path / f"{at}.wav", seed=at)
+    file = table(tmp_path, rows, "file\tseconds\ttranscript", "all.tsv")
+    found = utterances.find_files(file, RATE)
+    assert [each.text for each in found.recordings] == TEXTS
+    assert f"give its list, {file}" in refusal(tmp_path)
+    table(tmp_path, rows, "file\tseconds\twords", "all.tsv")
+    told = refusal(file)
+    assert "line 1: no column text or sentence or transcript" in told
+    assert "file, seconds, words" in told
 
 
 def test_letters_outside_of_the_alphabet_are_listed_with_counts_or_dropped(tmp_path):

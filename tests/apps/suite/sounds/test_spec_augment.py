@@ -70,6 +70,31 @@ def test_without_a_drawn_warp_or_of_cepstra_features_stay_as_they_are():
         assert spec_augment.warped(FEATURES, tf.constant([0, 0]), warps) is FEATURES
 
 
+def test_a_tempo_stretches_each_row_by_its_own_share_and_keeps_what_a_text_needs():
+    frames = np.maximum(FRAMES, 1)
+    rising = np.where(np.arange(TIME) < frames[:, None], np.arange(TIME, dtype="f"), 0.0)
+    given = np.repeat(rising[:, :, None], 2, axis=2)
+    least = np.where(np.arange(ROWS) % 2, frames, 0).astype("int32")
+
+    def ask(seed, highest=0.2):
+        found = spec_augment.stretched(given, frames, tf.constant(seed), highest, least)
+        return [np.asarray(each) for each in found]
+
+    values, after = ask([1, 2])
+    share = after / frames
+    assert (np.abs(share[::2] - 1) <= 0.2 + 0.5 / frames[::2]).all()
+    assert (after[1::2] >= frames[1::2]).all()
+    assert len(np.unique(share.round(3))) > 20
+    for row in range(ROWS):
+        places = np.minimum(np.arange(after[row]) * frames[row] / after[row], frames[row] - 1)
+        np.testing.assert_allclose(values[row, : after[row], 1], places, rtol=1e-4, atol=1e-4)
+        assert not values[row, after[row] :].any()
+    again, other = ask([1, 2]), ask([1, 3])
+    np.testing.assert_array_equal(values, again[0])
+    assert (after != other[1]).any()
+    assert ask([1, 2], 0.0)[0] is given
+
+
 def test_no_masks_change_nothing():
     np.testing.assert_array_equal(masked(), FEATURES)
     np.testing.assert_array_equal(masked(time_masks=2, highest_time_mask_frames=0), FEATURES)
