@@ -117,6 +117,7 @@ def batches(
             tf.reshape(seen, [rows * length]),
             places,
             classes,
+            spread=config.training.spread_boxes,
         )
         inputs = {"frames": pixels}
         if carried:
