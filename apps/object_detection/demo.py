@@ -61,9 +61,7 @@ def page(model: asking.ExportedModel, file: str | None, threshold: float) -> str
                 shown.append(pictures.drawn(frame, its))
     except video_files.UnreadableError as error:
         raise errors.UserError(f"{path.name} {error}") from error
-    rows: dict[int, list[predict.Box]] = {}
-    for box in found.boxes:
-        rows.setdefault(box.id, []).append(box)
+    rows = found.objects()
     cells = [
         [str(number), its[0].label, f"{its[0].seconds:.2f}", f"{its[-1].seconds:.2f}",
          f"{max(box.score for box in its):.2f}"]
