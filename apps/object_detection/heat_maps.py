@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 _SIZES = (-4.0, 4.0)  # logarithm of a side, in places of the map: limits of what is decoded
-_AWAY = 8.0  # places: likewise of a middle
+_AWAY = 32.0  # places: likewise of a middle
 _NEAR = 0.3  # height of a bell from which a place tells the box
 
 

@@ -122,6 +122,16 @@ def test_chunks_of_a_stream_equal_the_whole(memory, coarser):
     np.testing.assert_allclose(np.concatenate(found, axis=1), whole, atol=1e-5)
 
 
+def test_a_network_with_coarser_convolutions_is_saved_whole(tmp_path):
+    network = small_run.trained(small_run.config(coarser_filters=(6, 7))).model
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    frames = tf.constant(small_run.video(3)[None])
+    states = [tf.zeros([1, *model.state_shape(loaded)])] * 2
+    found, _ = model.stepped(loaded, frames, states)
+    np.testing.assert_allclose(found, network({"frames": frames}), atol=1e-5)
+
+
 def test_the_twin_has_the_same_weights_and_remembers_nothing():
     trained = small_run.trained()
     twin = model.build(small_run.config(memory="none"), len(small_run.NAMES))
