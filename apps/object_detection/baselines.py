@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -55,7 +56,7 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
     fit.seed_everything(config.seed)
     classes = len(corpus.label_names)
     learner, network = model.build_training(alone, classes), model.build(alone, classes)
-    folder = TwinFolder(file.with_suffix(""))
+    folder: Any = TwinFolder(file.with_suffix(""))  # no run of its own: it has no config
     for each in (folder.checkpoints, folder.tensorboard):
         files.make_folder(each)
     learning.learn(
