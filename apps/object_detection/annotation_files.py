@@ -5,6 +5,7 @@ Every format becomes the same: videos, each with its frames and with rows of box
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -220,12 +221,13 @@ def of_yolo(folder: Path) -> list[Annotated]:
     for home in sorted({file.parent for its in pictures_by_stem(folder).values() for file in its}):
         beside = Path(*("labels" if part == "images" else part for part in home.parts))
         video = at(home, folder, pictures_in(home), seen=set(), digests=(names,))
-        for frame, picture in enumerate(video.frames):
-            file = beside / f"{picture.stem}.txt"
+        for frame, shown in enumerate(video.frames):
+            file = beside / f"{shown.stem}.txt"
             if not file.is_file():
                 continue
             video.looked_at(frame)
-            height, width = picture_size(picture)
+            with picture(shown) as opened:
+                width, height = opened.size
             for where, line in _lines(file):
                 cells = line.split()
                 kind = finite_number(cells[0], where, "class")
@@ -271,14 +273,15 @@ def row_of(
     )
 
 
-def picture_size(file: Path) -> tuple[int, int]:
-    """Returns height and width of a picture from its header."""
-    from PIL import Image, UnidentifiedImageError
+@contextlib.contextmanager
+def picture(file: Path) -> Iterator[Any]:
+    """Opens a picture; UserError where it, or what the block reads of it, cannot be read."""
+    from PIL import Image
 
     try:
-        with Image.open(file) as picture:
-            return picture.height, picture.width
-    except (OSError, UnidentifiedImageError):
+        with Image.open(file) as opened:
+            yield opened
+    except OSError:
         raise errors.UserError(f"{file}: is not a picture that can be read") from None
 
 

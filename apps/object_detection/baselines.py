@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from apps.object_detection import config as configs
 from apps.object_detection import data, model, scoring, steadiness
 from apps.suite.runs import files
-from apps.suite.training import fit
+from apps.suite.training import fit, learning
 from apps.suite.videos.opencv import cv2
 
 TWIN, REPEATING = "frame-by-frame twin", "twin that repeats its last boxes"
@@ -53,24 +54,19 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
         return keras.models.load_model(file, compile=False)
     alone = dataclasses.replace(config, model=dataclasses.replace(config.model, memory="none"))
     fit.seed_everything(config.seed)
-    classes, settings = len(corpus.label_names), config.training
+    classes = len(corpus.label_names)
     learner, network = model.build_training(alone, classes), model.build(alone, classes)
-
-    def save(_: keras.Model) -> None:
-        model.copy_weights(learner, network)
-        with files.replacing(folder.model_file) as partial:
-            network.save(partial)
-
-    folder = TwinFolder(file.with_suffix(""))
+    folder: Any = TwinFolder(file.with_suffix(""))  # no run of its own: it has no config
     for each in (folder.checkpoints, folder.tensorboard):
         files.make_folder(each)
-    fit.fit(
+    learning.learn(
         learner,
         lambda first_step: data.batches(corpus.train, classes, alone, first_step),
-        steps=settings.steps,
-        steps_per_checkpoint=settings.steps_per_checkpoint,
-        folder=folder,
-        save_best=save,
+        config.training,
+        folder,
+        dict,  # nothing is asked of the validation part
+        saved=network,
+        copied=lambda: model.copy_weights(learner, network),
         monitor="step",
         higher_is_better=True,
     )

@@ -34,6 +34,8 @@ class ModelConfig:
     backbone: Literal["convolutions", "keras_applications"] = "convolutions"
     # Filters of the convolutions; the first ones halve the picture, up to `stride`
     filters: Annotated[tuple[fields.Count, ...], pydantic.Field(min_length=2)] = (16, 32, 48, 48)
+    # Of convolutions that halve the picture further, before the memory; the maps stay at `stride`
+    coarser_filters: tuple[fields.Count, ...] = ()
     normalisation: Literal["none", "batch"] = "none"  # after each convolution
     application: str = "MobileNetV2"  # name of a network in keras.applications
     application_weights: str = "random"  # random, imagenet (downloaded), or a path
@@ -58,6 +60,8 @@ class TrainingConfig(fields.TrainingConfig):
     size_weight: fields.Positive = 1.0  # of the loss of boxes' sizes, beside that of the heat map
     offset_weight: fields.Positive = 1.0  # likewise of their middles
     class_weight: fields.Amount = 1.0  # likewise of the class at a box's middle
+    # Learn a box from all places near its middle, not from the one alone
+    spread_boxes: bool = False
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     # Go through the clips of a video in turn, each with the memory of the one before
     carry_states: bool = False

@@ -117,6 +117,7 @@ def batches(
             tf.reshape(seen, [rows * length]),
             places,
             classes,
+            spread=config.training.spread_boxes,
         )
         inputs = {"frames": pixels}
         if carried:
@@ -302,14 +303,12 @@ def read_frames(source: Path | list[Path]) -> Iterable[tuple[str, np.ndarray]]:
         except video_files.UnreadableError as error:
             raise errors.UserError(f"{source}: {error}") from error
         return
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
     for file in source:
-        try:
-            with Image.open(file) as picture:
-                yield str(file), np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-        except (OSError, UnidentifiedImageError):
-            raise errors.UserError(f"{file}: is not a picture that can be read") from None
+        with annotation_files.picture(file) as opened:
+            frame = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+        yield str(file), frame
 
 
 def _within(

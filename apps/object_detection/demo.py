@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import gradio
-import matplotlib.axes
-import numpy as np
 
 from apps.object_detection import pictures, predict
 from apps.suite import errors
 from apps.suite.demo import asked_file, elements
-from apps.suite.evaluation import plot_style
 from apps.suite.export import asking
 
 TITLE = "Objects"
 EXPLAINED = "Give a short clip, and see the boxes that the model finds in its frames."
-_SHOWN_FRAMES = 8
 _MOST_FRAMES = 2_000
 _SHOWN_ROWS = 20
 
@@ -57,7 +53,7 @@ def page(model: asking.ExportedModel, file: str | None, threshold: float) -> str
         if video_files.facts(path).frames > _MOST_FRAMES:
             raise errors.UserError(f"The clip has over {_MOST_FRAMES:,} frames; cut it.")
         found = predict.find(model, path, threshold)
-        places = np.unique(np.linspace(0, found.frames - 1, _SHOWN_FRAMES).round().astype(int))
+        places = pictures.places(found.frames)
         shown = []
         for number, (_, frame) in enumerate(video_files.frames(path)):
             if number in places:
@@ -65,9 +61,7 @@ def page(model: asking.ExportedModel, file: str | None, threshold: float) -> str
                 shown.append(pictures.drawn(frame, its))
     except video_files.UnreadableError as error:
         raise errors.UserError(f"{path.name} {error}") from error
-    rows: dict[int, list[predict.Box]] = {}
-    for box in found.boxes:
-        rows.setdefault(box.id, []).append(box)
+    rows = found.objects()
     cells = [
         [str(number), its[0].label, f"{its[0].seconds:.2f}", f"{its[-1].seconds:.2f}",
          f"{max(box.score for box in its):.2f}"]
@@ -75,28 +69,9 @@ def page(model: asking.ExportedModel, file: str | None, threshold: float) -> str
     ]  # fmt: skip
     columns = ["object", "label", "from second", "to second", "highest score"]
     told = "object" if len(rows) == 1 else "objects"
+    title = f"{len(shown)} frames with the boxes that were found"
     return (
         elements.heading(f"{len(rows)} {told}", f"in {found.frames:,} frames")
-        + _strip(shown)
+        + elements.picture(title, title + ".", *pictures.strip(shown))
         + (elements.table(columns, cells, "The first objects") if cells else "")
     )
-
-
-def _strip(frames: list[np.ndarray]) -> str:
-    """Draws frames in two rows."""
-    height, width = frames[0].shape[:2]
-    columns = -(-len(frames) // 2)
-
-    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        del theme
-        for at, frame in enumerate(frames):
-            down, across = divmod(at, columns)
-            left, top = across * (width + 8), down * (height + 8)
-            axes.imshow(frame, extent=(left, left + width, top + height, top))
-        axes.set_xlim(0, columns * (width + 8))
-        axes.set_ylim(2 * (height + 8), 0)
-        axes.set_axis_off()
-
-    title = f"{len(frames)} frames with the boxes that were found"
-    inches = plot_style.WIDTH_INCHES * 2 * height / (columns * width) + 0.3
-    return elements.picture(title, title + ".", draw, min(6.0, max(1.2, inches)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,18 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         UserError: no trained run, data that have changed since, or answers that are not finite.
     """
     folder = run_folders.open_trained(run_folder, TASK, configs.Config)
-    from apps.object_detection import baselines, data, report, scoring, trained_model
+    from apps.object_detection import baselines, data, report, scoring, steadiness, trained_model
     from apps.suite.videos import video_files
 
     run = evaluation.Run(folder, trained_model.read(folder), data.load(folder.config))
     trained, corpus = run.trained, run.data
-    classes = len(trained.label_names)
+    classes, least = len(trained.label_names), trained.threshold
     print(f"finding objects in {len(corpus.test):,} test videos", flush=True)
     find = scoring.Finder(trained.model, run.config.model.boxes_per_frame)
-    found, frames_a_second = scoring.timed(find, corpus.test)
+    began = time.perf_counter()
+    found = find(corpus.test)
+    seconds = time.perf_counter() - began
+    frames_a_second = sum(len(each.frames) for each in corpus.test) / seconds
     evaluation.refuse_diverged(
         run.folder, *(each for its in found for each in (its.boxes, its.scores))
     )
@@ -43,7 +47,11 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     given = baselines.found(corpus, run.config, run.folder.path / TWIN_FILE, trained.threshold)
 
     def measured(its: list[scoring.Found]) -> dict[str, float]:
-        return scoring.scores(corpus.test, its, classes, trained.threshold)
+        return scoring.scores(corpus.test, its, classes, least)
+
+    def tracked(its: list[scoring.Found]) -> dict[str, float]:
+        followed = [steadiness.tracked(each, least) for each in its]
+        return steadiness.of(corpus.test, followed, least)
 
     result = measured(found)
     of_baselines = {name: measured(its) for name, its in given.items()}
@@ -52,11 +60,17 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
         **comparison.metrics(corpus.parts, corpus.split, "videos", "ap50", result, of_baselines),
         "threshold": trained.threshold,
         "parts": {
-            name: [part._asdict() for part in scoring.parts(corpus.test, its, classes)]
+            name: [
+                part._asdict()
+                for by in (scoring.by_size, scoring.by_place)
+                for part in by(corpus.test, its, classes)
+            ]
             for name, its in compared.items()
         },
         "tracked": {
-            name: scoring.steadiness_tracked(corpus.test, its, trained.threshold)
+            name: steadiness.of(
+                corpus.test, [steadiness.tracked(each, least) for each in its], least
+            )
             for name, its in compared.items()
             if name != baselines.TRACKED
         },

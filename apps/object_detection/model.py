@@ -1,8 +1,10 @@
 """The detector: convolutions of each frame, a memory over the frames, and maps of the boxes.
 
 f_t = convolutions of frame t, at 1 / stride of its size
-m_t = ConvLSTM(f_t, m_t-1), or ConvLSTM(f_t, 0) for each frame by itself
-y_t = convolutions of m_t: at each place a score of each class, size and middle of a box
+g_t = coarser convolutions of f_t, which see further; f_t itself where there are none
+m_t = ConvLSTM(g_t, m_t-1), or ConvLSTM(g_t, 0) for each frame by itself
+y_t = convolutions of m_t, brought back to f_t's places and added to it: at each place a score of
+      each class, size and middle of a box
 
 A box is told at the place of its middle (Zhou, Wang and Krähenbühl, "Objects as points", 2019).
 """
@@ -108,7 +110,8 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
         frames = keras.Input(
             (None, config.frames.height, config.frames.width, 3), dtype="uint8", name="frames"
         )
-        features = encoder(config)(Folded(name="folded")(frames))
+        network = encoder(config)
+        features, *finer = keras.tree.flatten(network(Folded(name="folded")(frames)))
         alone = config.model.memory == "none"
         sequences = Unfolded(alone, name="unfolded")(features, frames)
         remembered, *_ = lstm_layers.ConvLSTM(
@@ -118,7 +121,9 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
             return_state=True,
             name=MEMORY,
         )(sequences)
-        maps = head(config, classes)(Folded(name="folded_again")(remembered))
+        shapes = [each.shape[1:] for each in network.outputs]
+        remembered = Folded(name="folded_again")(remembered)
+        maps = head(config, classes, shapes)(_one_or_all(remembered, finer))
         maps = Unfolded(dtype="float32", name="maps_of_frames")(maps, frames)
     finally:
         keras.config.set_dtype_policy(before)
@@ -126,16 +131,32 @@ def build(config: configs.Config, classes: int, *, trains: bool = False) -> kera
 
 
 def encoder(config: configs.Config) -> keras.Model:
-    """Builds the convolutions of a frame, from uint8 (n, height, width, 3)."""
+    """Builds the convolutions of a frame, from uint8 (n, height, width, 3).
+
+    Returns:
+        A model to the features for the memory; with `model.coarser_filters`, to a list of these
+        and of the finer ones, the coarsest first.
+    """
     sizes = config.model
     frames = keras.Input((config.frames.height, config.frames.width, 3), dtype="uint8")
     if sizes.backbone == "keras_applications":
-        return keras.Model(frames, _application(config, frames), name=FEATURES)
-    values = FrameInput(sizes.colour, name="frame_input")(frames)
-    for depth, filters in enumerate(sizes.filters):
-        halves = 2**depth < sizes.stride
-        values = _convolved(sizes, values, filters, f"convolution_{depth}", 2 if halves else 1)
-    return keras.Model(frames, values, name=FEATURES)
+        values = _application(config, frames)
+    else:
+        values = FrameInput(sizes.colour, name="frame_input")(frames)
+        for depth, filters in enumerate(sizes.filters):
+            halves = 2**depth < sizes.stride
+            values = _convolved(sizes, values, filters, f"convolution_{depth}", 2 if halves else 1)
+    found = [values]
+    for depth, filters in enumerate(sizes.coarser_filters):
+        values = _convolved(sizes, values, filters, f"halved_{depth}", 2)
+        values = _convolved(sizes, values, filters, f"coarser_{depth}")
+        found.insert(0, values)
+    return keras.Model(frames, _one_or_all(found[0], found[1:]), name=FEATURES)
+
+
+def _one_or_all(first: Any, others: list) -> Any:
+    """Returns a model's inputs or outputs, in a list only where they are several."""
+    return [first, *others] if others else first
 
 
 def _convolved(
@@ -178,19 +199,39 @@ def _application(config: configs.Config, frames: Any) -> Any:
     )(values)
 
 
-def head(config: configs.Config, classes: int) -> keras.Model:
-    """Builds the convolutions from the memory to the maps."""
-    sizes, stride = config.model, config.model.stride
-    values = keras.Input(
-        (config.frames.height // stride, config.frames.width // stride, sizes.units)
-    )
+def head(config: configs.Config, classes: int, shapes: list[tuple[int, ...]]) -> keras.Model:
+    """Builds the convolutions from the memory, and features finer than it, to the maps.
+
+    Args:
+        config: sizes of the network.
+        classes: number of them.
+        shapes: height, width and channels of what `encoder` returns.
+    """
+    sizes = config.model
+    remembered, *finer = [
+        keras.Input(shape) for shape in ((*shapes[0][:2], sizes.units), *shapes[1:])
+    ]
+    values = remembered
+    for depth, fine in enumerate(finer):
+        if depth:
+            values = _convolved(sizes, values, values.shape[-1], f"added_{depth}")
+        values = _brought_back(values, fine, f"brought_back_{depth}")
     hidden = _convolved(sizes, values, sizes.head_filters, "hidden")
     scores = keras.layers.Conv2D(
         classes, 1, bias_initializer=keras.initializers.Constant(_FIRST_BIAS), name="scores"
     )(hidden)
     boxes = keras.layers.Conv2D(4, 1, name="boxes")(hidden)
     maps = keras.layers.Concatenate(dtype="float32", name="maps")([scores, boxes])
-    return keras.Model(values, maps, name=MAPS)
+    return keras.Model(_one_or_all(remembered, finer), maps, name=MAPS)
+
+
+def _brought_back(values: Any, fine: Any, name: str) -> Any:
+    """Returns finer features with coarse ones added: each of these for four places."""
+    height, width, channels = fine.shape[1:]
+    values = keras.layers.Conv2D(channels, 1, name=name)(values)
+    values = keras.layers.UpSampling2D()(values)
+    beyond = ((0, values.shape[1] - height), (0, values.shape[2] - width))
+    return keras.layers.Add()([keras.layers.Cropping2D(beyond)(values), fine])
 
 
 def stepped(
@@ -210,7 +251,7 @@ def stepped(
     """
     leading = tf.shape(frames)[:2]
     flat = tf.reshape(frames, [-1, *frames.shape[2:]])
-    features = network.get_layer(FEATURES)(flat, training=training)
+    features, *finer = keras.tree.flatten(network.get_layer(FEATURES)(flat, training=training))
     memory = network.get_layer(MEMORY)
     if network.get_layer("unfolded").each_by_itself:
         remembered, *_ = memory(features[:, None], training=training)
@@ -218,7 +259,8 @@ def stepped(
         sequences = tf.reshape(features, tf.concat([leading, features.shape[1:]], axis=0))
         remembered, *states = memory(sequences, initial_state=states, training=training)
     flat = tf.reshape(remembered, [-1, *remembered.shape[2:]])
-    maps = tf.cast(network.get_layer(MAPS)(flat, training=training), tf.float32)
+    maps = network.get_layer(MAPS)(_one_or_all(flat, finer), training=training)
+    maps = tf.cast(maps, tf.float32)
     return tf.reshape(maps, tf.concat([leading, maps.shape[1:]], axis=0)), list(states)
 
 
@@ -261,7 +303,9 @@ def build_training(config: configs.Config, classes: int) -> keras.Model:
     network = build(config, classes, trains=True)
     if settings.carry_states:
         network = CarriedDetector(network, settings.batch_size)
-    lost = loss(settings.size_weight, settings.offset_weight, settings.class_weight)
+    lost = loss(
+        settings.size_weight, settings.offset_weight, settings.class_weight, settings.spread_boxes
+    )
     return learning.compiled(network, settings, lost)
 
 
@@ -275,7 +319,9 @@ def state_shape(network: keras.Model) -> tuple[int, int, int]:
     return tuple(network.get_layer(MEMORY).output[1].shape[1:])
 
 
-def loss(size_weight: float, offset_weight: float, class_weight: float = 0.0) -> Any:
+def loss(
+    size_weight: float, offset_weight: float, class_weight: float = 0.0, relative: bool = False
+) -> Any:
     """Returns the loss of clips, (batch,), with y the scores' logits and k a box's class.
 
         L = focal(σ(y)) + Σ_boxes class · -ln softmax(y)_k + size · |Δ sides| + offset · |Δ middle|
@@ -305,9 +351,12 @@ def loss(size_weight: float, offset_weight: float, class_weight: float = 0.0) ->
         total = -ops.sum(ops.sum(focal, axis=-1) * counts, axis=every)
         away = ops.abs(maps[..., classes:] - told) * middle[..., None]
         if class_weight:
-            kind = ops.where(hit, 1.0, 0.0) * middle[..., None]
+            highest = heat >= ops.max(heat, axis=-1, keepdims=True)
+            kind = ops.where(highest, 1.0, 0.0) * middle[..., None]
             total -= class_weight * ops.sum(kind * ops.log_softmax(logits), axis=(*every, 4))
         total += size_weight * ops.sum(away[..., :2], axis=(*every, 4))
+        if relative:
+            away = ops.concatenate([away[..., :2], away[..., 2:] / ops.exp(told[..., :2])], axis=-1)
         total += offset_weight * ops.sum(away[..., 2:], axis=(*every, 4))
         return total / number
 

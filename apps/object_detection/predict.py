@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import sys
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -19,8 +20,6 @@ from apps.suite.commands import asked_model, command
 from apps.suite.videos import asked_videos
 
 if typing.TYPE_CHECKING:
-    import numpy as np
-
     from apps.suite.export import asking
 
 TASK = "object_detection"
@@ -78,6 +77,13 @@ class Answer(NamedTuple):
     width: int
     boxes: list[Box]
 
+    def objects(self) -> dict[int, list[Box]]:
+        """Returns the boxes of each object, in order of the frames."""
+        found: dict[int, list[Box]] = {}
+        for box in self.boxes:
+            found.setdefault(box.id, []).append(box)
+        return found
+
 
 def predict(options: Options) -> Iterator[Answer]:
     """Yields the boxes of each video, after its copy is written; then writes csv and COCO files.
@@ -127,9 +133,11 @@ def find(model: asking.Model, video: Path, threshold: float | None) -> Answer:
     states = {name: np.zeros((1, 0), np.float32) for name in model.setting("states")}
     least = np.float32(model.setting("threshold") if threshold is None else threshold)
     tracker, boxes, frame, shape = tracks.Tracker(), list[Box](), 0, (0, 0)
-    for times, frames in _chunks(video_files.frames(video)):
-        shape = frames.shape[1:3]
-        answer = model.ask("stream", frames=frames[None], threshold=least, **states)
+    waiting = video_files.frames(video)
+    while chunk := list(itertools.islice(waiting, _CHUNK)):
+        times, frames = zip(*chunk, strict=True)
+        shape = frames[0].shape[:2]
+        answer = model.ask("stream", frames=np.stack(frames)[None], threshold=least, **states)
         states = {name: answer[name] for name in states}
         for t, seconds in enumerate(times):
             count = int(answer["count"][0, t])
@@ -192,9 +200,7 @@ def _print(options: Options) -> None:
             whole = {"input": answer.input, "frames": answer.frames, "boxes": found}
             print(json.dumps(whole, ensure_ascii=False), flush=True)
             continue
-        seen: dict[int, list[Box]] = {}
-        for box in answer.boxes:
-            seen.setdefault(box.id, []).append(box)
+        seen = answer.objects()
         print(f"{answer.input}  {answer.frames} frames, {len(seen)} objects", flush=True)
         for number, its in seen.items():
             labels = [box.label for box in its]
@@ -208,22 +214,6 @@ def _rounded(box: Box) -> dict[str, Any]:
         name: round(value, 4 if name == "score" else 3) if isinstance(value, float) else value
         for name, value in box._asdict().items()
     }
-
-
-def _chunks(
-    frames: Iterable[tuple[float, np.ndarray]],
-) -> Iterator[tuple[list[float], np.ndarray]]:
-    import numpy as np
-
-    times, waiting = list[float](), list[np.ndarray]()
-    for seconds, frame in frames:
-        times.append(seconds)
-        waiting.append(frame)
-        if len(waiting) == _CHUNK:
-            yield times, np.stack(waiting)
-            times, waiting = [], []
-    if waiting:
-        yield times, np.stack(waiting)
 
 
 if __name__ == "__main__":

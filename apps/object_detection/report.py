@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.axes
-import matplotlib.patheffects
 import numpy as np
 
 from apps.object_detection import config as configs
-from apps.object_detection import data, measures, scoring, trained_model
-from apps.suite.evaluation import comparison, plot_style, plots, report
+from apps.object_detection import data, measures, pictures, predict, scoring, trained_model
+from apps.suite.evaluation import comparison, plots, report
 from apps.suite.runs import run_folder
 
-_STRIP_FRAMES, _STRIP_COLUMNS = 8, 4
-_TITLE_INCHES = 0.5
-_BETWEEN_PIXELS = 2
-# Frames are as bright in both themes: what is drawn on them has an edge that shows on any
-_FOUND, _THERE = plot_style.DARK.model, "#ffffff"
+_LETTERS = 0.9  # of labels, in frames that are shown small
 _STEADY = {
     "found_share": "found",
     "gaps_in_100_frames": "gaps",
@@ -177,56 +171,27 @@ def _strips(
     blocks: list[report.Block] = []
     for number, ((value, at), end) in enumerate(chosen):
         title = f"{corpus.test[at].name}, one of the {end}: AP50 {value:.2f}"
-        height, width = corpus.test[at].frames.shape[1:3]
-        lines = -(-_STRIP_FRAMES // _STRIP_COLUMNS)
-        frame_inches = plot_style.WIDTH_INCHES / _STRIP_COLUMNS * height / width
+        shown = _drawn(corpus.test[at], found[at], threshold, corpus.label_names)
+        alternative = f"{len(shown)} frames with the objects, dashed, and the boxes found from a "
+        alternative += f"score of {threshold} on."
         blocks.append(
-            plots.save(
-                folder.plots,
-                f"strip_{number}",
-                title,
-                f"{_STRIP_FRAMES} frames with the objects, dashed, and the boxes found from a "
-                f"score of {threshold} on.",
-                _strip(corpus.test[at], found[at], threshold, corpus.label_names),
-                height_inches=_TITLE_INCHES + lines * frame_inches,
-            )
+            plots.save(folder.plots, f"strip_{number}", title, alternative, *pictures.strip(shown))
         )
     return report.Section("Failures first (dashed: what is there)", blocks)
 
 
-def _strip(
+def _drawn(
     video: data.Video, found: scoring.Found, threshold: float, names: Sequence[str]
-) -> plot_style.Draw:
-    places = np.unique(np.linspace(0, len(video.frames) - 1, _STRIP_FRAMES).round().astype(int))
-    height, width = video.frames.shape[1:3]
-
-    def draw(axes: matplotlib.axes.Axes, theme: plot_style.Theme) -> None:
-        edge = [matplotlib.patheffects.withStroke(linewidth=2.6, foreground="#000000")]
-
-        def box(left: float, top: float, shares: np.ndarray, **options: Any) -> None:
-            x, y, right, bottom = shares * [width, height, width, height] + [left, top, left, top]
-            axes.plot([x, right, right, x, x], [y, y, bottom, bottom, y],
-                      linewidth=1.3, path_effects=edge, **options)  # fmt: skip
-
-        for place, t in enumerate(places):
-            line, column = divmod(place, _STRIP_COLUMNS)
-            left, top = column * (width + _BETWEEN_PIXELS), line * (height + _BETWEEN_PIXELS)
-            axes.imshow(video.frames[t], extent=(left, left + width, top + height, top))
-            for at in np.flatnonzero(found.scores[t] >= threshold):
-                box(left, top, found.boxes[t, at], color=_FOUND)
-                x, y = found.boxes[t, at, :2] * [width, height]
-                axes.text(left + max(0, min(x, width)), top + max(y, 0.12 * height) - 1,
-                          names[found.classes[t, at]], color=_FOUND, fontsize=9,
-                          path_effects=edge, clip_on=True)  # fmt: skip
-            for shares in video.boxes[t][video.labels[t] != -1]:
-                box(left, top, shares, color=_THERE, linestyle=(0, (3, 3)))
-        lines = -(-len(places) // _STRIP_COLUMNS)
-        axes.set_xlim(0, _STRIP_COLUMNS * (width + _BETWEEN_PIXELS) - _BETWEEN_PIXELS)
-        axes.set_ylim(lines * (height + _BETWEEN_PIXELS) - _BETWEEN_PIXELS, 0)
-        axes.set_axis_off()
-        for label, colour, style in (("found", _FOUND, "solid"), ("there", _THERE, (0, (3, 3)))):
-            axes.plot([], [], color=colour, linestyle=style, linewidth=1.3, path_effects=edge,
-                      label=label)  # fmt: skip
-        plot_style.legend(axes, theme)
-
-    return draw
+) -> list[np.ndarray]:
+    """Returns frames of a video with what is there and what was found."""
+    size = np.array([video.frames.shape[2], video.frames.shape[1]] * 2)
+    drawn = []
+    for t in pictures.places(len(video.frames)):
+        there = video.boxes[t][video.labels[t] != -1] * size
+        told = []
+        for at in np.flatnonzero(found.scores[t] >= threshold):
+            (x, y, right, bottom), kind = found.boxes[t, at] * size, int(found.classes[t, at])
+            score = float(found.scores[t, at])
+            told.append(predict.Box(t, 0.0, kind, names[kind], score, x, y, right - x, bottom - y))
+        drawn.append(pictures.drawn(video.frames[t], told, there, _LETTERS))
+    return drawn

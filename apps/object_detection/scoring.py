@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -156,22 +155,3 @@ def by_place(videos: Sequence[data.Video], found: Sequence[Found], classes: int)
         for at, name in enumerate(names)
         if matches.objects[quarters == at].any()
     ]
-
-
-def parts(videos: Sequence[data.Video], found: Sequence[Found], classes: int) -> list[Part]:
-    """Returns `by_size` and `by_place`."""
-    return [*by_size(videos, found, classes), *by_place(videos, found, classes)]
-
-
-def steadiness_tracked(
-    videos: Sequence[data.Video], found: Sequence[Found], threshold: float
-) -> dict[str, float]:
-    """Returns the measures of `steadiness.of` after a tracker has filled the gaps."""
-    return steadiness.of(videos, [steadiness.tracked(its, threshold) for its in found], threshold)
-
-
-def timed(find: Callable, videos: Sequence[data.Video]) -> tuple[list[Found], float]:
-    """Returns the boxes, and how many frames a second were read."""
-    start = time.perf_counter()
-    found = find(videos)
-    return found, sum(len(each.frames) for each in videos) / (time.perf_counter() - start)

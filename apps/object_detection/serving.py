@@ -79,13 +79,8 @@ class ServedDetector:
         self, frames: tf.Tensor, threshold: tf.Tensor, memory_h: tf.Tensor, memory_c: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Answers signature `stream`; an empty state is that before the first frame."""
-        frames, clips = served_limits.with_pixels(frames), data.sizes(self.config)
-        frames = served_limits.frames_within(frames, tf.shape(frames)[1], clips, _BOUND)
-        batch, count, height, width = tf.unstack(tf.shape(frames)[:4])
-        flat = tf.reshape(frames, tf.stack([batch * count, height, width, 3]))
-        sized = tf.reshape(
-            data.preprocess(flat, self.config), [batch, count, clips.height, clips.width, 3]
-        )
+        sized = served_limits.chunk(frames, data.sizes(self.config))
+        batch, _, height, width = tf.unstack(tf.shape(frames)[:4])
         scale = tf.cast(tf.stack([width, height, width, height]), tf.float32)
         given = {"memory_h": memory_h, "memory_c": memory_c}
         first = tf.zeros([batch, *self.state_shape])

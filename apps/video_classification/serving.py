@@ -115,19 +115,12 @@ class ServedVideo:
         A row that is empty stands for the state before the first frame.
         """
         clips = self.config.clips
-        frames = served_limits.with_pixels(frames)
-        frames = served_limits.frames_within(
-            frames, tf.shape(frames)[1], clips, "pixels_of_a_chunk"
-        )
-        batch, count = tf.unstack(tf.shape(frames)[:2])
+        sized = served_limits.chunk(frames, clips)
+        batch = tf.shape(sized)[0]
         first = streams.initial_states(self.trained, batch)
         before = {
             name: served_limits.unpacked(states[name], first[name], name) for name in self.states
         }
-        flat = tf.reshape(frames, tf.concat([[batch * count], tf.shape(frames)[2:]], axis=0))
-        sized = tf.reshape(
-            preprocessing.fitted(flat, clips), [batch, count, clips.height, clips.width, 3]
-        )
         # A convolution takes no empty batch, so that one gets a row that is cut off again
         spare = tf.cast(batch == 0, tf.int32)
         evidence, after = streams.chunk(

@@ -20,11 +20,11 @@ COUNTS = {
 
 
 def test_the_settings_are_fields_of_the_tasks_config():
-    arguments = [part for name, value in doom_boxes.SETTINGS.items()
-                 for part in (f"--{name}", str(value))]  # fmt: skip
+    arguments = doom_boxes.arguments_of(doom_boxes.SETTINGS)
     config = command.train_options("object_detection", configs.PRESETS, arguments).config
     assert (config.frames.height, config.frames.width) == (120, 160)
     assert config.augmentation.highest_zoom_share == 0.3
+    assert config.model.coarser_filters == (64, 96)
 
 
 def test_the_table_leaves_open_what_is_not_known():

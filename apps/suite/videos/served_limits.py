@@ -74,6 +74,20 @@ def with_pixels(frames: tf.Tensor) -> tf.Tensor:
     return limits.checked(frames, tf.reduce_all(sizes > 0), told, sizes)
 
 
+def chunk(frames: tf.Tensor, config: ClipConfig) -> tf.Tensor:
+    """Returns frames of a stream, uint8 [b, n, any, any, 3], at the size of `config`.
+
+    Their number and their pixels are checked first.
+    """
+    frames = with_pixels(frames)
+    count = tf.shape(frames)[1]
+    frames = frames_within(frames, count, config, "pixels_of_a_chunk")
+    rows = tf.shape(frames)[0]
+    flat = tf.reshape(frames, tf.concat([[rows * count], tf.shape(frames)[2:]], axis=0))
+    sized = preprocessing.fitted(flat, config)
+    return tf.reshape(sized, [rows, count, config.height, config.width, 3])
+
+
 def pictures(encoded: tf.Tensor, config: ClipConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes pictures string [b, n] one by one; no bytes give a black picture.
 

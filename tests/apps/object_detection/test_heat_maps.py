@@ -16,9 +16,9 @@ LABELS = np.array([[1, 0]], np.int32)
 PLACES, CLASSES = (12, 16), 3
 
 
-def wanted(boxes=BOXES, labels=LABELS, seen=True):
+def wanted(boxes=BOXES, labels=LABELS, seen=True, spread=False):
     found = heat_maps.targets(
-        tf.constant(boxes), tf.constant(labels), tf.constant([seen]), PLACES, CLASSES
+        tf.constant(boxes), tf.constant(labels), tf.constant([seen]), PLACES, CLASSES, spread
     )
     return found.numpy()
 
@@ -35,6 +35,31 @@ def test_boxes_come_back_from_the_maps_to_a_hundredth_of_a_pixel():
     for box, label in zip(BOXES[0], LABELS[0], strict=True):
         at = np.flatnonzero(told & (classes[0].numpy() == label))
         np.testing.assert_allclose(boxes[0, int(at[0])], box, atol=1e-4)
+
+
+def test_every_place_near_a_middle_tells_its_whole_box():
+    targets = wanted(spread=True)
+    shares = targets[0, ..., -2]
+    assert shares.sum() == pytest.approx(2)
+    assert (shares > 0).sum() > 4
+    for row, column in np.argwhere(shares > 0):
+        maps = np.full((1, *PLACES, CLASSES + 4), -9, np.float32)
+        maps[0, row, column] = [9, -9, -9, *targets[0, row, column, CLASSES : CLASSES + 4]]
+        (box, *_), *_ = heat_maps.decode(tf.constant(maps), 1)
+        assert np.abs(box - BOXES[0]).max(axis=1).min() < 1e-4
+
+
+def test_a_displaced_middle_costs_the_share_of_the_box_that_it_is_displaced_by():
+    targets = wanted(boxes=np.float32([[[0.2, 0.2, 0.6, 0.6]]]), labels=np.int32([[1]]))
+    away = maps_of(targets)
+    away[..., -2] += 1.0
+    lost = [
+        model.loss(1.0, 1.0, relative=relative)(targets[None], tf.constant(maps[None])).numpy()[0]
+        for relative in (False, True)
+        for maps in (maps_of(targets), away)
+    ]
+    assert lost[1] - lost[0] == pytest.approx(1.0, abs=1e-4)
+    assert lost[3] - lost[2] == pytest.approx(1.0 / (0.4 * PLACES[1]), abs=1e-4)
 
 
 def test_only_the_highest_of_nine_places_is_a_box():
@@ -82,8 +107,11 @@ def test_a_clip_counts_alike_in_any_batch():
 
 
 @pytest.mark.parametrize("memory", ["conv_lstm", "none"])
-def test_chunks_of_a_stream_equal_the_whole(memory):
-    trained = small_run.trained(small_run.config(memory=memory))
+@pytest.mark.parametrize("coarser", [(), (6, 7)])
+def test_chunks_of_a_stream_equal_the_whole(memory, coarser):
+    trained = small_run.trained(small_run.config(memory=memory, coarser_filters=coarser))
+    assert trained.model.output_shape[2:4] == (4, 6)
+    assert model.state_shape(trained.model)[:2] == ((1, 2) if coarser else (4, 6))
     frames = np.stack([small_run.video(6, seed=seed) for seed in range(2)])
     whole = trained.model({"frames": frames}, training=False)
     states = [tf.zeros([2, *model.state_shape(trained.model)])] * 2
@@ -92,6 +120,16 @@ def test_chunks_of_a_stream_equal_the_whole(memory):
         maps, states = model.stepped(trained.model, tf.constant(frames[:, part]), states)
         found.append(maps)
     np.testing.assert_allclose(np.concatenate(found, axis=1), whole, atol=1e-5)
+
+
+def test_a_network_with_coarser_convolutions_is_saved_whole(tmp_path):
+    network = small_run.trained(small_run.config(coarser_filters=(6, 7))).model
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    frames = tf.constant(small_run.video(3)[None])
+    states = [tf.zeros([1, *model.state_shape(loaded)])] * 2
+    found, _ = model.stepped(loaded, frames, states)
+    np.testing.assert_allclose(found, network({"frames": frames}), atol=1e-5)
 
 
 def test_the_twin_has_the_same_weights_and_remembers_nothing():
