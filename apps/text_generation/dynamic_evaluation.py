@@ -26,8 +26,8 @@ from apps.suite.networks import sampling
 from apps.text_generation import data, model, trained_model
 
 SEGMENT_TOKENS = 32
-_RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)
-_DECAYS = (1e-3, 3e-3, 1e-2)
+_RATES = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3)
+_DECAYS = (1e-3, 3e-3, 1e-2, 3e-2)
 _MOST_TOKENS = 20_000  # of the validation part, which is read once for each of them
 _STATISTICS_SEGMENTS = 200
 
@@ -53,15 +53,16 @@ class Adapted(NamedTuple):
 def evaluate(trained: trained_model.TrainedModel, tokens: data.Tokens) -> Adapted:
     """Chooses rate and decay on the validation part, and reads the test part with them.
 
-    Both parts begin with the trained weights and an empty state. First the rate rises, without
-    decay, as long as that helps; then the decay does. The trained network itself stays as it is.
+    Both parts begin with the trained weights and an empty state. First the rate rises, at the
+    lowest decay, as long as that helps; then the decay does. The trained network stays as it is.
     """
     reader = Reader(trained, tokens.train)
     validation = tokens.validation[: _MOST_TOKENS + 1]
-
-    def better(
-        candidates: tuple[tuple[float, float], ...], best: tuple[float, float], found: np.ndarray
-    ) -> tuple[tuple[float, float], np.ndarray]:
+    best, found = (0.0, 0.0), reader.token_nats(validation, 0.0, 0.0)
+    for candidates in (
+        ((rate, _DECAYS[0]) for rate in _RATES),
+        ((best[0], decay) for decay in _DECAYS[1:]),  # at the rate that was found by then
+    ):
         for rate, decay in candidates:
             nats = reader.token_nats(validation, rate, decay)
             mean = float(nats.mean())
@@ -70,12 +71,6 @@ def evaluate(trained: trained_model.TrainedModel, tokens: data.Tokens) -> Adapte
             if not mean < found.mean():
                 break
             best, found = (rate, decay), nats
-        return best, found
-
-    best, found = (0.0, 0.0), reader.token_nats(validation, 0.0, 0.0)
-    best, found = better(tuple((rate, 0.0) for rate in _RATES), best, found)
-    if best[0]:
-        best, found = better(tuple((best[0], decay) for decay in _DECAYS), best, found)
     return Adapted(*best, validation, found, reader.token_nats(tokens.test, *best))
 
 
@@ -130,7 +125,7 @@ class Reader:
         for weight, value in zip(self._network.trainable_weights, self._trained, strict=True):
             weight.assign(value)
         states = sampling.initial_states(self._network, 1)
-        how = tf.constant(rate), tf.constant(decay)
+        how = tf.constant(rate, tf.float32), tf.constant(decay, tf.float32)
         for start in range(0, len(tokens) - 1, self._segment):
             read = tf.constant(tokens[None, start : start + self._segment + 1], tf.int32)
             nats, gradients, states = _read(self._network, read[:, :-1], read[:, 1:], states)

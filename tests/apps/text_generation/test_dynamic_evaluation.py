@@ -33,8 +33,8 @@ def some_tokens(trained, count, seed):
 def test_with_rate_zero_the_figure_is_the_static_one(trained, reader, count):
     tokens = some_tokens(trained, count, 2)
     static = scoring.token_nats(trained.streaming, tokens, 1, SEGMENT)
-    for decay in (0.0, 0.3):
-        np.testing.assert_allclose(reader.token_nats(tokens, 0.0, decay), static, rtol=1e-5)
+    for decay in (0, 0.3):
+        np.testing.assert_allclose(reader.token_nats(tokens, 0, decay), static, rtol=1e-5)
 
 
 def test_a_segment_is_scored_before_it_and_what_follows_are_learned_from(trained, reader):
@@ -66,6 +66,7 @@ def test_a_text_that_repeats_itself_is_learned_and_the_network_stays(trained):
         np.testing.assert_array_equal(weight, kept)
 
 
+@pytest.mark.slow
 def test_the_option_adds_a_figure_and_leaves_what_is_served(tmp_path, capsys):
     run = test_evaluate.trained_run(tmp_path, ngram_mixture="always")
     served = run.model_file.read_bytes()
