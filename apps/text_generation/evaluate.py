@@ -10,6 +10,7 @@ import shlex
 import sys
 import typing
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,24 @@ ROWS = 16
 WARM_UP_TOKENS = 256
 
 
-def evaluate(run_folder: Path, *, mix: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Options:
+    """Measure a trained run on its test data, beside baselines, and write its report."""
+
+    run: Path = Path("runs") / TASK
+    """Folder of the run."""
+    dynamic: bool = False
+    """Measure also a reader who goes on learning from the test text that it has read."""
+
+
+def evaluate(run_folder: Path, *, mix: bool = False, dynamic: bool = False) -> dict[str, Any]:
     """Writes metrics.json, plots and report.html of a trained run; returns the metrics.
 
     Every token of the test part but the first is predicted once, by the model and by the baselines
     alike. Prints who is better, and what to do next. Where `mix`, or the config, asks for n-grams
     beside the network and the run has none yet, they are learned first: the model is then both
-    together, and the network alone is one of the baselines.
+    together, and the network alone is one of the baselines. Where `dynamic`, a figure of its own
+    tells of weights that follow the text (`dynamic_evaluation`).
 
     Raises:
         UserError: no trained run, other data than it was trained on, a training that diverged.
@@ -61,6 +73,9 @@ def evaluate(run_folder: Path, *, mix: bool = False) -> dict[str, Any]:
     if mixture is not None:
         counted["network alone"] = baselines.Counted(validation_nats, nats)
         nats = mixture.nats(tokens.test, nats)
+    adapted = {}
+    if dynamic:
+        adapted = _dynamic(trained, tokens, mixture, len(text.test) - int(counts[0]))
     answering = trained._replace(mixture=mixture).answering()
     print("writing continuations", flush=True)
     with progress.working("writing continuations"):
@@ -88,9 +103,15 @@ def evaluate(run_folder: Path, *, mix: bool = False) -> dict[str, Any]:
     )
     if mixture is not None:
         metrics["mixture"] = {"order": mixture.model.order, "network_share": mixture.share}
-    card = report.card(folder, text, metrics, measured, _how_it_was_read(tokens))
+    read = _how_it_was_read(tokens)
+    if adapted:
+        metrics["dynamic_evaluation"] = adapted
+        read = f"{read} {_told(adapted, metrics)}"
+    card = report.card(folder, text, metrics, measured, read)
     prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
     note = _note(metrics, folder, len(tokens.train), mixture)
+    if adapted:
+        note = f"{note}\n{_told(adapted, metrics)}".lstrip()
     return evaluation.finish(folder, metrics, card, [prompt], note=note)
 
 
@@ -178,6 +199,48 @@ def _mixture(
     return mixture, alone
 
 
+def _dynamic(
+    trained: trained_model.TrainedModel,
+    tokens: data.Tokens,
+    mixture: mixtures.Mixture | None,
+    characters: int,
+) -> dict[str, Any]:
+    """Returns what dynamic evaluation measures of the run, and with which settings.
+
+    A mixture takes the share that fits the validation part as the weights follow it.
+    """
+    from apps.text_generation import dynamic_evaluation
+
+    print("learning from the test text as it is read (dynamic evaluation)", flush=True)
+    with progress.working("dynamic evaluation"):
+        adapted = dynamic_evaluation.evaluate(trained, tokens)
+    alone = scores(adapted.nats, characters)[PRIMARY]
+    settings: dict[str, Any] = {
+        "rate": adapted.rate,
+        "decay": adapted.decay,
+        "segment_tokens": dynamic_evaluation.SEGMENT_TOKENS,
+    }
+    if mixture is None:
+        return settings | {PRIMARY: alone}
+    fitted = mixture.refitted(adapted.validation, adapted.validation_nats)
+    mixed = scores(fitted.nats(tokens.test, adapted.nats), characters)[PRIMARY]
+    network = {"network_share": fitted.share, f"network_alone_{PRIMARY}": alone}
+    return settings | network | {PRIMARY: mixed}
+
+
+def _told(adapted: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """Tells what dynamic evaluation measured, beside the figure of the model that is served."""
+    alone = adapted.get(f"network_alone_{PRIMARY}")
+    beside = "" if alone is None else f" (its network alone {comparison.number(alone)})"
+    return (
+        f"Dynamic evaluation: {comparison.number(adapted[PRIMARY])} nats per character{beside} "
+        f"instead of {comparison.number(metrics['test'][PRIMARY])}, where the weights follow the "
+        f"text: after each {adapted['segment_tokens']} tokens that were scored, they learn from "
+        f"them (rate {adapted['rate']:g}, decay {adapted['decay']:g}, chosen on the validation "
+        "part). predict and an export keep the trained weights."
+    )
+
+
 def _note(
     metrics: dict[str, Any],
     folder: run_folders.RunFolder[configs.Config],
@@ -215,7 +278,12 @@ def _how_it_was_read(tokens: data.Tokens) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command, and returns its exit status."""
-    return command.evaluate_command(TASK, evaluate, arguments)
+
+    def run(options: Options) -> None:
+        with progress.never_silent():
+            evaluate(options.run, dynamic=options.dynamic)
+
+    return command.run_command(TASK, "evaluate", Options, run, arguments)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ class Mixture(NamedTuple):
         """
         return _nats(self.share, network, ngrams.probabilities(self.model, tokens))
 
+    def refitted(self, tokens: np.ndarray, network: np.ndarray) -> Mixture:
+        """Returns it with the share that fits these tokens best; see `nats` for the arguments."""
+        return self._replace(share=_share(network, ngrams.probabilities(self.model, tokens)))
+
 
 def fit(
     train: np.ndarray,

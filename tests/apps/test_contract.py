@@ -179,7 +179,7 @@ def check_command(task, command, arguments):
             "evaluate": configuration.EvaluateOptions,
             "export": configuration.ExportOptions,
         }
-        options = named.get(command) or module.Options
+        options = getattr(module, "Options", None) or named[command]
         command_line.parse(options, arguments, program="", description="")
 
 
