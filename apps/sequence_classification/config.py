@@ -53,8 +53,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
 
     def __post_init__(self) -> None:
-        if self.model.lag_count and self.per_step:
-            raise ValueError("model.lag_count is for one answer a sequence")
+        self.model.refuse_steps(self.per_step)
 
     @property
     def per_step(self) -> bool:

@@ -98,8 +98,7 @@ class Config:
                 "target.remaining needs a model that reads no later step (not bilstm, "
                 "normalisation sequence or pool_steps): the end of a sequence is its failure"
             )
-        if self.model.lag_count and self.per_step:
-            raise ValueError("model.lag_count is for one answer a sequence")
+        self.model.refuse_steps(self.per_step)
         if self.training.crop_steps and not self.per_step:
             raise ValueError("training.crop_steps needs a target for each step")
 

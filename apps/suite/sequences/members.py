@@ -89,7 +89,9 @@ def learner(
     values = corpus.learning.learned.sequences.values
     learned = sequence_statistics.of_channels(values)
     missing = bool((learned.counts < len(values)).any())
-    given = encoded_inputs.Inputs(values.shape[1], learned, missing, vocabulary)
+    given = encoded_inputs.Inputs(
+        values.shape[1], learned, missing, vocabulary, corpus.learning.learned.sequences
+    )
 
     def member(number: int) -> keras.Model:
         seeded = dataclasses.replace(config, seed=config.seed + number)
