@@ -36,20 +36,23 @@ class TargetConfig:
     least_steps: fields.Count = 20  # remaining life: steps before the first such end
 
     def __post_init__(self) -> None:
-        if self.remaining and (self.per == "step" or self.column):
-            raise ValueError("target.remaining is its own target: leave out target.per and column")
-        if self.paced and (self.remaining or self.per == "step"):
-            raise ValueError("target.paced is for one value a sequence")
-        if self.turned and self.per != "step":
-            raise ValueError('target.turned needs target.per "step"')
-        if self.cap and not self.remaining:
-            raise ValueError("target.cap belongs to target.remaining")
-        if 0 < self.cap < 1:
-            raise ValueError("target.cap must be 0 (off) or at least 1")
-        if self.test_truths and not (self.remaining and self.test_data):
-            raise ValueError("target.test_truths needs target.remaining and target.test_data")
-        if self.remaining and self.test_data and not self.test_truths:
-            raise ValueError("target.test_data of a remaining life needs target.test_truths")
+        refused = {
+            "target.remaining is its own target: leave out target.per and column": self.remaining
+            and (self.per == "step" or self.column),
+            "target.paced is for one value a sequence": self.paced
+            and (self.remaining or self.per == "step"),
+            'target.turned needs target.per "step"': self.turned and self.per != "step",
+            "target.cap belongs to target.remaining": self.cap and not self.remaining,
+            "target.cap must be 0 (off) or at least 1": 0 < self.cap < 1,
+            "target.test_truths needs target.remaining and target.test_data": self.test_truths
+            and not (self.remaining and self.test_data),
+            "target.test_data of a remaining life needs target.test_truths": self.remaining
+            and self.test_data
+            and not self.test_truths,
+        }
+        for said, wrong in refused.items():
+            if wrong:
+                raise ValueError(said)
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ _TEMPO = Config(
         dropout=0.3,
         answer="median",
     ),
-    training=TrainingConfig(batch_size=64, steps=600, steps_per_checkpoint=100, members=4),
+    training=TrainingConfig(batch_size=64, steps=600, steps_per_checkpoint=100, members=8),
 )
 # Texts with a value each, some thousands of them.
 _TEXTS = Config(

@@ -37,8 +37,8 @@ class EncoderConfig:
     units: fields.Count = 64  # units of each recurrent layer, in each direction
     # Rule that makes one vector of a sequence's steps
     pooling: Literal["last", "mean", "max", "attention", "mean_max"] = "mean_max"
-    # Random convolutions whose features are read beside the recurrent layers (see
-    # `sequences.random_convolutions`); 0 = off
+    # Random convolutions (`sequences.random_convolutions`) whose features one member more reads, in
+    # place of the recurrent layers; 0 = off
     random_kernels: fields.CountOrZero = 0
     dropout: fields.Share = 0.2  # share of the units dropped in training
     input_dropout: fields.Share = (
@@ -56,6 +56,10 @@ class EncoderConfig:
         """Returns whether the network answers a stream: no part of it needs later steps."""
         reads_ahead = self.layer == "bilstm" or self.normalisation == "sequence"
         return not (reads_ahead or self.pool_steps > 1 or self.lag_count or self.random_kernels)
+
+    def networks(self, members: int) -> int:
+        """Returns the number of networks that learn side by side, given that of the members."""
+        return members + (self.random_kernels > 0)
 
     def refuse_steps(self, per_step: bool) -> None:
         """Raises ValueError for options that read no steps, where each step has an answer."""

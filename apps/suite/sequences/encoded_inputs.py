@@ -67,7 +67,13 @@ def added(config: Config, given: Inputs) -> tuple[Any, Any]:
     learned, vocabulary = given.learned, given.vocabulary
     if vocabulary is None:
         values = keras.Input((None, given.channels), name="values")
-        encoded = sequence_encoder.encode(
+        if config.model.random_kernels and given.sequences is not None:
+            kernels = random_convolutions.drawn(
+                given.sequences, config.model.random_kernels, config.seed
+            )
+            dropout = keras.layers.Dropout(config.model.dropout, name="kernel_dropout")
+            return values, dropout(kernels(values))
+        return values, sequence_encoder.encode(
             values,
             config.model,
             per_step=config.per_step,
@@ -75,13 +81,6 @@ def added(config: Config, given: Inputs) -> tuple[Any, Any]:
             deviation=None if learned is None else learned.deviation.tolist(),
             indicators=given.indicators,
         )
-        if not config.model.random_kernels or given.sequences is None:
-            return values, encoded
-        kernels = random_convolutions.drawn(
-            given.sequences, config.model.random_kernels, config.seed
-        )
-        wide = keras.layers.Dropout(config.model.dropout, name="wide_dropout")(kernels(values))
-        return values, keras.layers.Concatenate(name="with_kernels")([encoded, wide])
     inputs = {
         "words": keras.Input((None,), dtype="int32", name="words"),
         "letters": keras.Input((None, None), dtype="int32", name="letters"),

@@ -10,7 +10,7 @@ gradients see it. Channels are normalised by the training sequences; missing val
 
 Sources: Dempster, Petitjean and Webb, "ROCKET: exceptionally fast and accurate time series
 classification using random convolutional kernels", 2020; here with real lengths, so that padding
-counts nowhere. Beside a deep network: Cheng et al., "Wide & deep learning", 2016.
+counts nowhere.
 """
 
 from __future__ import annotations

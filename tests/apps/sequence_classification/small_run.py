@@ -45,7 +45,8 @@ def trained(per="sequence", text=False, **sizes):
     learned = ragged.of_arrays([sequence(30, at) for at in range(4)], "abcd", CHANNELS)
     given = encoded_inputs.Inputs(0 if text else len(CHANNELS), LEARNED, True, known, learned)
     _, network = members.joined(
-        lambda _: model.build(made, given, len(NAMES)), made.training.members
+        lambda number: model.build(members.of_member(made, number), given, len(NAMES)),
+        made.model.networks(made.training.members),
     )
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:
