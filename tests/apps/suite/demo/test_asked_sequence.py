@@ -20,7 +20,10 @@ KINDS = {
     "a text's label": (labels, lambda: label_run.trained(text=True), label_serving, "2 words"),
     "a value": (values, value_run.trained, value_serving, "wear: "),
     "a life": (
-        values, lambda: value_run.trained({"remaining": True}, layer="gru"), value_serving, "<figure"
+        values,
+        lambda: value_run.trained({"remaining": True}, layer="gru"),
+        value_serving,
+        "<figure",
     ),
     "a text's value": (values, lambda: value_run.trained(text=True), value_serving, "wear: "),
 }  # fmt: skip
