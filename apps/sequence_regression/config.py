@@ -170,7 +170,7 @@ _TEXTS = Config(
     preset="texts",
     text=BagTextConfig(bag_units=16),
     model=ModelConfig(layer="bilstm", units=64, dropout=0.3),
-    training=TrainingConfig(steps=400, steps_per_checkpoint=50),
+    training=TrainingConfig(steps=400, steps_per_checkpoint=50, members=8),
 )
 # Data of one's own with one value a sequence, or texts; nothing is altered.
 _OWN = Config(
