@@ -69,7 +69,7 @@ def added(config: Config, given: Inputs) -> tuple[Any, Any]:
         values = keras.Input((None, given.channels), name="values")
         if config.model.random_kernels and given.sequences is not None:
             kernels = random_convolutions.drawn(
-                given.sequences, config.model.random_kernels, config.seed
+                given.sequences, config.model.random_kernels, config.seed, smooth=True
             )
             dropout = keras.layers.Dropout(config.model.dropout, name="kernel_dropout")
             return values, dropout(kernels(values))

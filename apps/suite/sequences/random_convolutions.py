@@ -1,12 +1,12 @@
 """Describes sequences by random convolutions, from which a linear layer or model learns.
 
     f_k(t) = (Σ_jc W_kjc x_{t + (j - 4) d_k, c} - b_k) / s_k,    j = 0 … 8
-    features of kernel k: the mean over the steps of σ(8 f_k), and max_t f_k
+    features of kernel k: the share of the steps with f_k > 0, and max_t f_k
 
 Weights are normal, and the mean over the steps of a kernel is 0. Dilations d are powers of two that
 fit into the median length. b_k is an output of the kernel at a drawn training step, s_k the
-deviation of its outputs. The first feature is the share of the steps with f_k > 0, smooth so that
-gradients see it. Channels are normalised by the training sequences; missing values are 0.
+deviation of its outputs. Channels are normalised by the training sequences; missing values are 0.
+A network reads the mean of σ(8 f_k) as the share, so that gradients tell what decided.
 
 Sources: Dempster, Petitjean and Webb, "ROCKET: exceptionally fast and accurate time series
 classification using random convolutional kernels", 2020; here with real lengths, so that padding
@@ -37,6 +37,7 @@ class RandomConvolutions(keras.layers.Layer):
 
     Args:
         kernels: dilation and number of the kernels of each dilation.
+        smooth: the shares are.
         name, trainable, dtype: those of `keras.layers.Layer`.
 
     Call arguments:
@@ -46,9 +47,11 @@ class RandomConvolutions(keras.layers.Layer):
         float32 (batch, 2 · kernels), standardised by training sequences; padding changes nothing.
     """
 
-    def __init__(self, kernels: Sequence[Sequence[int]], **options: Any) -> None:
+    def __init__(
+        self, kernels: Sequence[Sequence[int]], smooth: bool = False, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.kernels = [tuple(each) for each in kernels]
+        self.kernels, self.smooth = [tuple(each) for each in kernels], smooth
         self.supports_masking = True
 
     def build(self, shape: tuple[Any, ...]) -> None:
@@ -85,7 +88,8 @@ class RandomConvolutions(keras.layers.Layer):
     def call(self, values: Any) -> Any:
         found, counted = self.responses(values)
         count = ops.sum(counted, axis=1)
-        share = ops.sum(ops.sigmoid(_SHARPNESS * found) * counted, axis=1) / ops.maximum(count, 1)
+        above = ops.sigmoid(_SHARPNESS * found) if self.smooth else ops.cast(found > 0, found.dtype)
+        share = ops.sum(above * counted, axis=1) / ops.maximum(count, 1)
         highest = ops.max(ops.where(counted > 0, found, NOTHING), axis=1)
         highest = highest * ops.cast(count > 0, found.dtype)
         return (ops.concatenate([share, highest], axis=-1) - self.middle) / self.scale
@@ -95,11 +99,11 @@ class RandomConvolutions(keras.layers.Layer):
         return keras.KerasTensor((values.shape[0], 2 * count), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "kernels": self.kernels}
+        return {**super().get_config(), "kernels": self.kernels, "smooth": self.smooth}
 
 
 def drawn(
-    train: ragged.Sequences, count: int, seed: int, name: str = "random_convolutions"
+    train: ragged.Sequences, count: int, seed: int, *, smooth: bool = False
 ) -> RandomConvolutions:
     """Draws kernels, and takes biases and scales from training sequences.
 
@@ -107,13 +111,15 @@ def drawn(
         train: sequences to draw from.
         count: number of kernels.
         seed: of all draws.
-        name: of the layer.
+        smooth: see `RandomConvolutions`.
     """
     draw, channels = np.random.default_rng((seed, 17)), train.values.shape[1]
     longest = max(1.0, (float(np.median(train.lengths)) - 1) / (_KERNEL_STEPS - 1))
     dilations = [2**power for power in range(int(np.log2(longest)) + 1)]
     shares = [len(each) for each in np.array_split(np.arange(count), len(dilations))]
-    layer = RandomConvolutions([*zip(dilations, shares, strict=True)], name=name)
+    layer = RandomConvolutions(
+        [*zip(dilations, shares, strict=True)], smooth, name="random_convolutions"
+    )
     layer.build((None, None, channels))
     learned = sequence_statistics.of_channels(train.values)
     layer.mean.assign(learned.mean)
@@ -126,9 +132,9 @@ def drawn(
         variable.assign((weights - weights.mean(axis=0)) * kept / np.sqrt(kept.sum(axis=0)))
     values = batches.padded(train, draw.permutation(len(train))[:_DRAWN_SEQUENCES])
     found, counted = (np.array(each) for each in layer.responses(ops.convert_to_tensor(values)))
-    flat = found[counted[..., 0] > 0]
-    layer.bias.assign(flat[draw.integers(len(flat), size=count), np.arange(count)])
-    layer.spread.assign(_above_zero(flat.std(axis=0)))
+    there, flat = np.flatnonzero(counted), found.reshape(-1, count)
+    layer.bias.assign(flat[draw.choice(there, size=count), np.arange(count)])
+    layer.spread.assign(_above_zero(flat[there].std(axis=0)))
     features = np.array(layer(ops.convert_to_tensor(values)))
     layer.middle.assign(features.mean(axis=0))
     layer.scale.assign(_above_zero(features.std(axis=0)))

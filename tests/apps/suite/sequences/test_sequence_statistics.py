@@ -65,17 +65,18 @@ def test_windows_stand_around_their_steps_and_stay_in_their_sequence(three):
         assert described[0] == pytest.approx(np.nanmean(window[:, 0]), rel=1e-4)
 
 
+@pytest.mark.parametrize("smooth", [True, False])
 def test_random_convolutions_do_not_see_padding_or_other_rows_and_come_back_from_a_file(
-    three, tmp_path
+    three, tmp_path, smooth
 ):
-    layer = random_convolutions.drawn(three, 40, seed=3)
+    layer = random_convolutions.drawn(three, 40, seed=3, smooth=smooth)
     found = random_convolutions.features(layer, three)
     assert found.shape == (3, 80)
     for index in range(3):
         alone = random_convolutions.features(layer, three.taken([index]))
         np.testing.assert_allclose(alone[0], found[index], atol=1e-4)
-    again = random_convolutions.features(random_convolutions.drawn(three, 40, seed=3), three)
-    np.testing.assert_array_equal(again, found)
+    again = random_convolutions.drawn(three, 40, seed=3, smooth=smooth)
+    np.testing.assert_array_equal(random_convolutions.features(again, three), found)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-4)
     assert found.std(axis=0).max() == pytest.approx(1, abs=1e-3)
     values = keras.Input((None, three.values.shape[1]))
