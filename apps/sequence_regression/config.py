@@ -130,7 +130,9 @@ _DEFAULT = Config(
     target=TargetConfig(per="step", turned=True),
     alteration=AlterationConfig(rotation_degrees=40.0),
     model=ModelConfig(layer="bilstm", layer_count=2, units=48, dropout=0.3),
-    training=TrainingConfig(batch_size=24, steps=600, steps_per_checkpoint=150, crop_steps=200),
+    training=TrainingConfig(
+        batch_size=24, steps=600, steps_per_checkpoint=150, crop_steps=200, members=4
+    ),
 )
 # Has not been measured yet.
 _LARGE = Config(
