@@ -5,7 +5,7 @@
 
 tempo: seconds per repetition of an exercise, from four seconds of a watch; people of the test are
 not learned from. tweets: the mean rating of a text's sentiment, -4 to 4 (`valence` and `text` of
-vaderSentiment's rated tweets), parts drawn by the task with seed 0, so that all seeds have the same
+vaderSentiment's rated tweets), parts drawn here with seed 0, so that all seeds have the same
 test. Nothing is chosen on a test part; any further option, such as --training.members 1, is one
 of the training command. `remaining_life.py` measures engines.
 """

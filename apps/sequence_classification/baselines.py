@@ -90,8 +90,10 @@ def _words(corpus: data.Corpus) -> np.ndarray:
 
 def _ridge(corpus: data.Corpus, config: configs.Config) -> np.ndarray:
     """Answers by a ridge regression of the labels; validation says how sure it may be."""
-    kernels = random_convolutions.RandomConvolutions(corpus.train.sequences, _KERNELS, config.seed)
-    learned, held_out, asked = (kernels.features(part.sequences) for part in corpus.parts.values())
+    kernels = random_convolutions.drawn(corpus.train.sequences, _KERNELS, config.seed)
+    learned, held_out, asked = (
+        random_convolutions.features(kernels, part.sequences) for part in corpus.parts.values()
+    )
     model = pipeline.make_pipeline(
         preprocessing.StandardScaler(), linear_model.RidgeClassifierCV(_SHRINKAGES)
     ).fit(learned, corpus.train.labels)

@@ -53,8 +53,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
 
     def __post_init__(self) -> None:
-        if self.model.lag_count and self.per_step:
-            raise ValueError("model.lag_count is for one answer a sequence")
+        self.model.refuse_steps(self.per_step)
 
     @property
     def per_step(self) -> bool:
@@ -98,16 +97,16 @@ _EXERCISES = Config(
         layer="bilstm",
         units=64,
         convolution_count=3,
-        convolution_filters=64,
+        convolution_filters=32,
         convolution_steps=9,
         pool_steps=2,
         dropout=0.4,
     ),
     training=TrainingConfig(
-        batch_size=16,
-        steps=400,
-        steps_per_checkpoint=50,
-        longest_steps=2_400,
+        batch_size=8,
+        steps=240,
+        steps_per_checkpoint=40,
+        longest_steps=1_600,
         label_smoothing=0.05,
     ),
 )

@@ -97,7 +97,12 @@ def load(config: configs.Config) -> Corpus:
         steps_per_second=found.steps_per_second,
         notes=sequences.notes,
         folds=parts_of_data.folded(
-            sequences, of_sequences, parts, part, config.training.members, config.seed
+            sequences,
+            of_sequences,
+            parts,
+            part,
+            config.model.networks(config.training.members),
+            config.seed,
         ),
         **{name: part(name, each) for name, each in chosen.items()},
     )
@@ -137,7 +142,7 @@ def batches(
             np.where(part.labels < 0, classes, part.labels).astype(np.int32),
             config.per_step,
             classes,
-            members=settings.members,
+            members=config.model.networks(settings.members),
             fold_of=corpus.learning.fold_of,
         ),
         config.alteration,

@@ -23,19 +23,17 @@ TASK = "sequence_classification"
 
 
 def export(run_folder: Path, destination: Path) -> Path:
-    """Writes the next version of the run's export, and returns it; see `served.export`."""
+    """Writes the next version of the run's export, and returns it; see `saved_model.export`."""
     from apps.sequence_classification import serving
-    from apps.suite.sequence_answers import served
 
-    return served.export(TASK, serving.served(run_folder), destination)
+    return serving.served(run_folder).export(TASK, destination)
 
 
 def onnx_network(run: Path) -> onnx_file.Network:
     """Maps `values`, or `words` and `letters`, to `logits`."""
     from apps.sequence_classification import serving
-    from apps.suite.sequence_answers import served
 
-    return served.onnx_network(serving.served(run))
+    return serving.served(run).onnx_network()
 
 
 def _tell(version: Path) -> None:

@@ -36,20 +36,23 @@ class TargetConfig:
     least_steps: fields.Count = 20  # remaining life: steps before the first such end
 
     def __post_init__(self) -> None:
-        if self.remaining and (self.per == "step" or self.column):
-            raise ValueError("target.remaining is its own target: leave out target.per and column")
-        if self.paced and (self.remaining or self.per == "step"):
-            raise ValueError("target.paced is for one value a sequence")
-        if self.turned and self.per != "step":
-            raise ValueError('target.turned needs target.per "step"')
-        if self.cap and not self.remaining:
-            raise ValueError("target.cap belongs to target.remaining")
-        if 0 < self.cap < 1:
-            raise ValueError("target.cap must be 0 (off) or at least 1")
-        if self.test_truths and not (self.remaining and self.test_data):
-            raise ValueError("target.test_truths needs target.remaining and target.test_data")
-        if self.remaining and self.test_data and not self.test_truths:
-            raise ValueError("target.test_data of a remaining life needs target.test_truths")
+        refused = {
+            "target.remaining is its own target: leave out target.per and column": self.remaining
+            and (self.per == "step" or self.column),
+            "target.paced is for one value a sequence": self.paced
+            and (self.remaining or self.per == "step"),
+            'target.turned needs target.per "step"': self.turned and self.per != "step",
+            "target.cap belongs to target.remaining": self.cap and not self.remaining,
+            "target.cap must be 0 (off) or at least 1": 0 < self.cap < 1,
+            "target.test_truths needs target.remaining and target.test_data": self.test_truths
+            and not (self.remaining and self.test_data),
+            "target.test_data of a remaining life needs target.test_truths": self.remaining
+            and self.test_data
+            and not self.test_truths,
+        }
+        for said, wrong in refused.items():
+            if wrong:
+                raise ValueError(said)
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,7 @@ class Config:
                 "target.remaining needs a model that reads no later step (not bilstm, "
                 "normalisation sequence or pool_steps): the end of a sequence is its failure"
             )
-        if self.model.lag_count and self.per_step:
-            raise ValueError("model.lag_count is for one answer a sequence")
+        self.model.refuse_steps(self.per_step)
         if self.training.crop_steps and not self.per_step:
             raise ValueError("training.crop_steps needs a target for each step")
 
@@ -128,7 +130,9 @@ _DEFAULT = Config(
     target=TargetConfig(per="step", turned=True),
     alteration=AlterationConfig(rotation_degrees=40.0),
     model=ModelConfig(layer="bilstm", layer_count=2, units=48, dropout=0.3),
-    training=TrainingConfig(batch_size=24, steps=600, steps_per_checkpoint=150, crop_steps=200),
+    training=TrainingConfig(
+        batch_size=24, steps=600, steps_per_checkpoint=150, crop_steps=200, members=4
+    ),
 )
 # Has not been measured yet.
 _LARGE = Config(
@@ -161,14 +165,14 @@ _TEMPO = Config(
         dropout=0.3,
         answer="median",
     ),
-    training=TrainingConfig(batch_size=64, steps=600, steps_per_checkpoint=100, members=4),
+    training=TrainingConfig(batch_size=64, steps=600, steps_per_checkpoint=100, members=8),
 )
 # Texts with a value each, some thousands of them.
 _TEXTS = Config(
     preset="texts",
     text=BagTextConfig(bag_units=16),
     model=ModelConfig(layer="bilstm", units=64, dropout=0.3),
-    training=TrainingConfig(steps=400, steps_per_checkpoint=50),
+    training=TrainingConfig(steps=400, steps_per_checkpoint=50, members=8),
 )
 # Data of one's own with one value a sequence, or texts; nothing is altered.
 _OWN = Config(

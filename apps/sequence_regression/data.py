@@ -89,7 +89,12 @@ def load(config: configs.Config) -> Corpus:
         target_names=names,
         **made,
         folds=parts_of_data.folded(
-            whole, [""] * len(whole), parts, part, config.training.members, config.seed
+            whole,
+            [""] * len(whole),
+            parts,
+            part,
+            config.model.networks(config.training.members),
+            config.seed,
         ),
         notes=(*whole.notes, *_constant_note(made["train"].sequences)),
     )
@@ -99,18 +104,17 @@ def read(path: Path, config: configs.Config) -> ragged.Sequences:
     """Returns the sequences of a file; their numbers are the columns of targets."""
     if not path.exists():
         raise errors.UserError(f"{path}: no such file")
-    columns: tuple[str, ...] = ()
-    if not config.target.remaining:
-        columns = config.target.column or ("target",)
-        if reader.suffix(path):
-            columns = _columns(reader.open_table(path), config.target)
+    columns = () if config.target.remaining else _columns(path, config.target)
     found = own_files.read(path, config.data_format, dict.fromkeys(columns, "number"))
     if columns and not found.numbers:
         raise errors.UserError(f"{path}: has no targets; give each sequence or step a number")
     return found
 
 
-def _columns(table: reader.Table, target: configs.TargetConfig) -> tuple[str, ...]:
+def _columns(path: Path, target: configs.TargetConfig) -> tuple[str, ...]:
+    if not reader.suffix(path):
+        return target.column or ("target",)
+    table = reader.open_table(path)
     lower = {name.lower(): name for name in table.names}
     found = [lower[name] for name in _TARGET_NAMES if name in lower]
     columns = target.column or tuple(found[:1])
@@ -207,7 +211,7 @@ def batches(
             np.nan,
             config.target.paced,
             config.target.turned,
-            config.training.members,
+            config.model.networks(config.training.members),
             corpus.learning.fold_of,
         ),
         config.alteration,

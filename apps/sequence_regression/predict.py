@@ -49,7 +49,7 @@ class Options:
 
 
 class Answer(NamedTuple):
-    """Value and interval of a sequence or text: [targets] each, or [steps, targets]."""
+    """Value and interval of a sequence or text, [targets] each, or [steps, targets]."""
 
     name: str
     value: np.ndarray
@@ -65,6 +65,8 @@ def predict(options: Options) -> Iterator[Answer]:
         UserError: no finished run, export or server; an input that cannot be read; every step of
             a model that needs whole sequences.
     """
+    import numpy as np
+
     from apps.sequence_regression import serving
     from apps.suite.export import asking
     from apps.suite.sequence_files import own_files
@@ -80,9 +82,13 @@ def predict(options: Options) -> Iterator[Answer]:
             asked = own_files.answered(model, options.inputs, ENDS, streamed=streamed)
         else:
             asked = _test_part(options, model, streamed)
-        found = [answer(each, by_step or streamed) for each in asked]
+        shape = ([-1] if by_step or streamed else []) + [len(model.setting("target_names"))]
+        found = []
+        for each in asked:
+            ends = (np.reshape(each.answers[name], shape) for name in ENDS)
+            found.append(Answer(each.name, *ends, each.steps))
     if model.setting("remaining"):
-        found.sort(key=lambda one: float(one.value.reshape(-1)[-1]))
+        found.sort(key=lambda one: float(one.value.flat[-1]))
     yield from found
 
 
@@ -99,35 +105,26 @@ def _test_part(options: Options, model: asking.Model, streamed: bool) -> Iterato
     return questions.sequences(model, sequences, ENDS, streamed=streamed)
 
 
-def answer(asked: questions.Asked, by_step: bool) -> Answer:
-    """Returns an answer with a side of targets, which one target alone lacks."""
-    rank = 1 + by_step
-    found = [asked.answers[name] for name in ENDS]
-    value, lower, upper = (each if each.ndim == rank else each[..., None] for each in found)
-    return Answer(asked.name, value, lower, upper, asked.steps)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     return command.run_command(TASK, "predict", Options, _print, arguments)
 
 
 def _print(options: Options) -> None:
+    import numpy as np
+
     found = list(predict(options))
     width = max((len(answer.name) for answer in found), default=0)
     for answer in found:
         if options.json:
             print(json.dumps(_object(answer), ensure_ascii=False), flush=True)
             continue
-        rows = answer.value.reshape(-1, answer.value.shape[-1])
-        for step in range(len(rows)):
+        for step, row in enumerate(zip(*map(np.atleast_2d, answer[1:4]), strict=True), 1):
             told = [
                 f"{value:10.4g}  {lower:.4g} to {upper:.4g}"
-                for value, lower, upper in zip(
-                    *(each.reshape(rows.shape)[step] for each in answer[1:4]), strict=True
-                )
+                for value, lower, upper in zip(*row, strict=True)
             ]
-            place = f"  step {step + 1:,}" if answer.value.ndim == 2 else ""
+            place = f"  step {step:,}" if answer.value.ndim == 2 else ""
             print(f"{answer.name:{width}}{place}  {'   '.join(told)}", flush=True)
     if options.plot is not None:
         _plot(options, found)
@@ -150,11 +147,8 @@ def _plot(options: Options, found: Sequence[Answer]) -> None:
 
 
 def _object(answer: Answer) -> dict[str, Any]:
-    def plain(array: np.ndarray) -> Any:
-        squeezed = array[..., 0] if array.shape[-1] == 1 else array
-        return squeezed.tolist()
-
-    values = {name: plain(each) for name, each in zip(ENDS, answer[1:4], strict=True)}
+    ends = (each[..., 0] if each.shape[-1] == 1 else each for each in answer[1:4])
+    values = {name: each.tolist() for name, each in zip(ENDS, ends, strict=True)}
     return {"input": answer.name, **values, "steps": answer.steps}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -176,25 +177,22 @@ def read_truths(path: Path, sequences: ragged.Sequences) -> np.ndarray:
         found = cells.numbers(block, rest[0])
         wrong = ~(found >= 0)
         if wrong.any():
-            row = int(wrong.argmax())
-            raise errors.UserError(f"{block.place(row)}: {rest[0]} must be a number of at least 0")
+            place = block.place(int(wrong.argmax()))
+            raise errors.UserError(f"{place}: {rest[0]} must be a number of at least 0")
         values += found.tolist()
         if unit is not None:
             names += [str(each).strip() for each in cells.names(block, unit).to_pylist()]
-    if unit is None:
-        if len(values) != len(sequences):
-            raise errors.UserError(
-                f"{path}: {len(values)} values for {len(sequences)} test sequences; give one each"
-            )
-        return np.array(values)
-    value_of = dict(zip(names, values, strict=True))
-    if len(value_of) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise errors.UserError(f"{path}: {unit} {twice!r} has two values")
-    for name in sequences.names:
-        if name not in value_of:
-            raise errors.UserError(f"{path}: no value for the test sequence {name!r}")
-    strange = next((name for name in names if name not in set(sequences.names)), None)
-    if strange is not None:
-        raise errors.UserError(f"{path}: {strange!r} is not among the test sequences")
+    if unit is None and len(values) != len(sequences):
+        raise errors.UserError(
+            f"{path}: {len(values)} values for {len(sequences)} test sequences; give one each"
+        )
+    names = names or list(sequences.names)
+    value_of, there = dict(zip(names, values, strict=True)), set(sequences.names)
+    for said, wrong_ones in {
+        "{!r} has two values": (name for name, n in Counter(names).items() if n > 1),
+        "no value for the test sequence {!r}": (n for n in sequences.names if n not in value_of),
+        "{!r} is not among the test sequences": (name for name in names if name not in there),
+    }.items():
+        for name in wrong_ones:
+            raise errors.UserError(f"{path}: {said.format(name)}")
     return np.array([value_of[name] for name in sequences.names])

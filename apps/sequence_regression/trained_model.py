@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def read(folder: run_folder.RunFolder[configs.Config]) -> TrainedModel:
     return TrainedModel(trained, folder.config, names, channels, offsets, vocabulary)
 
 
-def write(folder: run_folder.RunFolder[configs.Config], trained: TrainedModel) -> None:
+def write(folder: run_folder.RunFolder[configs.Config], offsets: Sequence[float]) -> None:
     """Writes what is beside the model: the offsets of the intervals."""
-    settings = dataclasses.asdict(trained.config.intervals)
-    files.write_json(folder.path / INTERVALS_FILE, {"offsets": list(trained.offsets), **settings})
+    settings = dataclasses.asdict(folder.config.intervals)
+    files.write_json(folder.path / INTERVALS_FILE, {"offsets": list(offsets), **settings})

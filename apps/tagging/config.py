@@ -30,6 +30,7 @@ class ModelConfig:
 class TrainingConfig(fields.TrainingConfig):
     batch_size: fields.Count = 32  # sentences
     average_fraction: fields.Share = 0.2
+    members: fields.Count = 1  # networks that learn side by side, and answer with their mean
     # Share of the spans that training replaces by others of their type; of schemes with spans
     swapped_spans: fields.Share = 0.0
     # Occurrences in the train part at which half of a word's are read as unknown; 0 = off

@@ -5,10 +5,15 @@ y_t = recurrent(e)_t                                  in both directions, one la
 x_t = W y_t + b                                       the scores of the tags
 tags                                                  best path of a CRF, or best score of each
 label                                                 softmax(V summary(y) + d), where asked for
+
+Several members each have all of this but the CRF. They learn side by side, each by the likelihood
+that the CRF gives its own scores; the mean of their scores answers: the geometric mean of their
+distributions over all paths.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +25,14 @@ import lstm_layers
 from apps.suite.networks import sequence_encoder, text_encoder
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.networks.step_summary import StepSummary
+from apps.suite.sequences import members
 from apps.suite.texts import tag_schemes
 from apps.suite.texts import words as vocabularies
 from apps.tagging import config as configs
 
 CRF = "crf"  # name of the layer that others look for
+_OF_ENCODER = ("layer", "layer_count", "units", "dropout", "input_dropout")
+_MEMBERS = "members_"  # and of those that hold the members' outputs side by side
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")
@@ -80,25 +88,19 @@ def build(
         UserError: the file of word vectors cannot be read.
     """
     settings = config.model
-    words = keras.Input((None,), dtype="int32", name="word_ids")
-    letters = keras.Input((None, None), dtype="int32", name="letter_ids")
-    vectors, counted = text_encoder.embed(
-        words,
-        letters,
-        config.text,
-        word_count=vocabulary.word_count,
-        letter_count=vocabulary.letter_count,
-        seed=config.seed,
-    )
-    encoder = EncoderConfig(
-        layer=settings.layer,
-        layer_count=settings.layer_count,
-        units=settings.units,
-        dropout=settings.dropout,
-        input_dropout=settings.input_dropout,
-    )
-    encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
-    scores = keras.layers.Dense(len(tag_names), name="scores")(encoded)
+    built = [
+        _network(config, vocabulary, len(tag_names), label_count, number)
+        for number in range(config.training.members)
+    ]
+    inputs, outputs = built[0].input, built[0].outputs
+    if len(built) > 1:
+        inputs = _inputs()
+        answers = [keras.tree.flatten(member(inputs)) for member in built]
+        outputs = [
+            ops.mean(members.Stacked(name=f"{_MEMBERS}{at}")(each), axis=1)
+            for at, each in enumerate(zip(*answers, strict=True))
+        ]
+    scores, *label = outputs
     if settings.decision == "f1" and tag_names[0] == "O":
         scores = Decision(name="decision")(scores)
     if settings.output == "crf":
@@ -108,41 +110,81 @@ def build(
         scores = lstm_layers.CRF(len(tag_names), returns="scores", name=CRF, **rules)(scores)
     else:
         scores = scores + 0.0  # an operation hands no mask on, and the loss has none of its own
-    answer: Any = scores
+    return keras.Model(inputs, [scores, *label] if label else scores, name="tagger")
+
+
+def _inputs() -> dict[str, Any]:
+    return {
+        "word_ids": keras.Input((None,), dtype="int32", name="word_ids"),
+        "letter_ids": keras.Input((None, None), dtype="int32", name="letter_ids"),
+    }
+
+
+def _network(
+    config: configs.Config,
+    vocabulary: vocabularies.Vocabulary,
+    tag_count: int,
+    label_count: int,
+    number: int,
+) -> keras.Model:
+    """Builds a member: its scores, and its logits of labels where there are any."""
+    settings, inputs = config.model, _inputs()
+    vectors, counted = text_encoder.embed(
+        inputs["word_ids"],
+        inputs["letter_ids"],
+        config.text,
+        word_count=vocabulary.word_count,
+        letter_count=vocabulary.letter_count,
+        seed=config.seed + number,
+    )
+    shared = {name: getattr(settings, name) for name in _OF_ENCODER}
+    encoder = EncoderConfig(**shared)
+    encoded = sequence_encoder.encode_vectors(vectors, counted, encoder, per_step=True)
+    outputs = [keras.layers.Dense(tag_count, name="scores")(encoded)]
     if label_count:
         summary = StepSummary("mean_max", name="summary")(encoded, counted)
-        answer = [scores, keras.layers.Dense(label_count, name="label")(summary)]
-    built = keras.Model({"word_ids": words, "letter_ids": letters}, answer, name="tagger")
+        outputs.append(keras.layers.Dense(label_count, name="label")(summary))
+    network = keras.Model(inputs, outputs, name=f"member_{number}")
     if settings.vectors:
         file = Path(settings.vectors).expanduser()
-        text_encoder.begin_with(built.get_layer("word_embedding"), file, vocabulary)
-    return built
+        text_encoder.begin_with(network.get_layer("word_embedding"), file, vocabulary)
+    return network
 
 
 def compiled(
     network: keras.Model, optimizer: Any, config: configs.Config, mean_words: float
 ) -> keras.Model:
-    """Compiles a network: the nats of a sentence's tags and those of its label.
+    """Returns the network that learns, compiled: the nats of a sentence's tags and of its label.
 
     Args:
-        network: what `build` returned.
+        network: what `build` returned, which learns by itself or by its members.
         optimizer: of Keras.
         config: of the run.
         mean_words: by which the nats of the tags are divided, so that they are about those of a
             word; a constant, since long sentences count by their words.
     """
-    nats = tag_nats(network)
+    nats, crf, count = tag_nats(network), crf_of(network), config.training.members
+    stacked = [each.output for each in network.layers if each.name.startswith(_MEMBERS)]
+    learner = network
+    if stacked:
+        scores = stacked[0] + 0.0 if crf is None else crf(stacked[0])  # as they are
+        learner = keras.Model(network.input, [scores, *stacked[1:]], name="tagger_members")
+
+    def apart(outputs: Any) -> list[Any]:
+        return [outputs[:, at] for at in range(count)] if stacked else [outputs]
 
     def of_tags(tags: Any, scores: Any) -> Any:
-        return nats(tags, scores) / mean_words
+        return sum(nats(tags, each) for each in apart(scores)) / (count * mean_words)
 
-    loss: Any = of_tags
-    weights = None
-    if len(network.outputs) > 1:
-        loss = [of_tags, keras.losses.SparseCategoricalCrossentropy(from_logits=True)]
-        weights = [1.0, config.model.label_weight]
-    network.compile(optimizer, loss, loss_weights=weights, jit_compile=config.training.jit_compile)
-    return network
+    def of_label(labels: Any, logits: Any) -> Any:
+        nats_of = functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True)
+        return sum(nats_of(labels, each) for each in apart(logits)) / count
+
+    loss, weights = (of_tags, None) if len(network.outputs) == 1 else (
+        [of_tags, of_label], [1.0, config.model.label_weight]
+    )  # fmt: skip
+    learner.compile(optimizer, loss, loss_weights=weights, jit_compile=config.training.jit_compile)
+    return learner
 
 
 def tag_nats(network: keras.Model) -> Callable[[Any, Any], Any]:

@@ -51,8 +51,11 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
         (folder.path / trained_model.VOCABULARY).mkdir(exist_ok=True)
         vocabulary.save(folder.path / trained_model.VOCABULARY)
         with distribution.scope():
-            network = model.compiled(
-                model.build(config, vocabulary, corpus.tag_names, corpus.scheme, len(label_names)),
+            network = model.build(
+                config, vocabulary, corpus.tag_names, corpus.scheme, len(label_names)
+            )
+            learner = model.compiled(
+                network,
                 optimizer.optimizer(settings),
                 config,
                 mean_words=len(learned.words) / len(corpus.train),
@@ -65,13 +68,14 @@ def train(config: configs.Config, run: Path, *, overwrite: bool = False) -> None
 
         with_spans = corpus.tag_names if corpus.scheme != "plain" else ()
         record = learning.learn(
-            network,
+            learner,
             lambda first_step: data.batches(
                 learned, config, bool(label_names), first_step, with_spans
             ),
             settings,
             folder,
             scoring.Validation(network, held_out),
+            saved=network,
             monitor="validation_accuracy",
             higher_is_better=True,
         )

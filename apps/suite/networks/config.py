@@ -37,6 +37,9 @@ class EncoderConfig:
     units: fields.Count = 64  # units of each recurrent layer, in each direction
     # Rule that makes one vector of a sequence's steps
     pooling: Literal["last", "mean", "max", "attention", "mean_max"] = "mean_max"
+    # Random convolutions (`sequences.random_convolutions`) whose features one member more reads, in
+    # place of the recurrent layers; 0 = off
+    random_kernels: fields.CountOrZero = 0
     dropout: fields.Share = 0.2  # share of the units dropped in training
     input_dropout: fields.Share = (
         0.0  # share of the values that the recurrent layers read, likewise
@@ -52,7 +55,17 @@ class EncoderConfig:
     def streams(self) -> bool:
         """Returns whether the network answers a stream: no part of it needs later steps."""
         reads_ahead = self.layer == "bilstm" or self.normalisation == "sequence"
-        return not reads_ahead and self.pool_steps == 1 and not self.lag_count
+        return not (reads_ahead or self.pool_steps > 1 or self.lag_count or self.random_kernels)
+
+    def networks(self, members: int) -> int:
+        """Returns the number of networks that learn side by side, given that of the members."""
+        return members + (self.random_kernels > 0)
+
+    def refuse_steps(self, per_step: bool) -> None:
+        """Raises ValueError for options that read no steps, where each step has an answer."""
+        for name in ("lag_count", "random_kernels"):
+            if per_step and getattr(self, name):
+                raise ValueError(f"model.{name} is for one answer a sequence")
 
 
 @dataclass(frozen=True)

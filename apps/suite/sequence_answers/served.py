@@ -141,6 +141,23 @@ class ServedSequences:
             )
         return found
 
+    def export(self, task: str, destination: Path) -> Path:
+        """Writes the next version of a task's export; returns it: see `saved_model.export`."""
+        return saved_model.export(task, self.trained.model, self, self.requests, destination)
+
+    def onnx_network(self) -> onnx_file.Network:
+        """Maps `values`, or `words` and `letters`, to the output of the network, by its name.
+
+        The requests to `serving_default` become examples for the check.
+        """
+        asked = [each for each in self.requests() if each.signature == "serving_default"]
+        found = [dict(each.inputs) for each in asked]
+        known = self.trained.vocabulary
+        if known is not None:
+            of_texts = [known.inputs(tf.constant(inputs["text"])) for inputs in found]
+            found = [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]
+        return onnx_file.Network(self.trained.model, self.head, found)
+
     def sequences(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `serving_default` of a network of numbers."""
         rows = tf.shape(values)[0]
@@ -283,22 +300,3 @@ def tell(version: Path, answer: str, example: str = "") -> None:
     """
     settings = json.loads((version / "assets" / assets.SETTINGS).read_text("utf-8"))
     saved_model.tell(version, answer, example_body(settings["channel_names"]), example)
-
-
-def export(task: str, served: ServedSequences, destination: Path) -> Path:
-    """Writes the next version of a task's export, and returns it: see `saved_model.export`."""
-    return saved_model.export(task, served.trained.model, served, served.requests, destination)
-
-
-def onnx_network(served: ServedSequences) -> onnx_file.Network:
-    """Maps `values`, or `words` and `letters`, to the output of a network, by its name.
-
-    The requests to `serving_default` become examples for the check.
-    """
-    asked = [each for each in served.requests() if each.signature == "serving_default"]
-    found = [dict(each.inputs) for each in asked]
-    known = served.trained.vocabulary
-    if known is not None:
-        of_texts = [known.inputs(tf.constant(inputs["text"])) for inputs in found]
-        found = [{name: each.numpy() for name, each in inputs.items()} for inputs in of_texts]
-    return onnx_file.Network(served.trained.model, served.head, found)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.suite.networks import sequence_encoder, sequence_inputs, text_encoder
 from apps.suite.networks.config import EncoderConfig
-from apps.suite.sequences import sequence_statistics
+from apps.suite.sequences import ragged, random_convolutions, sequence_statistics
 from apps.suite.texts import words
 from apps.suite.texts.config import BagTextConfig
 
@@ -42,12 +42,14 @@ class Inputs(NamedTuple):
         learned: statistics of the channels over the train part; 0 and 1 if not given.
         indicators: tells the network which values are missing.
         vocabulary: of texts; None for numbers.
+        sequences: of the train part, which random convolutions are drawn from.
     """
 
     channels: int
     learned: sequence_statistics.ChannelStatistics | None = None
     indicators: bool = False
     vocabulary: words.Vocabulary | None = None
+    sequences: ragged.Sequences | None = None
 
 
 def added(config: Config, given: Inputs) -> tuple[Any, Any]:
@@ -65,6 +67,12 @@ def added(config: Config, given: Inputs) -> tuple[Any, Any]:
     learned, vocabulary = given.learned, given.vocabulary
     if vocabulary is None:
         values = keras.Input((None, given.channels), name="values")
+        if config.model.random_kernels and given.sequences is not None:
+            kernels = random_convolutions.drawn(
+                given.sequences, config.model.random_kernels, config.seed, smooth=True
+            )
+            dropout = keras.layers.Dropout(config.model.dropout, name="kernel_dropout")
+            return values, dropout(kernels(values))
         return values, sequence_encoder.encode(
             values,
             config.model,

@@ -14,7 +14,8 @@ validation, and active learning", 1995.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -23,12 +24,12 @@ import tensorflow as tf
 from keras import ops
 
 from apps.suite.distribution import distribution
+from apps.suite.export import trained_run
 from apps.suite.networks import sequence_encoder, streaming
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
 from apps.suite.sequences import encoded_inputs, parts, ragged, sequence_statistics
-from apps.suite.texts import words
-from apps.suite.training import learning
+from apps.suite.training import history, learning
 
 _PREFIX = "member_"
 
@@ -59,46 +60,91 @@ def joined(build: Callable[[int], keras.Model], count: int) -> tuple[keras.Model
     return learner, keras.Model(inputs, keras.layers.Average(name=head)(outputs), name=task)
 
 
-class Learner(NamedTuple):
-    """Networks of `joined`, the first one compiled, and the vocabulary of texts or None."""
+class Learned(NamedTuple):
+    """Record of a training, and a function that answers the validation part by what it saved."""
 
-    network: keras.Model
-    answering: keras.Model
-    vocabulary: words.Vocabulary | None
+    record: history.History
+    answers: Callable[[], np.ndarray]
 
 
-def learner(
+def learn(
     corpus: parts.Corpus[Any],
     config: Any,
     folder: run_folder.RunFolder[Any],
+    to_learn: str,
+    *,
     build: Callable[[Any, encoded_inputs.Inputs], keras.Model],
     loss: Any,
-) -> Learner:
-    """Builds the networks for the examples of a corpus, and saves the vocabulary of texts.
+    batches: Callable[..., tf.data.Dataset],
+    scorer: Callable[..., Callable[[ragged.Sequences], np.ndarray]],
+    measured: Callable[[np.ndarray], Mapping[str, float]],
+    monitor: str = "validation_loss",
+) -> Learned:
+    """Builds members for the examples of a corpus, and trains them into a run folder.
+
+    model.keras has the weights of the best validation, and words.txt and letters.txt the words of
+    texts.
 
     Args:
         corpus: of the task.
         config: of the task, with the groups `text` and `training`, and a seed.
         folder: of the run.
+        to_learn: names what is learned, in the line that is printed.
         build: makes a member of a config and of its inputs.
         loss: of the network that learns.
+        batches: streams them, see a task's `data.batches`.
+        scorer: makes a function that answers sequences, of a network and its `vocabulary`.
+        measured: returns the metrics of answers to the validation part.
+        monitor: the metric that chooses the weights.
     """
-    vocabulary = corpus.vocabulary(config.text)
+    vocabulary, examples = corpus.vocabulary(config.text), corpus.learning
     if vocabulary is not None and distribution.is_chief():
         vocabulary.save(folder.path)
-    values = corpus.learning.learned.sequences.values
+    values = examples.learned.sequences.values
     learned = sequence_statistics.of_channels(values)
     missing = bool((learned.counts < len(values)).any())
-    given = encoded_inputs.Inputs(values.shape[1], learned, missing, vocabulary)
+    given = encoded_inputs.Inputs(
+        values.shape[1], learned, missing, vocabulary, examples.learned.sequences
+    )
 
-    def member(number: int) -> keras.Model:
-        seeded = dataclasses.replace(config, seed=config.seed + number)
-        return build(seeded, given)
-
+    settings = config.training
     with distribution.scope():
-        network, answering = joined(member, config.training.members)
-        learning.compiled(network, config.training, loss)
-    return Learner(network, answering, vocabulary)
+        network, answering = joined(
+            lambda number: build(of_member(config, number), given),
+            config.model.networks(settings.members),
+        )
+        learning.compiled(network, settings, loss)
+    print(
+        f"{corpus.name}: {len(examples.learned.sequences):,} training sequences, {len(values):,} "
+        f"rows; to learn: {to_learn}; {network.count_params():,} parameters; "
+        f"{settings.steps:,} steps"
+    )
+
+    def answers(of_network: keras.Model) -> Callable[[], np.ndarray]:
+        return held_out(of_network, examples, functools.partial(scorer, vocabulary=vocabulary))
+
+    score = answers(network)
+    record = learning.learn(
+        network,
+        lambda first_step: batches(corpus, config, vocabulary, first_step),
+        settings,
+        folder,
+        lambda: measured(score()),
+        saved=answering,
+        monitor=monitor,
+    )
+    return Learned(record, lambda: answers(trained_run.model(folder))())
+
+
+def of_member(config: Any, number: int) -> Any:
+    """Returns the config of a member: with a seed of its own, and random convolutions or none.
+
+    The member after those that the config counts reads random convolutions, no other does. In a
+    loss of their own they are not outrun by layers that learn the examples by heart.
+    """
+    kernels = config.model.random_kernels if number == config.training.members else 0
+    model = dataclasses.replace(config.model, random_kernels=kernels)
+    return dataclasses.replace(config, seed=config.seed + number, model=model)
 
 
 @keras.saving.register_keras_serializable(package="lstm_tasks")

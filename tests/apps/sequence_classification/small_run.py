@@ -11,7 +11,7 @@ from apps.sequence_classification import model, trained_model
 from apps.suite.networks.config import EncoderConfig
 from apps.suite.runs import run_folder
 from apps.suite.sequence_answers import smoothing
-from apps.suite.sequences import encoded_inputs, members, sequence_statistics
+from apps.suite.sequences import encoded_inputs, members, ragged, sequence_statistics
 from apps.suite.texts import words
 from apps.suite.texts.config import BagTextConfig
 
@@ -42,9 +42,11 @@ def trained(per="sequence", text=False, **sizes):
     """Returns what training would leave."""
     made, known = config(per, **sizes), vocabulary() if text else None
     keras.utils.set_random_seed(0)
-    given = encoded_inputs.Inputs(0 if text else len(CHANNELS), LEARNED, True, known)
+    learned = ragged.of_arrays([sequence(30, at) for at in range(4)], "abcd", CHANNELS)
+    given = encoded_inputs.Inputs(0 if text else len(CHANNELS), LEARNED, True, known, learned)
     _, network = members.joined(
-        lambda _: model.build(made, given, len(NAMES)), made.training.members
+        lambda number: model.build(members.of_member(made, number), given, len(NAMES)),
+        made.model.networks(made.training.members),
     )
     draw = np.random.default_rng(1)
     for weight in network.trainable_weights:

@@ -17,7 +17,7 @@ from tests.apps.sequence_classification import small_run
 KINDS = {
     "numbers": {},
     "steps": {"per": "step", "layer": "gru", "convolution_count": 1},
-    "both ways": {"layer": "bilstm", "pooling": "last", "pool_steps": 2},
+    "both ways": {"layer": "bilstm", "pooling": "last", "pool_steps": 2, "random_kernels": 8},
     "text": {"text": True, "layer": "bilstm"},
     "smoothed": {"per": "step", "smoothed": True},
     "members": {"members": 2},
@@ -45,7 +45,8 @@ def test_the_export_is_written_after_its_check(made, tmp_path):
 
 
 def test_rows_alone_and_padded_on_either_side_are_answered_alike():
-    model = asked(small_run.trained(layer="bilstm", pool_steps=2, convolution_count=1))
+    sizes = {"layer": "bilstm", "pool_steps": 2, "convolution_count": 1, "random_kernels": 8}
+    model = asked(small_run.trained(**sizes))
     values = small_run.sequence(11)
     expected = model.ask(values=values[None])
     rows = np.full((2, 16, 2), np.nan, np.float32)

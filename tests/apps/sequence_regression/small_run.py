@@ -100,7 +100,7 @@ def write(folder, made=None):
         made.model.save(run.model_file)
         if made.vocabulary is not None:
             made.vocabulary.save(run.path)
-        trained_model.write(run, made)
+        trained_model.write(run, made.offsets)
         run.finish_training(1.0)
         run.write_metrics({})
     return made

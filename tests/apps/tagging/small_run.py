@@ -26,7 +26,9 @@ KINDS = ("city", "artist")
 LABELS = ("flight", "music")
 
 
-def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution", **changes):
+def config(
+    output="crf", layer="bilstm", tokenizer="space", letters="convolution", members=1, **changes
+):
     return configs.Config(
         preset="tiny",
         data_format=SentenceFormatConfig(tokenizer=tokenizer),
@@ -39,7 +41,9 @@ def config(output="crf", layer="bilstm", tokenizer="space", letters="convolution
             **changes,
         ),
         model=configs.ModelConfig(units=7, output=output, layer=layer, decision="f1"),
-        training=configs.TrainingConfig(batch_size=2, steps=4, steps_per_checkpoint=2),
+        training=configs.TrainingConfig(
+            batch_size=2, steps=4, steps_per_checkpoint=2, members=members
+        ),
     )
 
 

@@ -14,10 +14,10 @@ from tests.apps.tagging import small_run
 TEXT = "  fly\tto new  york (é!), O'Hara’s  "
 
 
-@pytest.fixture(params=[("IOB1", "crf"), ("BILOU", "softmax"), ("plain", "crf")])
+@pytest.fixture(params=[("IOB1", "crf", 2), ("BILOU", "softmax", 1), ("plain", "crf", 1)])
 def trained(request):
-    scheme, output = request.param
-    return small_run.trained(scheme=scheme, output=output, tokenizer="signs")
+    scheme, output, members = request.param
+    return small_run.trained(scheme=scheme, output=output, tokenizer="signs", members=members)
 
 
 def test_padding_and_other_rows_change_nothing(trained):

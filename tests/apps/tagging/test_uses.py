@@ -54,7 +54,9 @@ def test_the_page_marks_a_text_and_says_what_it_cannot_use(model):
             demo.marked(model, given)
 
 
-@pytest.mark.parametrize("options", [{"letters": "lstm"}, {"output": "softmax", "layer": "gru"}])
+@pytest.mark.parametrize(
+    "options", [{"letters": "lstm", "members": 2}, {"output": "softmax", "layer": "gru"}]
+)
 def test_the_network_is_written_as_onnx_and_decodes_there(tmp_path, options):
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")

@@ -1,5 +1,6 @@
 """Numbers that describe sequences and windows leave out what is missing and never see padding."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -64,16 +65,21 @@ def test_windows_stand_around_their_steps_and_stay_in_their_sequence(three):
         assert described[0] == pytest.approx(np.nanmean(window[:, 0]), rel=1e-4)
 
 
-def test_random_convolutions_do_not_see_padding_or_other_rows(three):
-    kernels = random_convolutions.RandomConvolutions(three, 40, seed=3)
-    found = kernels.features(three)
+@pytest.mark.parametrize("smooth", [True, False])
+def test_random_convolutions_do_not_see_padding_or_other_rows_and_come_back_from_a_file(
+    three, tmp_path, smooth
+):
+    layer = random_convolutions.drawn(three, 40, seed=3, smooth=smooth)
+    found = random_convolutions.features(layer, three)
     assert found.shape == (3, 80)
     for index in range(3):
-        alone = kernels.features(three.taken([index]))
+        alone = random_convolutions.features(layer, three.taken([index]))
         np.testing.assert_allclose(alone[0], found[index], atol=1e-4)
-    again = random_convolutions.RandomConvolutions(three, 40, seed=3).features(three)
-    np.testing.assert_array_equal(again, found)
-    shares = found[:, :40]
-    assert (shares >= 0).all()
-    assert (shares <= 1).all()
-    assert shares.std() > 0.1
+    again = random_convolutions.drawn(three, 40, seed=3, smooth=smooth)
+    np.testing.assert_array_equal(random_convolutions.features(again, three), found)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-4)
+    assert found.std(axis=0).max() == pytest.approx(1, abs=1e-3)
+    values = keras.Input((None, three.values.shape[1]))
+    keras.Model(values, layer(values)).save(tmp_path / "kernels.keras")
+    reloaded = keras.models.load_model(tmp_path / "kernels.keras").layers[-1]
+    np.testing.assert_array_equal(random_convolutions.features(reloaded, three), found)
