@@ -85,8 +85,8 @@ def predict(options: Options) -> Iterator[Answer]:
         shape = ([-1] if by_step or streamed else []) + [len(model.setting("target_names"))]
         found = []
         for each in asked:
-            ends = (np.reshape(each.answers[name], shape) for name in ENDS)
-            found.append(Answer(each.name, *ends, each.steps))
+            value, lower, upper = (np.reshape(each.answers[name], shape) for name in ENDS)
+            found.append(Answer(each.name, value, lower, upper, each.steps))
     if model.setting("remaining"):
         found.sort(key=lambda one: float(one.value.flat[-1]))
     yield from found
