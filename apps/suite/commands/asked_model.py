@@ -1,7 +1,4 @@
-"""Declares the options by which every `predict` command names the model that it asks.
-
-And checks those by which commands that hear sounds name these.
-"""
+"""Declares and checks what `predict` commands have in common: the model that is asked, and sounds."""
 
 from collections.abc import Sequence
 from pathlib import Path
