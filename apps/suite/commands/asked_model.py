@@ -1,4 +1,4 @@
-"""Declares and checks what `predict` commands have in common: the model that is asked, and sounds."""
+"""Declares the options that `predict` commands share, and checks those that name sounds."""
 
 from collections.abc import Sequence
 from pathlib import Path
