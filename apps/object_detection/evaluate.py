@@ -68,11 +68,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
             for name, its in compared.items()
         },
         "tracked": {
-            name: steadiness.of(
-                corpus.test, [steadiness.tracked(each, least) for each in its], least
-            )
-            for name, its in compared.items()
-            if name != baselines.TRACKED
+            name: tracked(its) for name, its in compared.items() if name != baselines.TRACKED
         },
     }
     card = report.card(run.folder, corpus, metrics, found, trained)

@@ -167,7 +167,8 @@ def compiled(
     stacked = [each.output for each in network.layers if each.name.startswith(_MEMBERS)]
     learner = network
     if stacked:
-        scores = stacked[0] + 0.0 if crf is None else crf(stacked[0])  # as they are
+        # Neither changes the scores: the CRF returns them, and its weights are those that learn
+        scores = (stacked[0] + 0.0) if crf is None else crf(stacked[0])
         learner = keras.Model(network.input, [scores, *stacked[1:]], name="tagger_members")
 
     def apart(outputs: Any) -> list[Any]:
@@ -180,9 +181,10 @@ def compiled(
         nats_of = functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True)
         return sum(nats_of(labels, each) for each in apart(logits)) / count
 
-    loss, weights = (of_tags, None) if len(network.outputs) == 1 else (
-        [of_tags, of_label], [1.0, config.model.label_weight]
-    )  # fmt: skip
+    loss: Any = of_tags
+    weights = None
+    if len(network.outputs) > 1:
+        loss, weights = [of_tags, of_label], [1.0, config.model.label_weight]
     learner.compile(optimizer, loss, loss_weights=weights, jit_compile=config.training.jit_compile)
     return learner
 

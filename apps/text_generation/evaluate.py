@@ -103,15 +103,14 @@ def evaluate(run_folder: Path, *, mix: bool = False, dynamic: bool = False) -> d
     )
     if mixture is not None:
         metrics["mixture"] = {"order": mixture.model.order, "network_share": mixture.share}
-    read = _how_it_was_read(tokens)
+    told = _told(adapted, metrics) if adapted else ""
     if adapted:
         metrics["dynamic_evaluation"] = adapted
-        read = f"{read} {_told(adapted, metrics)}"
+    read = f"{_how_it_was_read(tokens)} {told}".rstrip()
     card = report.card(folder, text, metrics, measured, read)
     prompt = continuations.sample_prompt(text, lambda words: not tokenizer.first_unknown(words))
     note = _note(metrics, folder, len(tokens.train), mixture)
-    if adapted:
-        note = f"{note}\n{_told(adapted, metrics)}".lstrip()
+    note = f"{note}\n{told}".strip()
     return evaluation.finish(folder, metrics, card, [prompt], note=note)
 
 
