@@ -32,7 +32,7 @@ class ModelConfig:
     weight_dropout: fields.Share = 0.0  # of the recurrent weights, drawn anew for each window
     # Output weights = embedding, after a projection where the sizes differ
     tie_embeddings: bool = False
-    # Mixing of the network with counted n-grams; auto: where these fit the validation part better
+    # Of the network with counted n-grams; auto: where both together fit the validation part better
     ngram_mixture: Literal["never", "auto", "always"] = "never"
 
 

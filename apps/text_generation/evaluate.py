@@ -29,6 +29,7 @@ TASK = "text_generation"
 PRIMARY = "nats_per_character"
 ROWS = 16
 WARM_UP_TOKENS = 256
+LEAST_GAIN = 0.01  # of a mixture over the network alone, or its tables are not worth their room
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def evaluate(run_folder: Path, *, mix: bool = False, dynamic: bool = False) -> d
     print("counting n-grams for the baselines", flush=True)
     with progress.working("counting n-grams"):
         counted = baselines.evaluate(tokens, tokenizer.vocabulary_size)
-    mixture, validation_nats = _mixture(folder, trained, tokens, counted, mix)
+    mixture, validation_nats = _mixture(folder, trained, tokens, mix)
     if mixture is not None:
         counted["network alone"] = baselines.Counted(validation_nats, nats)
         nats = mixture.nats(tokens.test, nats)
@@ -168,7 +169,6 @@ def _mixture(
     folder: run_folders.RunFolder[configs.Config],
     trained: trained_model.TrainedModel,
     tokens: data.Tokens,
-    counted: dict[str, baselines.Counted],
     mix: bool,
 ) -> tuple[mixtures.Mixture | None, float]:
     """Returns the n-grams that the run answers with, and the network's nats of the validation part.
@@ -187,13 +187,15 @@ def _mixture(
             trained.streaming, tokens.validation, ROWS, warm_up_tokens=WARM_UP_TOKENS
         )
     evaluation.refuse_diverged(folder, nats)
-    alone, least = float(nats.mean()), min(each.validation_nats for each in counted.values())
-    if trained.mixture is not None or (wanted == "auto" and alone <= least):
+    alone = float(nats.mean())
+    if trained.mixture is not None:
         return trained.mixture, alone
     print("mixing the network with n-grams", flush=True)
     with progress.working("counting n-grams"):
         size = trained.tokenizer.vocabulary_size
-        mixture = mixtures.fit(tokens.train, tokens.validation, size, nats)
+        mixture, together = mixtures.fit(tokens.train, tokens.validation, size, nats)
+    if wanted == "auto" and together > (1 - LEAST_GAIN) * alone:
+        return None, alone
     mixtures.save(mixture, folder.path)
     return mixture, alone
 

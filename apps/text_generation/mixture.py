@@ -79,8 +79,10 @@ def fit(
     vocabulary_size: int,
     network: np.ndarray,
     highest_order: int = _HIGHEST_ORDER,
-) -> Mixture:
+) -> tuple[Mixture, float]:
     """Learns the n-grams, and fits their order and the share of the network.
+
+    Returns it with its nats per token of the validation part.
 
     Args:
         train: int [tokens], of the training part.
@@ -100,7 +102,7 @@ def fit(
         if nats < least:
             best, least = Mixture(counted, share), nats
     assert best is not None
-    return best
+    return best, least
 
 
 def _nats(share: float, network: np.ndarray, counted: np.ndarray) -> np.ndarray:

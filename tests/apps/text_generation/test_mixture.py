@@ -10,6 +10,7 @@ from apps.suite import errors
 from apps.suite.networks import sampling
 from apps.text_generation import (
     data,
+    evaluate,
     mix,
     mixture,
     model,
@@ -31,7 +32,7 @@ def some_text(words, seed):
 def mixed_with(trained, share=0.4):
     train, validation = (trained.tokenizer.encode(some_text(400, seed)) for seed in (0, 1))
     network = scoring.token_nats(trained.streaming, validation)
-    found = mixture.fit(train, validation, trained.tokenizer.vocabulary_size, network, 4)
+    found, _ = mixture.fit(train, validation, trained.tokenizer.vocabulary_size, network, 4)
     return found._replace(share=share)
 
 
@@ -89,10 +90,11 @@ def test_the_better_one_has_the_larger_share_and_neither_alone_is_better():
     shares = []
     for even, odd in ((0.1, 0.2), (0.3, 5.0), (8.0, 9.0)):
         network = np.where(np.arange(395) % 2 == 0, even, odd).astype(np.float32)
-        found = mixture.fit(train, validation, 4, network, 3)
+        found, least = mixture.fit(train, validation, 4, network, 3)
         alone = found._replace(share=0.0).nats(validation, network).mean()
         together = found.nats(validation, network).mean()
         assert together <= min(alone, network.mean()) + 1e-3
+        assert least == pytest.approx(together, rel=1e-6)
         shares.append(found.share)
     assert shares[0] > 0.9 > shares[1] > 0.1 > shares[2]
 
@@ -128,6 +130,14 @@ def test_auto_mixes_where_counting_is_better_and_the_report_tells_it_apart(tmp_p
     tokens = data.encode(data.load(run.config), found.tokenizer, run.config)
     nats = scoring.token_nats(found.answering(), tokens.test, 1)
     assert nats.mean() == pytest.approx(primary["model"], abs=2e-3)
+
+
+def test_auto_leaves_the_network_alone_where_both_together_gain_too_little(tmp_path, monkeypatch):
+    run = test_evaluate.trained_run(tmp_path, ngram_mixture="auto")
+    monkeypatch.setattr(evaluate, "LEAST_GAIN", 0.99)
+    metrics, printed = test_evaluate.quietly(run)
+    assert "mixture" not in metrics and "network alone" not in printed
+    assert not (run.path / mixture.FILE).exists()
 
 
 def test_a_run_without_the_option_gets_n_grams_by_a_command(tmp_path, capsys):
