@@ -3,8 +3,8 @@
     p(w | text) = a p_network(w | text) + (1 - a) p_ngram(w | text)
 
 The network generalises, the n-grams remember (`ngrams`). The share a is that of expectation
-maximisation on the validation part (Jelinek and Mercer 1980), the order is the one that then fits
-it best; the test part chooses nothing.
+maximisation on the validation part (Jelinek and Mercer 1980), and longer n-grams are taken only
+where both together then fit it noticeably better; the test part chooses nothing.
 
 In a graph the n-grams that the text ends with are one more state of the network: float32 (batch,
 order - 1), the number of the n-gram of 1, 2, … tokens, 0 at the start and -1 for one never seen.
@@ -29,6 +29,7 @@ FILE = "ngrams.npz"
 LAYER, STATE = "ngram_mixture", "state_ngrams"
 _HIGHEST_ORDER = 9
 _MOST_GRAMS = 2**22  # of one order: bounds an export, and a state holds whole numbers to 2**24
+_GAIN_OF_AN_ORDER = 0.002  # of the validation part's nats; else longer n-grams only fill an export
 _ROUNDS = 50  # of expectation maximisation
 _LEAST_SHARE = 1e-6  # of either: what one of them rules out must not become impossible
 
@@ -99,7 +100,7 @@ def fit(
             break
         share = _share(network, found)
         nats = float(_nats(share, network, found).mean())
-        if nats < least:
+        if nats < (1 - _GAIN_OF_AN_ORDER) * least:
             best, least = Mixture(counted, share), nats
     assert best is not None
     return best, least

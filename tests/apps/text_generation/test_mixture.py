@@ -74,6 +74,19 @@ def test_one_token_after_the_other_is_the_whole_and_all_tokens_share_one(trained
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(whole), axis=-1), 1.0, rtol=1e-4)
 
 
+@pytest.mark.parametrize("reach", [1, 2])
+def test_longer_n_grams_are_taken_only_where_they_help(reach):
+    draw, parts = np.random.default_rng(0), []
+    for _ in range(2):
+        tokens = draw.integers(4, size=3_000)
+        for place in range(reach, len(tokens)):
+            if draw.random() < 0.9:  # as many tokens before tell it
+                tokens[place] = (tokens[place - reach : place].sum() + 1) % 4
+        parts.append(tokens)
+    blind = np.full(2_999, np.log(4), np.float32)
+    assert mixture.fit(*parts, 4, blind, 5)[0].model.order == reach + 1
+
+
 def test_a_state_that_no_text_leads_to_counts_as_unseen(trained, mixed):
     token = tf.constant([3])
     *states, grams = sampling.initial_states(mixed, 1)
