@@ -112,10 +112,11 @@ def learn(
                 reader.descend(lower[-1])
         counts = np.bincount(grams[text], minlength=len(keys))
         top = _Counted(keys, counts, context_count, vocabulary_size)
-        fitted = [
-            (float(np.log(held_out[0].probabilities(top.level(strength))).sum()), -strength)
-            for strength in _STRENGTHS
-        ]
+        with np.errstate(divide="ignore"):  # a strength that rules a token out fits worst
+            fitted = [
+                (float(np.log(held_out[0].probabilities(top.level(strength))).sum()), -strength)
+                for strength in _STRENGTHS
+            ]
         strength = -max(fitted)[1]
         level = top.level(strength)
         yield Learned(
