@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import signal
 import sys
-import threading
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apps.suite import process
-from apps.suite.commands import command, command_line, progress
+from apps.suite.commands import until_stopped
 from apps.suite.demo import server
 
 if typing.TYPE_CHECKING:
@@ -35,33 +32,16 @@ def tabs(models: Sequence[str]) -> dict[str, page.Tab]:
     return found
 
 
-def show(options: server.Options) -> None:
-    """Shows the page until the process is interrupted or terminated; prints its address."""
-    stopped = threading.Event()
-    with contextlib.ExitStack() as stack:
-        with progress.never_silent() if sys.stdout.isatty() else contextlib.nullcontext():
-            address = stack.enter_context(server.showing(options, tabs))
-        for number in (signal.SIGINT, signal.SIGTERM):  # until then Ctrl-C ends the loading
-            signal.signal(number, lambda *_: stopped.set())
-        print(f"the page is at {address} and ends with Ctrl-C", flush=True)
-        stopped.wait()
-    print("ended", flush=True)
+@contextlib.contextmanager
+def showing(options: server.Options) -> Iterator[list[str]]:
+    """Shows the page until the block ends; gives a line that tells its address."""
+    with server.showing(options, tabs) as address:
+        yield [f"the page is at {address} and ends with Ctrl-C"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-
-    def run() -> None:
-        options = command_line.parse(
-            server.Options,
-            arguments,
-            program="python -m apps.demo",
-            description=server.Options.__doc__ or "",
-        )
-        process.quiet_tensorflow()
-        show(options)
-
-    return command.exit_status(run)
+    return until_stopped.run_command("demo", server.Options, showing, arguments)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ description of a signature: whole numbers may be given where it wants floating-p
 
 from __future__ import annotations
 
+import abc
 import base64
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import grpc
 import numpy as np
@@ -121,14 +122,53 @@ def typed_inputs(
     return {name: np.asarray(value, wanted[name].kind) for name, value in inputs.items()}
 
 
-def _typed(
-    model: str,
-    signature: str,
-    inputs: Mapping[str, Any],
-    described: Mapping[str, models.Signature],
-) -> dict[str, np.ndarray]:
-    known = {name: each.inputs for name, each in described.items()}
-    return typed_inputs(model, signature, inputs, known)
+class _Client(abc.ABC):
+    """What is alike over gRPC and REST."""
+
+    def __init__(self, address: str, deadline_seconds: float) -> None:
+        self._address, self._deadline_seconds = address, deadline_seconds
+        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def close(self) -> None: ...
+
+    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
+        if (model, version) not in self._described:
+            found = self._describe(model, version)
+            self._described[model, version] = models.signatures(found)
+        return self._described[model, version]
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        signature: str = "serving_default",
+        version: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        described = self.signatures(model, version)
+        known = {name: each.inputs for name, each in described.items()}
+        typed = typed_inputs(model, signature, inputs, known)
+        return self._predict(model, version, signature, typed, described[signature].outputs)
+
+    @abc.abstractmethod
+    def _describe(self, model: str, version: int | None) -> Mapping[str, Any]:
+        """Asks for the signatures: `SignatureDef` by name."""
+
+    @abc.abstractmethod
+    def _predict(
+        self,
+        model: str,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Mapping[str, models.Tensor],
+    ) -> dict[str, np.ndarray]: ...
 
 
 # gRPC itself asks again a server that is not there yet, or has no room.
@@ -153,7 +193,7 @@ _OPTIONS = [
 ]
 
 
-class GrpcClient:
+class GrpcClient(_Client):
     """Asks over gRPC.
 
     Args:
@@ -162,46 +202,38 @@ class GrpcClient:
     """
 
     def __init__(self, address: str, deadline_seconds: float) -> None:
-        self._address, self._deadline_seconds = address, deadline_seconds
+        super().__init__(address, deadline_seconds)
         self._channel = grpc.insecure_channel(address, _OPTIONS)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
-
-    def __enter__(self) -> GrpcClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         self._channel.close()
 
-    def predict(
+    def _predict(
         self,
         model: str,
-        inputs: Mapping[str, Any],
-        signature: str = "serving_default",
-        version: int | None = None,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Mapping[str, models.Tensor],
     ) -> dict[str, np.ndarray]:
-        typed = _typed(model, signature, inputs, self.signatures(model, version))
+        del outputs  # an answer tells its types itself
         request = predict_pb2.PredictRequest()
         _name(request.model_spec, model, version)
         request.model_spec.signature_name = signature
-        for name, value in typed.items():
+        for name, value in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         answer = self._call(self._stub.Predict, request)
         return {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
 
-    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
-        if (model, version) not in self._described:
-            request = get_model_metadata_pb2.GetModelMetadataRequest()
-            request.metadata_field.append("signature_def")
-            _name(request.model_spec, model, version)
-            answer = self._call(self._stub.GetModelMetadata, request)
-            found = get_model_metadata_pb2.SignatureDefMap()
-            answer.metadata["signature_def"].Unpack(found)
-            self._described[model, version] = models.signatures(found.signature_def)
-        return self._described[model, version]
+    def _describe(self, model: str, version: int | None) -> Mapping[str, Any]:
+        request = get_model_metadata_pb2.GetModelMetadataRequest()
+        request.metadata_field.append("signature_def")
+        _name(request.model_spec, model, version)
+        answer = self._call(self._stub.GetModelMetadata, request)
+        found = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(found)
+        return found.signature_def
 
     def _call(self, method: Any, request: Any) -> Any:
         try:
@@ -229,7 +261,7 @@ _FULL = (429, 503)  # no room now
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 3.0
 
 
-class RestClient:
+class RestClient(_Client):
     """Asks over REST, by columns.
 
     Args:
@@ -238,45 +270,34 @@ class RestClient:
     """
 
     def __init__(self, address: str, deadline_seconds: float) -> None:
-        self._address, self._deadline_seconds = address, deadline_seconds
+        super().__init__(address, deadline_seconds)
         self._session = requests.Session()
-        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
-
-    def __enter__(self) -> RestClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         self._session.close()
 
-    def predict(
+    def _predict(
         self,
         model: str,
-        inputs: Mapping[str, Any],
-        signature: str = "serving_default",
-        version: int | None = None,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Mapping[str, models.Tensor],
     ) -> dict[str, np.ndarray]:
-        described = self.signatures(model, version)
-        typed = _typed(model, signature, inputs, described)
-        columns = {name: _plain(value.tolist()) for name, value in typed.items()}
+        columns = {name: _plain(value.tolist()) for name, value in inputs.items()}
         body = {"signature_name": signature, "inputs": columns}
         answer = self._call("POST", f"{_path(model, version)}:predict", body)["outputs"]
-        kinds = {name: tensor.kind for name, tensor in described[signature].outputs.items()}
+        kinds = {name: tensor.kind for name, tensor in outputs.items()}
         if len(kinds) == 1:  # a single output stands without its name
             answer = dict.fromkeys(kinds, answer)
         return {name: np.array(_bytes(answer[name], kinds[name]), kinds[name]) for name in kinds}
 
-    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
-        if (model, version) not in self._described:
-            answer = self._call("GET", f"{_path(model, version)}/metadata")
-            found = {
-                name: json_format.ParseDict(each, meta_graph_pb2.SignatureDef())
-                for name, each in answer["metadata"]["signature_def"]["signature_def"].items()
-            }
-            self._described[model, version] = models.signatures(found)
-        return self._described[model, version]
+    def _describe(self, model: str, version: int | None) -> Mapping[str, Any]:
+        answer = self._call("GET", f"{_path(model, version)}/metadata")
+        return {
+            name: json_format.ParseDict(each, meta_graph_pb2.SignatureDef())
+            for name, each in answer["metadata"]["signature_def"]["signature_def"].items()
+        }
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         end = time.monotonic() + self._deadline_seconds

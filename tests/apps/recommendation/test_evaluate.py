@@ -1,8 +1,7 @@
 """An evaluation is complete, says who is better, and refuses what it cannot judge."""
 
-import contextlib
 import dataclasses
-import io
+import functools
 
 import keras
 import numpy as np
@@ -12,6 +11,7 @@ from apps.recommendation import config as configs
 from apps.recommendation import data, evaluate, model, ranking, trained_model
 from apps.suite import errors
 from apps.suite.runs import run_folder
+from tests.apps import evaluations
 from tests.apps.recommendation import logs
 
 # Of Keras, when it saves a model
@@ -42,11 +42,7 @@ def trained_run(folder, exclude_seen=False):
     return run
 
 
-def quietly(run):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        metrics = evaluate.evaluate(run.path)
-    return metrics, printed.getvalue()
+quietly = functools.partial(evaluations.quietly, evaluate.evaluate)
 
 
 @pytest.fixture(scope="module")

@@ -185,11 +185,8 @@ def test_a_set_that_is_not_there():
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield load("spoken_commands/small", sample_rate_hz=16_000)
+def small(own_sets):
+    return load("spoken_commands/small", sample_rate_hz=16_000)
 
 
 def test_the_embedded_set_comes_with_its_voices_and_its_noise(small):

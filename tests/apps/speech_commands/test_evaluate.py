@@ -1,7 +1,6 @@
 """An evaluation is complete, on clips and on streams, and refuses what it cannot judge."""
 
-import contextlib
-import io
+import functools
 import re
 
 import numpy as np
@@ -11,8 +10,10 @@ import soundfile
 from apps.speech_commands import data, evaluate, stream_evaluation, trained_model
 from apps.speech_commands.scoring import ClipProbabilities
 from apps.suite.runs import run_folder
+from tests.apps import evaluations
 from tests.apps.speech_commands import small_run
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 CLIPS = {"train": 5, "validation": 3, "test": 4}  # of each label
 SPEAKERS = {"train": ("ann", "bob"), "validation": ("cy",), "test": ("dee", "<b>eve</b>")}
 
@@ -57,18 +58,7 @@ def trained_run(folder, **sizes):
     return run
 
 
-def quietly(run):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        metrics = evaluate.evaluate(run.path)
-    return metrics, printed.getvalue()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+quietly = functools.partial(evaluations.quietly, evaluate.evaluate)
 
 
 @pytest.fixture(scope="module")

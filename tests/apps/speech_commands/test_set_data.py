@@ -104,15 +104,7 @@ class WordsWithoutSound(SoundsInFourSplits):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def found(folders):
+def found(own_sets):
     return recordings.find_set("sounds_in_four_splits", RATE_HZ)
 
 
@@ -136,7 +128,7 @@ def test_every_example_is_found_at_its_place(found):
         np.testing.assert_array_equal(heard * 32768, sound(*_split_and_number(recording.name)))
 
 
-def test_another_rate_is_resampled(folders):
+def test_another_rate_is_resampled(own_sets):
     found = recordings.find_set("sounds_in_four_splits", 2 * RATE_HZ)
     heard = found.reader.read(found.places[0])
     assert len(heard) == 1_600
@@ -169,7 +161,7 @@ def test_what_was_not_finished_is_written_again(found):
     ]
 
 
-def test_a_set_that_breaks_off_leaves_nothing(folders):
+def test_a_set_that_breaks_off_leaves_nothing(own_sets):
     with pytest.raises(errors.UserError, match="train/00007 holds no sample"):
         recordings.find_set("sounds_of_no_length", RATE_HZ)
     assert not stored("sounds_of_no_length")
@@ -186,7 +178,7 @@ def test_digests_are_those_of_the_samples(found):
     assert digests == found.reader.digests(found.places)
 
 
-def test_floats_and_stereo_are_the_same_sounds(found, folders):
+def test_floats_and_stereo_are_the_same_sounds(found, own_sets):
     floats = recordings.find_set("sounds_as_floats", RATE_HZ)
     stereo = recordings.find_set("sounds_in_stereo", RATE_HZ)
     for index, place in enumerate(found.places):
@@ -207,6 +199,6 @@ def test_floats_and_stereo_are_the_same_sounds(found, folders):
         ("sounds_in_for_splits", "no such .* did you mean sounds_in_four_splits"),
     ],
 )
-def test_sets_that_cannot_be_learned(folders, name, message):
+def test_sets_that_cannot_be_learned(own_sets, name, message):
     with pytest.raises(errors.UserError, match=f"{name}: .*{message}|{name}: {message}"):
         recordings.find_set(name, RATE_HZ)

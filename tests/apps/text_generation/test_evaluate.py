@@ -1,7 +1,6 @@
 """An evaluation is complete, says who is better, and refuses what it cannot judge."""
 
-import contextlib
-import io
+import functools
 import math
 
 import keras
@@ -12,6 +11,7 @@ from apps.suite.runs import run_folder
 from apps.suite.texts import tokenizer
 from apps.text_generation import config as configs
 from apps.text_generation import data, evaluate, model, scoring
+from tests.apps import evaluations
 
 # Of Keras, when it saves a model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -47,11 +47,7 @@ def trained_run(folder, kind="character", **sizes):
     return run
 
 
-def quietly(run):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        metrics = evaluate.evaluate(run.path)
-    return metrics, printed.getvalue()
+quietly = functools.partial(evaluations.quietly, evaluate.evaluate)
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,9 @@ from apps.video_classification.config import (
 )
 from tests.apps.video_classification import made_videos
 
+pytestmark = pytest.mark.usefixtures("own_sets")
+
 SMALL = ClipConfig(frames=6, height=24, width=32, clips_per_video=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,16 @@
 """An evaluation is complete, says what the numbers are of, and refuses what it cannot judge."""
 
-import contextlib
-import io
+import functools
 
 import pytest
 
 from apps.suite.runs import run_folder
 from apps.video_classification import data, evaluate, model, trained_model
+from tests.apps import evaluations
 from tests.apps.video_classification import moving_spots, small_run
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 COUNTS = {"train": 8, "validation": 4, "test": 5}  # of each label
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def trained_run(folder, **sizes):
@@ -36,11 +30,7 @@ def trained_run(folder, **sizes):
     return run
 
 
-def quietly(run):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        metrics = evaluate.evaluate(run.path)
-    return metrics, printed.getvalue()
+quietly = functools.partial(evaluations.quietly, evaluate.evaluate)
 
 
 @pytest.fixture(scope="module")

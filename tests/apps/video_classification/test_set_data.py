@@ -8,6 +8,8 @@ from apps.video_classification import data, set_data
 from apps.video_classification.config import ClipConfig, Config
 from tests.apps.video_classification.made_videos import numbered
 
+pytestmark = pytest.mark.usefixtures("own_sets")
+
 LABELS = ("run", "sit")
 SIZE = ClipConfig(frames=5, height=24, width=24)
 
@@ -64,14 +66,6 @@ class StillActions(ActionsInTwoSplits):
 
     def _generate_examples(self, split):
         yield 0, {"video": [], "label": "run"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folders(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-        yield
 
 
 def test_videos_of_any_count_and_size_are_sampled_as_files_are():

@@ -14,7 +14,7 @@ from apps.video_classification import config as configs
 from apps.video_classification import train, trained_model
 from tests.apps.video_classification import moving_spots
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_cache")]
 
 
 def settings_of(file, **sizes):
@@ -29,13 +29,6 @@ def settings_of(file, **sizes):
         ),
         evaluation=configs.EvaluationConfig(clips_per_video=1, strips=1),
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_TASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
