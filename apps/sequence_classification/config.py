@@ -113,7 +113,7 @@ _EXERCISES = Config(
         steps_per_checkpoint=40,
         longest_steps=400,
         label_smoothing=0.05,
-        members=4,
+        members=3,
     ),
 )
 # The intent of a sentence, from some ten thousand labelled ones.
