@@ -89,7 +89,8 @@ def mirror(settings: AlterationConfig, names: Sequence[str]) -> np.ndarray:
     for name in settings.mirrored_channels:
         if name not in names:
             raise errors.UserError(
-                f"alteration.mirrored_channels: {name} is none of {', '.join(names)}"
+                f"alteration.mirrored_channels: {name} is none of {', '.join(names)}; name others, "
+                "or none"
             )
     return np.array([-1.0 if name in settings.mirrored_channels else 1.0 for name in names], "f4")
 
