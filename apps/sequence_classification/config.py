@@ -85,29 +85,35 @@ _LARGE = dataclasses.replace(
     model=EncoderConfig(layer="bilstm", units=256, layer_count=2, dropout=0.5),
     training=TrainingConfig(steps=5_000, steps_per_checkpoint=100, label_smoothing=0.1),
 )
-# The exercise of each step of a smartwatch's measurements, 50 a second.
+# The exercise of each step of a smartwatch's measurements, 50 a second. The signs say which arm
+# wore the watch: mirrored copies let the one arm learn from the other.
 _EXERCISES = Config(
     preset="exercises",
     data="watch_exercises/sessions",
     target=TargetConfig(per="step", smoothed=True),
     alteration=AlterationConfig(
-        noise_deviations=0.05, scale_deviation=0.1, speed_deviation=0.15, rotation_degrees=15.0
+        noise_deviations=0.05,
+        scale_deviation=0.1,
+        speed_deviation=0.15,
+        rotation_degrees=10.0,
+        mirrored_channels=("ax", "wy", "wz"),
     ),
     model=EncoderConfig(
         layer="bilstm",
         units=64,
-        convolution_count=3,
-        convolution_filters=32,
+        convolution_count=2,
+        convolution_filters=48,
         convolution_steps=9,
-        pool_steps=2,
+        pool_steps=4,
         dropout=0.4,
     ),
     training=TrainingConfig(
-        batch_size=8,
-        steps=240,
+        batch_size=32,
+        steps=200,
         steps_per_checkpoint=40,
-        longest_steps=1_600,
+        longest_steps=400,
         label_smoothing=0.05,
+        members=3,
     ),
 )
 # The intent of a sentence, from some ten thousand labelled ones.

@@ -213,6 +213,7 @@ def batches(
             config.target.turned,
             config.model.networks(config.training.members),
             corpus.learning.fold_of,
+            corpus.target_names,
         ),
         config.alteration,
         known,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic.dataclasses import dataclass
 
+from apps.suite import errors
 from apps.suite.runs import config as fields
 
 
@@ -22,6 +23,9 @@ class AlterationConfig:
     shortest_share: fields.Probability = 1.0  # least share of a sequence that a random cut leaves
     rotation_degrees: fields.Amount = 0.0  # most, around a drawn axis; channels are triples x, y, z
     missing_share: fields.Share = 0.0  # share of the values that are made missing
+    # Channels, and targets by step, that change their sign where left and right change places, as
+    # half of the sequences do; none = off
+    mirrored_channels: tuple[str, ...] = ()
 
 
 def altered(
@@ -70,6 +74,25 @@ def altered(
     if settings.missing_share:
         values = np.where(draw.random(values.shape) < settings.missing_share, np.nan, values)
     return values.astype(np.float32), labels
+
+
+def mirror(settings: AlterationConfig, names: Sequence[str]) -> np.ndarray:
+    """Returns -1 for what changes its sign in a mirror, else 1, float32 [names].
+
+    Args:
+        settings: name it.
+        names: of the channels, and of the targets that a step has.
+
+    Raises:
+        UserError: it names something else.
+    """
+    for name in settings.mirrored_channels:
+        if name not in names:
+            raise errors.UserError(
+                f"alteration.mirrored_channels: {name} is none of {', '.join(names)}; name others, "
+                "or none"
+            )
+    return np.array([-1.0 if name in settings.mirrored_channels else 1.0 for name in names], "f4")
 
 
 def _rotation(draw: np.random.Generator, most_degrees: float) -> np.ndarray:

@@ -25,6 +25,7 @@ class Examples(NamedTuple):
         turned: targets of steps are triples x, y, z, which turn as the channels do.
         members: networks that learn side by side.
         fold_of: number of the member that does not learn from a sequence, int [sequences].
+        target_names: of targets of steps that are numbers.
     """
 
     sequences: ragged.Sequences
@@ -35,6 +36,7 @@ class Examples(NamedTuple):
     turned: bool = False
     members: int = 1
     fold_of: np.ndarray | None = None
+    target_names: tuple[str, ...] = ()
 
 
 def endless(
@@ -76,6 +78,8 @@ def endless(
     cuts = alteration.AlterationConfig(shortest_share=settings.shortest_share)
     turns = alteration.AlterationConfig(rotation_degrees=settings.rotation_degrees)
     degrees = 0.0 if examples.turned else settings.rotation_degrees
+    channels = len(sequences.channel_names)
+    mirror = alteration.mirror(settings, (*sequences.channel_names, *examples.target_names))
     others = dataclasses.replace(settings, shortest_share=1.0, rotation_degrees=degrees)
 
     def text_batch(chosen: np.ndarray, draw: np.random.Generator) -> list[np.ndarray]:
@@ -95,6 +99,10 @@ def endless(
                 draw,
             )
             steps = len(array)
+            if settings.mirrored_channels and draw.random() < 0.5:
+                array = array * mirror[:channels]
+                if of_steps is not None and examples.target_names:
+                    of_steps = of_steps * mirror[channels:]
             if of_steps is not None and examples.turned:
                 both = np.concatenate([array, of_steps], axis=1)
                 both, _ = alteration.altered(both, None, turns, deviation, draw)
