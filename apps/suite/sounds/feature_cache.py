@@ -38,6 +38,7 @@ _NOT_OF_COPIES = {  # fields of what is drawn in every step, and the number, a f
     "copies",
     "highest_drawn_warp",
     "highest_drawn_filter_db",
+    "highest_drawn_gain_db",
     "highest_drawn_tempo_change",
     "time_masks",
     "highest_time_mask_frames",

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
+from apps.suite.sounds.features import LOWEST_POWER
 
 _LARGEST_SHARE = 0.2  # of a clip that one time mask may hide, p in the paper
 _WARPS = 21  # that are drawn from
@@ -59,20 +60,24 @@ def warped(features: tf.Tensor, seed: tf.Tensor, warps: np.ndarray) -> tf.Tensor
 
 
 def band_gains(features: FeatureConfig, augmentation: AugmentationConfig) -> np.ndarray:
-    """Returns what `filtered` interpolates with: float32 [points, channels], in dB.
+    """Returns what `filtered` adds shares of: float32 [gains, channels], in dB.
 
-    A draw of ±1 at a point is ±`highest_drawn_filter_db` in its band, and falls evenly to 0 up to
-    the bands of the next points. Differences over time are those of the unfiltered sound. Only
-    log_mel is in decibels, where a filter is a sum: other kinds have no gains.
+    The first ones are a filter's: `highest_drawn_filter_db` in the band of a point, and evenly less
+    up to the bands of the next points. The last one is `highest_drawn_gain_db` in all bands.
+    Differences over time have none. Only log_mel is in decibels, where a filter is a sum: other
+    kinds have no gains.
     """
-    bands, highest = features.mel_bands, augmentation.highest_drawn_filter_db
+    bands = features.mel_bands
     channels = bands * (3 if features.deltas else 1)
-    if not highest or features.kind != "log_mel":
-        return np.zeros((0, channels), np.float32)
-    points = np.linspace(0, bands - 1, _FILTER_POINTS)
-    unit = highest * np.eye(_FILTER_POINTS)
-    gains = [np.interp(np.arange(bands), points, row) for row in unit]
-    return np.pad(np.array(gains, np.float32), [[0, 0], [0, channels - bands]])
+    found = np.zeros((0, bands))
+    if features.kind == "log_mel" and augmentation.highest_drawn_filter_db:
+        points = np.linspace(0, bands - 1, _FILTER_POINTS)
+        unit = augmentation.highest_drawn_filter_db * np.eye(_FILTER_POINTS)
+        found = np.array([np.interp(np.arange(bands), points, row) for row in unit])
+    if features.kind == "log_mel" and augmentation.highest_drawn_gain_db:
+        level = np.full((1, bands), augmentation.highest_drawn_gain_db)
+        found = np.concatenate([found, level])
+    return np.pad(found, [[0, 0], [0, channels - bands]]).astype(np.float32)
 
 
 def filtered(
@@ -80,14 +85,14 @@ def filtered(
 ) -> tf.Tensor:
     """Filters each row as another microphone or room might, alike in all its frames.
 
-    A row's gains are drawn evenly at the points of `band_gains`, the lowest and the highest band
-    among them, and interpolated along the bands.
+    Of each of the `band_gains` a share is drawn evenly from ±1, and added. Bands keep the lowest
+    level of the features.
 
     Args:
         features: float32 [b, t, channels], padded on the right.
         frames: int32 [b], of each row, at most t.
         seed: two integers: the same ones draw the same gains.
-        gains: of `band_gains`; without points the features are returned as they are.
+        gains: of `band_gains`; without any the features are returned as they are.
 
     Returns:
         float32 [b, t, channels], padding unchanged.
@@ -97,8 +102,11 @@ def filtered(
     rows, places = tf.shape(features)[0], tf.shape(features)[1]
     drawn = tf.random.stateless_uniform([rows, len(gains)], tf.random.fold_in(seed, 4), -1.0, 1.0)
     added = tf.matmul(drawn, tf.constant(gains))
-    is_real = tf.sequence_mask(frames, places, tf.float32)
-    return features + added[:, None, :] * is_real[:, :, None]
+    is_real = tf.sequence_mask(frames, places)
+    # Differences over time, which no gain changes, have no lowest level
+    lowest = np.where(gains.any(axis=0), 10.0 * np.log10(LOWEST_POWER), -np.inf)
+    louder = tf.maximum(features + added[:, None, :], lowest.astype(np.float32))
+    return tf.where(is_real[:, :, None], louder, features)
 
 
 def stretched(

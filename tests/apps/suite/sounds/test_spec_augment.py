@@ -103,6 +103,23 @@ def test_a_filter_is_of_a_row_smooth_over_the_bands_and_the_same_in_all_its_fram
     assert len(np.unique(first.round(3), axis=0)) == len(first)
 
 
+def test_a_gain_is_the_same_in_all_bands_and_no_band_falls_below_the_lowest_level():
+    settings = AugmentationConfig(highest_drawn_gain_db=20.0)
+    gains = spec_augment.band_gains(FeatureConfig(mel_bands=CHANNELS), settings)
+
+    def ask(features):
+        given = features.astype(np.float32)
+        return spec_augment.filtered(given, FRAMES, tf.constant([1, 2]), gains).numpy() - given
+
+    added = ask(FEATURES)[FRAMES > 0, 0]
+    np.testing.assert_allclose(added, np.repeat(added[:, :1], CHANNELS, axis=1), atol=1e-4)
+    assert added.min() < -19
+    assert added.max() > 19
+    quiet = np.full_like(FEATURES, -70.0)
+    assert (ask(quiet) + quiet).min() == -80.0
+    np.testing.assert_allclose(ask(quiet)[FRAMES > 0, 0], np.maximum(added, -10), atol=1e-4)
+
+
 def test_the_seed_decides_a_filter():
     np.testing.assert_array_equal(filtered(), filtered())
     assert (filtered().numpy() != filtered((1, 3)).numpy()).any()
@@ -116,8 +133,10 @@ def test_a_filter_leaves_differences_over_time_alone():
 
 def test_without_a_filter_or_decibels_features_stay_as_they_are():
     assert filtered(highest_db=0.0) is FEATURES
+    settings = AugmentationConfig(highest_drawn_filter_db=6.0, highest_drawn_gain_db=6.0)
     for kind in ("pcen", "mfcc"):
-        assert filtered(kind=kind) is FEATURES
+        gains = spec_augment.band_gains(FeatureConfig(kind=kind, mel_bands=CHANNELS), settings)
+        assert spec_augment.filtered(FEATURES, FRAMES, tf.constant([1, 2]), gains) is FEATURES
 
 
 def test_a_tempo_stretches_each_row_by_its_own_share_and_keeps_what_a_text_needs():
