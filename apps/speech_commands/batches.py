@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,16 +30,16 @@ def endless(
 ) -> tf.data.Dataset:
     """Returns an endless stream of batches in one shape, which depends on seed and step alone.
 
-    Each pass goes through all examples in an order of its own. Masks are drawn anew in every step
-    (`spec_augment`), over the clip alone. A share of `context_probability` of the rows begin with
-    up to half a clip_seconds of the end of another example, drawn from all, as words follow each
-    other in a stream: the model reads that first and pools the clip alone. Examples longer than
-    98 % of all are cut to that length, at a place drawn anew.
+    Each pass goes through all examples in an order of its own. Warps, filters, tempos and masks are
+    drawn anew in every step (`spec_augment`), of the clip alone. A share of `context_probability`
+    of the rows begin with up to half a clip_seconds of the end of another example, drawn from all,
+    as words follow each other in a stream: the model reads that first and pools the clip alone.
+    Examples longer than 98 % of all are cut to that length, at a place drawn anew.
 
     Args:
         examples: of the training part, with their copies.
         classes: number of labels.
-        config: batch size, seed, probabilities and masks.
+        config: batch size, seed, probabilities and what is drawn.
         fill: what a mask puts in the place of each channel, (channels,).
         first_step: where the stream begins; one that begins later continues an earlier one.
 
@@ -57,6 +58,11 @@ def endless(
     rows = settings.batch_size
     order = training_order.Order(np.arange(len(lengths)), (seed, _ORDER))
     fill = np.asarray(fill, np.float32)
+    augmentation = config.augmentation
+    warps = spec_augment.band_warps(config.audio, config.features, augmentation)
+    gains = spec_augment.band_gains(config.features, augmentation)
+    tempo = augmentation.highest_drawn_tempo_change
+    longest = _rounded(math.ceil(clip_frames * (1.0 + tempo)))
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         draw = np.random.default_rng((seed, _DRAWS, int(step)))
@@ -80,7 +86,14 @@ def endless(
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
         drawn = tf.stack([tf.constant(seed * 3 + _MASKS, tf.int64), step])
-        features = spec_augment.mask_features(features, frames, drawn, config.augmentation, fill)
+        features = spec_augment.warped(features, drawn, warps)
+        features = spec_augment.filtered(features, frames, drawn, gains)
+        features, frames = spec_augment.stretched(
+            features, frames, drawn, tempo, tf.minimum(frames, 1)
+        )
+        features = tf.pad(features, [[0, 0], [0, longest - tf.shape(features)[1]], [0, 0]])
+        features = tf.ensure_shape(features, [rows, longest, channels])
+        features = spec_augment.mask_features(features, frames, drawn, augmentation, fill)
         if context_frames:
             features = _following(contexts, before, features)
         inputs = {"features": features, "context_frames": before, "frames": frames}

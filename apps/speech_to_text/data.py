@@ -215,8 +215,8 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns an endless stream of batches, which depends on seed and step alone.
 
-    Recordings of about equal length stand in a batch. Masks, warps and tempos are drawn anew in
-    every step.
+    Recordings of about equal length stand in a batch. Masks, warps, filters and tempos are
+    drawn anew in every step.
 
     Args:
         learned: of the training part, with copies.
@@ -235,6 +235,7 @@ def batches(
     buckets = sequence_batches.Buckets(lengths[kept], rows, (config.seed, _ORDER))
     fill = np.asarray(fill, np.float32)
     warps = spec_augment.band_warps(config.audio, config.features, config.augmentation)
+    gains = spec_augment.band_gains(config.features, config.augmentation)
     frame_seconds = STRIDE * config.features.hop_milliseconds / 1000
     opening = round(config.training.opening_seconds / frame_seconds)
     opening_steps = round(config.training.steps * config.training.opening_fraction)
@@ -255,6 +256,7 @@ def batches(
         steps, spare = targets[:, :1], targets[:, 1:2]
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
         values = spec_augment.warped(values, drawn, warps)
+        values = spec_augment.filtered(values, frames, drawn, gains)
         least = (steps - spare)[:, 0] * STRIDE  # frames that the text needs
         tempo = config.augmentation.highest_drawn_tempo_change
         values, frames = spec_augment.stretched(

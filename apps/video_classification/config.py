@@ -123,7 +123,10 @@ _TINY = Config(
     evaluation=EvaluationConfig(strips=2),
 )
 # Learns three thousand clips of moving digits in minutes on two cores.
-_DEFAULT = Config()
+_DEFAULT = Config(
+    model=ModelConfig(cnn_normalisation="batch"),
+    training=TrainingConfig(steps=4_000),
+)
 # The size of published networks on frames of 224 pixels; has not been measured yet.
 _LARGE = Config(
     preset="large",

@@ -58,6 +58,10 @@ class AugmentationConfig:
     highest_band_warp: fields.Share = 0.1  # share by which the mel bands' frequencies are stretched
     # The same of bands that are there already, drawn anew in every step; not of mfcc
     highest_drawn_warp: fields.Share = 0.0
+    # Highest gain or loss in dB of a filter over the bands, drawn in every step; of log_mel alone
+    highest_drawn_filter_db: fields.Amount = 0.0
+    # The same of all bands alike: how loud a recording is
+    highest_drawn_gain_db: fields.Amount = 0.0
     # Share by which a recording becomes slower or faster at the same pitch, drawn in every step
     highest_drawn_tempo_change: fields.Share = 0.0
     # SpecAugment (Park et al. 2019), drawn anew in every step

@@ -37,6 +37,8 @@ _SHARD_EXAMPLES = 200
 _NOT_OF_COPIES = {  # fields of what is drawn in every step, and the number, a field of its own
     "copies",
     "highest_drawn_warp",
+    "highest_drawn_filter_db",
+    "highest_drawn_gain_db",
     "highest_drawn_tempo_change",
     "time_masks",
     "highest_time_mask_frames",

@@ -2,7 +2,8 @@
 
 Sources: Park et al., SpecAugment: a simple data augmentation method for automatic speech
 recognition (2019), without its time warping; Jaitly and Hinton, Vocal Tract Length Perturbation
-(VTLP) improves speech recognition (2013), for the warp along the bands.
+(VTLP) improves speech recognition (2013), for the warp along the bands; Nam et al., FilterAugment:
+an acoustic environmental data augmentation method (2022), its linear kind, for the gains of bands.
 """
 
 from __future__ import annotations
@@ -12,23 +13,27 @@ import numpy as np
 import tensorflow as tf
 
 from apps.suite.sounds.config import AugmentationConfig, FeatureConfig, RecordingConfig
+from apps.suite.sounds.features import LOWEST_POWER
 
 _LARGEST_SHARE = 0.2  # of a clip that one time mask may hide, p in the paper
 _WARPS = 21  # that are drawn from
+_FILTER_POINTS = 5  # of the bands, whose gains are drawn
 
 
 def band_warps(
     audio: RecordingConfig, features: FeatureConfig, augmentation: AugmentationConfig
 ) -> np.ndarray:
-    """Returns what `warped` draws from: float32 [warps, bands, bands].
+    """Returns what `warped` draws from: float32 [warps, channels, channels].
 
     With a warp w, a band whose middle is f Hz has the value that stands at (1 + w) f Hz, between
     those of the two bands that are next to it; the highest bands repeat the last one. w is spread
-    evenly over ±`highest_drawn_warp`. Cepstra have no bands: there are no warps of them.
+    evenly over ±`highest_drawn_warp`. Differences over time are warped as their bands are. Cepstra
+    have no bands: there are no warps of them.
     """
     bands, highest = features.mel_bands, augmentation.highest_drawn_warp
+    kinds = 3 if features.deltas else 1
     if not highest or features.kind == "mfcc":
-        return np.zeros((0, bands, bands), np.float32)
+        return np.zeros((0, kinds * bands, kinds * bands), np.float32)
     middles = librosa.mel_frequencies(
         bands + 2,
         fmin=features.lowest_hz,
@@ -38,13 +43,13 @@ def band_warps(
     stretches = 1.0 + np.linspace(-highest, highest, _WARPS)
     unit = np.eye(bands)
     warps = [[np.interp(by * middles, middles, row) for row in unit] for by in stretches]
-    return np.array(warps, np.float32)
+    return np.kron(np.eye(kinds), np.array(warps)).astype(np.float32)
 
 
 def warped(features: tf.Tensor, seed: tf.Tensor, warps: np.ndarray) -> tf.Tensor:
-    """Warps each row of features float32 [b, t, bands] by one of `band_warps`, drawn by the seed.
+    """Warps each row of features by one of `band_warps`, drawn by the seed.
 
-    Padding of zeros stays. Without warps the features are returned as they are.
+    They are float32 [b, t, channels]; padding of zeros stays. Without warps nothing is changed.
     """
     if not len(warps):
         return features
@@ -52,6 +57,56 @@ def warped(features: tf.Tensor, seed: tf.Tensor, warps: np.ndarray) -> tf.Tensor
         [tf.shape(features)[0]], tf.random.fold_in(seed, 2), maxval=len(warps), dtype=tf.int32
     )
     return tf.matmul(features, tf.gather(tf.constant(warps), drawn))
+
+
+def band_gains(features: FeatureConfig, augmentation: AugmentationConfig) -> np.ndarray:
+    """Returns what `filtered` adds shares of: float32 [gains, channels], in dB.
+
+    The first ones are a filter's: `highest_drawn_filter_db` in the band of a point, and evenly less
+    up to the bands of the next points. The last one is `highest_drawn_gain_db` in all bands.
+    Differences over time have none. Only log_mel is in decibels, where a filter is a sum: other
+    kinds have no gains.
+    """
+    bands = features.mel_bands
+    channels = bands * (3 if features.deltas else 1)
+    found = np.zeros((0, bands))
+    if features.kind == "log_mel" and augmentation.highest_drawn_filter_db:
+        points = np.linspace(0, bands - 1, _FILTER_POINTS)
+        unit = augmentation.highest_drawn_filter_db * np.eye(_FILTER_POINTS)
+        found = np.array([np.interp(np.arange(bands), points, row) for row in unit])
+    if features.kind == "log_mel" and augmentation.highest_drawn_gain_db:
+        level = np.full((1, bands), augmentation.highest_drawn_gain_db)
+        found = np.concatenate([found, level])
+    return np.pad(found, [[0, 0], [0, channels - bands]]).astype(np.float32)
+
+
+def filtered(
+    features: tf.Tensor, frames: tf.Tensor, seed: tf.Tensor, gains: np.ndarray
+) -> tf.Tensor:
+    """Filters each row as another microphone or room might, alike in all its frames.
+
+    Of each of the `band_gains` a share is drawn evenly from ±1, and added. Bands keep the lowest
+    level of the features.
+
+    Args:
+        features: float32 [b, t, channels], padded on the right.
+        frames: int32 [b], of each row, at most t.
+        seed: two integers: the same ones draw the same gains.
+        gains: of `band_gains`; without any the features are returned as they are.
+
+    Returns:
+        float32 [b, t, channels], padding unchanged.
+    """
+    if not len(gains):
+        return features
+    rows, places = tf.shape(features)[0], tf.shape(features)[1]
+    drawn = tf.random.stateless_uniform([rows, len(gains)], tf.random.fold_in(seed, 4), -1.0, 1.0)
+    added = tf.matmul(drawn, tf.constant(gains))
+    is_real = tf.sequence_mask(frames, places)
+    # Differences over time, which no gain changes, have no lowest level
+    lowest = np.where(gains.any(axis=0), 10.0 * np.log10(LOWEST_POWER), -np.inf)
+    louder = tf.maximum(features + added[:, None, :], lowest.astype(np.float32))
+    return tf.where(is_real[:, :, None], louder, features)
 
 
 def stretched(

@@ -31,22 +31,29 @@ def draw_changes(
     flip: bool = False,
     erase_probability: float = 0.0,
 ) -> Changes:
-    """Draws the changes of `clips` clips, equally many random numbers under every config."""
+    """Draws the changes of `clips` clips, equally many random numbers under every config.
+
+    The aspect has a generator of its own, which leaves the other draws where they were without it.
+    """
     flipped = (random.random(clips) < 0.5) & flip
     zoom = np.exp(
         random.uniform(-1, 1, clips) * np.log1p(config.highest_zoom_share)
     )  # above 1: the clip looks smaller
+    aspect = np.exp(
+        random.spawn(1)[0].uniform(-1, 1, clips) * np.log1p(config.highest_aspect_share)
+    )
     shift = random.uniform(-1, 1, (2, clips)) * config.highest_shift_share
     gain = np.exp(random.uniform(-1, 1, clips) * np.log1p(config.highest_contrast))
     offset = random.uniform(-1, 1, clips) * config.highest_brightness * 255
     erased = _erased(random, clips, erase_probability)
     # x_old = a·x + c, about the frame's middle; pixel i has its middle at i
-    across = np.where(flipped, -zoom, zoom)
+    across = zoom * np.sqrt(aspect)
+    across, down = np.where(flipped, -across, across), zoom / np.sqrt(aspect)
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     zero = np.zeros(clips)
     shift_x = middle_x - across * middle_x + shift[0] * width
-    shift_y = middle_y - zoom * middle_y + shift[1] * height
-    transforms = np.array([[across, zero, shift_x], [zero, zoom, shift_y]]).transpose(2, 0, 1)
+    shift_y = middle_y - down * middle_y + shift[1] * height
+    transforms = np.array([[across, zero, shift_x], [zero, down, shift_y]]).transpose(2, 0, 1)
     return Changes(transforms, gain, offset, erased)
 
 

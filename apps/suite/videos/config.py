@@ -19,6 +19,8 @@ class ChangeConfig:
 
     highest_shift_share: fields.Share = 0.1  # highest shift, as a share of height and width
     highest_zoom_share: fields.Share = 0.1  # highest share by which a clip is enlarged or reduced
+    # Highest share by which width to height grows or falls
+    highest_aspect_share: fields.Amount = 0.0
     # Highest amount added to or taken from all pixels, which range from 0 to 1
     highest_brightness: fields.Amount = 0.1
     # Highest share by which distances from the mean grow or shrink

@@ -155,6 +155,47 @@ def test_masks_hide_parts_of_the_clip_and_nothing_of_its_context():
     assert 0.1 < hidden < 0.5
 
 
+def drawn_examples(**changes):
+    """Rows of one example of 12 frames and their contexts, altered as the changes say."""
+    made = examples([12] * 6)
+    settings = config(augmentation=dataclasses.replace(UNMASKED, **changes))
+    settings = dataclasses.replace(settings, features=configs.FeatureConfig(mel_bands=CHANNELS))
+    return made, list(rows_of(steps(40, made, settings)))
+
+
+@pytest.mark.parametrize("change", [{"highest_drawn_warp": 0.2}, {"highest_drawn_filter_db": 6.0}])
+def test_warps_and_filters_are_drawn_anew_for_each_clip_and_not_for_its_context(change):
+    made, rows = drawn_examples(**change)
+    of_first = []
+    for row, before, frames, _ in rows:
+        if before:
+            end = made.starts[int(row[0, 0])]
+            np.testing.assert_array_equal(row[:before], made.frames[end - before : end])
+        number = int(row[before:, 1].argmin())
+        assert number == 0, "frames stay in their order"
+        assert frames == 12
+        of_first.append(row[before])
+    plain = made.frames[made.starts[:-1]]
+    changed = [not np.isclose(plain, row, atol=1e-4).all(axis=1).any() for row in of_first]
+    assert np.mean(changed) > 0.8
+    assert len(np.unique(np.round(of_first, 3), axis=0)) > 40
+
+
+def test_a_drawn_tempo_changes_the_length_of_each_clip_in_a_shape_that_is_static():
+    made, rows = drawn_examples(highest_drawn_tempo_change=0.25)
+    lengths = np.array([frames for _, _, frames, _ in rows])
+    assert lengths.min() >= 9
+    assert lengths.max() <= 15
+    assert len(set(lengths)) == 7
+    for row, before, frames, label in rows:
+        np.testing.assert_allclose(row[before], made.frames[made.starts[int(row[before, 0]) - 1]])
+        assert row[before + frames - 1, 1] > 11
+        assert label == made.labels[int(row[before, 0]) - 1]
+    settings = config(augmentation=dataclasses.replace(UNMASKED, highest_drawn_tempo_change=0.25))
+    inputs, _ = batches.endless(made, CLASSES, settings, FILL).element_spec
+    assert inputs["features"].shape == (4, 16 + 24, CHANNELS)  # 16 by 1.25, rounded up
+
+
 def test_evaluation_shows_every_example_once_as_it_is():
     made = examples(np.random.default_rng(0).integers(1, 60, 150))
     seen = []

@@ -70,6 +70,75 @@ def test_without_a_drawn_warp_or_of_cepstra_features_stay_as_they_are():
         assert spec_augment.warped(FEATURES, tf.constant([0, 0]), warps) is FEATURES
 
 
+def test_differences_over_time_are_warped_as_their_bands_are():
+    bands, settings = FeatureConfig(mel_bands=4), AugmentationConfig(highest_drawn_warp=0.1)
+    deltas = dataclasses.replace(bands, deltas=True)
+    alone = spec_augment.band_warps(RecordingConfig(), bands, settings)
+    warps = spec_augment.band_warps(RecordingConfig(), deltas, settings)
+    found = spec_augment.warped(FEATURES, tf.constant([1, 2]), warps).numpy()
+    for first in range(0, CHANNELS, 4):
+        part = FEATURES[:, :, first : first + 4]
+        expected = spec_augment.warped(part, tf.constant([1, 2]), alone)
+        np.testing.assert_allclose(found[:, :, first : first + 4], expected, atol=1e-5)
+
+
+def filtered(seed=(1, 2), highest_db=6.0, **kind):
+    features = FeatureConfig(**{"mel_bands": CHANNELS, **kind})
+    settings = AugmentationConfig(highest_drawn_filter_db=highest_db)
+    gains = spec_augment.band_gains(features, settings)
+    return spec_augment.filtered(FEATURES, FRAMES, tf.constant(seed), gains)
+
+
+def test_a_filter_is_of_a_row_smooth_over_the_bands_and_the_same_in_all_its_frames():
+    added = filtered().numpy() - FEATURES
+    heard = np.arange(TIME) < FRAMES[:, None]
+    np.testing.assert_array_equal(added[~heard], 0.0)
+    first = added[FRAMES > 0, 0]
+    gains = np.where(heard[FRAMES > 0][:, :, None], first[:, None], 0.0)
+    np.testing.assert_allclose(added[FRAMES > 0], gains, atol=1e-5)
+    assert 5.5 < np.abs(first).max() <= 6.0001
+    assert np.abs(first.mean(axis=0)).max() < 1.0
+    # between five points evenly over the bands there are four straight lines
+    assert np.abs(np.diff(first, axis=1)).max() <= 12.001 * 4 / (CHANNELS - 1)
+    assert len(np.unique(first.round(3), axis=0)) == len(first)
+
+
+def test_a_gain_is_the_same_in_all_bands_and_no_band_falls_below_the_lowest_level():
+    settings = AugmentationConfig(highest_drawn_gain_db=20.0)
+    gains = spec_augment.band_gains(FeatureConfig(mel_bands=CHANNELS), settings)
+
+    def ask(features):
+        given = features.astype(np.float32)
+        return spec_augment.filtered(given, FRAMES, tf.constant([1, 2]), gains).numpy() - given
+
+    added = ask(FEATURES)[FRAMES > 0, 0]
+    np.testing.assert_allclose(added, np.repeat(added[:, :1], CHANNELS, axis=1), atol=1e-4)
+    assert added.min() < -19
+    assert added.max() > 19
+    quiet = np.full_like(FEATURES, -70.0)
+    assert (ask(quiet) + quiet).min() == -80.0
+    np.testing.assert_allclose(ask(quiet)[FRAMES > 0, 0], np.maximum(added, -10), atol=1e-4)
+
+
+def test_the_seed_decides_a_filter():
+    np.testing.assert_array_equal(filtered(), filtered())
+    assert (filtered().numpy() != filtered((1, 3)).numpy()).any()
+
+
+def test_a_filter_leaves_differences_over_time_alone():
+    added = filtered(mel_bands=4, deltas=True).numpy() - FEATURES
+    assert added[..., :4].any()
+    np.testing.assert_array_equal(added[..., 4:], 0.0)
+
+
+def test_without_a_filter_or_decibels_features_stay_as_they_are():
+    assert filtered(highest_db=0.0) is FEATURES
+    settings = AugmentationConfig(highest_drawn_filter_db=6.0, highest_drawn_gain_db=6.0)
+    for kind in ("pcen", "mfcc"):
+        gains = spec_augment.band_gains(FeatureConfig(kind=kind, mel_bands=CHANNELS), settings)
+        assert spec_augment.filtered(FEATURES, FRAMES, tf.constant([1, 2]), gains) is FEATURES
+
+
 def test_a_tempo_stretches_each_row_by_its_own_share_and_keeps_what_a_text_needs():
     frames = np.maximum(FRAMES, 1)
     rising = np.where(np.arange(TIME) < frames[:, None], np.arange(TIME, dtype="f"), 0.0)

@@ -40,6 +40,7 @@ def test_nothing_changes_nothing():
         {"flip": True},
         {"highest_shift_share": 0.3},
         {"highest_zoom_share": 0.3},
+        {"highest_aspect_share": 0.3},
         {"highest_brightness": 0.2},
         {"highest_contrast": 0.5},
         {"erase_probability": 1.0},
@@ -87,6 +88,25 @@ def test_a_zoom_keeps_the_middle_and_a_size_within_its_share():
     np.testing.assert_array_equal(found, found[:, :, ::-1])
 
 
+def test_an_aspect_keeps_middle_and_area_and_is_within_its_share():
+    frames = np.zeros((30, 1, 61, 61, 3), np.uint8)
+    frames[:, :, 20:41, 20:41] = 255
+    found = changed(frames, highest_aspect_share=0.5) > 127
+    wide, high = (found[:, 0, ..., 0].any(axis=axis).sum(axis=1) for axis in (1, 2))
+    np.testing.assert_allclose(wide * high, 21 * 21, rtol=0.1)
+    assert 1 / 1.5 - 0.1 <= (wide / high).min() < 0.8
+    assert 1.25 < (wide / high).max() <= 1.5 + 0.15
+    np.testing.assert_array_equal(found, found[:, :, ::-1])
+
+
+def test_an_aspect_leaves_all_other_draws_as_they_are():
+    other = {"highest_shift_share": 0.2, "highest_contrast": 0.5, "erase_probability": 0.5}
+    plain, stretched = drawn(9, 20, 24, **other), drawn(9, 20, 24, highest_aspect_share=1, **other)
+    assert (plain.transforms != stretched.transforms).any()
+    for one, another in zip(plain[1:], stretched[1:], strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
 def test_contrast_keeps_the_mean_and_brightness_moves_it_alike_everywhere():
     frames = np.clip(clips() // 4 + 90, 0, 255).astype(np.uint8)
     flatter = changed(frames, highest_contrast=0.3)
@@ -108,7 +128,13 @@ def test_what_is_erased_is_one_grey_in_all_frames():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"flip": True}, {"highest_shift_share": 0.2, "highest_zoom_share": 0.3}]
+    "options",
+    [
+        {},
+        {"flip": True},
+        {"highest_shift_share": 0.2, "highest_zoom_share": 0.3},
+        {"flip": True, "highest_aspect_share": 0.4},
+    ],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_a_box_goes_where_its_pixels_go(options, seed):
