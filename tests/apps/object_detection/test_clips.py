@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.object_detection import baselines, clips, data, model
+from apps.object_detection import baselines, clips, data, model, scoring
 from apps.suite.runs import files
 from apps.suite.training import fit
 from tests.apps.object_detection import small_run
@@ -170,3 +170,25 @@ def test_an_interrupted_training_that_carries_its_memory_ends_with_the_same_weig
     memory = [weight for weight in once if weight.shape == (2, 4 * 6 * 5)]
     assert len(memory) == 2
     assert all(np.abs(each).max() > 0 for each in memory)
+
+
+def test_the_twin_keeps_the_weights_that_validation_likes_best(tmp_path, monkeypatch):
+    config = small_run.config()
+    config = dataclasses.replace(
+        config, training=dataclasses.replace(config.training, steps_per_checkpoint=2)
+    )
+    videos = [spot(kind) for kind in range(3)]
+    facts = dict.fromkeys(("name", "licence", "source", "fingerprint", "split"), "")
+    corpus = data.Corpus(
+        **facts, label_names=small_run.NAMES, train=videos, validation=videos, test=videos
+    )
+
+    def twin(name, *found):
+        told = iter(found)
+        monkeypatch.setattr(
+            scoring, "of_validation", lambda *_: {"ap50": next(told), "threshold": 0.3}
+        )
+        return baselines.twin(corpus, config, tmp_path / f"{name}.keras").get_weights()
+
+    early, late = twin("early", 0.9, 0.1), twin("late", 0.1, 0.9)
+    assert any((one != other).any() for one, other in zip(early, late, strict=True))
