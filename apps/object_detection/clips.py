@@ -60,8 +60,9 @@ class Clips:
             for left, right in ((0.0, across), (across, 1.0))
         ]
         videos = random.choice(self._clips, len(regions))
-        return [self._drawn(*each, region=its) for *each, its in
-                zip(videos, [random] * len(regions), regions, strict=True)]  # fmt: skip
+        return [
+            self._drawn(int(video), random, its) for video, its in zip(videos, regions, strict=True)
+        ]
 
     def _drawn(
         self,
@@ -85,7 +86,7 @@ class Clips:
             changes = augmentation.aimed(
                 changes or augmentation.NOTHING, random, size.height, size.width, region, focus
             )
-        return Clip(int(video), start, True, changes, region)
+        return Clip(video, start, True, changes, region)
 
     def in_turn(self, step: int, row: int) -> Clip:
         """Returns a clip that follows the one of the step before, until its video ends."""
