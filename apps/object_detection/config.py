@@ -23,14 +23,8 @@ class FramesConfig:
         fields.refuse_fractions(self)
 
 
-@dataclass(frozen=True)
-class AugmentationConfig(ChangeConfig):
-    # Of the clips that show windows of four clips, two by two (Bochkovskiy et al. 2020)
-    mosaic_share: fields.Probability = 0
-
-
 # Nothing is changed
-_AS_IT_IS = AugmentationConfig(
+_AS_IT_IS = ChangeConfig(
     highest_shift_share=0, highest_zoom_share=0, highest_brightness=0, highest_contrast=0
 )
 
@@ -71,8 +65,6 @@ class TrainingConfig(fields.TrainingConfig):
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     # Go through the clips of a video in turn, each with the memory of the one before
     carry_states: bool = False
-    # Draw clips by their objects, every class and every object of it alike often
-    balance_classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,19 +81,12 @@ class Config:
     data: str = ""  # "" = drifting_digits; a TFDS name; a folder or file of annotated videos
     seed: int = 0
     frames: FramesConfig = FramesConfig()
-    augmentation: AugmentationConfig = _AS_IT_IS
+    augmentation: ChangeConfig = _AS_IT_IS
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def __post_init__(self) -> None:
-        if self.training.carry_states and (
-            self.training.balance_classes or self.augmentation.mosaic_share
-        ):
-            raise ValueError(
-                "training.carry_states goes through videos in turn: leave balance_classes and "
-                "augmentation.mosaic_share off"
-            )
         for name in ("height", "width"):
             if getattr(self.frames, name) % self.model.stride:
                 raise ValueError(f"frames.{name} must be a multiple of {self.model.stride}")
@@ -119,7 +104,7 @@ _TINY = Config(
 # Half clips: the digits, not the frames, are what there is to tell apart.
 _DEFAULT = Config(
     frames=FramesConfig(clip_frames=8),
-    augmentation=AugmentationConfig(
+    augmentation=ChangeConfig(
         highest_shift_share=0.1,
         highest_zoom_share=0.15,
         highest_brightness=0.1,

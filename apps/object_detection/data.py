@@ -92,7 +92,8 @@ def batches(
     """
     frames, rows = config.frames, config.training.batch_size
     length = frames.clip_frames
-    drawn = clips.Clips(videos, config)
+    drawn = clips.Clips([len(each.frames) for each in videos], config)
+    most = max(each.labels.shape[1] for each in videos)
     stride = config.model.stride
     places = (frames.height // stride, frames.width // stride)
     carried = config.training.carry_states
@@ -100,21 +101,19 @@ def batches(
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng((config.seed, clips.SEED, int(step), 1))
         chosen = [
-            [drawn.in_turn(int(step), row)] if carried else drawn.anywhere(int(step), row, random)
+            drawn.in_turn(int(step), row) if carried else drawn.anywhere(int(step), row, random)
             for row in range(rows)
         ]
-        cut = [_joined([_cut(videos[each.video], each, length) for each in its]) for its in chosen]
-        pixels, boxes, labels, seen = zip(*cut, strict=True)
-        begins = np.array([its[0].begins for its in chosen])
-        return np.stack(pixels), *_filled_up(boxes, labels), np.stack(seen), begins
+        found = [(*_cut(videos[each.video], each, length, most), each.begins) for each in chosen]
+        return tuple(np.stack(each) for each in zip(*found, strict=True))
 
     def batch(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         kinds = [tf.uint8, tf.float32, tf.int32, tf.bool, tf.bool]
         pixels, boxes, labels, seen, begins = tf.numpy_function(read, [step], kinds)
         pixels = tf.ensure_shape(pixels, [rows, length, frames.height, frames.width, 3])
         wanted = heat_maps.targets(
-            tf.ensure_shape(boxes, [rows * length, None, 4]),
-            tf.ensure_shape(labels, [rows * length, None]),
+            tf.reshape(boxes, [rows * length, most, 4]),
+            tf.reshape(labels, [rows * length, most]),
             tf.reshape(seen, [rows * length]),
             places,
             classes,
@@ -128,57 +127,24 @@ def batches(
     return tf.data.Dataset.counter(first_step).map(batch, num_parallel_calls=2).prefetch(2)
 
 
-def _cut(video: Video, clip: clips.Clip, length: int) -> tuple[np.ndarray, ...]:
-    """Returns frames, boxes, labels, seen and the clip's region in pixels."""
+def _cut(video: Video, clip: clips.Clip, length: int, most: int) -> tuple[np.ndarray, ...]:
+    """Returns frames, boxes, labels and seen of one clip."""
     at = np.minimum(np.arange(clip.start, clip.start + length), len(video.frames) - 1)
     frames, boxes, labels = video.frames[at], video.boxes[at], video.labels[at]
     seen = video.seen[at] & (np.arange(clip.start, clip.start + length) < len(video.frames))
-    height, width = frames.shape[1:3]
-    region = np.rint(np.array(clip.region) * ([width, height] * 2)).astype(int)
+    lacking = most - labels.shape[1]
+    boxes = np.pad(boxes, [(0, 0), (0, lacking), (0, 0)])
+    labels = np.pad(labels, [(0, 0), (0, lacking)], constant_values=-1)
     if clip.changes is not None:
         # Mirrored at an edge, an object would be there twice and have one box
         whole, edge = np.ascontiguousarray(frames)[None], cv2.BORDER_REPLICATE
         (frames,) = augmentation.apply_changes(whole, clip.changes, border=edge)
-        moved = augmentation.apply_to_boxes(boxes, clip.changes, height, width)
-        edges = region / ([width, height] * 2)
-        boxes = np.clip(moved, np.tile(edges[:2], 2), np.tile(edges[2:], 2))
+        moved = augmentation.apply_to_boxes(boxes, clip.changes, *frames.shape[1:3])
+        boxes = np.clip(moved, 0, 1)
         share = measures.areas(boxes) / np.maximum(measures.areas(moved), 1e-9)
-        gone = (labels != -1) & (share < _LEAST_SEEN)
+        gone = (labels >= 0) & (share < _LEAST_SEEN)
         labels = np.where(gone, np.where(share > 0, -2, -1), labels)
-    return frames, boxes, labels, seen, region
-
-
-def _joined(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    """Returns frames, boxes, labels and seen of a clip of several regions."""
-    frames, boxes, labels, seen = parts[0][:4]
-    if len(parts) == 1:
-        return np.ascontiguousarray(frames), boxes, labels, seen
-    frames = np.empty_like(frames)
-    for own, *_, (left, top, right, bottom) in parts:
-        frames[:, top:bottom, left:right] = own[:, top:bottom, left:right]
-    boxes, labels = (np.concatenate([each[at] for each in parts], axis=1) for at in (1, 2))
-    # Where one of them was not looked at, the whole frame teaches nothing
-    return frames, boxes, labels, np.logical_and.reduce([each[3] for each in parts])
-
-
-def _filled_up(
-    boxes: Sequence[np.ndarray], labels: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns boxes float32 [frames, n, 4] and labels int32 [frames, n] of all clips' frames.
-
-    n is the highest number in a frame, at least 1.
-    """
-    count = sum(map(len, labels))
-    most = max(1, *(int((each != -1).sum(axis=1).max()) for each in labels))
-    whole = np.zeros((count, most, 4), np.float32), np.full((count, most), -1, np.int32)
-    frame = 0
-    for its_boxes, its_labels in zip(boxes, labels, strict=True):
-        for of_frame, kinds in zip(its_boxes, its_labels, strict=True):
-            there = np.flatnonzero(kinds != -1)
-            whole[0][frame, : len(there)] = of_frame[there]
-            whole[1][frame, : len(there)] = kinds[there]
-            frame += 1
-    return whole
+    return np.ascontiguousarray(frames), boxes.astype(np.float32), labels.astype(np.int32), seen
 
 
 def _of_set(name: str, config: configs.Config) -> Corpus:

@@ -88,7 +88,7 @@ def targets(
     nearest = tf.fill([tf.shape(boxes)[0], height, width], _NEAR if spread else 1.0)
     share = tf.zeros_like(nearest)
     counts = tf.repeat(tf.repeat(tf.cast(seen, tf.float32)[:, None, None], height, 1), width, 2)
-    for at in tf.range(tf.shape(boxes)[1]):
+    for at in range(boxes.shape[1]):
         mine = tf.one_hot(labels[:, at], classes)[:, None, None, :]
         heat = tf.maximum(heat, bell[:, at, :, :, None] * mine)
         its = bell[:, at] * real[:, at, None, None]

@@ -21,9 +21,6 @@ class Changes(NamedTuple):
     erased: np.ndarray  # [clips, 4]: top, left, bottom, right as shares; equal = nothing
 
 
-NOTHING = Changes(np.eye(2, 3)[None], np.ones(1), np.zeros(1), np.zeros((1, 4)))  # of one clip
-
-
 def draw_changes(
     random: np.random.Generator,
     clips: int,
@@ -51,42 +48,6 @@ def draw_changes(
     shift_y = middle_y - zoom * middle_y + shift[1] * height
     transforms = np.array([[across, zero, shift_x], [zero, zoom, shift_y]]).transpose(2, 0, 1)
     return Changes(transforms, gain, offset, erased)
-
-
-def aimed(
-    changes: Changes,
-    random: np.random.Generator,
-    height: int,
-    width: int,
-    region: tuple[float, float, float, float],
-    focus: np.ndarray | None = None,
-) -> Changes:
-    """Moves one clip's window so that a region of the changed clip shows a place of the old one.
-
-    What the region shows lies within the frame, if it is not larger. Where it lies is drawn.
-
-    Args:
-        changes: of the clip; their zoom and flip stay.
-        random: draws the place in the region, and the focus where there is none.
-        height, width: of the frames.
-        region: left, top, right, bottom, as shares of width and height.
-        focus: across and down, as shares of the old clip; None = anywhere.
-    """
-    transforms = changes.transforms.copy()
-    where = random.uniform(0, 1, 2)
-    wanted = random.uniform(0, 1, 2) if focus is None else focus
-    for axis, pixels in enumerate((width, height)):
-        factor = transforms[0, axis, axis]
-        low, high = (np.array(region[axis::2]) * pixels) - 0.5
-        ends = factor * np.array([low, high])
-        shown = abs(ends[1] - ends[0])
-        if shown >= pixels:  # all of the old clip, in the middle
-            shift = (pixels - 1) / 2 - ends.mean()
-        else:
-            shift = wanted[axis] * pixels - 0.5 - factor * (low + where[axis] * (high - low))
-            shift = np.clip(shift, -0.5 - ends.min(), pixels - 0.5 - ends.max())
-        transforms[0, axis, 2] = shift
-    return changes._replace(transforms=transforms)
 
 
 def apply_changes(

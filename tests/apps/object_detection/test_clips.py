@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -27,72 +26,8 @@ def spot(kind, length=12):
                       everywhere, ~everywhere, (16, 24))  # fmt: skip
 
 
-def mosaics(share=1.0, balanced=True):
-    config = small_run.config()
-    return dataclasses.replace(
-        config,
-        frames=dataclasses.replace(config.frames, flip=True),
-        augmentation=dataclasses.replace(
-            config.augmentation, mosaic_share=share, highest_zoom_share=0.5
-        ),
-        training=dataclasses.replace(config.training, balance_classes=balanced),
-    )
-
-
-def boxes_of(targets):
-    """Yields frame, class, and left, top, right, bottom in pixels, of targets of one clip."""
-    for frame, row, column in np.argwhere(targets[..., -2] > 0):
-        told = targets[frame, row, column]
-        middle = (np.array([column, row]) + 0.5 + told[5:7]) * 4
-        half = np.exp(told[3:5]) * 2
-        yield frame, int(told[:3].argmax()), np.concatenate([middle - half, middle + half])
-
-
-@pytest.mark.parametrize("balanced", [True, False])
-def test_a_mosaic_shows_several_clips_and_every_box_lies_on_its_object(balanced):
-    videos, count = [spot(kind) for kind in range(3)], 0
-    for inputs, targets in data.batches(videos, 3, mosaics(balanced=balanced)).take(4):
-        for frames, wanted in zip(inputs["frames"].numpy(), targets.numpy(), strict=True):
-            for frame, kind, (left, top, right, bottom) in boxes_of(wanted):
-                inner = frames[frame, math.ceil(top + 1) : int(bottom - 1),
-                               math.ceil(left + 1) : int(right - 1)]  # fmt: skip
-                assert inner.size == 0 or (inner == COLOURS[kind]).all()
-                count += inner.size > 0
-    assert count > 4 * 4 * 5  # frames
-
-
-def test_a_balanced_clip_holds_the_object_that_was_drawn():
-    videos = [spot(0), spot(1, 3), spot(2, 26)]
-    config = mosaics(share=0.0)
-    for inputs, targets in data.batches(videos, 3, config).take(4):
-        shown = (inputs["frames"].numpy() > 200).any(axis=(1, 2, 3, 4))
-        assert shown.all()
-        assert (targets.numpy()[:, 0, ..., -2].sum(axis=(1, 2)) > 0.99).all()
-
-
-def test_mosaics_are_a_function_of_the_step():
-    videos = [spot(kind) for kind in range(3)]
-    (one, wanted), (other, also) = (
-        next(iter(batches))
-        for batches in (
-            data.batches(videos, 3, mosaics(0.5), 3),
-            data.batches(videos, 3, mosaics(0.5)).skip(3),
-        )
-    )
-    np.testing.assert_array_equal(one["frames"], other["frames"])
-    np.testing.assert_array_equal(wanted, also)
-
-
-def test_what_goes_through_videos_in_turn_can_be_neither_balanced_nor_a_mosaic():
-    config = mosaics()
-    with pytest.raises(ValueError, match="in turn"):
-        dataclasses.replace(
-            config, training=dataclasses.replace(config.training, carry_states=True)
-        )
-
-
 def in_turn(row, steps=40):
-    drawn = clips.Clips([spot(0, length) for length in LENGTHS], small_run.config())
+    drawn = clips.Clips(LENGTHS, small_run.config())
     return [drawn.in_turn(step, row) for step in range(steps)]
 
 
