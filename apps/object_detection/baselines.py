@@ -48,7 +48,8 @@ def found(
 def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model:
     """Returns the same network, trained alike, whose memory is empty before every frame.
 
-    A training that was interrupted goes on; the weights of the last step are kept.
+    A training that was interrupted goes on; as the model's, its weights are those with the best
+    AP50 on the validation part.
     """
     if file.is_file():
         return keras.models.load_model(file, compile=False)
@@ -59,15 +60,20 @@ def twin(corpus: data.Corpus, config: configs.Config, file: Path) -> keras.Model
     folder: Any = TwinFolder(file.with_suffix(""))  # no run of its own: it has no config
     for each in (folder.checkpoints, folder.tensorboard):
         files.make_folder(each)
+    find = scoring.Finder(network, config.model.boxes_per_frame)
+
+    def validate() -> dict[str, float]:
+        return scoring.of_validation(corpus.validation, find(corpus.validation), classes)
+
     learning.learn(
         learner,
         lambda first_step: data.batches(corpus.train, classes, alone, first_step),
         config.training,
         folder,
-        dict,  # nothing is asked of the validation part
+        validate,
         saved=network,
         copied=lambda: model.copy_weights(learner, network),
-        monitor="step",
+        monitor="validation_ap50",
         higher_is_better=True,
     )
     folder.model_file.replace(file)

@@ -7,12 +7,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.object_detection import baselines, clips, data, model
+from apps.object_detection import baselines, clips, data, model, scoring
 from apps.suite.runs import files
 from apps.suite.training import fit
 from tests.apps.object_detection import small_run
 
 LENGTHS = [3, 12, 26]
+COLOURS = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]], np.uint8)  # of the classes
+
+
+def spot(kind, length=12):
+    """A video of one object, in the colour of its class on black."""
+    frames = np.zeros((length, small_run.HEIGHT, small_run.WIDTH, 3), np.uint8)
+    frames[:, 4:12, 6:16] = COLOURS[kind]
+    box = np.float32([6 / 24, 4 / 16, 16 / 24, 12 / 16])
+    labels, everywhere = np.full((length, 1), kind, np.int32), np.ones(length, bool)
+    return data.Video("v", frames, np.tile(box, (length, 1, 1)), labels, np.zeros_like(labels),
+                      everywhere, ~everywhere, (16, 24))  # fmt: skip
 
 
 def in_turn(row, steps=40):
@@ -94,3 +105,25 @@ def test_an_interrupted_training_that_carries_its_memory_ends_with_the_same_weig
     memory = [weight for weight in once if weight.shape == (2, 4 * 6 * 5)]
     assert len(memory) == 2
     assert all(np.abs(each).max() > 0 for each in memory)
+
+
+def test_the_twin_keeps_the_weights_that_validation_likes_best(tmp_path, monkeypatch):
+    config = small_run.config()
+    config = dataclasses.replace(
+        config, training=dataclasses.replace(config.training, steps_per_checkpoint=2)
+    )
+    videos = [spot(kind) for kind in range(3)]
+    facts = dict.fromkeys(("name", "licence", "source", "fingerprint", "split"), "")
+    corpus = data.Corpus(
+        **facts, label_names=small_run.NAMES, train=videos, validation=videos, test=videos
+    )
+
+    def twin(name, *found):
+        told = iter(found)
+        monkeypatch.setattr(
+            scoring, "of_validation", lambda *_: {"ap50": next(told), "threshold": 0.3}
+        )
+        return baselines.twin(corpus, config, tmp_path / f"{name}.keras").get_weights()
+
+    early, late = twin("early", 0.9, 0.1), twin("late", 0.1, 0.9)
+    assert any((one != other).any() for one, other in zip(early, late, strict=True))
