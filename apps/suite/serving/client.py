@@ -123,7 +123,7 @@ def typed_inputs(
 
 
 class _Client(abc.ABC):
-    """What is alike over gRPC and REST."""
+    """Checks what is asked, and asks for each description once; gRPC and REST do the asking."""
 
     def __init__(self, address: str, deadline_seconds: float) -> None:
         self._address, self._deadline_seconds = address, deadline_seconds
