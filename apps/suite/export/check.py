@@ -159,7 +159,9 @@ def _wrong(what: str, expected: Mapping[str, Any], given: Mapping[str, Any]) -> 
     return difference(wanted, given) or wrong_labels(given)
 
 
-def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+def difference(
+    expected: Mapping[str, Any], given: Mapping[str, Any], tolerance: float = TOLERANCE
+) -> str:
     """Describes the first difference of two sets of named arrays beyond rounding, or returns ""."""
     if expected.keys() != given.keys():
         return f"outputs {', '.join(sorted(given))} instead of {', '.join(sorted(expected))}"
@@ -169,7 +171,7 @@ def difference(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
             kinds = [f"{values.dtype}{list(values.shape)}" for values in (got, wanted)]
             return f"{name} is {kinds[0]}, not {kinds[1]}"
         if np.issubdtype(wanted.dtype, np.floating):
-            if not np.allclose(got, wanted, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+            if not np.allclose(got, wanted, rtol=tolerance, atol=tolerance, equal_nan=True):
                 return f"{name} by up to {np.max(np.abs(got - wanted)):.3g}"
         elif not np.array_equal(got, wanted):
             at = int(np.flatnonzero(got != wanted)[0])

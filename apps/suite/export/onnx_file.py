@@ -18,6 +18,9 @@ from apps.suite.export import check
 from apps.suite.runs import files
 
 _OPERATIONS = 17  # the version of ONNX's set of operations
+# As `check.TOLERANCE`, of two libraries: each sums in an order of its own on each processor, and
+# layer normalisation of few units enlarges what that rounds
+_TOLERANCE = 5e-5
 _AFTER = "_after"  # ends the name of a state that comes out; it goes in under the name alone
 
 
@@ -111,7 +114,7 @@ def _check(network: Network, content: bytes) -> None:
             given = dict(zip(wanted, session.run(wanted, dict(example)), strict=True))
         except Exception as error:
             raise errors.UserError(f"{name}: fails in ONNX Runtime: {_line(error)}") from error
-        difference = check.difference(expected, given)
+        difference = check.difference(expected, given, _TOLERANCE)
         if difference:
             raise errors.UserError(f"{name}: in ONNX Runtime it differs from Keras: {difference}")
 
