@@ -11,7 +11,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import grpc
 import numpy as np
@@ -32,8 +32,27 @@ DEADLINE_SECONDS = 30.0
 """Longest time of a request, with all its retries."""
 
 
-class PredictionClient(Protocol):
-    """A connection; close it, or use it as a context manager."""
+class PredictionClient(abc.ABC):
+    """A connection; close it, or use it as a context manager.
+
+    Args:
+        address: of the server.
+        deadline_seconds: of each request, retries included.
+    """
+
+    def __init__(self, address: str, deadline_seconds: float) -> None:
+        self._address, self._deadline_seconds = address, deadline_seconds
+        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends the connection."""
 
     def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
         """Returns the signatures of a served model by name; asks the server once.
@@ -41,7 +60,10 @@ class PredictionClient(Protocol):
         Raises:
             UserError: as `predict`.
         """
-        ...
+        if (model, version) not in self._described:
+            found = self._describe(model, version)
+            self._described[model, version] = models.signatures(found)
+        return self._described[model, version]
 
     def predict(
         self,
@@ -58,15 +80,25 @@ class PredictionClient(Protocol):
         Raises:
             UserError: no answer comes in time, or the server refuses, with its reason.
         """
-        ...
+        described = self.signatures(model, version)
+        known = {name: each.inputs for name, each in described.items()}
+        typed = typed_inputs(model, signature, inputs, known)
+        return self._predict(model, version, signature, typed, described[signature].outputs)
 
-    def close(self) -> None:
-        """Ends the connection."""
-        ...
+    @abc.abstractmethod
+    def _describe(self, model: str, version: int | None) -> Mapping[str, Any]:
+        """Asks for the signatures: `SignatureDef` by name."""
 
-    def __enter__(self) -> PredictionClient: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    @abc.abstractmethod
+    def _predict(
+        self,
+        model: str,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Mapping[str, models.Tensor],
+    ) -> dict[str, np.ndarray]:
+        """Asks with inputs of the signature's types; `outputs` describes the answer."""
 
 
 def connect(server: str, deadline_seconds: float = DEADLINE_SECONDS) -> PredictionClient:
@@ -122,55 +154,6 @@ def typed_inputs(
     return {name: np.asarray(value, wanted[name].kind) for name, value in inputs.items()}
 
 
-class _Client(abc.ABC):
-    """Checks what is asked, and asks for each description once; gRPC and REST do the asking."""
-
-    def __init__(self, address: str, deadline_seconds: float) -> None:
-        self._address, self._deadline_seconds = address, deadline_seconds
-        self._described: dict[tuple[str, int | None], dict[str, models.Signature]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @abc.abstractmethod
-    def close(self) -> None: ...
-
-    def signatures(self, model: str, version: int | None = None) -> dict[str, models.Signature]:
-        if (model, version) not in self._described:
-            found = self._describe(model, version)
-            self._described[model, version] = models.signatures(found)
-        return self._described[model, version]
-
-    def predict(
-        self,
-        model: str,
-        inputs: Mapping[str, Any],
-        signature: str = "serving_default",
-        version: int | None = None,
-    ) -> dict[str, np.ndarray]:
-        described = self.signatures(model, version)
-        known = {name: each.inputs for name, each in described.items()}
-        typed = typed_inputs(model, signature, inputs, known)
-        return self._predict(model, version, signature, typed, described[signature].outputs)
-
-    @abc.abstractmethod
-    def _describe(self, model: str, version: int | None) -> Mapping[str, Any]:
-        """Asks for the signatures: `SignatureDef` by name."""
-
-    @abc.abstractmethod
-    def _predict(
-        self,
-        model: str,
-        version: int | None,
-        signature: str,
-        inputs: Mapping[str, np.ndarray],
-        outputs: Mapping[str, models.Tensor],
-    ) -> dict[str, np.ndarray]: ...
-
-
 # gRPC itself asks again a server that is not there yet, or has no room.
 _RETRY = {
     "methodConfig": [
@@ -193,7 +176,7 @@ _OPTIONS = [
 ]
 
 
-class GrpcClient(_Client):
+class GrpcClient(PredictionClient):
     """Asks over gRPC.
 
     Args:
@@ -261,7 +244,7 @@ _FULL = (429, 503)  # no room now
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 3.0
 
 
-class RestClient(_Client):
+class RestClient(PredictionClient):
     """Asks over REST, by columns.
 
     Args:
