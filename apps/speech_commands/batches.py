@@ -57,12 +57,9 @@ def endless(
     channels = examples.frames.shape[1]
     rows = settings.batch_size
     order = training_order.Order(np.arange(len(lengths)), (seed, _ORDER))
-    fill = np.asarray(fill, np.float32)
-    augmentation = config.augmentation
-    warps = spec_augment.band_warps(config.audio, config.features, augmentation)
-    gains = spec_augment.band_gains(config.features, augmentation)
-    tempo = augmentation.highest_drawn_tempo_change
+    tempo = config.augmentation.highest_drawn_tempo_change
     longest = _rounded(math.ceil(clip_frames * (1.0 + tempo)))
+    altered = spec_augment.SpecAugment(config.audio, config.features, config.augmentation, fill)
 
     def read(step: np.ndarray) -> tuple[np.ndarray, ...]:
         draw = np.random.default_rng((seed, _DRAWS, int(step)))
@@ -86,14 +83,9 @@ def endless(
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
         drawn = tf.stack([tf.constant(seed * 3 + _MASKS, tf.int64), step])
-        features = spec_augment.warped(features, drawn, warps)
-        features = spec_augment.filtered(features, frames, drawn, gains)
-        features, frames = spec_augment.stretched(
-            features, frames, drawn, tempo, tf.minimum(frames, 1)
-        )
+        features, frames = altered(features, frames, drawn, tf.minimum(frames, 1))
         features = tf.pad(features, [[0, 0], [0, longest - tf.shape(features)[1]], [0, 0]])
         features = tf.ensure_shape(features, [rows, longest, channels])
-        features = spec_augment.mask_features(features, frames, drawn, augmentation, fill)
         if context_frames:
             features = _following(contexts, before, features)
         inputs = {"features": features, "context_frames": before, "frames": frames}

@@ -233,9 +233,7 @@ def batches(
     lengths, kept = np.diff(features.starts), learned.kept
     channels = features.frames.shape[1]
     buckets = sequence_batches.Buckets(lengths[kept], rows, (config.seed, _ORDER))
-    fill = np.asarray(fill, np.float32)
-    warps = spec_augment.band_warps(config.audio, config.features, config.augmentation)
-    gains = spec_augment.band_gains(config.features, config.augmentation)
+    altered = spec_augment.SpecAugment(config.audio, config.features, config.augmentation, fill)
     frame_seconds = STRIDE * config.features.hop_milliseconds / 1000
     opening = round(config.training.opening_seconds / frame_seconds)
     opening_steps = round(config.training.steps * config.training.opening_fraction)
@@ -255,16 +253,10 @@ def batches(
         values, frames, targets = batch
         steps, spare = targets[:, :1], targets[:, 1:2]
         drawn = tf.stack([tf.constant(config.seed * 2 + _MASKS, tf.int64), step])
-        values = spec_augment.warped(values, drawn, warps)
-        values = spec_augment.filtered(values, frames, drawn, gains)
         least = (steps - spare)[:, 0] * STRIDE  # frames that the text needs
-        tempo = config.augmentation.highest_drawn_tempo_change
-        values, frames = spec_augment.stretched(
-            values, frames, drawn, tempo, tf.minimum(frames, least)
-        )
+        values, frames = altered(values, frames, drawn, tf.minimum(frames, least))
         changed = (frames[:, None] + STRIDE - 1) // STRIDE
         steps, spare = changed, spare + changed - steps
-        values = spec_augment.mask_features(values, frames, drawn, config.augmentation, fill)
         first = tf.where(step < opening_steps, tf.minimum(spare, opening), 0)
         targets = tf.concat([steps, first, targets[:, 2:]], axis=1)
         return {"features": values, "frames": frames}, targets

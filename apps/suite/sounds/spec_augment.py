@@ -20,6 +20,40 @@ _WARPS = 21  # that are drawn from
 _FILTER_POINTS = 5  # of the bands, whose gains are drawn
 
 
+class SpecAugment:
+    """Alters batches of features: rows are warped, filtered and stretched, and then masked.
+
+    Args:
+        audio: sample rate.
+        features: their kind and bands.
+        augmentation: how much of each is drawn.
+        fill: float32 [channels], what a mask puts there: the mean of the training data.
+    """
+
+    def __init__(
+        self,
+        audio: RecordingConfig,
+        features: FeatureConfig,
+        augmentation: AugmentationConfig,
+        fill: np.ndarray,
+    ) -> None:
+        self._augmentation = augmentation
+        self._warps = band_warps(audio, features, augmentation)
+        self._gains = band_gains(features, augmentation)
+        self._fill = np.asarray(fill, np.float32)
+
+    def __call__(
+        self, features: tf.Tensor, frames: tf.Tensor, seed: tf.Tensor, least: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns features and frames after all changes; arguments as those of `stretched`."""
+        drawn = self._augmentation
+        features = warped(features, seed, self._warps)
+        features = filtered(features, frames, seed, self._gains)
+        tempo = drawn.highest_drawn_tempo_change
+        features, frames = stretched(features, frames, seed, tempo, least)
+        return mask_features(features, frames, seed, drawn, self._fill), frames
+
+
 def band_warps(
     audio: RecordingConfig, features: FeatureConfig, augmentation: AugmentationConfig
 ) -> np.ndarray:
