@@ -75,7 +75,7 @@ _TINY = Config(
     data="spoken_commands/small",
     augmentation=AugmentationConfig(copies=1),
     model=ModelConfig(convolution_filters=8, units=32),
-    training=TrainingConfig(batch_size=16, steps=200, steps_per_checkpoint=50),
+    training=TrainingConfig(batch_size=16, steps=60, steps_per_checkpoint=20),
 )
 # Learns nine and a half thousand clips in minutes on two cores.
 _DEFAULT = Config()
