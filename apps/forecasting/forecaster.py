@@ -107,6 +107,7 @@ class Forecaster:
         beyond = (self.blocks(horizon) - 1) * self.block
 
         def further() -> tf.Tensor:
+            @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would take long
             def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
                 _, found = self._walked(row, horizon, self.config.model.path_count, tf.constant(0))
                 return found[self.block :]
@@ -143,11 +144,12 @@ class Forecaster:
         targets, batch = len(self.layout.target_names), tf.shape(window["values"])[0]
 
         def drawn() -> tf.Tensor:
-            return tf.map_fn(
-                lambda row: self._walked(row, horizon, count, seed)[0][:, :horizon],
-                rows, fn_output_signature=tf.TensorSpec([None, None], tf.float32),
-                parallel_iterations=1,
-            )  # fmt: skip
+            @tf.autograph.experimental.do_not_convert
+            def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
+                return self._walked(row, horizon, count, seed)[0][:, :horizon]
+
+            spec = tf.TensorSpec([None, None], tf.float32)
+            return tf.map_fn(one, rows, fn_output_signature=spec, parallel_iterations=1)
 
         found = tf.cond(batch > 0, drawn, lambda: tf.zeros([0, count, horizon]))
         found = tf.reshape(found, [batch, targets, count, horizon])

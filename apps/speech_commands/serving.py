@@ -120,6 +120,7 @@ class ServedSpeech:
             **served_sounds.states_after(after, rows),
         }
 
+    @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would take long
     def _file(self, wav: tf.Tensor) -> tf.Tensor:
         """Returns probabilities [labels] for the bytes of one file."""
         mono = served_sounds.mono(wav, self.config.audio.sample_rate_hz)

@@ -231,6 +231,7 @@ class ServedText:
             **served_sounds.states_after(after, rows),
         }
 
+    @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would take long
     def _file(self, wav: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the answer to the bytes of one file, scalars."""
         mono = served_sounds.mono(wav, self.trained.config.audio.sample_rate_hz)

@@ -1,20 +1,74 @@
-"""Trainings in processes of their own that train together, and that can be killed one by one."""
+"""Processes forked from one that has imported TensorFlow: commands, and trainings together."""
 
+import importlib
 import json
 import multiprocessing
 import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-# Children are forked from a process that has imported TensorFlow and computed nothing
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
+# Children are forked from a process that has imported TensorFlow and computed nothing: a start
+# takes a moment instead of seconds.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 _LONGEST_SECONDS = 240
+
+
+def ended(
+    task: str,
+    command: str,
+    arguments: Sequence[object],
+    folder: pathlib.Path,
+    before: Callable[..., None] | None = None,
+    *of_before: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m apps.<task>.<command>` in a child, in `folder`, to its end.
+
+    The child first calls `before(*of_before)`.
+    """
+    with tempfile.TemporaryDirectory() as elsewhere:
+        outputs = [pathlib.Path(elsewhere) / name for name in ("out", "err")]
+        words = [str(argument) for argument in arguments]
+        child = CONTEXT.Process(
+            target=_command,
+            args=(outputs, dict(os.environ), folder, task, command, words, before, of_before),
+        )
+        child.start()
+        child.join(_LONGEST_SECONDS)
+        if child.is_alive():
+            child.kill()
+            child.join()
+        assert child.exitcode is not None
+        out, err = (file.read_text() for file in outputs)
+    return subprocess.CompletedProcess(words, child.exitcode, out, err)
+
+
+def _command(
+    outputs: Sequence[pathlib.Path],
+    environment: dict[str, str],
+    folder: pathlib.Path,
+    task: str,
+    command: str,
+    arguments: list[str],
+    before: Callable[..., None] | None,
+    of_before: tuple[Any, ...],
+) -> None:
+    for file, stream in zip(outputs, (sys.stdout, sys.stderr), strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream.fileno())
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()  # the parent's of now, not of when the first child began
+    os.environ.update(environment)
+    os.chdir(folder)
+    if before is not None:
+        before(*of_before)
+    sys.exit(importlib.import_module(f"apps.{task}.{command}").main(arguments))
 
 
 class Workers:
@@ -40,7 +94,7 @@ class Workers:
         for index in range(count) if of is None else of:
             task = {"type": "worker", "index": index}
             config = json.dumps({"cluster": {"worker": hosts}, "task": task}) if count > 1 else None
-            child = _CONTEXT.Process(
+            child = CONTEXT.Process(
                 target=_child, args=(self.log_file(index), config, function, arguments)
             )
             child.start()

@@ -45,11 +45,16 @@ def run(
         with distribution.begun(kind, BATCH):
             for task, config in configs.items():
                 if not evaluates:
-                    module = importlib.import_module(f"apps.{task}.evaluate")
-                    setattr(module, "evaluate", lambda run: None)  # noqa: B010
+                    leave_out_evaluation(task)
                 try:
                     importlib.import_module(f"apps.{task}.train").train(config, path / task)
                 except SystemExit:  # where a worker's command would end
                     assert not distribution.is_chief()
 
     return command.exit_status(train)
+
+
+def leave_out_evaluation(task: str) -> None:
+    """Has the task's training in this process end with its model."""
+    module = importlib.import_module(f"apps.{task}.evaluate")
+    setattr(module, "evaluate", lambda run: None)  # noqa: B010

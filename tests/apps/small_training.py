@@ -4,7 +4,7 @@
 memory, validation that moves the states of the layers.
 """
 
-import multiprocessing
+import multiprocessing.process
 import os
 import pathlib
 import signal
@@ -13,10 +13,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.apps import processes
+
 TOKENS, BATCH, WINDOW = 12, 4, 6
-# Children are forked from a process that has imported TensorFlow and computed nothing
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
 
 SETTINGS: Mapping[str, Any] = {
     "steps": 24,
@@ -44,7 +43,7 @@ def start(
     path: pathlib.Path, before: Callable[..., None] | None = None, *arguments: Any, **settings: Any
 ) -> multiprocessing.process.BaseProcess:
     """Starts the training in a child, which first calls `before(*arguments)`."""
-    child = _CONTEXT.Process(
+    child = processes.CONTEXT.Process(
         target=_child, args=(path, before, arguments, {**SETTINGS, **settings})
     )
     child.start()

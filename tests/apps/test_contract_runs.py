@@ -1,4 +1,7 @@
-"""Holds every task's commands to the house's contract by running them once on the tiny preset."""
+"""Holds every task's commands to the house's contract by running them on the tiny preset.
+
+The training that all look at is run as a user runs it; the other commands run in forked processes.
+"""
 
 import csv
 import importlib
@@ -18,7 +21,7 @@ import numpy as np
 import pytest
 
 from apps.suite.serving import warmup_requests
-from tests.apps import served_contract, task_folders
+from tests.apps import processes, served_contract, shared_tasks, small_training, task_folders
 
 pytestmark = pytest.mark.slow
 RUN_FILES = (
@@ -44,28 +47,19 @@ class TinyRun:
         return self.folder / "exports" / self.task / "1"
 
 
-def command(task, name, arguments, folder):
-    """Runs a command as a user does, in `folder`; returns the ended process."""
-    return python(["-m", f"apps.{task}.{name}", *arguments], folder)
-
-
-def python(arguments, folder):
-    return subprocess.run(
-        [sys.executable, *arguments],
+@pytest.fixture(scope="session", params=task_folders.TASKS)
+def tiny(request, tmp_path_factory):
+    task, folder = request.param, tmp_path_factory.mktemp(request.param)
+    run = f"runs/{task}"
+    trained = subprocess.run(
+        [sys.executable, "-m", f"apps.{task}.train", "--preset", "tiny", "--run", run],
         capture_output=True,
         text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(task_folders.ROOT)},
     )
-
-
-@pytest.fixture(scope="session", params=task_folders.TASKS)
-def tiny(request, tmp_path_factory):
-    task, folder = request.param, tmp_path_factory.mktemp(request.param)
-    run = f"runs/{task}"
-    trained = command(task, "train", ["--preset", "tiny", "--run", run], folder)
     assert trained.returncode == 0, trained.stderr
-    exported = command(task, "export", ["--run", run, "--to", "exports"], folder)
+    exported = processes.ended(task, "export", ["--run", run, "--to", "exports"], folder)
     assert exported.returncode == 0, exported.stderr
     return TinyRun(task, folder, trained.stdout)
 
@@ -127,36 +121,33 @@ def test_metrics_json_keeps_to_its_schema(tiny):
 
 def test_evaluating_again_gives_the_same_metrics(tiny):
     before = (tiny.run / "metrics.json").read_text()
-    ended = command(tiny.task, "evaluate", ["--run", tiny.run], tiny.folder)
+    ended = processes.ended(tiny.task, "evaluate", ["--run", tiny.run], tiny.folder)
     assert ended.returncode == 0, ended.stderr
     assert json.loads((tiny.run / "metrics.json").read_text())["test"] == json.loads(before)["test"]
 
 
-KILLED = """
-from apps.{task} import train
-from tests.apps import small_training
-small_training.kill_after_checkpoint(1)
-train.main()
-"""
-
-
 def test_killed_after_a_checkpoint_and_resumed_it_ends_with_the_same_weights(tiny, tmp_path):
     run, arguments = tmp_path / "run", ["--preset", "tiny", "--run", "run"]
-    killed = python(["-c", KILLED.format(task=tiny.task), *arguments], tmp_path)
+    killed = processes.ended(
+        tiny.task, "train", arguments, tmp_path, small_training.kill_after_checkpoint, 1
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(list((run / "checkpoints").glob("[0-9]*.checkpoint"))) == 1
     assert not (run / "model.keras").exists()
-    resumed = command(tiny.task, "train", arguments, tmp_path)
+    resumed = processes.ended(
+        tiny.task, "train", arguments, tmp_path, shared_tasks.leave_out_evaluation, tiny.task
+    )
     assert resumed.returncode == 0, resumed.stderr
     assert "Going on from step" in resumed.stdout
+    shutil.copy(tiny.run / "metrics.json", run)  # no run is read that was not evaluated
     load = importlib.import_module(f"apps.{tiny.task}.trained_model").load
     ours, theirs = (network_of(load(each)).get_weights() for each in (run, tiny.run))
     for weight, expected in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(weight, expected)
     timed = {"config.json", "metrics.json"}
-    for file in {*tiny.run.glob("*.json"), tiny.run / "history.csv"}:
+    for file in {*run.glob("*.json"), run / "history.csv"}:
         if file.name not in timed:
-            assert (run / file.name).read_text() == file.read_text(), file.name
+            assert file.read_text() == (tiny.run / file.name).read_text(), file.name
 
 
 def test_the_report_is_one_page_without_outside_parts(tiny):
@@ -173,14 +164,14 @@ def test_the_readme_s_prediction_answers_in_json(tiny):
     arguments = [*arguments[:at], "--run", str(tiny.run), *arguments[at + 2 :]]
     # Paths in a README are meant from the project's root.
     arguments = [*arguments, *([] if "--json" in arguments else ["--json"])]
-    ended = command(tiny.task, "predict", arguments, task_folders.ROOT)
+    ended = processes.ended(tiny.task, "predict", arguments, task_folders.ROOT)
     assert ended.returncode == 0, ended.stderr
     assert [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 def test_a_finished_run_is_not_trained_over(tiny):
     before = {file: file.stat().st_mtime_ns for file in tiny.run.rglob("*")}
-    ended = command(tiny.task, "train", ["--preset", "tiny"], tiny.folder)
+    ended = processes.ended(tiny.task, "train", ["--preset", "tiny"], tiny.folder)
     assert ended.returncode == 2
     assert "finished run" in ended.stderr
     assert {file: file.stat().st_mtime_ns for file in tiny.run.rglob("*")} == before
@@ -189,7 +180,7 @@ def test_a_finished_run_is_not_trained_over(tiny):
 @pytest.mark.parametrize("task", task_folders.TASKS)
 @pytest.mark.parametrize("data", ["no_such_set", "/no/such/path.txt"])
 def test_data_that_is_not_there_is_one_line_and_nothing_is_written(task, data, tmp_path):
-    ended = command(task, "train", ["--preset", "tiny", "--data", data], tmp_path)
+    ended = processes.ended(task, "train", ["--preset", "tiny", "--data", data], tmp_path)
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
@@ -325,11 +316,11 @@ def test_the_network_is_written_as_onnx_and_answers_in_onnx_runtime(tiny, tmp_pa
 
     onnxruntime = importlib.import_module("onnxruntime")
 
-    for number in ("1", "2"):  # compared with Keras before it is there
-        assert export_onnx.main(["--run", str(tiny.run), "--to", str(tmp_path)]) == 0
-        assert f"{number}.onnx" in capsys.readouterr().out
+    # It is compared with Keras before it is there.
+    assert export_onnx.main(["--run", str(tiny.run), "--to", str(tmp_path)]) == 0
+    assert "1.onnx" in capsys.readouterr().out
     network = importlib.import_module(f"apps.{tiny.task}.export").onnx_network(tiny.run)
-    session = onnxruntime.InferenceSession(tmp_path / tiny.task / "2.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / tiny.task / "1.onnx")
     assert {each.name for each in session.get_inputs()} == network.examples[0].keys()
     assert all(isinstance(each.shape[0], str) for each in session.get_inputs()), "rows are free"
     (answer, *_) = session.run([network.answer], dict(network.examples[-1]))

@@ -73,6 +73,7 @@ def export(
             compute by other operations than the export holds.
         destination: where the exports of all tasks are.
     """
+    files.make_folder(Path(destination) / task)  # or it says why not, before all the work
     print("asking the model some requests, whose answers the export has to give", flush=True)
     with lstm_layers.computed_by("portable", model):
         answered = requests()

@@ -134,7 +134,7 @@ class StepSummary(keras.layers.Layer):
         if "greatest" in states:
             shown = ops.where(weights > 0, values, NOTHING)
             joined = ops.concatenate([states["greatest"][:, None], shown], axis=1)
-            greatest = ops.associative_scan(ops.maximum, joined, axis=1)[:, 1:]
+            greatest = _running_maximum(joined)[:, 1:]
             parts.append(ops.where(greatest > NOTHING / 2, greatest, 0.0))
             after["greatest"] = greatest[:, -1]
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1), after
@@ -145,3 +145,20 @@ class StepSummary(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kind": self.kind}
+
+
+def _running_maximum(values: Any) -> Any:
+    """Returns the maximum up to each step of values (batch, time, width).
+
+    Each turn doubles the steps that a maximum looks back. `ops.associative_scan` would do, but for
+    a length that only the call tells it traces a branch for every power of two, each with its own:
+    a server then takes half a minute to load the graph.
+    """
+    length = ops.shape(values)[1]
+    places = ops.arange(length)[None, :, None]
+
+    def doubled(reach: Any, greatest: Any) -> tuple[Any, Any]:
+        before = ops.where(places >= reach, ops.roll(greatest, reach, axis=1), NOTHING)
+        return 2 * reach, ops.maximum(greatest, before)
+
+    return ops.while_loop(lambda reach, _: reach < length, doubled, (1, values))[1]

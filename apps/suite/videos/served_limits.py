@@ -100,6 +100,10 @@ def pictures(encoded: tf.Tensor, config: ClipConfig) -> tuple[tf.Tensor, tf.Tens
         [b, n, 2], 1 of a black picture.
     """
 
+    @tf.autograph.experimental.do_not_convert
+    def either(one: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.cond(tf.equal(one, ""), lambda: black, lambda: decoded(one))
+
     def decoded(one: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         within = encoded_pictures.bounded(one, LIMITS["pixels_of_a_picture"], "encoded")
         pixels = tf.io.decode_image(within, channels=3, expand_animations=False)
@@ -111,7 +115,7 @@ def pictures(encoded: tf.Tensor, config: ClipConfig) -> tuple[tf.Tensor, tf.Tens
     inner = [config.height, config.width, 3]
     black = tf.zeros(inner, tf.uint8), tf.ones([2])
     pixels, sides = tf.map_fn(
-        lambda one: tf.cond(tf.equal(one, ""), lambda: black, lambda: decoded(one)),
+        either,
         tf.reshape(encoded, [-1]),
         fn_output_signature=(tf.TensorSpec(inner, tf.uint8), tf.TensorSpec([2], tf.float32)),
         parallel_iterations=_PICTURES_AT_ONCE,
