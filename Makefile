@@ -72,10 +72,10 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not notebook" --deselect "$(ON_JAX)"
 
 test-jax: $(STAMP)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/lstm_layers/backends
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n auto tests/lstm_layers/backends
 
 notebooks: $(STAMP)
-	$(BIN)/python -m pytest -m notebook tests/notebooks
+	$(BIN)/python -m pytest -n auto -m notebook tests/notebooks
 
 # make notebooks-outputs NAMES="tagging translation" RUNS="tagging=runs/tagging"
 notebooks-outputs: $(STAMP)
