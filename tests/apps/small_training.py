@@ -55,7 +55,7 @@ def run(
 ) -> int:
     """Runs the training in a child to its end; returns its exit status, negative for a signal."""
     child = start(path, before, *arguments, **settings)
-    child.join(120)
+    child.join(600)
     if child.is_alive():
         child.kill()
         raise TimeoutError(path)

@@ -278,7 +278,7 @@ def history_of(path: pathlib.Path) -> list[dict[str, str]]:
 
 
 def wait_for(text: str, path: pathlib.Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (path / "log.txt").exists() or text not in log_of(path):
         assert time.monotonic() < deadline, log_of(path)
         time.sleep(0.002)
