@@ -7,6 +7,7 @@ their labels may be mixed (mixup, Zhang et al. 2018).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -91,21 +92,8 @@ def endless_features(
         features, wanted = mixed(random, features, lengths, one_hot[labels[chosen]], alpha)
         return features, lengths, wanted
 
-    def batch(step: tf.Tensor) -> tuple[Any, ...]:
-        types = [tf.float32, tf.int32, tf.float32]
-        found = tf.numpy_function(read, [step], types, stateful=False)
-        shapes = [[rows, *clips.store.shape[1:]], [rows], [rows, classes]]
-        features, lengths, wanted = (
-            tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
-        )
-        inputs = {"features": features, "length": lengths}
-        if not config.model.per_frame:
-            return inputs, wanted
-        real = tf.sequence_mask(lengths, size.frames, tf.float32)
-        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), real
-
-    stream = tf.data.Dataset.counter(first_step)
-    return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+    spec = tf.TensorSpec([rows, *clips.store.shape[1:]], tf.float32, "features")
+    return _stream(read, spec, classes, config, first_step)
 
 
 _ORDER, _DRAWS = range(2)  # what a seed is for
@@ -165,17 +153,32 @@ def endless(
         frames, labels = mixed(random, frames, lengths, labels, config.augmentation.mixup_alpha)
         return frames, lengths, labels
 
+    spec = tf.TensorSpec([rows, size.frames, size.height, size.width, 3], tf.uint8, "frames")
+    return _stream(read, spec, classes, config, first_step)
+
+
+def _stream(
+    read: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    values: tf.TensorSpec,
+    classes: int,
+    config: configs.Config,
+    first_step: int,
+) -> tf.data.Dataset:
+    """Returns what `read` makes of each step from the first one on: values, lengths and labels."""
+    rows, frames = values.shape[0], config.clips.frames
+
     def batch(step: tf.Tensor) -> tuple[Any, ...]:
-        found = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.float32], stateful=False)
-        shapes = [[rows, size.frames, size.height, size.width, 3], [rows], [rows, classes]]
-        frames, lengths, wanted = (
+        kinds = [values.dtype, tf.int32, tf.float32]
+        found = tf.numpy_function(read, [step], kinds, stateful=False)
+        shapes = [values.shape, [rows], [rows, classes]]
+        given, lengths, wanted = (
             tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)
         )
-        inputs = {"frames": frames, "length": lengths}
+        inputs = {values.name: given, "length": lengths}
         if not config.model.per_frame:
             return inputs, wanted
-        real = tf.sequence_mask(lengths, size.frames, tf.float32)
-        return inputs, tf.repeat(wanted[:, None], size.frames, axis=1), real
+        real = tf.sequence_mask(lengths, frames, tf.float32)
+        return inputs, tf.repeat(wanted[:, None], frames, axis=1), real
 
     stream = tf.data.Dataset.counter(first_step)
     return stream.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
