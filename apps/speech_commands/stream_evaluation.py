@@ -9,7 +9,7 @@ Streams are laid out from clips: every clip of a part comes once, in a random or
 pause, with low noise under the stream. Words have to be heard; pauses, noise and other words must
 not be taken for one.
 
-Each word's threshold is chosen on validation streams, and kept in thresholds.json of a run folder.
+The words' thresholds are chosen on validation streams, and kept in thresholds.json of a run folder.
 """
 
 from __future__ import annotations
@@ -254,7 +254,6 @@ def detection_curve(
 
 THRESHOLDS_FILE = "thresholds.json"
 _FOLDS = 5
-_MOST_MARGIN = 20  # of some sixty thresholds
 
 
 def choose_thresholds(
@@ -265,14 +264,15 @@ def choose_thresholds(
 ) -> dict[str, float]:
     """Chooses thresholds with the fewest errors on commands within a rate of false accepts.
 
-    An error is a miss or a wrong detection. The words share the false accepts that are allowed:
-    each begins where it has none, and they go, one after the other, to the word that makes the
-    fewest errors for one more. Between thresholds that do equally well the middle one is taken.
+    An error is a miss or a wrong detection. Either one threshold holds for all words, or each word
+    has its own. Its own ones fit the streams better, and may do so by chance: half an hour without
+    commands has a handful of false accepts for all words together. So they are taken only where,
+    chosen on four fifths of the streams, they do better than one for all on the last fifth, over
+    all five; fewer than five streams have one for all.
 
-    Thresholds that just keep to the rate on some streams exceed it on others. So they keep a
-    margin: so many steps lower (`THRESHOLDS`), each would still make no more false accepts. It is
-    the smallest margin with which thresholds of four fifths of the streams keep to the rate on the
-    last fifth, over all five.
+    Of its own ones each word begins where it has no false accept, and those that are allowed go,
+    one after the other, to the word that makes the fewest errors for one more. Between thresholds
+    that do equally well the middle one is taken.
 
     Args:
         streams: of the validation part, with posteriors.
@@ -282,41 +282,44 @@ def choose_thresholds(
     """
     curves = [detection_curve([heard], label_names, timing) for heard in streams]
 
-    def chosen(of: Sequence[int], margin: int) -> dict[str, float]:
-        counted = [_summed(row) for row in zip(*(curves[at] for at in of), strict=True)]
-        allowed = _allowed(counted[0], false_accepts_per_hour)
-        some = [streams[at] for at in of]
-        return _chosen(counted, allowed, margin, some, label_names, timing)
+    def chosen(of: Sequence[int], each_its_own: bool) -> dict[str, float]:
+        curve = [_summed(row) for row in zip(*(curves[at] for at in of), strict=True)]
+        allowed = int(false_accepts_per_hour * curve[0].no_command_seconds / 3600)
+        if not each_its_own:
+            false = np.array([counts.false.sum() for counts in curve])
+            failed = np.array([_failed(counts).sum() for counts in curve])
+            at = _best(false, failed, max(allowed, int(false.min())))
+            return dict.fromkeys(spoken_words(label_names), _middle(false, failed, at))
+        return _of_each_word(curve, allowed, [streams[at] for at in of], label_names, timing)
 
-    everything = range(len(streams))
-    folds = [[at for at in everything if at % _FOLDS == fold] for fold in range(_FOLDS)]
-    allowed = _allowed(_summed([curve[0] for curve in curves]), false_accepts_per_hour)
-    fewest: tuple[int, int] | None = None
-    for margin in range(_MOST_MARGIN + 1 if allowed and len(streams) >= _FOLDS else 0):
-        made = 0
-        for fold in folds:
-            found = chosen([at for at in everything if at not in fold], margin)
-            counts = count_all(found, [streams[at] for at in fold], label_names, timing)
-            made += int(counts.false.sum())
-        fewest = min(fewest or (made, margin), (made, margin))
-        if made <= allowed:
-            break
-    return chosen(everything, fewest[1] if fewest else 0)
+    def held_out(each_its_own: bool) -> Counts:
+        found = []
+        for fold in range(_FOLDS):
+            others = [at for at in range(len(streams)) if at % _FOLDS != fold]
+            thresholds = chosen(others, each_its_own)
+            found.append(count_all(thresholds, streams[fold::_FOLDS], label_names, timing))
+        return _summed(found)
+
+    each_its_own = False
+    if len(streams) >= _FOLDS:
+        one, own = held_out(False), held_out(True)
+        allowed = false_accepts_per_hour * one.no_command_seconds / 3600
+        keeps = own.false.sum() <= max(allowed, one.false.sum())
+        each_its_own = keeps and _failed(own).sum() < _failed(one).sum()
+    return chosen(range(len(streams)), each_its_own)
 
 
-def _chosen(
+def _of_each_word(
     curve: Sequence[Counts],
     allowed: int,
-    margin: int,
     streams: Sequence[Heard],
     label_names: Sequence[str],
     timing: Mapping[str, float],
 ) -> dict[str, float]:
-    """Chooses thresholds by the counts at each of `THRESHOLDS`, with `allowed` false accepts."""
+    """Chooses each word's threshold by the counts at each of `THRESHOLDS`."""
     words = spoken_words(label_names)
     false = np.array([counts.false for counts in curve])  # [thresholds, words]
-    false = np.concatenate([false[:1]] * margin + [false])[: len(false)]
-    failed = np.array([counts.said - counts.hits + counts.wrong for counts in curve])
+    failed = np.array([_failed(counts) for counts in curve])
     # A word alone may do otherwise than beside the others, whose cool-down hides it: so look.
     for shared in range(allowed, -1, -1):
         chosen = dict(zip(words, _share(false, failed, shared), strict=True))
@@ -326,9 +329,9 @@ def _chosen(
     return chosen
 
 
-def _allowed(counts: Counts, false_accepts_per_hour: float) -> int:
-    """Returns the false accepts that sound of this length may have."""
-    return int(false_accepts_per_hour * counts.no_command_seconds / 3600)
+def _failed(counts: Counts) -> np.ndarray:
+    """Returns the errors on commands by word."""
+    return counts.said - counts.hits + counts.wrong
 
 
 def _summed(counts: Sequence[Counts]) -> Counts:
