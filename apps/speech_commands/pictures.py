@@ -60,7 +60,7 @@ def trade_off(
             markersize=9,
             linestyle="none",
             clip_on=False,
-            label="the thresholds by word",
+            label="the chosen thresholds",
         )
         axes.set_xscale("symlog", linthresh=3)
         axes.set_xlim(left=-0.15)
