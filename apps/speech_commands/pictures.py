@@ -75,7 +75,7 @@ def trade_off(
         f"From {first.false_accepts_per_hour:.0f} false accepts an hour and "
         f"{100 * first.miss_rate:.1f} % missed at the lowest threshold to "
         f"{last.false_accepts_per_hour:.1f} and {100 * last.miss_rate:.1f} % at the highest; the "
-        f"thresholds by word give {chosen.false_accepts_per_hour:.1f} and "
+        f"chosen thresholds give {chosen.false_accepts_per_hour:.1f} and "
         f"{100 * chosen.miss_rate:.1f} %."
     )
     return plots.save(folder, "trade_off", "False accepts and misses", alternative, draw)
