@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make demo        train, evaluate and export the text model, then ask the export for text"
-	@echo "make test        every test that takes seconds, under 12 minutes on 2 cores"
+	@echo "make test        every test that takes seconds, 12 to 25 minutes on 2 cores"
 	@echo "make test-slow   those that train, kill, serve or browse as a person would"
 	@echo "make test-jax    the tests of the layers on Keras's JAX backend"
 	@echo "make check       ruff (lint and format) and mypy"
