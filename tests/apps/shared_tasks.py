@@ -45,16 +45,11 @@ def run(
         with distribution.begun(kind, BATCH):
             for task, config in configs.items():
                 if not evaluates:
-                    leave_out_evaluation(task)
+                    module = importlib.import_module(f"apps.{task}.evaluate")
+                    setattr(module, "evaluate", lambda run: None)  # noqa: B010
                 try:
                     importlib.import_module(f"apps.{task}.train").train(config, path / task)
                 except SystemExit:  # where a worker's command would end
                     assert not distribution.is_chief()
 
     return command.exit_status(train)
-
-
-def leave_out_evaluation(task: str) -> None:
-    """Has the task's training in this process end with its model."""
-    module = importlib.import_module(f"apps.{task}.evaluate")
-    setattr(module, "evaluate", lambda run: None)  # noqa: B010

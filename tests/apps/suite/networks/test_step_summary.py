@@ -1,4 +1,4 @@
-"""What a stream has shown so far is pooled as the whole sequence up to there, by a small graph."""
+"""Steps of a stream are pooled as the whole sequence up to each of them, by a small graph."""
 
 import keras
 import numpy as np
