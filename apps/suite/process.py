@@ -1,6 +1,9 @@
 """Prepares a process for TensorFlow: a quiet terminal, cores for each part, fast precision."""
 
+from __future__ import annotations
+
 import contextlib
+import dataclasses
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -10,7 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -86,7 +89,9 @@ def raise_after(seconds: float, error: BaseException | None = None) -> None:
     """Raises the error in the main thread after some seconds, unless called again before.
 
     0 seconds raise nothing any more. Another thread, and a system without such timers, goes on.
-    Python drops what is raised while an object is finalized, so the error waits for its end.
+    Python drops what is raised while an object is finalized, so the error waits for its end. It
+    drops it, too, in a callback of the garbage collector or of a weak reference, which no frame
+    tells of: then the error is raised anew.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -102,8 +107,11 @@ def raise_after(seconds: float, error: BaseException | None = None) -> None:
             frame = frame.f_back
         raise error
 
+    if isinstance(sys.unraisablehook, _RaisedAnew):
+        sys.unraisablehook = sys.unraisablehook.before
     if error is not None:
         signal.signal(signal.SIGALRM, leave)
+        sys.unraisablehook = _RaisedAnew(error, sys.unraisablehook)
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
@@ -112,6 +120,20 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _RaisedAnew:
+    """Is told of exceptions that Python drops: sets the timer again where it is the timer's."""
+
+    error: BaseException
+    before: Callable[[sys.UnraisableHookArgs], object]
+
+    def __call__(self, dropped: sys.UnraisableHookArgs, /) -> None:
+        if dropped.exc_value is self.error:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            self.before(dropped)
 
 
 class _QuietFinder(importlib.abc.MetaPathFinder):
