@@ -68,8 +68,10 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook and not slow"
 
 # A file's tests stay with one worker here too: they share runs and servers that take long to make.
+# MINUTES=30 skips those whose turn comes later, and counts them.
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not notebook" --deselect "$(ON_JAX)"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not notebook" --deselect "$(ON_JAX)" \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 test-jax: $(STAMP)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n auto tests/lstm_layers/backends

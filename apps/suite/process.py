@@ -19,6 +19,9 @@ from types import FrameType, ModuleType
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _AGAIN_SECONDS = 0.01  # an object's finalizer ends in less
+# TensorFlow Lite's converter and Keras's wrappers import them where they are installed: nearly half
+# of the time that a command takes to start.
+_NOT_NEEDED = ("jax", "sklearn")
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -137,14 +140,19 @@ class _RaisedAnew:
 
 
 class _QuietFinder(importlib.abc.MetaPathFinder):
-    """Finds `tensorflow` once, to be loaded by `_QuietLoader`."""
+    """Finds Keras and TensorFlow once each, to be loaded by `_QuietLoader`."""
+
+    def __init__(self) -> None:
+        self._wanted = {"keras", "tensorflow"} - set(sys.modules)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "tensorflow":
+        if fullname not in self._wanted:
             return None
-        sys.meta_path.remove(self)
+        self._wanted.remove(fullname)
+        if not self._wanted:
+            sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.origin is not None:
             spec.loader = _QuietLoader(fullname, spec.origin)
@@ -152,16 +160,30 @@ class _QuietFinder(importlib.abc.MetaPathFinder):
 
 
 class _QuietLoader(importlib.machinery.SourceFileLoader):
-    """Runs the module with the process's stderr set aside.
+    """Runs the module with the process's stderr set aside, and without what it does not need.
 
     The notes come from C++ before its log level is read, so no variable turns them off. Devices
     are listed here so that CUDA's complaint about a machine without a GPU is dropped, too.
     """
 
     def exec_module(self, module: ModuleType) -> None:
-        with stderr_set_aside():
+        with stderr_set_aside(), _as_if_missing(_NOT_NEEDED):
             super().exec_module(module)
-            module.config.list_physical_devices()
+            if module.__name__ == "tensorflow":
+                module.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _as_if_missing(names: Sequence[str]) -> Iterator[None]:
+    """Lets imports of the block do without these packages; those that are loaded stay."""
+    needed = {*sys.modules, os.environ.get("KERAS_BACKEND")}
+    hidden = [name for name in names if name not in needed]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: "not found"
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

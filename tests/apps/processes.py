@@ -17,7 +17,7 @@ from typing import Any
 # Children are forked from a process that has imported TensorFlow and computed nothing: a start
 # takes a moment instead of seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tensorflow", "keras", "apps.suite.training.fit"])
+CONTEXT.set_forkserver_preload(["tests.conftest", "tensorflow", "keras", "apps.suite.training.fit"])
 _LONGEST_SECONDS = 900  # of slow machines too
 
 

@@ -9,26 +9,35 @@ import importlib
 from tests.apps import echo_model, task_folders
 
 
-def export(folder):
-    """Writes the exports of all tasks to `folder/all`, and a link to each to `folder/<task>`."""
-    for task in task_folders.TASKS:
-        importlib.import_module(f"tests.apps.{task}.small_run").write(folder / "runs" / task)
-        command = importlib.import_module(f"apps.{task}.export")
-        command.export(folder / "runs" / task, folder / "all")
-    echo_model.write(folder / "all", 1)
-    for model in (folder / "all").iterdir():
-        (folder / model.name).mkdir()
-        (folder / model.name / model.name).symlink_to(model, target_is_directory=True)
-
-
 def shared(tmp_path_factory):
-    """What `export` wrote for the first worker that asked; the others wait for it."""
+    """The folder of all exports; workers that ask for it write them together, a task at a time."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if base.name.startswith("popen-") else base) / "small_exports"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "written").exists():
-            export(folder)
-            (folder / "written").touch()
+    for waits in (False, True):
+        for name in (*task_folders.TASKS, "echo"):
+            _write_once(folder, name, waits)
     return folder
+
+
+def _write_once(folder, name, waits):
+    """Writes an export to `folder/all`, and a link to it to `folder/<name>`, unless they are there.
+
+    One that another worker is at is waited for, or left.
+    """
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return
+        link = folder / name / name
+        if link.exists():
+            return
+        if name == "echo":
+            echo_model.write(folder / "all", 1)
+        else:
+            importlib.import_module(f"tests.apps.{name}.small_run").write(folder / "runs" / name)
+            command = importlib.import_module(f"apps.{name}.export")
+            command.export(folder / "runs" / name, folder / "all")
+        link.parent.mkdir()
+        link.symlink_to(folder / "all" / name, target_is_directory=True)

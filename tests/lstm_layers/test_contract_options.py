@@ -37,7 +37,8 @@ def _copy(layer):
 
 def _known(make_layer, options):
     """The options that this layer takes: one without gates has no activation for them."""
-    return {name: options[name] for name in options if name in make_layer().get_config()}
+    known = make_layer().get_config()
+    return {name: options[name] for name in options if name in known}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
