@@ -1,13 +1,15 @@
-"""`PeepholeLSTM` with all peepholes, and `GRU`, against what one would use instead, on one core.
+"""`PeepholeLSTM` with all peepholes, and `GRU`, against what one would use instead.
 
 Each line is a ratio of times, ours to theirs: below 1 we are faster. Before anything is timed the
 peer's results are checked against ours; where the peer knows no peepholes ours have the value
 zero, which costs the same; of torch's GRU, whose gates are in another order, the gradient of the
-input stands for all. Shapes are (batch, time, features, units), everything is float32.
+input stands for all. Shapes are (batch, time, features, units), everything is float32. One core is
+used, or with `--cores all` every one by both sides.
 
     python benchmarks/layers.py
     python benchmarks/layers.py --only training --pairs 15
     python benchmarks/layers.py --only gru
+    python benchmarks/layers.py --only training --cores all
 """
 
 from __future__ import annotations
@@ -248,7 +250,7 @@ def _served(layer: keras.Layer, case: Case, folder: Path) -> Callable[[], list]:
 def _onnx(case: Case, file: Path) -> Callable[[], list]:
     export_onnx(case.ours(), file)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: case.x.numpy()}
     return lambda: session.run(None, feed)[:1]
@@ -277,16 +279,17 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=sorted(parts), help="one part of the table")
+    parser.add_argument("--cores", choices=["one", "all"], default="one")
     parser.add_argument("--pairs", type=int, default=9, help="measurements of each line")
     options = parser.parse_args()
-    core = paired.pin_to_one_core()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    torch.set_num_threads(1)
+    cores = paired.cores(options.cores)
+    tf.config.threading.set_intra_op_parallelism_threads(cores)
+    tf.config.threading.set_inter_op_parallelism_threads(cores)
+    torch.set_num_threads(cores)
     print(
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, PyTorch {torch.__version__}, "
-        f"ONNX Runtime {onnxruntime.__version__}; core {core}; a product of matrices there: "
-        f"{gemm_gigaflops():.0f} GFLOP/s; median of {options.pairs} pairs\n"
+        f"ONNX Runtime {onnxruntime.__version__}; {cores} of {os.cpu_count()} cores; a product of "
+        f"matrices: {gemm_gigaflops():.0f} GFLOP/s; median of {options.pairs} pairs\n"
     )
     print("| what | shape | against | ours, ms | theirs, ms | ratio |")
     print("|---|---|---|---|---|---|")

@@ -30,6 +30,18 @@ def pin_to_one_core() -> int:
     return core
 
 
+def cores(which: str) -> int:
+    """Returns how many cores are used: with "one" the process is kept on its last core.
+
+    Give the number to TensorFlow and PyTorch before they compute anything.
+    """
+    if which == "one":
+        pin_to_one_core()
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def compare(
     ours: Callable[[], object],
     theirs: Callable[[], object],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ class ServedSummaries:
     def __init__(self, trained: trained_model.TrainedModel) -> None:
         self.trained = trained
         self.summarizer = scoring.Summarizer(trained)
+        # Graphs of their own, traced at the first call: several signatures call each
+        text, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        words, width = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        self._read = self._graph(self._pieces, text)
+        self._search = self._graph(self._searched, ids, width, words, words)
+        self._explain = self._graph(self.summarizer.explained, ids, ids)
         search = trained.config.search
         self.settings = {
             "limits": LIMITS,
@@ -92,6 +99,9 @@ class ServedSummaries:
             score=(self.score, pair),
         )
 
+    def _graph(self, function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
+        return tf.function(function, autograph=False, input_signature=specs)
+
     def summaries(
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -108,7 +118,7 @@ class ServedSummaries:
         most = tf.maximum(tf.reduce_max(tf.concat([lengths, [1]], axis=0)), 1)
         ids = ids[:, :most]
         following = self._few_pieces(pieces.ended(ids, lengths))
-        explained = self.summarizer.explained(source, following)
+        explained = self._explain(source, following)
         counts = tf.cast(tf.gather(self.summarizer.begins_word, source), tf.int32)
         word_of = tf.maximum(tf.cumsum(counts, axis=1) - 1, 0)
         place = explained.place[:, :most]
@@ -124,7 +134,7 @@ class ServedSummaries:
 
     def score(self, text: tf.Tensor, summary: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers signature `score`."""
-        source = self._read(text, "text")
+        source = self._read(text)
         same = tf.shape(text) == tf.shape(summary)
         summary = limits.checked(
             summary, tf.reduce_all(same), "summary: has another number of rows than text"
@@ -133,7 +143,7 @@ class ServedSummaries:
         cut = pieces.cut(self._within(summary, "summary"), self.trained.vocabulary, longest)
         lengths = tf.minimum(cut.lengths, longest)
         following = self._few_pieces(pieces.ended(cut.ids, lengths))
-        log_p = self.summarizer.explained(source, following).log_p
+        log_p = self._explain(source, following).log_p
         begun = tf.gather(self.summarizer.begins_word, cut.ids)
         words = tf.cast(tf.math.count_nonzero(begun, axis=1), tf.float32)
         nats = -tf.reduce_sum(log_p, axis=1) / tf.maximum(words, 1.0)
@@ -143,7 +153,7 @@ class ServedSummaries:
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Returns the sources, and what the search found for them."""
-        source = self._read(text, "text")
+        source = self._read(text)
         source = limits.at_most(
             source,
             [tf.shape(source)[0], beam_width, self.trained.vocabulary.size],
@@ -166,11 +176,17 @@ class ServedSummaries:
         source = limits.checked(
             source, tf.reduce_all(least <= most), "min_words is greater than max_words"
         )
-        return source, self.summarizer.summaries(source, scoring.Options(beam_width, least, most))
+        return source, self._search(source, beam_width, least, most)
 
-    def _read(self, text: tf.Tensor, name: str) -> tf.Tensor:
+    def _searched(
+        self, source: tf.Tensor, width: tf.Tensor, least: tf.Tensor, most: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the search finds: see `scoring.Summarizer.summaries`."""
+        return self.summarizer.summaries(source, scoring.Options(width, least, most))
+
+    def _pieces(self, text: tf.Tensor) -> tf.Tensor:
         """Returns the pieces of texts string[b] as int32 (b, time)."""
-        text = self._within(text, name)
+        text = self._within(text, "text")
         return data.preprocess(text, self.trained.vocabulary, self.trained.config.text)
 
     def _within(self, texts: tf.Tensor, name: str) -> tf.Tensor:

@@ -5,6 +5,7 @@ The same within bounds, for a server.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -231,6 +232,8 @@ LIMITS = {
 class Bounded:
     """Answers and scores texts string[b] in a graph, after checks of what that takes.
 
+    Each part is one graph, traced at its first call, however many signatures call it.
+
     Args:
         network, source, target: see `Writer`.
         ratio: of the longest answer to its source.
@@ -248,6 +251,14 @@ class Bounded:
     ) -> None:
         self._network, self._source, self._target = network, source, target
         self._ratio, self._most = ratio, most_pieces
+        text, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        width, penalty = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
+        self._read = self._graph(self._ids_of_source, text)
+        self._search = self._graph(self._searched, ids, width, penalty)
+        self._score = self._graph(functools.partial(scored, network), ids, ids)
+
+    def _graph(self, function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
+        return tf.function(function, autograph=False, input_signature=specs)
 
     def found(
         self, text: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor, name: str
@@ -270,7 +281,31 @@ class Bounded:
         holds = (width >= 1) & (width <= beam_search.LARGEST_WIDTH)
         told = f"{name}: has to be from 1 to {beam_search.LARGEST_WIDTH}, is"
         width = limits.checked(width, holds, told, width)
-        source = self._ids(text, self._source, "text", self._most)
+        texts, scores = self._search(self._read(text), width, penalty)
+        asked = tf.shape(text)[0]
+        return texts[:asked], scores[:asked]
+
+    def scored(
+        self, text: tf.Tensor, answer: tf.Tensor, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor, Scored]:
+        """Returns ids of both sides, of one row at least, and what the network says of them."""
+        same = tf.shape(text)[0] == tf.shape(answer)[0]
+        answer = limits.checked(answer, same, f"{name}: has to have as many rows as text")
+        source = self._read(text)
+        # What the search writes may have more pieces than its source
+        following = self._ids(answer, self._target, name, _MOST_ANSWERED * self._most)
+        rows, steps = tf.unstack(tf.shape(source))
+        tokens = tf.shape(following)[1]
+        source = _within(source, "rows_times_tokens_times_pieces", rows, tokens, steps)
+        source = _within(
+            source, "rows_times_tokens_times_vocabulary", rows, tokens, self._target.size
+        )
+        return source, following, self._score(source, following)
+
+    def _searched(
+        self, source: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns answers string (b, width) and their scores float32 (b, width); see `found`."""
         rows, steps = tf.unstack(tf.shape(source))
         tokens = longest(steps, self._ratio)
         source = _within(
@@ -282,26 +317,10 @@ class Bounded:
         texts = tf.reshape(self._target.decode(flat), [rows, width])
         # An empty text is END alone
         is_one = (source[:, :1] != subwords.END) & tf.math.is_finite(best.scores)
-        asked = tf.shape(text)[0]
-        scores = tf.where(is_one, best.scores, 0.0)[:asked]
-        return tf.where(is_one, texts, "")[:asked], scores
+        return tf.where(is_one, texts, ""), tf.where(is_one, best.scores, 0.0)
 
-    def scored(
-        self, text: tf.Tensor, answer: tf.Tensor, name: str
-    ) -> tuple[tf.Tensor, tf.Tensor, Scored]:
-        """Returns ids of both sides, of one row at least, and what the network says of them."""
-        same = tf.shape(text)[0] == tf.shape(answer)[0]
-        answer = limits.checked(answer, same, f"{name}: has to have as many rows as text")
-        source = self._ids(text, self._source, "text", self._most)
-        # What the search writes may have more pieces than its source
-        following = self._ids(answer, self._target, name, _MOST_ANSWERED * self._most)
-        rows, steps = tf.unstack(tf.shape(source))
-        tokens = tf.shape(following)[1]
-        source = _within(source, "rows_times_tokens_times_pieces", rows, tokens, steps)
-        source = _within(
-            source, "rows_times_tokens_times_vocabulary", rows, tokens, self._target.size
-        )
-        return source, following, scored(self._network, source, following)
+    def _ids_of_source(self, text: tf.Tensor) -> tf.Tensor:
+        return self._ids(text, self._source, "text", self._most)
 
     def _ids(
         self, text: tf.Tensor, vocabulary: subwords.Subwords, name: str, most: int
