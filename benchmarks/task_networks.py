@@ -42,7 +42,8 @@ from apps.text_generation import model as text_model
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-_TOKENS, _ITEMS, _COLUMNS = 4_000, 10_000, 8
+_TOKENS = {"default": 2_000, "medium": 65}  # subwords of one, characters of the other
+_ITEMS, _COLUMNS = 10_000, 8
 
 
 class Pair(NamedTuple):
@@ -121,9 +122,10 @@ def text(preset: str, cores: int) -> Pair:
     settings = dataclasses.replace(config.training, precision="float32")
     config = dataclasses.replace(config, training=settings)
     parts = min(settings.batch_parts, cores)
-    ours = text_model.build(config, _TOKENS, parts)
+    vocabulary = _TOKENS[preset]
+    ours = text_model.build(config, vocabulary, parts)
     ours.compile(optimizer.optimizer(settings), jit_compile=settings.jit_compile)
-    theirs = TextNetwork(config.model, _TOKENS)
+    theirs = TextNetwork(config.model, vocabulary)
     layers = {layer.name: layer for layer in ours.streaming.layers}
     recurrent = [layer for name, layer in layers.items() if name.startswith("recurrent_")]
     _same_weights(recurrent, theirs.recurrent)
@@ -132,7 +134,7 @@ def text(preset: str, cores: int) -> Pair:
     _copy_dense(last, theirs.last)
     draw = np.random.default_rng(0)
     size = (settings.batch_size, settings.window_tokens)
-    tokens, following = draw.integers(0, _TOKENS, (2, *size))
+    tokens, following = draw.integers(0, vocabulary, (2, *size))
     y = torch.from_numpy(following)
 
     def loss(states: Any) -> tuple[torch.Tensor, Any]:
