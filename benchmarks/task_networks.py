@@ -151,7 +151,7 @@ def text(preset: str, cores: int) -> Pair:
     said = ours(tf.constant(tokens, tf.int32), training=False)
     our_loss = float(ours.compute_loss(None, tf.constant(following, tf.int32), said))
     theirs.eval()
-    alone = float(loss(None)[0])
+    alone = loss(None)[0].item()
     batches = tf.data.Dataset.from_tensors(
         (tokens.astype(np.int32), following.astype(np.int32))
     ).repeat()
@@ -186,7 +186,7 @@ def recommendation() -> Pair:
     our_loss = float(ours.compute_loss(given, tf.constant(following, tf.int32), said))
     x, y = torch.from_numpy(history), torch.from_numpy(following)
     theirs.eval()
-    alone = float(theirs(x, y))
+    alone = theirs(x, y).item()
     batches = tf.data.Dataset.from_tensors(
         ({"history": history.astype(np.int32)}, following.astype(np.int32))
     ).repeat()
@@ -224,7 +224,7 @@ def anomaly_detection() -> Pair:
         return (error**2).mean()
 
     theirs.eval()
-    alone = float(loss())
+    alone = loss().item()
     batches = tf.data.Dataset.from_tensors(((values, observed),)).repeat()
     return Pair(
         "anomaly detection, default without season", size[0], _our_step(ours, batches),
@@ -246,7 +246,7 @@ def _same_weights(layers: list[Any], module: torch.nn.Module) -> None:
 
 def _copy(array: Any, parameter: torch.nn.Parameter) -> None:
     with torch.no_grad():
-        parameter.copy_(torch.from_numpy(np.array(array)))
+        parameter.copy_(torch.tensor(np.asarray(array)))
 
 
 def _copy_dense(layer: keras.layers.Dense, module: torch.nn.Linear) -> None:
