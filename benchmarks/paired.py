@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.suite import process
+
 
 class Ratio(NamedTuple):
     """Median milliseconds of both, and the median of the pairs' ratios, ours to theirs."""
@@ -38,8 +40,7 @@ def cores(which: str) -> int:
     if which == "one":
         pin_to_one_core()
         return 1
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return process.cores()
 
 
 def compare(

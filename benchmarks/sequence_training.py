@@ -28,6 +28,7 @@ import numpy as np
 import paired
 import tensorflow as tf
 import torch
+import training_steps
 
 from apps.sequence_classification import config as classification_configs
 from apps.sequence_classification import model as classification
@@ -55,6 +56,7 @@ CASES = {
     "engines": Case(np.linspace(128, 362, 16).astype(int), 24, 0, True, 2, 48),
 }
 _DROPOUT, _LEVELS = 0.3, (0.05, 0.5, 0.95)
+_SETTINGS = regression_configs.TrainingConfig(average_fraction=0.0)
 
 
 def batch(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -93,11 +95,8 @@ def ours(case: Case) -> Callable[[], Any]:
         scale = np.zeros(1), np.ones(1)
         network = regression.build(made, given, scale)
         loss = regression.loss(made, scale)
-    settings = regression_configs.TrainingConfig(average_fraction=0.0)
-    network.compile(optimizer.optimizer(settings), loss)
-    batches = iter(tf.data.Dataset.from_tensors(batch(case)).repeat())
-    network.make_train_function()
-    return lambda: network.train_function(batches)
+    network.compile(optimizer.optimizer(_SETTINGS), loss)
+    return training_steps.of_keras(network, tf.data.Dataset.from_tensors(batch(case)).repeat())
 
 
 class Peer(torch.nn.Module):
@@ -132,10 +131,10 @@ def theirs(case: Case) -> Callable[[], Any]:
     values = torch.nan_to_num(values)
     known = torch.isfinite(wanted)[..., 0]
     network = Peer(case)
-    learned = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
     levels = torch.tensor(_LEVELS)
 
-    def loss(answers: torch.Tensor) -> torch.Tensor:
+    def loss() -> torch.Tensor:
+        answers = network(values)
         if case.labels:
             return torch.nn.functional.cross_entropy(answers, wanted)
         quantiles = answers[..., 2:3] + torch.cumsum(
@@ -146,13 +145,7 @@ def theirs(case: Case) -> Callable[[], Any]:
         square = (torch.nan_to_num(wanted)[..., 0] - answers[..., 0]) ** 2
         return ((square + pinball) * known).sum() / known.sum()
 
-    def step() -> None:
-        learned.zero_grad()
-        loss(network(values)).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        learned.step()
-
-    return step
+    return training_steps.of_torch(network, _SETTINGS, loss)
 
 
 def main() -> None:

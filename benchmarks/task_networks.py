@@ -28,6 +28,7 @@ import numpy as np
 import paired
 import tensorflow as tf
 import torch
+import training_steps
 
 import lstm_layers
 from apps.anomaly_detection import config as anomaly_configs
@@ -156,9 +157,13 @@ def text(preset: str, cores: int) -> Pair:
         (tokens.astype(np.int32), following.astype(np.int32))
     ).repeat()
     return Pair(
-        f"text generation, {preset}", size[0], _our_step(ours, batches),
-        _their_step(theirs, settings, their_loss), our_loss, alone,
-    )  # fmt: skip
+        f"text generation, {preset}",
+        size[0],
+        training_steps.of_keras(ours, batches),
+        training_steps.of_torch(theirs, settings, their_loss),
+        our_loss,
+        alone,
+    )
 
 
 def recommendation() -> Pair:
@@ -191,9 +196,13 @@ def recommendation() -> Pair:
         ({"history": history.astype(np.int32)}, following.astype(np.int32))
     ).repeat()
     return Pair(
-        "recommendation, default without repeats", len(history), _our_step(ours, batches),
-        _their_step(theirs, settings, lambda: theirs(x, y)), our_loss, alone,
-    )  # fmt: skip
+        "recommendation, default without repeats",
+        len(history),
+        training_steps.of_keras(ours, batches),
+        training_steps.of_torch(theirs, settings, lambda: theirs(x, y)),
+        our_loss,
+        alone,
+    )
 
 
 def anomaly_detection() -> Pair:
@@ -227,9 +236,13 @@ def anomaly_detection() -> Pair:
     alone = loss().item()
     batches = tf.data.Dataset.from_tensors(((values, observed),)).repeat()
     return Pair(
-        "anomaly detection, default without season", size[0], _our_step(ours, batches),
-        _their_step(theirs, settings, loss), our_loss, alone,
-    )  # fmt: skip
+        "anomaly detection, default without season",
+        size[0],
+        training_steps.of_keras(ours, batches),
+        training_steps.of_torch(theirs, settings, loss),
+        our_loss,
+        alone,
+    )
 
 
 def _same_weights(layers: list[Any], module: torch.nn.Module) -> None:
@@ -253,35 +266,6 @@ def _copy_dense(layer: keras.layers.Dense, module: torch.nn.Linear) -> None:
     _copy(np.asarray(layer.kernel).T, module.weight)
     if layer.use_bias:
         _copy(layer.bias, module.bias)
-
-
-def _our_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], object]:
-    """Returns the step that `fit` runs."""
-    model.make_train_function()
-    step, iterator = model.train_function, iter(batches)
-    return lambda: step(iterator)
-
-
-def _their_step(
-    module: torch.nn.Module, settings: Any, loss: Callable[[], torch.Tensor]
-) -> Callable[[], object]:
-    adam = torch.optim.AdamW(
-        module.parameters(),
-        settings.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=settings.weight_decay,
-    )
-
-    def step() -> None:
-        module.train()
-        adam.zero_grad()
-        value = loss()
-        value.backward()
-        if settings.gradient_clip_norm:
-            torch.nn.utils.clip_grad_norm_(module.parameters(), settings.gradient_clip_norm)
-        adam.step()
-
-    return step
 
 
 CASES: dict[str, Callable[[int], Pair]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,13 @@ class ServedSummaries:
         # Graphs of their own, traced at the first call: several signatures call each
         text, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
         words, width = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        self._read = self._graph(self._pieces, text)
-        self._search = self._graph(self._searched, ids, width, words, words)
-        self._explain = self._graph(self.summarizer.explained, ids, ids)
+        self._read = tf.function(self._pieces, autograph=False, input_signature=[text])
+        self._search = tf.function(
+            self._searched, autograph=False, input_signature=[ids, width, words, words]
+        )
+        self._explain = tf.function(
+            self.summarizer.explained, autograph=False, input_signature=[ids, ids]
+        )
         search = trained.config.search
         self.settings = {
             "limits": LIMITS,
@@ -98,9 +101,6 @@ class ServedSummaries:
             explain=(self.explain, asked),
             score=(self.score, pair),
         )
-
-    def _graph(self, function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
-        return tf.function(function, autograph=False, input_signature=specs)
 
     def summaries(
         self, text: tf.Tensor, max_words: tf.Tensor, min_words: tf.Tensor, beam_width: tf.Tensor

@@ -253,12 +253,13 @@ class Bounded:
         self._ratio, self._most = ratio, most_pieces
         text, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
         width, penalty = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
-        self._read = self._graph(self._ids_of_source, text)
-        self._search = self._graph(self._searched, ids, width, penalty)
-        self._score = self._graph(functools.partial(scored, network), ids, ids)
-
-    def _graph(self, function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
-        return tf.function(function, autograph=False, input_signature=specs)
+        self._read = tf.function(self._ids_of_source, autograph=False, input_signature=[text])
+        self._search = tf.function(
+            self._searched, autograph=False, input_signature=[ids, width, penalty]
+        )
+        self._score = tf.function(
+            functools.partial(scored, network), autograph=False, input_signature=[ids, ids]
+        )
 
     def found(
         self, text: tf.Tensor, width: tf.Tensor, penalty: tf.Tensor, name: str
