@@ -19,8 +19,8 @@ from types import FrameType, ModuleType
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _AGAIN_SECONDS = 0.01  # an object's finalizer ends in less
-# TensorFlow Lite's converter and Keras's wrappers import them where they are installed: nearly half
-# of the time that a command takes to start.
+# TensorFlow Lite's converter and Keras's wrappers import them where they are installed: two fifths
+# of the time that TensorFlow takes to start.
 _NOT_NEEDED = ("jax", "sklearn")
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
@@ -49,6 +49,8 @@ def quiet_tensorflow() -> None:
     the user arrives as a Python exception too. Warnings of its Python part, such as of graphs that
     are traced anew for another shape, concern nobody who runs a command; they are left out as well.
     `TF_CPP_MIN_LOG_LEVEL=0` shows all notes.
+
+    JAX and scikit-learn, which neither TensorFlow nor Keras needs here, are not imported with them.
 
     Imports nothing itself, so that a command can still answer `--help` or refuse its arguments at
     once. If the import fails, the text that was held back is printed. Environment variables that
