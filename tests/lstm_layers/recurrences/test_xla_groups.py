@@ -1,6 +1,7 @@
-"""A masked batch in groups of rows. Every cell is a compilation: there are few here."""
+"""A batch in groups of rows. Every cell is a compilation: there are few here."""
 
 import contextlib
+import os
 
 import keras
 import numpy as np
@@ -35,9 +36,11 @@ DROPOUT_MASK = 2.0 * (RNG.random((BATCH, UNITS)) < 0.5)
 
 @pytest.fixture(autouse=True)
 def small_groups(monkeypatch):
-    """Three groups of three rows, of weights of any size."""
+    """Three groups of three rows where there is a mask, of weights of any size; one core."""
     monkeypatch.setattr(xla, "ROWS_OF_A_GROUP", 3)
+    monkeypatch.setattr(xla, "ROWS_OF_A_CORE", 3)
     monkeypatch.setattr(xla, "WEIGHTS_OF_GROUPS", 0)
+    monkeypatch.setattr(xla, "_cores", lambda: 1)
     loops = []
     whole = xla._loop
     monkeypatch.setattr(
@@ -52,6 +55,17 @@ def test_outputs_and_gradients_are_those_of_one_loop_over_all_rows(cell, mask, s
     """All masks and groups are one compilation of a cell; the reference knows no groups."""
     given = cell.arrays("float64", batch=BATCH)
     masks = tf.constant(MASKS[mask]), tf.constant(DROPOUT_MASK)
+    found = results(cell.compiled(*masks), given)
+    assert small_groups == [3, 3, 3]
+    assert_same(found, results(cell.recurrence(*masks), given), 1e-11)
+
+
+@pytest.mark.parametrize("dropped", [True, False], ids=["recurrent dropout", "nothing dropped"])
+@pytest.mark.parametrize("cell", [lstm, gru], ids=["lstm", "gru"])
+def test_without_a_mask_each_core_has_a_group(cell, dropped, monkeypatch, small_groups):
+    monkeypatch.setattr(xla, "_cores", lambda: 3)
+    given = cell.arrays("float64", batch=BATCH)
+    masks = None, tf.constant(DROPOUT_MASK) if dropped else None
     found = results(cell.compiled(*masks), given)
     assert small_groups == [3, 3, 3]
     assert_same(found, results(cell.recurrence(*masks), given), 1e-11)
@@ -92,12 +106,32 @@ def test_groups_are_of_one_size(rows, mask_rows, loops, small_groups):
     assert small_groups == loops
 
 
-def test_small_weights_and_batches_without_a_mask_run_in_one_loop(monkeypatch, small_groups):
-    given = gru.arrays("float64", batch=BATCH)
-    gru.compiled()(given)
+@pytest.mark.parametrize(
+    ("cores", "masked", "loops"),
+    [(1, False, [9]), (1, True, [9]), (2, False, [9]), (3, True, [3, 3, 3]), (8, False, [3, 3, 3])],
+)
+def test_small_weights_run_in_groups_for_the_cores_alone(
+    cores, masked, loops, monkeypatch, small_groups
+):
+    """Nine rows cannot be halved, and no group has fewer than three."""
     monkeypatch.setattr(xla, "WEIGHTS_OF_GROUPS", 10_000)
-    gru.compiled(tf.constant(MASKS["right"]))(given)
-    assert small_groups == [BATCH, BATCH]
+    monkeypatch.setattr(xla, "_cores", lambda: cores)
+    mask = (tf.constant(MASKS["right"]),) if masked else ()
+    gru.compiled(*mask)(gru.arrays("float64", batch=BATCH))
+    assert small_groups == loops
+
+
+def test_a_graph_shares_the_cores_of_one_operation_and_eager_calls_do_not(monkeypatch):
+    monkeypatch.undo()
+    cores = []
+    traced = tf.function(lambda: cores.append(xla._cores()))
+    traced()
+    with monkeypatch.context() as patched:
+        patched.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 5)
+        tf.function(lambda: cores.append(xla._cores()))()
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    assert cores == [threads or len(os.sched_getaffinity(0)), 5]
+    assert xla._cores() == 1
 
 
 @pytest.mark.parametrize(
