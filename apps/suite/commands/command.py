@@ -97,6 +97,7 @@ def train_command(
             return
         run_folder.refuse_finished(options.run, task, options.overwrite)
         process.quiet_tensorflow()
+        process.keep_memory()
         with (
             distribution.begun(options.distribute, _batch_size(options.config)),
             progress.never_silent(),
