@@ -7,6 +7,7 @@ import keras
 from lstm_layers import arguments, initializers
 from lstm_layers.attributes import reading
 from lstm_layers.layer_kinds import OPTIONS, layer_of_kind
+from lstm_layers.recurrences import implementations
 
 _OWN_OPTIONS = {"go_backwards", "zero_output_for_mask"}
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
@@ -123,12 +124,13 @@ class BiLSTM(keras.layers.Layer):
                     f"got {len(initial_state)}"
                 )
             states = [list(initial_state[:count]), list(initial_state[count:])]
-        forward, *forward_states = self.forward_layer(
-            sequences, initial_state=states[0], mask=mask, training=training
-        )
-        backward, *backward_states = self.backward_layer(
-            sequences, initial_state=states[1], mask=mask, training=training
-        )
+        with implementations.side_by_side(2):
+            forward, *forward_states = self.forward_layer(
+                sequences, initial_state=states[0], mask=mask, training=training
+            )
+            backward, *backward_states = self.backward_layer(
+                sequences, initial_state=states[1], mask=mask, training=training
+            )
         if self.return_sequences:
             backward = keras.ops.flip(backward, axis=1)
         merged = self._merge(forward, backward)

@@ -23,8 +23,11 @@ reason.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import importlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -50,6 +53,24 @@ _BLOCK_WEIGHTS = 300_000
 
 # The modules that trace a model in order to write it as ONNX: of Keras, and of its converter.
 _ONNX_WRITERS = frozenset({"keras.src.export.onnx", "tf2onnx.convert"})
+
+
+_SIDE_BY_SIDE = contextvars.ContextVar("loops side by side", default=1)
+
+
+@contextlib.contextmanager
+def side_by_side(loops: int) -> Iterator[None]:
+    """Tells the loops of a block of code that so many run at the same time and share the cores."""
+    before = _SIDE_BY_SIDE.set(loops * _SIDE_BY_SIDE.get())
+    try:
+        yield
+    finally:
+        _SIDE_BY_SIDE.reset(before)
+
+
+def loops_side_by_side() -> int:
+    """Returns the number of loops that share the cores, 1 unless `side_by_side` tells another."""
+    return _SIDE_BY_SIDE.get()
 
 
 def run(equations: str, chosen: str, x, mask, initial: tuple, weights, options) -> tuple:

@@ -5,11 +5,10 @@ graph or eagerly. XLA compiles anew for every shape. Steps at which every row is
 start or at the end of a batch, are not computed. A masked step copies the states, so that what it
 writes backward is zero, and the states' gradients pass through.
 
-A batch of many rows runs in groups of rows. Those of a masked batch have about as many real steps
-each: a group ends where its longest row ends. Without a mask there is a group for each core that an
-operation may use: TensorFlow runs loops side by side that know nothing of each other, where the
-products of a single loop are too small to share. Groups are of one size, so that there is one
-compilation for all.
+A batch of many rows runs in groups of rows: one for each core, since TensorFlow runs loops side by
+side that know nothing of each other, and the products of one loop are too small to share. Those of
+a masked batch have about as many real steps each, and there may be more of them: a group ends where
+its longest row ends. Groups are of one size, so that there is one compilation for all.
 
 All values that the backward pass reads leave the forward loop as arrays of their own: XLA on CPU
 would otherwise compute a gate again inside each of its consumers.
@@ -24,6 +23,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from lstm_layers.recurrences import implementations
 from lstm_layers.recurrences.scan import (
     Tensors,
     compiled_by_xla,
@@ -159,14 +159,14 @@ def _groups(inputs: tf.Tensor, mask: tf.Tensor | None, weights: Tensors) -> int:
 
 
 def _cores() -> int:
-    """Returns the number of cores that loops may share: of one operation, in a graph for CPU."""
+    """Returns the number of cores that this loop may use, of those of a graph for CPU."""
     if tf.executing_eagerly() or tf.config.list_logical_devices("GPU"):
         return 1  # eager operations run one after another
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
-    if threads:
-        return int(threads)
-    usable = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(usable(0)) if usable else os.cpu_count() or 1
+    cores = tf.config.threading.get_inter_op_parallelism_threads()
+    if not cores:
+        usable = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+        cores = len(usable(0)) if usable else os.cpu_count() or 1
+    return max(1, cores // implementations.loops_side_by_side())
 
 
 def _loops(

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layers import BiLSTM
-from lstm_layers.recurrences import xla
+from lstm_layers.recurrences import implementations, xla
 from tests.lstm_layers.recurrences import gru_beside_the_recurrence as gru
 from tests.lstm_layers.recurrences import lstm_beside_the_recurrence as lstm
 from tests.lstm_layers.recurrences.beside_the_recurrence import (
@@ -121,17 +121,48 @@ def test_small_weights_run_in_groups_for_the_cores_alone(
     assert small_groups == loops
 
 
-def test_a_graph_shares_the_cores_of_one_operation_and_eager_calls_do_not(monkeypatch):
+@pytest.fixture
+def five_threads(monkeypatch, small_groups):
+    """The cores are counted, and operations have five threads."""
     monkeypatch.undo()
-    cores = []
-    traced = tf.function(lambda: cores.append(xla._cores()))
-    traced()
-    with monkeypatch.context() as patched:
-        patched.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 5)
-        tf.function(lambda: cores.append(xla._cores()))()
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
-    assert cores == [threads or len(os.sched_getaffinity(0)), 5]
-    assert xla._cores() == 1
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 5)
+
+
+def cores_in_a_graph():
+    found = []
+    tf.function(lambda: found.append(xla._cores()))()
+    return found[0]
+
+
+def test_loops_have_the_cores_of_the_operations_of_a_graph(five_threads):
+    assert cores_in_a_graph() == 5
+    assert xla._cores() == 1  # eager operations run one after another
+
+
+def test_without_a_number_of_threads_loops_have_the_cores_of_the_process(monkeypatch, five_threads):
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 0)
+    assert cores_in_a_graph() == len(os.sched_getaffinity(0))
+
+
+def test_loops_side_by_side_share_the_cores(five_threads):
+    with implementations.side_by_side(2):
+        assert cores_in_a_graph() == 2
+        with implementations.side_by_side(3):
+            assert cores_in_a_graph() == 1
+    assert cores_in_a_graph() == 5
+
+
+def test_the_two_directions_share_the_cores(monkeypatch, five_threads):
+    rows = []
+    whole = xla._loop
+    monkeypatch.setattr(
+        xla, "_loop", lambda cell, x, *others: rows.append(x.shape[1]) or whole(cell, x, *others)
+    )
+    layer = BiLSTM(3, implementation="xla")
+    layer.build((32, TIME, 2))
+    rows.clear()
+    tf.function(lambda: layer(tf.ones([32, TIME, 2])))()
+    assert rows == [16] * 4
 
 
 @pytest.mark.parametrize(
