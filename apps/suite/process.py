@@ -85,9 +85,9 @@ def divide_cores(parts: int) -> None:
 def keep_memory() -> None:
     """Keeps large arrays' memory for the next step, where the C library is glibc.
 
-    By default glibc gives a large block back to the system when it is freed; the next step gets its
-    arrays anew, page by page. For the rows of scores of a large vocabulary that is a tenth of the
-    time of training or more. `MALLOC_` variables that the user has set stay as they are.
+    By default glibc gives a large block back to the system when it is freed, and the next step gets
+    its arrays anew, page by page: a tenth of a training's time where it scores ten thousand items.
+    `MALLOC_` variables that the user has set stay as they are.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return

@@ -162,11 +162,10 @@ def _cores() -> int:
     """Returns the number of cores that this loop may use, of those of a graph for CPU."""
     if tf.executing_eagerly() or tf.config.list_logical_devices("GPU"):
         return 1  # eager operations run one after another
-    cores = tf.config.threading.get_inter_op_parallelism_threads()
-    if not cores:
-        usable = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-        cores = len(usable(0)) if usable else os.cpu_count() or 1
-    return max(1, cores // implementations.loops_side_by_side())
+    usable = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    cores = len(usable(0)) if usable else os.cpu_count() or 1
+    threads = tf.config.threading.get_inter_op_parallelism_threads() or cores
+    return max(1, min(cores, threads) // implementations.loops_side_by_side())
 
 
 def _loops(

@@ -122,10 +122,10 @@ def test_small_weights_run_in_groups_for_the_cores_alone(
 
 
 @pytest.fixture
-def five_threads(monkeypatch, small_groups):
-    """The cores are counted, and operations have five threads."""
+def five_cores(monkeypatch, small_groups):
+    """The cores are counted, and there are five."""
     monkeypatch.undo()
-    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 5)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(5)), raising=False)
 
 
 def cores_in_a_graph():
@@ -134,17 +134,17 @@ def cores_in_a_graph():
     return found[0]
 
 
-def test_loops_have_the_cores_of_the_operations_of_a_graph(five_threads):
-    assert cores_in_a_graph() == 5
+@pytest.mark.parametrize(("threads", "cores"), [(0, 5), (3, 3), (8, 5)])
+def test_loops_have_the_cores_that_operations_of_a_graph_have(
+    threads, cores, monkeypatch, five_cores
+):
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: threads)
+    assert cores_in_a_graph() == cores
     assert xla._cores() == 1  # eager operations run one after another
 
 
-def test_without_a_number_of_threads_loops_have_the_cores_of_the_process(monkeypatch, five_threads):
-    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 0)
-    assert cores_in_a_graph() == len(os.sched_getaffinity(0))
-
-
-def test_loops_side_by_side_share_the_cores(five_threads):
+def test_loops_side_by_side_share_the_cores(five_cores):
     with implementations.side_by_side(2):
         assert cores_in_a_graph() == 2
         with implementations.side_by_side(3):
@@ -152,7 +152,7 @@ def test_loops_side_by_side_share_the_cores(five_threads):
     assert cores_in_a_graph() == 5
 
 
-def test_the_two_directions_share_the_cores(monkeypatch, five_threads):
+def test_the_two_directions_share_the_cores(monkeypatch, five_cores):
     rows = []
     whole = xla._loop
     monkeypatch.setattr(
