@@ -256,7 +256,7 @@ class RecurrentLayer(keras.layers.RNN):
             drawn = cell.draw(inputs)
 
         implementation = implementations.choose(
-            self.implementation, cell, inputs, bool(training), self.unroll
+            self.implementation, cell, inputs, bool(training), self.unroll, mask is not None
         )
         self.implementation_used = implementation
         if implementation == "portable" and mask is not None:

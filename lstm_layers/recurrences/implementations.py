@@ -9,13 +9,17 @@
 "xla"       both loops compiled (`lstm_xla`, `gru_xla`): the fastest training on CPU.
             `PeepholeLSTM` and `GRU`. Compiles for each new shape, which takes seconds, and stock
             TensorFlow Serving cannot run it.
+"cudnn"     NVIDIA's kernel for a whole loop (`lstm_cudnn`, `gru_cudnn`), on its GPUs alone:
+            `PeepholeLSTM` without peepholes, `GRU` with `reset_after`; tanh and sigmoid, 32 or 64
+            bits, no mask, no recurrent dropout. No gradient of its gradient.
 "portable"  `keras.ops`, and the backend's own gradient: the only one on backends other than
             TensorFlow, and for layers without a derived gradient.
 
-"auto" takes "portable" while a model is traced to be written as ONNX. Else it takes "xla" in the
-training of a graph whose number of steps is static, in 32 or 64 bits on CPU; else "block" where it
-can run, in a graph for weights that stay in the processor's cache; else "graph"; else "portable".
-It never takes "xla" when `training` is not true, so that exports run anywhere.
+"auto" takes "portable" while a model is traced to be written as ONNX. Else, in training, it takes
+"cudnn" where it can run and the number of steps is static, and "xla" in a graph whose number of
+steps is static, in 32 or 64 bits on CPU; else "block" where it can run, in a graph for weights that
+stay in the processor's cache; else "graph"; else "portable". It never takes "cudnn" or "xla" when
+`training` is not true, so that exports run anywhere.
 
 An implementation that is requested by name and cannot run a call raises a ValueError with the
 reason.
@@ -40,9 +44,15 @@ LOOPS: dict[str, dict[str, str]] = {
         "graph": "lstm_graph",
         "block": "lstm_block",
         "xla": "lstm_xla",
+        "cudnn": "lstm_cudnn",
         "portable": "lstm_portable",
     },
-    "gru": {"graph": "gru_graph", "xla": "gru_xla", "portable": "gru_portable"},
+    "gru": {
+        "graph": "gru_graph",
+        "xla": "gru_xla",
+        "cudnn": "gru_cudnn",
+        "portable": "gru_portable",
+    },
 }
 IMPLEMENTATIONS = ("auto", *LOOPS["lstm"])
 
@@ -50,6 +60,7 @@ IMPLEMENTATIONS = ("auto", *LOOPS["lstm"])
 # with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
 # 1.2 MB, the block is faster; with 400,000 it is level, with more it loses (`benchmarks/loops.py`).
 _BLOCK_WEIGHTS = 300_000
+_WIDE = ("float32", "float64")
 
 # The modules that trace a model in order to write it as ONNX: of Keras, and of its converter.
 _ONNX_WRITERS = frozenset({"keras.src.export.onnx", "tf2onnx.convert"})
@@ -99,7 +110,9 @@ def checked(implementation: str) -> str:
     return implementation
 
 
-def choose(implementation: str, cell: Any, inputs, training: bool, unroll: bool) -> str:
+def choose(
+    implementation: str, cell: Any, inputs, training: bool, unroll: bool, masked: bool
+) -> str:
     """Returns the implementation for a call.
 
     Args:
@@ -108,12 +121,14 @@ def choose(implementation: str, cell: Any, inputs, training: bool, unroll: bool)
         inputs: (time, batch, features); only shape and dtype are read.
         training: whether the call is one of a training.
         unroll: whether the loop is to be written out.
+        masked: whether there is a mask.
 
     Raises:
         ValueError: the implementation that was requested cannot run this call.
     """
     hindrances = {
-        name: _hindrance(name, cell, inputs, training, unroll) for name in IMPLEMENTATIONS[1:]
+        name: _hindrance(name, cell, inputs, training, unroll, masked)
+        for name in IMPLEMENTATIONS[1:]
     }
     possible = [name for name, hindrance in hindrances.items() if hindrance is None]
     if implementation == "auto":
@@ -131,7 +146,9 @@ def _fastest(possible: list[str], cell: Any, inputs, training: bool) -> str:
         return "portable"
     steps = inputs.shape[0]
     # Products of 16 bits are faster outside XLA, where oneDNN does them.
-    wide = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float64")
+    wide = keras.backend.standardize_dtype(inputs.dtype) in _WIDE
+    if "cudnn" in possible and training and steps:
+        return "cudnn"
     if "xla" in possible and training and wide and steps and _in_cpu_graph():
         return "xla"
     if "block" in possible and (_eager() or _weights(cell, inputs) <= _BLOCK_WEIGHTS):
@@ -173,7 +190,9 @@ def _in_cpu_graph() -> bool:
     return not (tf.executing_eagerly() or tf.config.list_logical_devices("GPU"))
 
 
-def _hindrance(name: str, cell: Any, inputs, training: bool, unroll: bool) -> str | None:
+def _hindrance(
+    name: str, cell: Any, inputs, training: bool, unroll: bool, masked: bool
+) -> str | None:
     """Returns the reason why an implementation cannot run a call, or None."""
     if name == "portable":
         return None
@@ -189,10 +208,27 @@ def _hindrance(name: str, cell: Any, inputs, training: bool, unroll: bool) -> st
         return None
     if training and cell.recurrent_dropout:
         return "it knows no recurrent dropout"
-    if keras.backend.standardize_dtype(inputs.dtype) != "float32":
-        return "it computes in float32"
+    dtypes = ("float32",) if name == "block" else _WIDE
+    if keras.backend.standardize_dtype(inputs.dtype) not in dtypes:
+        return f"it computes in {' or '.join(dtypes)}"
     if (cell.activation, cell.recurrent_activation) != ("tanh", "sigmoid"):
         return "its activations are tanh and sigmoid"
+    if name == "cudnn" and (hindrance := _hindrance_of_cudnn(cell, masked)):
+        return hindrance
     from lstm_layers.recurrences import scan  # it needs TensorFlow
 
     return "XLA cannot compile it" if scan.compiled_by_xla() else None
+
+
+def _hindrance_of_cudnn(cell: Any, masked: bool) -> str | None:
+    import tensorflow as tf
+
+    if masked:
+        return "it knows no mask"
+    if getattr(cell, "peepholes", ""):
+        return "it knows no peepholes"
+    if not getattr(cell, "reset_after", True):
+        return "its reset gate acts after the product"
+    if not (tf.config.list_logical_devices("GPU") and tf.test.is_built_with_cuda()):
+        return "it needs a GPU of NVIDIA"
+    return None

@@ -28,8 +28,8 @@ MODULES = {
     }
     for equations, loops in implementations.LOOPS.items()
 }
-NAMES = list(MODULES["lstm"])
-GRU_NAMES = list(MODULES["gru"])
+NAMES = [name for name in MODULES["lstm"] if name != "cudnn"]  # which needs a GPU
+GRU_NAMES = [name for name in MODULES["gru"] if name != "cudnn"]
 MIXED = {"dtype": "mixed_bfloat16"}
 DROPOUT = {"recurrent_dropout": 0.5}
 WIDE = {"units": 400}  # 643,200 weights
