@@ -22,7 +22,7 @@ def run(
     c_0: tf.Tensor | None,
     kernels: Sequence[tf.Tensor],
     biases: Sequence[tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
     """Runs a loop; everything is float32, or float64.
 
     Args:
@@ -34,7 +34,7 @@ def run(
         biases: (units,) of each gate, those added to the product with W first.
 
     Returns:
-        h at every step (time, batch, units), the last h, and the last c, which a GRU has not.
+        h at every step (time, batch, units), the last h, and the last c, None for a GRU.
     """
     flat = [tf.reshape(tf.transpose(each), [-1]) for each in kernels]
     found = tf.raw_ops.CudnnRNNV3(
@@ -47,4 +47,4 @@ def run(
         is_training=True,  # else it keeps nothing for a gradient
         time_major=True,
     )
-    return found.output, found.output_h[0], found.output_c
+    return found.output, found.output_h[0], None if c_0 is None else found.output_c[0]

@@ -60,12 +60,11 @@ IMPLEMENTATIONS = ("auto", *LOOPS["lstm"])
 # with W at once, but costs some 25 microseconds of TensorFlow's own a step. Up to so many weights,
 # 1.2 MB, the block is faster; with 400,000 it is level, with more it loses (`benchmarks/loops.py`).
 _BLOCK_WEIGHTS = 300_000
-_WIDE = ("float32", "float64")
 
 # The modules that trace a model in order to write it as ONNX: of Keras, and of its converter.
 _ONNX_WRITERS = frozenset({"keras.src.export.onnx", "tf2onnx.convert"})
 
-
+_WIDE = ("float32", "float64")
 _SIDE_BY_SIDE = contextvars.ContextVar("loops side by side", default=1)
 
 

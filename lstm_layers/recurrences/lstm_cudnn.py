@@ -14,7 +14,7 @@ def run(
     initial: tuple[tf.Tensor, tf.Tensor],
     weights: Weights,
     options: Options,
-) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+) -> tuple[tf.Tensor, tuple[tf.Tensor | None, ...]]:
     """Runs the LSTM over time.
 
     Arguments and results as in `lstm_graph.run`, but no mask, no peepholes, no recurrent dropout,
@@ -28,4 +28,4 @@ def run(
     none = tf.zeros_like(weights.recurrent_kernel[0])  # cuDNN has a second bias
     b = none if weights.bias is None else weights.bias
     h, last, c = cudnn.run("lstm", x, *initial, kernels, [none, b])
-    return h, (last, c[0])
+    return h, (last, c)

@@ -1,4 +1,4 @@
-"""What reaches NVIDIA's kernel, where it is taken, and, with a GPU, what it computes."""
+"""NVIDIA's kernel: what it is given, where it is taken, and, with a GPU, what it computes."""
 
 import importlib
 
